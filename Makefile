@@ -1,0 +1,101 @@
+# `make` alone lists the targets. Everything runs in .venv, made from the locks by venv and pip alone.
+
+PYTHON ?= python3
+EVERY ?= 10
+export EVERY
+
+PY := .venv/bin/python
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all:
+COMPILE := $(PY) -m uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
+           --generate-hashes --no-header
+OUTPUTS := ingesteddata models practicemodels production_deployment
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check serve simulate bench cron uncron lock clean broken
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "PYTHON=python3.12 names the Python that makes .venv."
+
+run: .venv/.installed ## run the whole process on the shipped data
+	@unset RISK_CONFIG; $(PY) fullprocess.py
+	@$(PY) -c 'import json; folder = json.load(open("config.json", "rb"))["output_model_path"].rstrip("/"); \
+	    print(f"report:    {folder}/report.pdf\ncall list: {folder}/calllist.csv")'
+
+test: .venv/.installed-dev check ## check the code and run every test
+	@$(PY) -m pytest -n 2
+
+test-fast: .venv/.installed-dev ## run the tests that take two minutes
+	@$(PY) -m pytest -n 2 -m "not slow"
+
+check: .venv/.installed-dev ## ruff and mypy, without the tests
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+serve: .venv/.installed ## start the API and the page (ARGS="--port 8001")
+	@$(PY) app.py $(ARGS)
+
+simulate: .venv/.installed ## drop the next month of simulated clients into sourcedata (ARGS="--help")
+	@$(PY) -m risk.simulate $(ARGS)
+
+bench: .venv/.installed-dev ## run the benchmarks
+	@$(PY) -m tests.benchmarks $(ARGS)
+
+# --- cron -------------------------------------------------------------------------------------------------------------
+
+# $kept holds the lines of the user's crontab that are not ours. A block whose end is lost would take the rest with it.
+define READ_CRONTAB
+	command -v crontab >/dev/null || { echo "crontab was not found; install cron, then run make $@ again" >&2; exit 1; }; \
+	table=$$(crontab -l 2>/dev/null) || table=; \
+	[ "$$(printf '%s\n' "$$table" | grep -c '^# >>> risk$$')" = "$$(printf '%s\n' "$$table" | grep -c '^# <<< risk$$')" ] || \
+	    { echo "your crontab has '# >>> risk' or '# <<< risk' alone; mend it with crontab -e, then run make $@ again" >&2; exit 1; }; \
+	kept=$$(printf '%s\n' "$$table" | sed '/^# >>> risk$$/,/^# <<< risk$$/d')
+endef
+
+cron: .venv/.installed ## run the whole process every 10 minutes by cron (EVERY=5)
+	@case $$EVERY in [1-9]|[1-5][0-9]) ;; *) \
+	    echo "EVERY is '$$EVERY', expected a whole number of minutes from 1 to 59: make cron EVERY=10" >&2; exit 2 ;; esac
+	@$(READ_CRONTAB); \
+	root=$$(pwd | sed "s/'/'\\\\''/g; s/%/\\\\%/g" | sed 's/[\\&|]/\\&/g'); \
+	block=$$(sed "s|@ROOT@|$$root|g; s|@EVERY@|$$EVERY|g" cronjob.txt) && \
+	printf '%s\n' $${kept:+"$$kept"} "$$block" | crontab - && \
+	echo "cron: every $$EVERY minutes; log: production_deployment/fullprocess.log"
+
+uncron: ## take the process out of cron
+	@$(READ_CRONTAB); \
+	{ [ -z "$$kept" ] || printf '%s\n' "$$kept"; } | crontab -
+
+# --- .venv and the locks ----------------------------------------------------------------------------------------------
+
+define MAKE_VENV
+	@$(PY) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	"$(PYTHON)" -c '' 2>/dev/null || \
+	    { echo "$(PYTHON) was not found; install Python 3.11 or newer, or name one: make run PYTHON=python3.12" >&2; exit 1; }; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "$(PYTHON) is $$("$(PYTHON)" -V 2>&1), expected 3.11 or newer; name one: make run PYTHON=python3.12" >&2; exit 1; }; \
+	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "$(PYTHON) has no venv module; install it (Debian, Ubuntu: apt install python3-venv), then try again" >&2; exit 1; }; \
+	"$(PYTHON)" -m venv --clear .venv; }
+endef
+
+# A .venv that lost its Python (an upgraded system, a half-made folder) is made anew, whatever its stamps say.
+.venv/.installed: requirements.lock $(shell [ -x $(PY) ] || echo broken)
+	$(MAKE_VENV)
+	@echo "installing requirements.lock into .venv (about half a minute)"
+	@$(INSTALL) -r requirements.lock
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.lock .venv/.installed
+	@echo "installing requirements-dev.lock into .venv"
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versions)
+	$(MAKE_VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.txt -o requirements.lock >/dev/null
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock >/dev/null
+
+clean: ## remove everything that runs wrote, releases and journal too; input data stays
+	@find $(OUTPUTS) -mindepth 1 ! -name .gitkeep -delete
