@@ -1,0 +1,56 @@
+"""The name of everything on disk, once.
+
+Plain text only: the idle tick imports this room, so it imports nothing.
+"""
+
+from __future__ import annotations
+
+# ingesteddata/
+PARTS = "parts"
+VERSIONS = "versions"
+CURRENT = "current"
+FINAL_DATA = "finaldata.csv"
+INGESTED_FILES = "ingestedfiles.txt"
+REJECTED = "rejected.csv"
+MANIFEST = "manifest.json"
+DATASET_LINKS = (FINAL_DATA, INGESTED_FILES, REJECTED)
+
+# models/: the desk of the challenger
+MODEL = "trainedmodel.pkl"
+CARD = "trainedmodel.json"
+LATEST_SCORE = "latestscore.txt"
+VERDICT = "verdict.json"
+API_RETURNS = "apireturns.txt"
+
+# models/reports/
+REPORTS = "reports"
+SNAPSHOT = "snapshot.json"
+REPORT = "report.pdf"
+CALL_LIST = "calllist.csv"
+CLIENT_RISKS = "clientrisks.csv"
+CONFUSION_MATRIX = "confusionmatrix.png"
+REPORT_LINKS = (REPORT, CALL_LIST, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
+
+# production_deployment/
+RELEASES = "releases"
+RELEASE_LINKS = (MODEL, LATEST_SCORE, INGESTED_FILES)
+JOURNAL = "journal.jsonl"
+LOCK = "fullprocess.lock"
+TICK = "tick.json"
+
+# beside the scripts
+CONFIG = "config.json"
+OUTCOMES = "outcomes"
+
+# the beginning of every name that is not finished yet; whatever carries it may be deleted
+UNFINISHED = ".unfinished-"
+
+# practice keeps the whole house below one folder
+PRACTICE_MODELS = "practicemodels"
+INGESTED = "ingesteddata"
+PRODUCTION = "production_deployment"
+
+# the release's own memory of the out-of-fold risk of every row that it learned
+LEARNED_RISKS = "learnedrisks.parquet"
+
+PROGRAM = "1.0.0"
