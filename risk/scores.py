@@ -1,0 +1,209 @@
+"""How good are risks against what came of it: the scores of a model, with 95 % intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Interval = tuple[float, float]
+
+SMALLEST_RISK = 1e-6  # a risk of exactly 0 or 1 would make one surprise cost infinitely much
+F1_DRAWS = 2_000
+MOST_DRAWS, FEWEST_DRAWS = 1_000, 100
+DRAWN_CELLS = 5_000_000  # draws times rows: what bounds the time
+CHUNK_CELLS = 1_000_000  # draws times rows held at once: what bounds the memory
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of predictions against labels; a leaver is a positive."""
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows of neighbouring risks: their mean risk and the share of them who left."""
+
+    risk: float
+    share: float
+    n_rows: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All scores of one model on one set of rows; None where one class alone leaves a score undefined."""
+
+    f1: float
+    f1_interval: Interval | None
+    auc: float | None
+    auc_interval: Interval | None
+    log_loss: float
+    log_loss_interval: Interval | None
+    brier: float
+    brier_interval: Interval | None
+    capture: float | None
+    capture_interval: Interval | None
+    capture_k: int
+    n_rows: int
+    n_leavers: int
+    confusion: Confusion
+    calibration: tuple[Bin, ...]
+
+
+def evaluate(labels: ArrayLike, risks: ArrayLike, threshold: float, capture_k: int, *, seed: int = 0) -> Scores:
+    """Return every score of `risks` against `labels` (0/1).
+
+    F1 is 0.0 when nobody is rightly predicted to leave. Capture is the share of all leavers who are among the
+    `capture_k` highest risks, ties in the order of the rows.
+
+    Raises: ValueError without rows.
+    """
+    left, risk = np.asarray(labels, dtype=np.float64), np.asarray(risks, dtype=np.float64)
+    n_rows, n_leavers = len(left), int(left.sum())
+    if n_rows == 0:
+        raise ValueError("no rows to score: expected at least one row with a label")
+    capture_k, confusion = min(capture_k, n_rows), _confusion(left, risk >= threshold)
+    scores = _ranked_scores(left, risk, capture_k, np.ones((1, n_rows)))[0]
+    intervals = _intervals(left, risk, capture_k, seed) if 0 < n_leavers < n_rows else (None,) * 4
+    return Scores(
+        f1=float(_f1(confusion.tp, confusion.fp, confusion.fn)),
+        f1_interval=_f1_interval(confusion, seed) if 0 < n_leavers < n_rows else None,
+        auc=_number(scores[0]), auc_interval=intervals[0],
+        log_loss=float(scores[1]), log_loss_interval=intervals[1],
+        brier=float(scores[2]), brier_interval=intervals[2],
+        capture=_number(scores[3]), capture_interval=intervals[3],
+        capture_k=capture_k, n_rows=n_rows, n_leavers=n_leavers,
+        confusion=confusion, calibration=_calibration(left, risk),
+    )  # fmt: skip
+
+
+def best_threshold(labels: ArrayLike, risks: ArrayLike) -> float:
+    """Return the threshold with the highest F1 (prediction = risk >= threshold).
+
+    It lies midway between two neighbouring risks; of equals the highest is taken. Without leavers it is 0.5.
+    """
+    left, risk = np.asarray(labels, dtype=np.float64), np.asarray(risks, dtype=np.float64)
+    if not left.any():
+        return 0.5
+    order = np.argsort(-risk, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(risk[order]) != 0, True))  # the last row of each distinct risk
+    tp = np.cumsum(left[order])[ends]
+    f1 = 2 * tp / (ends + 1 + left.sum())
+    best = int(np.argmax(f1))
+    upper = float(risk[order][ends[best]])
+    lower = float(risk[order][ends[best] + 1]) if best + 1 < len(ends) else 0.0
+    middle = (upper + lower) / 2
+    return middle if middle > lower else upper
+
+
+def clip(risks: ArrayLike) -> Floats:
+    """Return the risks, kept a little away from 0 and 1."""
+    return np.clip(np.asarray(risks, dtype=np.float64), SMALLEST_RISK, 1 - SMALLEST_RISK)
+
+
+def log_losses(labels: ArrayLike, risks: ArrayLike) -> Floats:
+    """Return the log-loss of each row."""
+    risk = clip(risks)
+    losses: Floats = -np.log(np.where(np.asarray(labels) == 1, risk, 1 - risk))
+    return losses
+
+
+def highest(risks: ArrayLike, k: int) -> NDArray[np.bool_]:
+    """Mark the rows with the `k` highest risks; of equals the earlier row."""
+    risk = np.asarray(risks, dtype=np.float64)
+    marked = np.zeros(len(risk), dtype=np.bool_)
+    marked[np.argsort(-risk, kind="stable")[:k]] = True
+    return marked
+
+
+def client_sums(rows: Floats, clients: Sequence[object] | NDArray[np.generic]) -> Floats:
+    """Return the rows (n_rows, columns) added up per client (n_clients, columns), in order of first appearance."""
+    ids = clients.tolist() if isinstance(clients, np.ndarray) else list(clients)
+    numbers = {client: number for number, client in enumerate(dict.fromkeys(ids))}
+    if len(numbers) == len(ids):
+        return rows
+    number = np.fromiter(map(numbers.__getitem__, ids), dtype=np.int64, count=len(ids))
+    return np.column_stack([np.bincount(number, column, len(numbers)) for column in rows.T])
+
+
+def _confusion(labels: Floats, predictions: NDArray[np.bool_]) -> Confusion:
+    left = labels == 1
+    return Confusion(
+        tp=int(np.sum(left & predictions)), fp=int(np.sum(~left & predictions)),
+        fn=int(np.sum(left & ~predictions)), tn=int(np.sum(~left & ~predictions)),
+    )  # fmt: skip
+
+
+def _f1(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> Floats:
+    twice, wrong = 2.0 * np.asarray(tp), np.asarray(fp) + np.asarray(fn)
+    return np.asarray(twice / np.maximum(twice + wrong, 1))
+
+
+def _f1_interval(confusion: Confusion, seed: int) -> Interval:
+    counts = np.array([confusion.tp, confusion.fp, confusion.fn, confusion.tn])
+    draws = np.random.default_rng(seed).multinomial(counts.sum(), counts / counts.sum(), size=F1_DRAWS)
+    return _interval(_f1(draws[:, 0], draws[:, 1], draws[:, 2]))
+
+
+def _interval(draws: Floats) -> Interval:
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _intervals(labels: Floats, risks: Floats, capture_k: int, seed: int) -> tuple[Interval, ...]:
+    """Return the bootstrap intervals of the four ranked scores."""
+    generator, n_rows = np.random.default_rng(seed), len(labels)
+    left = int(np.clip(DRAWN_CELLS // n_rows, FEWEST_DRAWS, MOST_DRAWS))
+    chunks = []
+    while left > 0:
+        size = min(left, max(1, CHUNK_CELLS // n_rows))
+        drawn = generator.integers(0, n_rows, (size, n_rows)) + np.arange(size)[:, None] * n_rows
+        weights = np.bincount(drawn.ravel(), minlength=size * n_rows).reshape(size, n_rows).astype(np.float64)
+        chunks.append(_ranked_scores(labels, risks, capture_k, weights))
+        left -= size
+    return tuple(_interval(column) for column in np.concatenate(chunks).T)
+
+
+def _ranked_scores(labels: Floats, risks: Floats, capture_k: int, weights: Floats) -> Floats:
+    """Return AUC, log-loss, Brier and capture (columns) for each row of `weights`.
+
+    A row of `weights` says how often each row, in order of falling risk, was drawn.
+    """
+    order = np.argsort(-risks, kind="stable")
+    left, risk = labels[order], risks[order]
+    leavers = weights * left
+    n_rows, n_leavers = weights.sum(axis=1), leavers.sum(axis=1)
+    taken = np.clip(capture_k - (np.cumsum(weights, axis=1) - weights), 0, weights)
+    with np.errstate(invalid="ignore"):  # 0/0 is nan: undefined with one class
+        auc = _pairs_in_order(leavers, weights - leavers, risk) / (n_leavers * (n_rows - n_leavers))
+        capture = (taken @ left) / n_leavers
+    log_loss, brier = weights @ log_losses(left, risk) / n_rows, weights @ (left - risk) ** 2 / n_rows
+    return np.column_stack([auc, log_loss, brier, capture])
+
+
+def _pairs_in_order(leavers: Floats, stayers: Floats, risk: Floats) -> Floats:
+    """Return how many pairs of a leaver and a stayer have the leaver first, ties counted half."""
+    starts = np.flatnonzero(np.insert(np.diff(risk) != 0, 0, True))
+    if len(starts) < len(risk):
+        leavers, stayers = np.add.reduceat(leavers, starts, axis=1), np.add.reduceat(stayers, starts, axis=1)
+    below = stayers.sum(axis=1, keepdims=True) - np.cumsum(stayers, axis=1) + stayers / 2
+    return np.asarray(np.einsum("ij,ij->i", leavers, below))
+
+
+def _calibration(labels: Floats, risks: Floats) -> tuple[Bin, ...]:
+    """Return up to ten bins of equal size in order of risk, of ten rows at least: the share of fewer says nothing."""
+    order = np.argsort(risks, kind="stable")
+    parts = np.array_split(order, min(10, max(1, len(order) // 10)))
+    return tuple(Bin(float(risks[part].mean()), float(labels[part].mean()), len(part)) for part in parts)
