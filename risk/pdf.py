@@ -1,0 +1,171 @@
+"""The report as a PDF: what happened, whom to call first, how good the model is; then the papers behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reportlab.platypus import Flowable
+
+from risk import papers
+from risk.layout import (
+    GUTTER,
+    WIDTH,
+    Column,
+    document,
+    figures_in_a_row,
+    panel,
+    picture,
+    section,
+    side_by_side,
+    space,
+    table,
+    text,
+)
+from risk.score_words import score_rows, scored_on
+from risk.typography import NOTHING, counted, moment, number, percent
+
+Snapshot = Mapping[str, Any]
+
+CLIENTS_SHOWN = 25
+WARNINGS_SHOWN = 12
+PICTURES = ("confusion matrix", "calibration")
+
+HEADLINES = {
+    "deployed": "A new model was deployed.",
+    "challenger rejected": "A new model was trained and rejected; the deployed one stays.",
+    "no drift": "Nothing has changed; the deployed model stays.",
+    "not enough evidence": "There is not enough evidence yet to decide.",
+    "rolled back": "The previous model is back in service.",
+    "no new data": "There was no new data.",
+    "failed": "The run failed.",
+}
+VERDICTS = {
+    "no drift": "Clients leave for the same reasons as before.",
+    "not enough evidence": "Too few outcomes are known to say whether the reasons for leaving have changed.",
+    "recalibrate": "The order of the clients still holds, but the stated risks were too high or too low.",
+    "retrain": "Clients leave for other reasons than before.",
+    "richer family": "A richer kind of model would describe better why clients leave.",
+}
+
+
+def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
+    """Return the report of a snapshot as PDF; equal arguments give equal bytes.
+
+    `pictures` holds PNG by name, "confusion matrix" and "calibration"; one that is missing is left out.
+    """
+    run, release = snapshot["run"], snapshot["release"]
+    name = f"release {release['name']}" if release else "no release yet"
+    story = [
+        *_head(snapshot),
+        *_what_happened(snapshot),
+        *section("Whom to call first", *_call_list(snapshot)),
+        *section("How good the model is", *_model(snapshot, pictures)),
+        *section("How it was decided", *papers.decision(snapshot["decision"])),
+        *section("The data", *papers.data(snapshot)),
+        *section("The files", *papers.files(snapshot)),
+        *section("The system", *papers.system(snapshot)),
+        *section("The runs so far", *papers.history(snapshot["history"])),
+    ]
+    return document(
+        story, title=f"Client risk report, run {run}", footer=f"run {run} · {name}", made_at=snapshot["made_at"]
+    )
+
+
+def _head(snapshot: Snapshot) -> list[Flowable]:
+    release = snapshot["release"]
+    model = f"release {release['name']} ({release['family']})" if release else "no release yet"
+    made = f"Run {snapshot['run']} · {moment(snapshot['made_at'])} · {model}"
+    return [text("Clients at risk of leaving", "title"), text(made, "small"), space(4)]
+
+
+def _what_happened(snapshot: Snapshot) -> list[Flowable]:
+    outcome, verdict = snapshot["outcome"], snapshot["verdict"]
+    parts = [text(HEADLINES.get(outcome, f"Outcome: {outcome}."), "lead")]
+    if verdict is not None:
+        parts.append(text(VERDICTS.get(verdict, f"Verdict: {verdict}.")))
+    parts.append(text(snapshot["reason"]))
+    told = section("What happened", panel(parts, alert=outcome == "failed"))
+    return [*told, *_banner(snapshot), *_notes(snapshot), *_key_figures(snapshot)]
+
+
+def _banner(snapshot: Snapshot) -> list[Flowable]:
+    release = snapshot["release"]
+    if release is None:
+        words = "No model is deployed, so no risks can be stated. Run fullprocess.py when there is data to learn from."
+        return [panel([text("No release yet", "alert"), text(words)], alert=True)]
+    if not release["provisional"]:
+        return []
+    words = (f"It was learned from {counted(release['n_rows'], 'row')} and has not been proven better than the average "
+             "risk. Use the order of the call list with care, and do not rely on the percentages.")  # fmt: skip
+    return [panel([text("This release is provisional", "alert"), text(words)], alert=True)]
+
+
+def _notes(snapshot: Snapshot) -> list[Flowable]:
+    warnings = snapshot["warnings"]
+    notes = list(warnings[:WARNINGS_SHOWN])
+    if len(warnings) > WARNINGS_SHOWN:
+        notes.append(f"{counted(len(warnings) - WARNINGS_SHOWN, 'more warning')} in snapshot.json.")
+    if snapshot["held"]:
+        notes.append(f"Held back until a person looks at it: {', '.join(snapshot['held'])}. Let one in with "
+                     "ingestion.py --release NAME, or send a better version.")  # fmt: skip
+    if snapshot["rejected_rows"]:
+        notes.append(f"{counted(snapshot['rejected_rows'], 'row was', 'rows were')} refused; rejected.csv says why.")
+    if not notes:
+        return []
+    return [panel([text("Please note", "alert"), *(text(note, longest=600) for note in notes)], alert=True)]
+
+
+def _key_figures(snapshot: Snapshot) -> list[Flowable]:
+    scores, release = snapshot["scores"] or {}, snapshot["release"] or {}
+    figures = [
+        (number(snapshot["clients"]), "clients, ranked by their risk" if release else "clients"),
+        (number(len(snapshot["call_list"])), "clients on the call list"),
+        (percent(release.get("base_rate")), "of the clients it learned from had left"),
+        (percent(scores.get("capture"), 0), f"of all leavers are in the first {number(scores.get('capture_k'))}"),
+        (number(scores.get("f1"), 2), "F1 on test data"),
+    ]
+    return [space(5), figures_in_a_row([figure for figure in figures if figure[0] != NOTHING])]
+
+
+def _call_list(snapshot: Snapshot) -> list[Flowable]:
+    clients, capacity = snapshot["call_list"], snapshot["capacity"]
+    if snapshot["release"] is None:
+        return [text("There is no call list yet: ranking clients takes a deployed model.")]
+    if not clients:
+        return [text("There is nobody to call: no current client was found in the data.")]
+    per = "for each owner" if capacity["per"] == "owner" else "in all"
+    calls = counted(capacity["calls_per_week"], "call")
+    intro = f"The clients with the highest risk first. Capacity: {calls} a week {per}."
+    more = len(clients) - CLIENTS_SHOWN
+    rest = [text(f"{number(more)} more in calllist.csv.", "small")] if more > 0 else []
+    return [text(intro), _call_table(clients[:CLIENTS_SHOWN]), *rest]
+
+
+def _call_table(clients: Sequence[Snapshot]) -> Flowable:
+    columns: dict[str, tuple[Column, Callable[[Snapshot], str]]] = {
+        "rank": (Column("Rank", 34, is_number=True), lambda client: number(client["rank"])),
+        "client": (Column("Client", 130, longest=90, style="strong"), lambda client: client["client"]),
+        "risk": (Column("Risk", 44, is_number=True), lambda client: percent(client["risk"])),
+        "owner": (Column("Owner", 76, longest=60), lambda client: client["owner"] or NOTHING),
+        "value": (Column("Value", 56, is_number=True, longest=16), lambda client: number(client["value"])),
+        "reasons": (Column("Why", 184, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
+    }
+    kept = [key for key in columns if any(client[key] not in (None, []) for client in clients)]
+    return table([columns[key][0] for key in kept], [[columns[key][1](client) for key in kept] for client in clients])
+
+
+def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
+    scores = snapshot["scores"]
+    if scores is None:
+        return [text("There are no scores yet: no model has been measured on test data.")]
+    columns = [
+        Column("Score", 74, style="strong"), Column("Value", 44, is_number=True),
+        Column("95 % interval", 84, is_number=True), Column("In words", 285),
+    ]  # fmt: skip
+    return [text(scored_on(scores)), table(columns, score_rows(scores)), space(6), *_pictures(pictures)]
+
+
+def _pictures(pictures: Mapping[str, bytes]) -> list[Flowable]:
+    drawn = [[picture(pictures[name], (WIDTH - GUTTER) / 2)] for name in PICTURES if name in pictures]
+    return [side_by_side(*drawn)] if len(drawn) == 2 else [one for (one,) in drawn]
