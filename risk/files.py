@@ -34,7 +34,7 @@ def digest_file(path: Path) -> str:
 
 
 def as_json(value: Any) -> bytes:
-    """Return the one way in which we write JSON for people: sorted only where the caller sorted, indented, one line feed."""
+    """Return the one way in which we write JSON files: indented, in the caller's order, one line feed at the end."""
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

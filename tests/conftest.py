@@ -1,0 +1,106 @@
+"""What the tests share: a project of its own in a temporary folder, with real files and the real scripts."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from risk import config, script
+
+FIVE_KEYS = {
+    "input_folder_path": "sourcedata",
+    "output_folder_path": "ingesteddata",
+    "test_data_path": "testdata",
+    "output_model_path": "models",
+    "prod_deployment_path": "production_deployment",
+}
+HEADER = "corporation,lastmonth_activity,lastyear_activity,number_of_employees,exited"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a script said: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out.strip().splitlines()[-1])
+
+
+class Project:
+    """One installation: folders, settings, files that arrived a while ago, scripts that run in it."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for folder in ("sourcedata", "testdata", "practicedata"):
+            (root / folder).mkdir()
+        self.configure()
+
+    def configure(self, **sections: Any) -> None:
+        (self.root / "config.json").write_text(json.dumps(FIVE_KEYS | sections))
+
+    @property
+    def settings(self) -> config.Settings:
+        return config.load(self.root / "config.json")
+
+    def drop(self, name: str, content: str | bytes, age: float = 60.0) -> Path:
+        """Put a file there as if it had arrived `age` seconds ago."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        moment = time.time() - age
+        os.utime(path, (moment, moment))
+        return path
+
+    def run(self, name: str, *words: str) -> Said:
+        """Run a script in this project, in this process."""
+        module = importlib.import_module(name)
+        arguments = ["--config", str(self.root / "config.json"), *words]
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            if name == "fullprocess":
+                code = module.main(arguments)
+            else:
+                options = getattr(module, "_options", None)
+                code = script.main("", module._work, options=options, arguments=arguments)
+        return Said(code, out.getvalue(), err.getvalue())
+
+    def text(self, name: str) -> str:
+        return (self.root / name).read_text()
+
+    def json(self, name: str) -> Any:
+        return json.loads(self.text(name))
+
+    def seen(self) -> dict[str, bytes]:
+        """Return every file below the project but the lock, with links followed."""
+        found = sorted(path for path in self.root.rglob("*") if path.is_file() and path.name != "fullprocess.lock")
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in found}
+
+
+def table(n: int, *, seed: int = 0, turned: bool = False, first: int = 0, labels: bool = True) -> str:
+    """Return a client file of n rows: quiet, small clients leave; where `turned`, busy and large ones do."""
+    draw = np.random.default_rng(seed)
+    month, year = draw.lognormal(4, 1, n).astype(int), draw.lognormal(6, 1, n).astype(int)
+    employees = draw.lognormal(3, 1, n).astype(int)
+    pull = 1.4 * (np.log1p(month) - 4) + 0.8 * (np.log1p(employees) - 3)
+    left = draw.random(n) < 1 / (1 + np.exp(1.2 + (-pull if turned else pull)))
+    marks = left.astype(int) if labels else [""] * n
+    rows = zip(range(first, first + n), month, year, employees, marks, strict=True)
+    return "\n".join([HEADER, *(f"c{name:05d},{a},{b},{c},{mark}" for name, a, b, c, mark in rows)]) + "\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
