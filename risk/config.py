@@ -1,0 +1,226 @@
+"""The settings: config.json, checked once, frozen, every path made absolute."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from risk import artifacts
+from risk.errors import ConfigError
+from risk.files import digest
+from risk.schema import CLOSED, Schema
+
+_FOLDERS = {
+    "input_folder_path": "client files arrive",
+    "test_data_path": "the held-out clients lie",
+}
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Capacity:
+    calls_per_week: int = Field(default=50, ge=1)
+    per: Literal["all", "owner"] = "all"
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ModelChoice:
+    family: Literal["auto", "logistic"] = "auto"
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Drift:
+    alpha: float = Field(default=0.005, gt=0, lt=1)
+    minimum_gain: float = Field(default=0.01, ge=0)
+    minimum: int = Field(default=30, ge=2)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class GateRule:
+    z: float = Field(default=2.33, gt=0)
+    minimum_gain: float = Field(default=0.005, ge=0)
+    minimum: int = Field(default=30, ge=2)
+    top_share: float = Field(default=0.1, gt=0, le=1)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Server:
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    token_file: str | None = None
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Practice:
+    input_folder_path: str = "practicedata"
+    output_model_path: str = artifacts.PRACTICE_MODELS
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Settings:
+    """All settings. Paths are those of the file; the properties give them as absolute paths."""
+
+    input_folder_path: str
+    output_folder_path: str
+    test_data_path: str
+    output_model_path: str
+    prod_deployment_path: str
+    schema: Schema = field(default_factory=Schema)
+    capacity: Capacity = field(default_factory=Capacity)
+    model: ModelChoice = field(default_factory=ModelChoice)
+    drift: Drift = field(default_factory=Drift)
+    gate: GateRule = field(default_factory=GateRule)
+    server: Server = field(default_factory=Server)
+    practice: Practice = field(default_factory=Practice)
+    outcomes_path: str = artifacts.OUTCOMES
+    deadline_hours: float = Field(default=2.0, gt=0)
+    max_source_mb: int = Field(default=4096, ge=1)
+    max_final_rows: int = Field(default=2_000_000, ge=1)
+    source_file: Path = field(default=Path(artifacts.CONFIG), init=False)
+
+    @property
+    def root(self) -> Path:
+        return self.source_file.parent
+
+    @property
+    def input(self) -> Path:
+        return self.root / self.input_folder_path
+
+    @property
+    def ingested(self) -> Path:
+        return self.root / self.output_folder_path
+
+    @property
+    def holdout(self) -> Path:
+        return self.root / self.test_data_path
+
+    @property
+    def models(self) -> Path:
+        return self.root / self.output_model_path
+
+    @property
+    def production(self) -> Path:
+        return self.root / self.prod_deployment_path
+
+    @property
+    def watched(self) -> tuple[Path, Path, Path]:
+        """The folders whose listing the idle tick compares."""
+        return self.input, self.holdout, self.root / self.outcomes_path
+
+    @property
+    def links(self) -> tuple[Path, Path, Path]:
+        """The three links that move: of the dataset, of the report set, of production."""
+        reports = self.models / artifacts.REPORTS
+        return tuple(folder / artifacts.CURRENT for folder in (self.ingested, reports, self.production))  # type: ignore[return-value]
+
+    @property
+    def identity(self) -> str:
+        """A digest of every setting that was in force, for the record."""
+        known = TypeAdapter(Settings).dump_python(self, mode="json", exclude={"source_file"})
+        return digest(json.dumps(known, sort_keys=True).encode())[:12]
+
+
+def load(path: Path, practice: bool = False) -> Settings:
+    """Return the settings of a file, for practice if asked.
+
+    Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
+    """
+    found = _read(path)
+    try:
+        settings = TypeAdapter(Settings).validate_python(found)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_sentence(error)}") from error
+    object.__setattr__(settings, "source_file", path.absolute())
+    settings = for_practice(settings) if practice else settings
+    _check_folders(settings)
+    return settings
+
+
+def for_practice(settings: Settings) -> Settings:
+    """Return the settings with every folder but the test data turned to practice."""
+    models = settings.practice.output_model_path
+    return changed(
+        settings,
+        input_folder_path=settings.practice.input_folder_path,
+        output_model_path=models,
+        output_folder_path=f"{models}/{artifacts.INGESTED}",
+        prod_deployment_path=f"{models}/{artifacts.PRODUCTION}",
+    )
+
+
+def changed(settings: Settings, **changes: Any) -> Settings:
+    """Return the settings with some of them changed, of the same file."""
+    found = replace(settings, **changes)
+    object.__setattr__(found, "source_file", settings.source_file)
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path}: there is no such file; run from the project's folder or name one with --config"
+        ) from error
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: not readable as JSON ({error}); expected one object with the five folders"
+        ) from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: found {type(found).__name__}, expected one JSON object with the five folders")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"key {name!r} stands twice")
+    return dict(pairs)
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say the first fault in words: key, value, what is allowed, the nearest known key."""
+    fault = error.errors()[0]
+    key = ".".join(str(step) for step in fault["loc"])
+    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"unknown key {key!r}{_nearest(str(fault['loc'][-1]), fault['loc'])}"
+    if fault["type"] in ("missing", "missing_argument"):
+        return f"key {key!r} is missing; expected the path of a folder"
+    value = re.sub(r"\s+", " ", repr(fault["input"]))[:80]
+    return f"key {key!r} is {value}; {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+
+
+def _nearest(key: str, place: tuple[Any, ...]) -> str:
+    sections = {"schema": Schema, "capacity": Capacity, "model": ModelChoice, "drift": Drift, "gate": GateRule}
+    sections |= {"server": Server, "practice": Practice}
+    owner: Any = sections.get(str(place[0]), Settings) if len(place) > 1 else Settings
+    known = [name for name in owner.__dataclass_fields__ if name != "source_file"]
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(known)}"
+
+
+def _check_folders(settings: Settings) -> None:
+    for key in ("output_folder_path", "output_model_path", "prod_deployment_path", *_FOLDERS):
+        path = settings.root / getattr(settings, key)
+        if path.is_dir():
+            continue
+        meant = str(getattr(settings, key)).strip("/")
+        if path.exists():
+            raise ConfigError(f"{settings.source_file}: key {key!r}: {path} is a file; expected a folder")
+        if getattr(settings, key).startswith("/") and (not path.parent.is_dir() or path.parent == Path("/")):
+            raise ConfigError(
+                f"{settings.source_file}: key {key!r}: there is no folder {path}; did you mean {meant!r}? "
+                "(a relative path starts at the folder of config.json)"
+            )
+        if key in _FOLDERS:
+            raise ConfigError(
+                f"{settings.source_file}: key {key!r}: there is no folder {path}; "
+                f"make it, or name the folder where {_FOLDERS[key]}"
+            )

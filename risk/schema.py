@@ -1,0 +1,109 @@
+"""What the columns of a client file mean."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import field
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic.dataclasses import dataclass
+
+from risk.files import as_json, digest
+
+Kind = Literal["numeric", "categorical"]
+
+CLOSED = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Feature:
+    kind: Kind = "numeric"
+    minimum: float | None = None
+
+
+@dataclass(frozen=True, config=CLOSED)
+class TargetValues:
+    stayed: tuple[str, ...] = ("0",)
+    left: tuple[str, ...] = ("1",)
+
+    @field_validator("stayed", "left", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> TargetValues:
+        if set(self.stayed) & set(self.left) or not self.stayed or not self.left:
+            raise ValueError("stayed and left must each have a value and share none")
+        return self
+
+
+def _default_features() -> dict[str, Feature]:
+    names = ("lastmonth_activity", "lastyear_activity", "number_of_employees")
+    return {name: Feature(minimum=0) for name in names}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the data as it is read and stored."""
+
+    name: str
+    kind: Literal["client", "period", "text", "number", "target"]
+    minimum: float | None = None
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Schema:
+    """What the columns of a client file mean."""
+
+    client: str = "corporation"
+    target: str = "exited"
+    target_values: TargetValues = field(default_factory=TargetValues)
+    features: dict[str, Feature] = Field(default_factory=_default_features, min_length=1)
+    period: str | None = None
+    owner: str | None = None
+    value: str | None = None
+    horizon: str = "the next period"
+    ignore: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    extra_columns: Literal["ignore", "refuse"] = "ignore"
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            value = dict.fromkeys(value, "numeric")
+        if not isinstance(value, dict):
+            return value
+        return {name: {"kind": kind} if isinstance(kind, str) else kind for name, kind in value.items()}
+
+    @model_validator(mode="after")
+    def _each_column_once(self) -> Schema:
+        names = [column.name for column in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"column {twice[0]!r} has two meanings")
+        return self
+
+    @functools.cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns in schema order: client, period, owner, features, value, target."""
+        kinds = {"numeric": "number", "categorical": "text"}
+        found = [Column(self.client, "client")]
+        found += [Column(self.period, "period")] if self.period else []
+        found += [Column(self.owner, "text")] if self.owner else []
+        found += [Column(name, kinds[it.kind], it.minimum) for name, it in self.features.items()]  # type: ignore[arg-type]
+        found += [Column(self.value, "number")] if self.value else []
+        return (*found, Column(self.target, "target"))
+
+    @functools.cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """The kind of each feature, by name, in order."""
+        return {name: feature.kind for name, feature in self.features.items()}
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """A digest of all that decides how a file is read: another one is another dataset."""
+        values = [self.target_values.stayed, self.target_values.left, self.missing, self.extra_columns]
+        return digest(as_json([[[c.name, c.kind, c.minimum] for c in self.columns], values]))[:12]
