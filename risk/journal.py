@@ -1,0 +1,133 @@
+"""The journal: one line per run that did something and per person's act, each holding the SHA-256 of the line before.
+
+Runs, timings, history and decisions are views of it; no other ledger exists.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from risk import files
+from risk.errors import JournalError
+
+FIRST = "0" * 64
+FAILED = "failed"
+TIMED = ("ingestion", "training", "scoring")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one step: of its last run and the median of the last hundred; None when it never ran."""
+
+    last: float | None
+    median: float | None
+
+
+def append(path: Path, record: dict[str, Any]) -> dict[str, Any]:
+    """Add a record, chained to the line before, and make it durable. A torn last line is cut first and noted."""
+    lines = _whole_lines(path)
+    torn = _cut_torn_line(path)
+    previous = files.digest(lines[-1]) if lines else FIRST
+    record = {"previous": previous, "at": now()} | record | ({"torn_line_cut": torn} if torn else {})
+    line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    files.append(path, line)
+    return record
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return every whole line, oldest first; a torn last line is not one. Raises: JournalError."""
+    return [_parse(path, number, line) for number, line in enumerate(_whole_lines(path), 1)]
+
+
+def verify(path: Path) -> int:
+    """Return how many lines the chain holds. Raises: JournalError naming the first line that does not follow."""
+    previous = FIRST
+    lines = _whole_lines(path)
+    for number, line in enumerate(lines, 1):
+        if _parse(path, number, line).get("previous") != previous:
+            raise JournalError(
+                f"{path}: line {number}: it does not follow from the line before; "
+                "the journal was changed by another hand, compare it with a backup"
+            )
+        previous = files.digest(line)
+    return len(lines)
+
+
+def runs(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of runs, oldest first."""
+    return [record for record in read(path) if record.get("kind") == "run"]
+
+
+def next_run(path: Path) -> int:
+    """Return the number of the run under way, or of the next: a killed run left no line, so its number comes again."""
+    return max((record["run"] for record in runs(path)), default=0) + 1
+
+
+def last_finished(path: Path) -> dict[str, Any] | None:
+    """Return the line of the last run that came to its end."""
+    return next((record for record in reversed(runs(path)) if record["outcome"] != FAILED), None)
+
+
+def timings(
+    path: Path, steps: tuple[str, ...] = TIMED, *, under_way: dict[str, float] | None = None
+) -> dict[str, Timing]:
+    """Return the seconds of the named steps, those of a run under way included."""
+    spent: dict[str, list[float]] = {step: [] for step in steps}
+    for name, seconds in _steps(path):
+        if name in spent:
+            spent[name].append(seconds)
+    for name, seconds in (under_way or {}).items():
+        if name in spent:
+            spent[name].append(seconds)
+    return {
+        name: Timing(round(all_[-1], 3), round(statistics.median(all_[-100:]), 3)) if all_ else Timing(None, None)
+        for name, all_ in spent.items()
+    }
+
+
+def now() -> str:
+    """Return the time now, in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _steps(path: Path) -> Iterator[tuple[str, float]]:
+    for record in runs(path):
+        for step in record["steps"]:
+            yield step["name"], step["seconds"]
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """Return the lines without their line feed; what follows the last line feed was torn by a kill."""
+    try:
+        return path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+
+
+def _cut_torn_line(path: Path) -> int:
+    """Cut what follows the last line feed; return how many bytes that were."""
+    if not path.exists():
+        return 0
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with files.refusals(path):
+            os.truncate(path, whole)
+    return len(content) - whole
+
+
+def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError as error:
+        raise JournalError(f"{path}: line {number} is not JSON; compare the journal with a backup") from error
+    if not isinstance(record, dict):
+        raise JournalError(f"{path}: line {number} is not a record; compare the journal with a backup")
+    return record
