@@ -1,0 +1,93 @@
+"""What lies in a folder of client files now, in order, and stands still."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from risk import tick
+
+SETTLE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """One file: its name below the folder, and what tells cheaply whether it changed (size, mtime, ctime, inode)."""
+
+    name: str
+    path: Path
+    signature: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The sources in natural order, and why each other file was passed over, by name."""
+
+    sources: tuple[Found, ...]
+    skipped: dict[str, str]
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a key that sorts dataset2 before dataset10; names alike but for zeros stay apart by their text."""
+    pieces = re.split(r"([0-9]+)", name)
+    key = [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece]
+    return tuple(key)
+
+
+def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbox:
+    """Return the CSV files below the folder, in natural order, with a sentence for each that was passed over.
+
+    A file younger than `settle` seconds is looked at again once it had time to stand still; one that still changes
+    is left for the next run.
+    """
+    before = _listing(folder)
+    youngest = max((entry[1][1] for entry in before.items() if entry[1][1] <= time.time_ns()), default=0)
+    pause = settle - (time.time_ns() - youngest) / 1e9
+    if 0 < pause <= settle:
+        time.sleep(pause)
+    after = _listing(folder)
+    found, skipped = [], {}
+    for name in sorted(after, key=natural):
+        fault = _fault(folder, name, after[name], size_cap) or (
+            "it still changes; it is left for the next run" if before.get(name) != after[name] else None
+        )
+        if fault:
+            skipped[name] = fault
+        else:
+            found.append(Found(name, folder / name, after[name]))
+    return Inbox(tuple(found), skipped)
+
+
+def _listing(folder: Path) -> dict[str, tuple[int, int, int, int]]:
+    return {
+        name: (size, modified, changed, inode) for name, size, modified, changed, inode in tick.listing(str(folder))
+    }
+
+
+def _fault(folder: Path, name: str, signature: tuple[int, int, int, int], size_cap: int) -> str | None:
+    """Say why a file is no source, or return None."""
+    path = folder / name
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8; rename it"
+    if not name.lower().endswith(".csv"):
+        return "not a .csv file; it was passed over"
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        return "a link out of the folder; it was passed over, put the file itself there"
+    try:
+        kind = path.stat().st_mode
+    except OSError as error:
+        return f"not readable ({error.strerror}); it was passed over"
+    if not stat.S_ISREG(kind):
+        return "not a regular file; it was passed over"
+    if not os.access(path, os.R_OK):
+        return "not readable (permission denied); give read access"
+    if signature[0] > size_cap:
+        found, most = signature[0] / 1e6, size_cap / 1e6
+        return f"{found:,.0f} MB, more than the {most:,.0f} MB of max_source_mb; split it or raise the limit"
+    return None

@@ -1,0 +1,132 @@
+"""The idle tick: has anything changed since the last finished run? Answered with json, os and hashlib alone.
+
+A tick that has nothing to do must cost next to nothing, so this room imports nothing heavy and parses no arguments
+but the three that a cron line may carry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+from risk import artifacts
+
+_TEMPORARY = (".part", ".tmp")
+
+
+def config_path(arguments: list[str]) -> str:
+    """Return the settings file: --config FILE, else RISK_CONFIG, else config.json here or beside the scripts."""
+    for place, word in enumerate(arguments):
+        if word == "--config" and place + 1 < len(arguments):
+            return arguments[place + 1]
+        if word.startswith("--config="):
+            return word.partition("=")[2]
+    if os.environ.get("RISK_CONFIG"):
+        return os.environ["RISK_CONFIG"]
+    return artifacts.CONFIG if os.path.exists(artifacts.CONFIG) else os.path.join(_program_folder(), artifacts.CONFIG)
+
+
+def idle(arguments: list[str]) -> bool:
+    """Return True when nothing differs from what the last finished run saw; then touch the lock file as a heartbeat."""
+    plain = [word for word in arguments if word not in ("--json", "--practice")]
+    if plain and not (plain[0].startswith("--config") and len(plain) == 2 - ("=" in plain[0])):
+        return False
+    path = config_path(arguments)
+    try:
+        production = _production(path, "--practice" in arguments)
+        remembered = read(production)
+        if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
+            return False
+        os.utime(os.path.join(production, artifacts.LOCK))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def read(production: str) -> dict:  # type: ignore[type-arg]
+    """Return what the last finished run remembered; an empty dict where it is lost: then everything is looked at."""
+    try:
+        with open(os.path.join(production, artifacts.TICK), encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def remember(production: str, observed: str, folders: list[str], links: list[str], seen: dict) -> None:  # type: ignore[type-arg]
+    """Keep what a finished run saw at its beginning and where the links point at its end. Losing it costs one look."""
+    from pathlib import Path
+
+    from risk import files
+
+    kept = {"state": state(observed, links), "folders": folders, "links": links, "seen": seen}
+    files.write(Path(production, artifacts.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
+
+
+def observe(config: str, folders: list[str]) -> str:
+    """Return a digest of the settings file, the program and the listing of the folders."""
+    with open(config, "rb") as file:
+        seen = hashlib.sha256(file.read())
+    seen.update(_program().encode())
+    for folder in folders:
+        for name, size, modified, _, inode in sorted(listing(folder)):
+            seen.update(f"{name}\0{size}\0{modified}\0{inode}\0".encode("utf-8", "surrogateescape"))
+        seen.update(b"\0\0")
+    return seen.hexdigest()
+
+
+def state(observed: str, links: list[str]) -> str:
+    """Return a digest of what was observed and of where the links that we move point now."""
+    targets = [os.readlink(link) if os.path.islink(link) else "" for link in links]
+    return hashlib.sha256("\0".join([observed, *targets]).encode()).hexdigest()
+
+
+def listing(folder: str, below: str = "") -> list[tuple[str, int, int, int, int]]:
+    """Return name below the folder, size, mtime, ctime (ns) and inode of every file that may be a source.
+
+    Hidden and temporary names are passed over; links to folders are not followed.
+    """
+    found: list[tuple[str, int, int, int, int]] = []
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    for entry in entries:
+        name = entry.name
+        if name[0] in ".~" or name.endswith(_TEMPORARY):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            found += listing(entry.path, below + name + "/")
+            continue
+        try:
+            seen = entry.stat()
+        except OSError:
+            continue
+        found.append((below + name, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino))
+    return found
+
+
+def _production(path: str, practice: bool) -> str:
+    with open(path, encoding="utf-8") as file:
+        settings = json.load(file)
+    folder = os.path.dirname(os.path.abspath(path))
+    if not practice:
+        return os.path.join(folder, settings["prod_deployment_path"])
+    models = settings.get("practice", {}).get("output_model_path", artifacts.PRACTICE_MODELS)
+    return os.path.join(folder, models, artifacts.PRODUCTION)
+
+
+def _program() -> str:
+    """Return the version of the program and the state of its files: another program is work, not «no new data»."""
+    seen = [artifacts.PROGRAM]
+    for folder in (_program_folder(), os.path.dirname(os.path.abspath(__file__))):
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            if entry.name.endswith(".py"):
+                at = entry.stat()
+                seen.append(f"{entry.name} {at.st_size} {at.st_mtime_ns}")
+    return "\n".join(seen)
+
+
+def _program_folder() -> str:
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import threading
+
+from conftest import Project
+
+from risk import inbox
+
+CAP = 1000
+
+
+def test_sources_come_in_natural_order_with_sub_folders(project: Project) -> None:
+    for name in ("dataset10.csv", "dataset2.csv", "north/dataset1.csv", "B.CSV"):
+        project.drop(f"sourcedata/{name}", "x")
+
+    found = inbox.look(project.root / "sourcedata", size_cap=CAP)
+
+    assert [source.name for source in found.sources] == ["B.CSV", "dataset2.csv", "dataset10.csv", "north/dataset1.csv"]
+
+
+def test_what_is_no_source_is_passed_over_with_a_reason(project: Project) -> None:
+    folder = project.root / "sourcedata"
+    for name in (".hidden.csv", "~lock.csv", "coming.csv.part", "coming.tmp", "notes.txt"):
+        project.drop(f"sourcedata/{name}", "x")
+    project.drop("sourcedata/big.csv", "x" * 2000)
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "out.csv").symlink_to("/etc/hostname")
+
+    found = inbox.look(folder, size_cap=CAP, settle=0)
+
+    assert found.sources == ()
+    assert set(found.skipped) == {"notes.txt", "big.csv", "pipe.csv", "out.csv"}
+    assert "max_source_mb" in found.skipped["big.csv"]
+    assert "link out of the folder" in found.skipped["out.csv"]
+
+
+def test_a_file_that_still_changes_is_left_for_the_next_run(project: Project) -> None:
+    path = project.drop("sourcedata/growing.csv", "a", age=0)
+    grow = threading.Timer(0.1, lambda: path.write_text("ab"))
+    grow.start()
+
+    found = inbox.look(path.parent, size_cap=CAP, settle=0.5)
+    grow.join()
+
+    assert found.sources == ()
+    assert "still changes" in found.skipped["growing.csv"]
+
+
+def test_a_young_file_that_stands_still_is_taken(project: Project) -> None:
+    path = project.drop("sourcedata/new.csv", "a", age=0)
+
+    found = inbox.look(path.parent, size_cap=CAP, settle=0.2)
+
+    assert [source.name for source in found.sources] == ["new.csv"]
+
+
+def test_a_file_from_the_future_is_taken_without_waiting(project: Project) -> None:
+    path = project.drop("sourcedata/ahead.csv", "a", age=-86_400)
+
+    found = inbox.look(path.parent, size_cap=CAP, settle=3600)
+
+    assert [source.name for source in found.sources] == ["ahead.csv"]

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Project
+
+from risk import tick
+
+HEAVY = (
+    "pandas",
+    "numpy",
+    "sklearn",
+    "duckdb",
+    "pydantic",
+    "flask",
+    "matplotlib",
+    "argparse",
+    "logging",
+    "dataclasses",
+)
+
+
+@pytest.fixture
+def rested(project: Project) -> Project:
+    """A project whose last run saw everything that is there."""
+    project.drop("sourcedata/a.csv", "x")
+    settings = project.settings
+    folders = [str(folder) for folder in settings.watched]
+    (project.root / "production_deployment").mkdir()
+    (project.root / "production_deployment" / "fullprocess.lock").touch()
+    observed = tick.observe(str(settings.source_file), folders)
+    tick.remember(str(settings.production), observed, folders, [str(link) for link in settings.links], {})
+    return project
+
+
+def idle(project: Project, *words: str) -> bool:
+    return tick.idle(["--config", str(project.root / "config.json"), *words])
+
+
+def test_nothing_changed_is_idle_and_beats_the_heart(rested: Project) -> None:
+    lock = rested.root / "production_deployment" / "fullprocess.lock"
+    os.utime(lock, (0, 0))
+
+    assert idle(rested)
+    assert lock.stat().st_mtime > 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.drop("sourcedata/b.csv", "x"),
+        lambda p: p.drop("sourcedata/a.csv", "x", age=5),
+        lambda p: p.drop("testdata/t.csv", "x"),
+        lambda p: p.drop("outcomes/calls.csv", "x"),
+        lambda p: p.configure(capacity={"calls_per_week": 9}),
+        lambda p: (p.root / "sourcedata" / "a.csv").unlink(),
+        lambda p: (p.root / "production_deployment" / "current").symlink_to("releases"),
+        lambda p: (p.root / "production_deployment" / "tick.json").write_text("{"),
+        lambda p: (p.root / "production_deployment" / "tick.json").write_text("[]"),
+    ],
+)
+def test_whatever_changed_is_work(rested: Project, change: object) -> None:
+    assert idle(rested)
+
+    change(rested)  # type: ignore[operator]
+
+    assert not idle(rested)
+
+
+def test_a_temporary_file_is_no_news(rested: Project) -> None:
+    rested.drop("sourcedata/b.csv.part", "x")
+    rested.drop("sourcedata/.b.csv", "x")
+
+    assert idle(rested)
+
+
+def test_what_is_asked_for_by_a_word_is_never_idle(rested: Project) -> None:
+    assert idle(rested, "--json")
+    for word in ("--force", "--dry-run", "--status", "--practice", "--help"):
+        assert not idle(rested, word)
+
+
+def test_the_idle_tick_imports_nothing_heavy(rested: Project) -> None:
+    script = Path(tick.__file__).parents[1] / "fullprocess.py"
+    code = (
+        f"import runpy, sys; sys.argv = ['fullprocess.py', '--config', {str(rested.root / 'config.json')!r}]\n"
+        f"try: runpy.run_path({str(script)!r}, run_name='__main__')\n"
+        f"except SystemExit as end: print(end.code, [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=False, cwd=script.parent
+    )
+
+    assert said.stdout == "no new data\n0 []\n"
+    assert said.stderr == ""
