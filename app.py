@@ -1,0 +1,278 @@
+"""Serve predictions, the newest figures and the page.
+
+Reads: production_deployment/current, models/reports/current, test, input and practice files that a request names.
+Writes: nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Flask, Response, current_app, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from risk import guard, live, page, script
+from risk.answers import NO_REPORT, listed, predicted
+from risk.artifacts import REPORT
+from risk.config import Settings
+from risk.contracts import MAX_BODY, Contract, File, Ids, Rows
+from risk.problems import Problem
+from risk.serving import Server
+
+log = logging.getLogger("risk")
+service = Blueprint("service", __name__)
+
+NO_MODEL = "no model is deployed; run fullprocess.py"
+MAX_LISTED = 10_000
+SENTENCES = {
+    404: "there is nothing at this path; / shows what there is",
+    405: "the method is not allowed here; the header Allow names those that are",
+    413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
+}
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What the views need, made once."""
+
+    settings: Settings
+    watch: live.Watch
+    guard: guard.Guard
+    instance: str
+
+
+def create_app(settings: Settings, host: str | None = None) -> Flask:
+    """Return the service as a WSGI application; it loads what is live when first asked.
+
+    Raises: ConfigError where other machines could reach `host` and there is no token.
+    """
+    app = Flask(__name__)
+    app.url_map.merge_slashes = False  # nothing is redirected
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.jinja_env.filters.update(page.FILTERS)
+    admitted = guard.guard_for(settings.server, settings.root, host or settings.server.host)
+    watch = live.Watch(settings.production, settings.models, settings.schema)
+    app.extensions["rooms"] = Rooms(settings, watch, admitted, live.instance(settings.production))
+    app.register_blueprint(service)
+    app.before_request(_admit)
+    app.after_request(_protect)
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _fault)
+    return app
+
+
+@service.post("/prediction")
+def prediction() -> Response:
+    """Return prediction, risk and rank of every client asked for, in the order of the request."""
+    now = _rooms().watch.live
+    if now.model is None or now.contract is None:
+        raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
+    asked = _asked(now.contract)
+    return _answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
+
+
+@service.get("/scoring")
+def scoring() -> Response:
+    """Return how good the deployed model is."""
+    shown = _shown()
+    scores, names = (
+        shown.snapshot["scores"],
+        ("f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on"),
+    )
+    if scores is None or shown.release is None:
+        raise Problem(503, NO_MODEL)
+    return _answer({"release": shown.release} | {name: scores[name] for name in names})
+
+
+@service.get("/summarystats")
+def summary_statistics() -> Response:
+    """Return mean, median and standard deviation of the numeric columns of the dataset."""
+    snapshot = _shown().snapshot
+    statistics = snapshot["statistics"]
+    return _answer({"dataset": snapshot["dataset"]["version"]} | {it: statistics[it] for it in ("n_rows", "columns")})
+
+
+@service.get("/diagnostics")
+def diagnostics() -> Response:
+    """Return seconds of the steps, missing values and dependencies."""
+    snapshot = _shown().snapshot
+    return _answer({name: snapshot[name] for name in ("seconds", "missing_percent", "dependencies")})
+
+
+@service.get("/clients")
+def clients() -> Response:
+    """Return current clients by rank: `limit` of them after the first `offset`."""
+    shown = _shown()
+    limit, offset = _whole_number("limit", 100, MAX_LISTED), _whole_number("offset", 0, sys.maxsize)
+    places = range(len(shown.clients.names))[offset : offset + limit]
+    told = {"release": shown.release, "n_clients": len(shown.clients.names), "limit": limit, "offset": offset}
+    return _answer(told | {"clients": [shown.clients.row(place) for place in places]})
+
+
+@service.get("/clients/<path:name>")
+def client(name: str) -> Response:
+    """Return one current client, with the reasons if the client is on the call list."""
+    shown = _shown()
+    if name not in shown.clients.places:
+        raise Problem(404, "this is not a current client; /clients lists them")
+    reasons = [row["reasons"] for row in shown.snapshot["call_list"] if row["client"] == name]
+    row = shown.clients.row(shown.clients.places[name])
+    return _answer({"release": shown.release} | row | {"reasons": reasons[0] if reasons else None})
+
+
+@service.get("/history")
+def history() -> Response:
+    """Return the last runs, the newest first."""
+    return _answer({"history": _shown().snapshot["history"]})
+
+
+@service.get("/releases")
+def releases() -> Response:
+    """Return the current release and, of the last runs, those that changed it."""
+    snapshot = _shown().snapshot
+    changes = [run for run in snapshot["history"] if run["outcome"] in ("deployed", "rolled back")]
+    return _answer({"current": snapshot["release"], "changes": changes})
+
+
+@service.get("/report")
+def report() -> Response:
+    """Return the report as a PDF."""
+    content = _shown().report
+    if content is None:
+        raise Problem(503, NO_REPORT)
+    return Response(
+        content, mimetype="application/pdf", headers={"Content-Disposition": f'inline; filename="{REPORT}"'}
+    )
+
+
+@service.get("/health")
+def health() -> Response:
+    """Return whether the service can predict, and of which installation and release it is."""
+    now, rooms = _rooms().watch.live, _rooms()
+    status = "faulty" if now.faults else "ok" if now.model else "no model"
+    told = {"status": status, "detail": "; ".join(now.faults) or (None if now.model else NO_MODEL)}
+    told |= {"instance": rooms.instance, "release": now.model.name if now.model else None}
+    shown = now.shown
+    told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
+    return _answer(told | {"made_at": shown.snapshot["made_at"] if shown else None})
+
+
+@service.get("/")
+def index() -> Response:
+    """Return the page for people."""
+    now, settings = _rooms().watch.live, _rooms().settings
+    if now.shown is None:
+        return Response(render_template("start.html", faults=now.faults, input_folder=settings.input_folder_path))
+    words = page.words(now.shown.snapshot, now.model.name if now.model else None)
+    return Response(render_template("index.html", it=now.shown.snapshot, now=now, **words))
+
+
+def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight.
+
+    Raises: ConfigError without a token where one is needed, DiskError where the address is taken.
+    """
+    host, ended = host or settings.server.host, threading.Event()
+    app = create_app(settings, host)
+    server = Server(app, host, settings.server.port if port is None else port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    app.extensions["rooms"].watch.start()
+    named = f"[{host}]" if ":" in host else host
+    print(f"serving on http://{named}:{server.port}/", flush=True)
+    server.run(ended.is_set)
+    app.extensions["rooms"].watch.stop()
+
+
+def _rooms() -> Rooms:
+    rooms: Rooms = current_app.extensions["rooms"]
+    return rooms
+
+
+def _shown() -> live.Shown:
+    shown = _rooms().watch.live.shown
+    if shown is None:
+        raise Problem(503, NO_MODEL if _rooms().watch.live.model is None else NO_REPORT)
+    return shown
+
+
+def _asked(contract: Contract) -> Rows | Ids:
+    """Return what the body asks for; a file that it names is read."""
+    kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
+    body = request.get_data(cache=False)
+    if kind == "text/csv":
+        return contract.read_csv(body)
+    if kind not in ("", "application/json"):
+        raise Problem(415, "the Content-Type is not known; send application/json or text/csv")
+    asked = contract.read_json(body)
+    if not isinstance(asked, File):
+        return asked
+    settings = _rooms().settings
+    practice = settings.root / settings.practice.input_folder_path
+    return contract.read_csv(guard.read_inside(settings.root, (settings.input, settings.holdout, practice), asked.path))
+
+
+def _whole_number(name: str, default: int, most: int) -> int:
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
+        raise Problem(422, f"{name} is {text[:40]!r}, expected a whole number from 0 to {most}", field=name)
+    return int(text)
+
+
+def _answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
+    return Response(msgspec.json.encode(value), status, mimetype=kind)
+
+
+def _admit() -> None:
+    headers = request.headers
+    _rooms().guard.admit(request.environ.get("HTTP_HOST", ""), request.remote_addr, headers.get("Authorization", ""))
+
+
+def _protect(response: Response) -> Response:
+    response.headers.update(guard.HEADERS)
+    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    return response
+
+
+def _problem(problem: Problem) -> Response:
+    response = _answer(problem.document, problem.status, "application/problem+json")
+    response.headers.update(problem.headers)
+    return response
+
+
+def _http_problem(error: HTTPException) -> Response:
+    """Turn Werkzeug's refusals (404, 405, 413, …) into problem details; Allow and the like are kept."""
+    status = error.code or 500
+    response = _problem(Problem(status, SENTENCES.get(status) or (error.description or error.name).rstrip(".")))
+    kept = [(name, text) for name, text in error.get_headers() if name.lower() != "content-type"]
+    response.headers.extend(kept)
+    return response
+
+
+def _fault(error: Exception) -> Response:
+    log.error(script.event("request failed", path=request.path), exc_info=error)
+    return _problem(Problem(500, "the service failed to answer; its log says why"))
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to serve on (default: server.host)")
+    parser.add_argument("--port", type=int, help="port to serve on (default: server.port)")
+
+
+def _work(settings: Settings, asked: argparse.Namespace) -> script.Answer:
+    serve(settings, asked.host, asked.port)
+    return script.Answer("stopped")
+
+
+if __name__ == "__main__":
+    sys.exit(script.main(__doc__ or "", _work, options=_options))

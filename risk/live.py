@@ -1,0 +1,210 @@
+"""What is live now: the deployed model and the newest report set, loaded once, swapped by one reference."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gc
+import hashlib
+import io
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk import artifacts, files
+from risk.contracts import Contract
+from risk.errors import ModelError, RiskError
+from risk.schema import Schema
+from risk.script import event
+
+if TYPE_CHECKING:
+    from risk.model import Model
+
+log = logging.getLogger("risk")
+
+PAUSE = 0.25  # seconds between two looks at the links
+PATIENCE = 60.0  # seconds until what could not be loaded is tried again
+COLUMNS = ["rank", "client", "risk", "prediction", "owner", "value", "period"]
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The current clients of a report set, by rank; one entry of each list per client."""
+
+    names: list[str] = field(default_factory=list)
+    risks: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    cells: list[list[str]] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    ascending: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def ranks(self, risks: NDArray[np.float64]) -> list[int]:
+        """Return 1 + the number of current clients with a higher risk, for each."""
+        higher: NDArray[np.int64] = len(self.ascending) - np.searchsorted(self.ascending, risks, side="right")
+        ranks: list[int] = (1 + higher).tolist()
+        return ranks
+
+    def row(self, place: int) -> dict[str, Any]:
+        """Return a line of the list as an object."""
+        rank, _, _, prediction, owner, value, period = self.cells[place]
+        told = {"rank": int(rank), "client": self.names[place], "risk": float(self.risks[place])}
+        told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
+        return told | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One report set: its number, the snapshot, the current clients and the PDF (None where it is not there)."""
+
+    number: str
+    snapshot: dict[str, Any]
+    clients: Clients
+    report: bytes | None
+
+    @property
+    def release(self) -> str | None:
+        """The release that the set is of."""
+        released = self.snapshot["release"]
+        return released["name"] if released else None
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a request sees from its beginning to its end; None where there is none yet."""
+
+    model: Model | None = None
+    contract: Contract | None = None
+    shown: Shown | None = None
+    faults: tuple[str, ...] = ()
+
+
+class Watch:
+    """Keeps `live` current: a thread looks at the two links, loads and proves what is new, then assigns it."""
+
+    def __init__(self, production: Path, models: Path, schema: Schema) -> None:
+        self._links = (production / artifacts.CURRENT, models / artifacts.REPORTS / artifacts.CURRENT)
+        self._schema = schema
+        self._seen: tuple[str | None, ...] | None = None
+        self._again = 0.0
+        self._live = Live()
+        self._process: int | None = None
+        self._starting = threading.Lock()
+        self._stopped = threading.Event()
+
+    @property
+    def live(self) -> Live:
+        """What is live now. The first question in a process (a fork is one) loads it and starts the thread."""
+        if self._process != os.getpid():
+            self.start()
+        return self._live
+
+    def start(self) -> None:
+        """Load what is live and watch from now on."""
+        with self._starting:
+            if self._process == os.getpid():
+                return
+            self.look()
+            self._stopped.clear()
+            threading.Thread(target=self._run, name="watch", daemon=True).start()
+            self._process = os.getpid()
+
+    def stop(self) -> None:
+        """Let the thread end, and the collector see everything again: a run goes on in this process."""
+        self._stopped.set()
+        gc.unfreeze()
+
+    def look(self) -> None:
+        """Load anew what has moved since the last look; what cannot be loaded leaves the former in place."""
+        seen = tuple(_target(link) for link in self._links)
+        if seen == self._seen and not (self._live.faults and time.monotonic() > self._again):
+            return
+        self._seen, self._again = seen, time.monotonic() + PATIENCE
+        self._live = self._loaded(self._live)
+        # What was just loaded stays for long: without this the collector walks it again and again during requests.
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+
+    def _run(self) -> None:
+        while not self._stopped.wait(PAUSE):
+            try:
+                self.look()
+            except Exception:  # the thread must outlive anything, else the service would answer from the past for ever
+                log.exception("look failed")
+
+    def _loaded(self, former: Live) -> Live:
+        """Return the new state; a fault is told, and the proven former model or set goes on answering."""
+        faults: list[str] = []
+        release, reports = (files.resolve(link) for link in self._links)
+        model, contract, shown = former.model, former.contract, former.shown
+        try:
+            if release is None:
+                model = contract = None
+            elif model is None or model.name != release.name:
+                model, contract = _load_model(release, self._schema)
+        except (RiskError, OSError, ValueError) as error:
+            faults.append(_told(f"the deployed model cannot be used: {error}"))
+        try:
+            shown = load_shown(reports) if reports else None
+        except (OSError, ValueError, csv.Error) as error:
+            faults.append(_told(f"the newest report cannot be shown: {error}"))
+        return Live(model, contract, shown, tuple(faults))
+
+
+def instance(production: Path) -> str:
+    """Return the id of an installation: what a service answers and a client compares."""
+    return hashlib.sha256(str(production.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def load_shown(folder: Path) -> Shown:
+    """Return a report set, read whole from its folder. Raises: OSError, ValueError, csv.Error where it is damaged."""
+    snapshot = files.read_json(folder / artifacts.SNAPSHOT)
+    if not isinstance(snapshot, dict) or "release" not in snapshot:
+        raise ValueError(f"{folder.name}/{artifacts.SNAPSHOT} is missing or torn")
+    report = folder / artifacts.REPORT
+    clients = load_clients((folder / artifacts.CLIENT_RISKS).read_text(encoding="utf-8"))
+    return Shown(folder.name, snapshot, clients, report.read_bytes() if report.is_file() else None)
+
+
+def load_clients(text: str) -> Clients:
+    """Return the clients of a clientrisks.csv. Raises: ValueError, csv.Error where it is damaged."""
+    header, *cells = [*csv.reader(io.StringIO(text, newline=""), strict=True)] or [[]]
+    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in cells):
+        raise ValueError(f"{artifacts.CLIENT_RISKS} does not have the columns {', '.join(COLUMNS)} in every line")
+    names = [_without_apostrophe(row[1]) for row in cells]
+    risks = np.array([float(row[2]) for row in cells], dtype=np.float64)
+    return Clients(names, risks, cells, {name: place for place, name in enumerate(names)}, np.sort(risks))
+
+
+def _load_model(folder: Path, schema: Schema) -> tuple[Model, Contract]:
+    """Load a release and prove that it answers a client of whom nothing is known."""
+    from risk.model import load
+
+    model = load(folder)
+    contract = Contract(schema, model.card.features)
+    risks = model.risks(contract.blank().frame)
+    if risks.shape != (1,) or not 0 <= risks[0] <= 1:
+        raise ModelError(f"{folder.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
+    return model, contract
+
+
+def _target(link: Path) -> str | None:
+    with contextlib.suppress(OSError):
+        return os.readlink(link)
+    return None
+
+
+def _told(fault: str) -> str:
+    log.warning(event("fault", reason=fault))
+    return fault
+
+
+def _without_apostrophe(text: str) -> str:
+    """Undo what keeps a cell from being a formula in a spreadsheet."""
+    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@\t\r") else text

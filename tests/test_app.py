@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+
+from app import create_app
+from risk import guard
+from risk.config import Settings, load
+from risk.contracts import MAX_BODY
+from tests.installation import HOSTILE, deploy, lay_out, report
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ["/scoring", "/summarystats", "/diagnostics", "/clients", "/history", "/releases", "/report"]
+ONE = {"activity": 3, "size": 10, "sector": "bank", "company": "acme"}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = lay_out(tmp_path_factory.mktemp("installation") / "root")
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+    return settings
+
+
+def client_of(settings: Settings) -> Iterator[FlaskClient]:
+    app = create_app(settings)
+    yield app.test_client()
+    app.extensions["rooms"].watch.stop()
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings) -> Iterator[FlaskClient]:
+    yield from client_of(settings)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[FlaskClient]:
+    yield from client_of(lay_out(tmp_path))
+
+
+def problem_of(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.mimetype == "application/problem+json"
+    told: dict[str, Any] = answer.json
+    assert set(told) >= {"type", "title", "status", "detail"}
+    assert told["status"] == status
+    return told
+
+
+@pytest.mark.parametrize("path", FIGURES)
+def test_figures_before_the_first_run_say_what_to_do(bare: FlaskClient, path: str) -> None:
+    told = problem_of(bare.get(path), 503)
+
+    assert told["detail"] == "no model is deployed; run fullprocess.py"
+
+
+def test_a_prediction_before_the_first_run_says_what_to_do(bare: FlaskClient) -> None:
+    told = problem_of(bare.post("/prediction", json=[ONE]), 503)
+
+    assert told["detail"] == "no model is deployed; run fullprocess.py"
+
+
+def test_page_and_health_answer_before_the_first_run(bare: FlaskClient) -> None:
+    page, health = bare.get("/"), bare.get("/health")
+
+    assert page.status_code == health.status_code == 200
+    assert "fullprocess.py" in page.text
+    assert (health.json["status"], health.json["release"]) == ("no model", None)
+    assert len(health.json["instance"]) == 16
+
+
+def test_a_prediction_answers_in_the_order_of_the_request(client: FlaskClient) -> None:
+    rows = [ONE | {"activity": 90}, ONE | {"company": None, "size": None}]
+
+    told = client.post("/prediction", json={"clients": rows}).json
+
+    assert list(told) == ["release", "threshold", "predictions", "risks", "ranks", "clients", "warnings"]
+    assert (told["predictions"], told["clients"]) == ([0, 1], ["acme", None])
+    assert told["risks"][0] < 0.1 < 0.9 < told["risks"][1]
+    assert told["ranks"] == [5, 1]
+
+
+def test_all_forms_of_the_same_clients_give_the_same_risks(client: FlaskClient, settings: Settings) -> None:
+    content = (settings.holdout / "testdata.csv").read_bytes()
+    rows = [{"activity": n, "size": n * 2, "sector": "retail"} for n in range(30)]
+
+    file = client.post("/prediction", json={"filepath": "testdata/testdata.csv"}).json
+    csv = client.post("/prediction", data=content, content_type="text/csv; charset=utf-8").json
+    bare = client.post("/prediction", json=rows).json
+
+    assert file == csv
+    assert file["clients"] == [f"c{n}" for n in range(30)]
+    assert file["risks"] == csv["risks"] == bare["risks"]
+
+
+def test_current_clients_are_answered_by_name(client: FlaskClient) -> None:
+    told = client.post("/prediction", json={"ids": ["zeta//one", HOSTILE]}).json
+
+    assert (told["risks"], told["ranks"], told["predictions"]) == ([0.1, 0.7], [4, 2], [0, 1])
+
+
+def test_a_refused_row_refuses_the_request_and_is_named(client: FlaskClient) -> None:
+    told = problem_of(client.post("/prediction", json=[ONE, ONE | {"activity": "x"}]), 422)
+
+    assert (told["row"], told["field"]) == (1, "activity")
+
+
+@pytest.mark.parametrize("path", ["../secret.csv", "/etc/passwd", "config.json", "models/current"])
+def test_files_elsewhere_are_forbidden(client: FlaskClient, path: str) -> None:
+    told = problem_of(client.post("/prediction", json={"filepath": path}), 403)
+
+    assert told["field"] == "filepath"
+
+
+@pytest.mark.parametrize(("kind", "status"), [("text/plain", 415), ("application/json; charset=utf-16", 415)])
+def test_another_kind_of_body_is_refused(client: FlaskClient, kind: str, status: int) -> None:
+    problem_of(client.post("/prediction", data=b"[]", content_type=kind), status)
+
+
+def test_a_body_over_the_limit_is_refused(client: FlaskClient) -> None:
+    told = problem_of(client.post("/prediction", data=b" " * (MAX_BODY + 1), content_type="application/json"), 413)
+
+    assert "16 MiB" in told["detail"]
+
+
+def test_unknown_paths_and_methods_are_problems(client: FlaskClient) -> None:
+    problem_of(client.get("/nothing"), 404)
+    problem_of(client.get("/clients/"), 404)
+    problem_of(client.get("/static//style.css"), 404)
+    problem_of(client.get("/clients/nobody"), 404)
+    answer = client.get("/prediction")
+
+    problem_of(answer, 405)
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_scoring_has_the_agreed_fields(client: FlaskClient) -> None:
+    told = client.get("/scoring").json
+
+    fields = ["release", "f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on"]
+    assert list(told) == fields
+    assert (told["release"], told["f1"], told["confusion"]["tp"]) == ("1-aa", 0.61, 15)
+
+
+def test_statistics_and_diagnostics_have_the_agreed_fields(client: FlaskClient) -> None:
+    statistics, diagnostics = client.get("/summarystats").json, client.get("/diagnostics").json
+
+    assert (statistics["dataset"], statistics["n_rows"]) == ("1-ab", 29)
+    assert statistics["columns"]["activity"] == {"mean": 1.0, "median": 1.0, "standard_deviation": 0.5}
+    assert list(diagnostics) == ["seconds", "missing_percent", "dependencies"]
+    assert diagnostics["seconds"]["training"] == {"last": 0.5, "median": 0.4}
+
+
+def test_clients_are_listed_by_rank_and_page(client: FlaskClient) -> None:
+    told = client.get("/clients?limit=2&offset=1").json
+
+    assert (told["n_clients"], told["limit"], told["offset"]) == (4, 2, 1)
+    assert [(row["rank"], row["client"]) for row in told["clients"]] == [(2, HOSTILE), (3, "=1+1")]
+
+
+@pytest.mark.parametrize("query", ["limit=x", "limit=-1", "limit=10001", "offset=1.5", "offset=²", "limit="])
+def test_a_page_that_is_no_number_is_refused(client: FlaskClient, query: str) -> None:
+    told = problem_of(client.get(f"/clients?{query}"), 422)
+
+    assert told["field"] == query.partition("=")[0]
+
+
+def test_one_client_is_found_by_any_name(client: FlaskClient) -> None:
+    first, slashed = client.get("/clients/acme, inc.").json, client.get("/clients/zeta%2F%2Fone").json
+
+    assert (first["rank"], first["reasons"]) == (1, ["activity 3 (typical 120)"])
+    assert (slashed["client"], slashed["reasons"]) == ("zeta//one", None)
+
+
+def test_history_releases_and_report_are_those_of_the_snapshot(client: FlaskClient) -> None:
+    history, releases, paper = (client.get(path) for path in ("/history", "/releases", "/report"))
+
+    assert history.json["history"][0]["run"] == 1
+    assert (releases.json["current"]["name"], len(releases.json["changes"])) == ("1-aa", 1)
+    assert (paper.mimetype, paper.data) == ("application/pdf", b"%PDF-1.4 test")
+
+
+@pytest.mark.parametrize("path", [*FIGURES, "/", "/health", "/nothing"])
+def test_every_answer_is_closed_to_foreign_pages(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_foreign_host_header_is_refused(client: FlaskClient) -> None:
+    problem_of(client.get("/", headers={"Host": "evil.example"}), 421)
+
+
+def test_a_configured_token_is_asked_for_everywhere(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(guard.TOKEN, "secret")
+    client = next(client_of(settings))
+
+    refused = [client.get(path) for path in ("/", "/health", "/static/style.css", "/nothing")]
+    admitted = client.get("/health", headers={"Authorization": "Bearer secret", "Host": "risk.example"})
+
+    assert {answer.status_code for answer in refused} == {401}
+    assert "Basic" in refused[0].headers["WWW-Authenticate"]
+    assert admitted.status_code == 200
+
+
+def test_an_unexpected_error_tells_nothing_of_the_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = lay_out(tmp_path)
+    folder = report(settings, "1", None)
+    (folder / "snapshot.json").write_text('{"release": null}')
+    client = next(client_of(settings))
+
+    told = problem_of(client.get("/history"), 500)
+
+    assert told["detail"] == "the service failed to answer; its log says why"
+    assert "KeyError" in caplog.text
+
+
+def test_questions_write_nothing(client: FlaskClient, settings: Settings) -> None:
+    before = sorted((path, path.lstat().st_mtime_ns) for path in settings.root.rglob("*"))
+
+    for path in [*FIGURES, "/", "/health"]:
+        client.get(path)
+
+    assert sorted((path, path.lstat().st_mtime_ns) for path in settings.root.rglob("*")) == before
+
+
+def test_wsgi_is_importable_from_any_folder_before_any_model(tmp_path: Path) -> None:
+    lay_out(tmp_path / "house")
+    environment = os.environ | {"RISK_CONFIG": str(tmp_path / "house" / "config.json")}
+    code = (
+        f"import runpy; app = runpy.run_path({str(ROOT / 'wsgi.py')!r})['app']; "
+        "print(app.test_client().get('/scoring').status_code)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+
+    assert (done.stdout, done.stderr) == ("503\n", "")
+
+
+def test_the_script_serves_and_ends_on_sigterm(settings: Settings, tmp_path: Path) -> None:
+    words = [sys.executable, str(ROOT / "app.py"), "--config", str(settings.root / "config.json"), "--port", "0"]
+    served = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert served.stdout is not None
+    url = served.stdout.readline().split()[-1]
+
+    answer = requests.post(f"{url}prediction", data=json.dumps([ONE]), timeout=20)
+    served.send_signal(signal.SIGTERM)
+    said, errors = served.communicate(timeout=30)
+
+    assert answer.status_code == 200
+    assert (served.returncode, said, errors) == (0, "stopped\n", "")
+
+
+def test_practice_is_served_from_practice_alone(settings: Settings) -> None:
+    (settings.root / "practicemodels").mkdir(exist_ok=True)
+    practice = load(settings.root / "config.json", practice=True)
+
+    health = next(client_of(practice)).get("/health").json
+
+    assert (health["release"], health["status"]) == (None, "no model")

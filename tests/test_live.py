@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from risk import artifacts, live
+from risk.config import Settings
+from tests.installation import HOSTILE, deploy, lay_out, report
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return lay_out(tmp_path)
+
+
+@pytest.fixture
+def watch(settings: Settings) -> Iterator[live.Watch]:
+    watch = live.Watch(settings.production, settings.models, settings.schema)
+    yield watch
+    watch.stop()
+
+
+def test_nothing_is_live_before_a_run(watch: live.Watch) -> None:
+    watch.look()
+
+    assert watch.live == live.Live()
+
+
+def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+
+    watch.look()
+
+    now = watch.live
+    assert now.model is not None
+    assert now.shown is not None
+    assert (now.model.name, now.shown.release, now.shown.number, now.faults) == ("1-aa", "1-aa", "1", ())
+    assert now.shown.report == b"%PDF-1.4 test"
+
+
+def test_what_has_not_moved_is_not_loaded_again(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    watch.look()
+    former = watch.live
+
+    watch.look()
+    same = watch.live
+    report(settings, "1", "1-aa")
+    watch.look()
+
+    assert same is former
+    assert watch.live.model is former.model
+
+
+def test_the_thread_swaps_in_a_new_release(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    before = watch.live.model
+
+    deploy(settings, "2-bb", threshold=0.5)
+    patience = time.monotonic() + 20
+    while watch.live.model is before and time.monotonic() < patience:
+        time.sleep(0.02)
+
+    assert watch.live.model is not None
+    assert (watch.live.model.name, watch.live.model.card.threshold) == ("2-bb", 0.5)
+
+
+def test_a_foreign_model_leaves_the_proven_one_in_place(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    watch.look()
+
+    folder = deploy(settings, "2-bb")
+    (folder / artifacts.MODEL).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    watch.look()
+
+    assert watch.live.model is not None
+    assert watch.live.model.name == "1-aa"
+    assert "cannot be used" in watch.live.faults[0]
+
+
+@pytest.mark.parametrize("name", [artifacts.SNAPSHOT, artifacts.CLIENT_RISKS])
+def test_a_torn_report_leaves_the_former_in_place(settings: Settings, watch: live.Watch, name: str) -> None:
+    report(settings, "1", None)
+    watch.look()
+
+    folder = report(settings, "2", None)
+    (folder / name).write_bytes(b'{"x",,,\nx\n')
+    watch.look()
+
+    assert watch.live.shown is not None
+    assert watch.live.shown.number == "1"
+    assert "cannot be shown" in watch.live.faults[0]
+
+
+def test_a_fork_watches_for_itself(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    watch.start()
+
+    child = os.fork()
+    if child == 0:
+        deploy(settings, "2-bb")
+        now = watch.live.model
+        os._exit(0 if now and now.name == "2-bb" else 1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_what_is_loaded_is_spared_by_the_collector_until_the_watch_ends(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+
+    watch.look()
+    spared = gc.get_freeze_count()
+    watch.stop()
+
+    assert spared > 10_000
+    assert gc.get_freeze_count() == 0
+
+
+def test_clients_are_read_as_they_are_named(settings: Settings) -> None:
+    folder = report(settings, "1", "1-aa")
+
+    clients = live.load_shown(folder).clients
+
+    assert clients.names == ["acme, inc.", HOSTILE, "=1+1", "zeta//one"]
+    expected = {"rank": 3, "client": "=1+1", "risk": 0.4, "prediction": 1, "owner": "Ann", "value": 10.5}
+    assert clients.row(clients.places["=1+1"]) == expected | {"period": "2026-08"}
+
+
+def test_blank_cells_of_the_list_are_unknown() -> None:
+    clients = live.load_clients("rank,client,risk,prediction,owner,value,period\n1,a,0.5,1,,,\n")
+
+    row = clients.row(0)
+
+    assert (row["owner"], row["value"], row["period"]) == (None, None, None)
+
+
+def test_a_rank_is_one_more_than_the_clients_with_a_higher_risk() -> None:
+    lines = "".join(f"{rank},c{rank},{risk},1,,,\n" for rank, risk in enumerate([0.9, 0.5, 0.5, 0.1], 1))
+    clients = live.load_clients("rank,client,risk,prediction,owner,value,period\n" + lines)
+
+    ranks = clients.ranks(np.array([1.0, 0.9, 0.7, 0.5, 0.0]))
+
+    assert ranks == [1, 1, 2, 2, 5]
+
+
+def test_an_installation_is_known_by_its_production_folder(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    found = {live.instance(tmp_path / name / "production") for name in ("", "link", "other/..")}
+
+    assert len(found) == 1
+    assert live.instance(tmp_path / "elsewhere") not in found
+    assert len(found.pop()) == 16
