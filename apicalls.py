@@ -1,0 +1,216 @@
+"""Ask every endpoint of the service once and keep the answers.
+
+Reads: the test data. Writes: apireturns.txt in the folder of the models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import itertools
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from app import create_app
+from risk import artifacts, files, guard, live, script
+from risk.config import Settings
+from risk.contracts import Contract
+from risk.errors import DataError
+from risk.problems import Problem
+from risk.serving import Server
+
+if TYPE_CHECKING:
+    import requests
+
+TEST_ROWS = 20
+CLASSIC = ("/scoring", "/summarystats", "/diagnostics")
+OTHERS = ("/clients?limit=5", "/history", "/releases", "/report", "/health", "/")
+PATIENCE = 3.0  # seconds that a running service has to notice what this run published
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one endpoint said; `value` is its JSON, or None where it answered a page or a file."""
+
+    method: str
+    path: str
+    status: int
+    phrase: str
+    kind: str
+    size: int
+    value: Any
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Every answer, the address that gave them, and whether that was a service of our own making."""
+
+    url: str
+    own: bool
+    file: Path
+    answers: tuple[Answer, ...] = field(repr=False)
+
+    @property
+    def failed(self) -> list[str]:
+        """What was answered with an error."""
+        return [f"{it.method} {it.path}: {it.status}" for it in self.answers if it.status >= 400]
+
+
+def call_api(settings: Settings, url: str | None = None) -> Calls:
+    """Ask the service at `url`, else ours at the configured address, else one of our own on a free port.
+
+    Writes apireturns.txt. Raises: DataError where the service at `url` does not answer.
+    """
+    import requests
+
+    with requests.Session() as session, _service(settings, session, url) as (address, own):
+        try:
+            answers = tuple(_ask_all(session, address, holdout_clients(settings)))
+        except requests.RequestException as error:
+            raise DataError(
+                f"{address}: the service does not answer ({type(error).__name__}); start it: app.py"
+            ) from error
+    path = settings.models / artifacts.API_RETURNS
+    files.write(path, "\n".join(_section(answer) for answer in answers).encode())
+    return Calls(address, own, path, answers)
+
+
+def holdout_clients(settings: Settings) -> list[dict[str, Any]]:
+    """Return the first clients of the test data as the service wants them; rows that it would refuse are left out."""
+    contract = Contract(settings.schema, settings.schema.kinds)
+    found: list[dict[str, Any]] = []
+    for path in sorted(settings.holdout.rglob("*.csv")):
+        with contextlib.suppress(OSError, csv.Error, UnicodeDecodeError):
+            found += itertools.islice(_clients_in(path, contract), TEST_ROWS - len(found))
+    return found
+
+
+def _clients_in(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for cells in csv.DictReader(file):
+            with contextlib.suppress(Problem):
+                yield contract.client_of(cells)
+
+
+@contextlib.contextmanager
+def _service(settings: Settings, session: requests.Session, url: str | None) -> Iterator[tuple[str, bool]]:
+    """Yield an address that answers and whether the service was made for these calls."""
+    session.trust_env = False  # neither a proxy nor .netrc stands between this machine and itself
+    token = guard.token_of(settings.server, settings.root)
+    session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
+    configured = _configured(settings)
+    if url is not None:
+        yield url.rstrip("/"), False
+    elif _is_ours_and_current(settings, session, configured):
+        yield configured, False
+    else:
+        with _own_service(settings) as address:
+            yield address, True
+
+
+@contextlib.contextmanager
+def _own_service(settings: Settings) -> Iterator[str]:
+    ended = threading.Event()
+    app = create_app(settings, "127.0.0.1")
+    server = Server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run, args=(ended.is_set,), name="own service")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.port}"
+    finally:
+        ended.set()
+        thread.join()
+        app.extensions["rooms"].watch.stop()
+
+
+def _configured(settings: Settings) -> str:
+    host = settings.server.host
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
+
+
+def _is_ours_and_current(settings: Settings, session: requests.Session, url: str) -> bool:
+    """Return whether a service of this installation answers there with what was published last.
+
+    One of this installation is given the time to notice; any other, or none, is not waited for.
+    """
+    import requests
+
+    expected = {
+        "instance": live.instance(settings.production),
+        "release": _name(files.resolve(settings.production / artifacts.CURRENT)),
+        "report": _name(files.resolve(settings.models / artifacts.REPORTS / artifacts.CURRENT)),
+    }
+    patience = time.monotonic() + PATIENCE
+    while time.monotonic() < patience:
+        try:
+            said = session.get(f"{url}/health", timeout=(0.3, 1.0), allow_redirects=False).json()
+            found = {name: said[name] for name in expected}
+        except (requests.RequestException, ValueError, KeyError, TypeError):
+            return False
+        if found == expected or found["instance"] != expected["instance"]:
+            return found == expected
+        time.sleep(live.PAUSE)
+    return False
+
+
+def _name(folder: Path | None) -> str | None:
+    return folder.name if folder else None
+
+
+def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[Answer]:
+    """Ask one endpoint after the other, and for the first listed client by name."""
+    yield _ask(session, "POST", url, "/prediction", {"clients": rows})
+    for path in (*CLASSIC, *OTHERS):
+        answer = _ask(session, "GET", url, path)
+        yield answer
+        listed = answer.value.get("clients") if isinstance(answer.value, dict) else None
+        if listed:
+            yield _ask(session, "GET", url, "/clients/" + quote(listed[0]["client"], safe=""))
+
+
+def _ask(session: requests.Session, method: str, url: str, path: str, body: Any = None) -> Answer:
+    found = session.request(method, url + path, json=body, timeout=(2.0, 30.0), allow_redirects=False)
+    kind = found.headers.get("Content-Type", "").partition(";")[0]
+    value = found.json() if kind.endswith("json") else None
+    return Answer(method, path, found.status_code, found.reason, kind, len(found.content), value)
+
+
+def _section(answer: Answer) -> str:
+    """Return one endpoint's part of the file: what was asked, what was answered, the JSON."""
+    body = _pretty(answer.value) if answer.value is not None else f"({answer.kind}, {answer.size:,} bytes)"
+    return f"{answer.method} {answer.path}\n{answer.status} {answer.phrase}\n{body}\n"
+
+
+def _pretty(value: Any, margin: str = "\n") -> str:
+    """Return JSON for people: indented, but a list of plain values stays on one line."""
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        lines = [f"{json.dumps(name, ensure_ascii=False)}: {_pretty(it, inner)}" for name, it in value.items()]
+        return "{" + inner + f",{inner}".join(lines) + margin + "}"
+    if isinstance(value, list) and any(isinstance(it, dict | list) for it in value):
+        return "[" + inner + f",{inner}".join(_pretty(it, inner) for it in value) + margin + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="ask the service at this address instead")
+
+
+def _work(settings: Settings, asked: argparse.Namespace) -> script.Answer:
+    calls = call_api(settings, asked.url)
+    line = f"{len(calls.answers)} answers, {len(calls.failed)} of them errors: {calls.file}"
+    fields = {"url": calls.url, "own": calls.own, "file": str(calls.file), "failed": calls.failed}
+    return script.Answer(line, fields | {"answers": len(calls.answers)})
+
+
+if __name__ == "__main__":
+    sys.exit(script.main(__doc__ or "", _work, options=_options))

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apicalls import call_api, holdout_clients
+from app import create_app
+from risk import guard
+from risk.config import Settings, load
+from risk.errors import DataError
+from risk.serving import Server
+from tests.installation import deploy, lay_out, report
+
+PATHS = [
+    "POST /prediction", "GET /scoring", "GET /summarystats", "GET /diagnostics", "GET /clients?limit=5",
+    "GET /clients/acme%2C%20inc.", "GET /history", "GET /releases", "GET /report", "GET /health", "GET /",
+]  # fmt: skip
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = lay_out(tmp_path, server={"port": free_port()})
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+    return settings
+
+
+def free_port() -> int:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        return int(server.server_address[1])
+
+
+@pytest.fixture
+def running(settings: Settings) -> Iterator[Settings]:
+    ended, app = threading.Event(), create_app(settings)
+    server = Server(app, "127.0.0.1", settings.server.port)
+    thread = threading.Thread(target=server.run, args=(ended.is_set,))
+    thread.start()
+    yield settings
+    ended.set()
+    thread.join(20)
+    app.extensions["rooms"].watch.stop()
+
+
+def sections(path: Path) -> list[tuple[str, str, Any]]:
+    found = [section.split("\n", 2) for section in path.read_text().strip().split("\n\n")]
+    return [(asked, status, json.loads(body) if body[0] in "{[" else body) for asked, status, body in found]
+
+
+def test_every_endpoint_is_asked_and_kept(settings: Settings) -> None:
+    calls = call_api(settings)
+
+    found = sections(settings.models / "apireturns.txt")
+    assert [asked for asked, _, _ in found] == PATHS
+    assert {status for _, status, _ in found} == {"200 OK"}
+    assert len(found[0][2]["predictions"]) == 20
+    assert found[PATHS.index("GET /report")][2] == "(application/pdf, 13 bytes)"
+    assert (calls.own, calls.failed) == (True, [])
+
+
+def test_no_thread_and_no_open_door_is_left_behind(settings: Settings) -> None:
+    call_api(settings)
+
+    assert "own service" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_missing_model_is_recorded_not_an_error(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path, server={"port": free_port()})
+
+    calls = call_api(settings)
+
+    assert "GET /scoring: 503" in calls.failed
+    assert sections(calls.file)[0][2]["detail"] == "no model is deployed; run fullprocess.py"
+
+
+def test_the_running_service_of_this_installation_is_asked(running: Settings) -> None:
+    calls = call_api(running)
+
+    assert (calls.own, calls.url) == (False, f"http://127.0.0.1:{running.server.port}")
+
+
+def test_a_running_service_is_given_the_time_to_notice(running: Settings) -> None:
+    call_api(running)
+    deploy(running, "2-bb")
+    report(running, "2", "2-bb")
+
+    calls = call_api(running)
+
+    assert not calls.own
+    assert {answer.value["release"] for answer in calls.answers if answer.path in ("/prediction", "/scoring")} == {
+        "2-bb"
+    }
+
+
+def test_the_service_of_another_installation_is_left_alone(running: Settings, tmp_path: Path) -> None:
+    other = lay_out(tmp_path / "other", server={"port": running.server.port})
+
+    calls = call_api(other)
+
+    assert calls.own
+
+
+def test_a_token_is_known_to_the_calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(guard.TOKEN, "secret")
+
+    assert call_api(settings).failed == []
+
+
+def test_an_address_that_does_not_answer_is_an_error(settings: Settings) -> None:
+    with pytest.raises(DataError, match="does not answer"):
+        call_api(settings, f"http://127.0.0.1:{settings.server.port}")
+
+
+def test_the_clients_sent_are_the_first_that_fit(settings: Settings) -> None:
+    path = settings.holdout / "testdata.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(
+        "".join([lines[0], "bad,2026-08,Ann,x,1,retail,1,0\n", "blank,2026-08,Ann,,1.5,,1,0\n", *lines[1:4]])
+    )
+    (settings.holdout / "broken.csv").write_bytes(b"\xff")
+    (settings.holdout / "other.csv").write_text("a,b\n1,2\n")
+
+    found = holdout_clients(settings)
+
+    assert found[0] == {"activity": None, "size": 1.5, "sector": None, "company": "blank"}
+    assert [client["company"] for client in found] == ["blank", "c0", "c1", "c2"]
+
+
+def test_practice_calls_ask_practice(running: Settings) -> None:
+    (running.root / "practicemodels").mkdir(exist_ok=True)
+    practice = load(running.root / "config.json", practice=True)
+
+    calls = call_api(practice)
+
+    assert calls.own
+    assert calls.file.parent.name == "practicemodels"
