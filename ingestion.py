@@ -1,0 +1,176 @@
+"""Takes in what is new in the input folder: every source that changed is read strictly, and one version is published.
+
+Reads:  input_folder_path (CSV files, sub-folders too)
+Writes: output_folder_path: parts/, versions/<number>-<digest>/ with manifest.json, finaldata.csv, ingestedfiles.txt
+        and rejected.csv, the link `current`, and the links of the conventional names through it
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from risk import artifacts, dataset, files, inbox, intake, manifest, reader, script, tick
+from risk.config import Settings
+from risk.config import changed as changed_settings
+from risk.dataset import Dataset
+from risk.manifest import Manifest
+from risk.script import Answer, Run, event, log
+
+KEPT_VERSIONS = 5
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The version that is current now, and what a person should know of the sources."""
+
+    manifest: Manifest
+    changed: bool
+    seen: intake.Seen
+    warnings: tuple[str, ...]
+
+
+def ingest(settings: Settings, run: Run) -> Ingested:
+    """Bring the dataset up to what the input folder shows now; nothing is written where nothing changed."""
+    folder, size_cap = settings.ingested, settings.max_source_mb * 1_000_000
+    for name in files.link_out(folder, artifacts.DATASET_LINKS, artifacts.CURRENT):
+        log.warning(event("replaced a real file by a link", path=folder / name))
+    _tidy(settings)
+    files.make_folder(folder / artifacts.PARTS, 0o700)
+    before = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    box = inbox.look(settings.input, size_cap=size_cap)
+    seen = tick.read(str(settings.production)).get("seen", {})
+    taken = intake.take_in(
+        box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap
+    )
+    current = files.resolve(folder / artifacts.CURRENT)
+    changed = current is None or current.name.partition("-")[2] != taken.manifest.name.partition("-")[2]
+    after = _publish(settings, taken.manifest) if changed else before
+    found = Ingested(after, changed, taken.seen, _warnings(box, taken))
+    for warning in found.warnings:
+        log.warning(event("source", warning=warning))
+    run.seen.update(taken.seen)
+    run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(found.warnings))
+    return found
+
+
+@contextlib.contextmanager
+def rehearsed(settings: Settings) -> Iterator[Settings]:
+    """Give settings under which ingestion writes to a folder that is thrown away, beginning with what is in now."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        current = files.resolve(settings.ingested / artifacts.CURRENT)
+        (folder / artifacts.PARTS).mkdir()
+        if current:
+            shutil.copytree(current, folder / artifacts.VERSIONS / current.name)
+            files.turn(folder / artifacts.CURRENT, folder / artifacts.VERSIONS / current.name)
+            for part in (settings.ingested / artifacts.PARTS).iterdir():
+                (folder / artifacts.PARTS / part.name).symlink_to(part.resolve())
+        yield changed_settings(settings, output_folder_path=scratch)
+
+
+def _publish(settings: Settings, taken: Manifest) -> Manifest:
+    """Publish the version that follows: prune contents that others replaced whole, count, write, turn the link."""
+    folder, parts = settings.ingested, settings.ingested / artifacts.PARTS
+    taken = replace(taken, number=taken.number + 1)
+    rows = Dataset(taken, settings.schema, parts)
+    taken = replace(intake.counted(taken, rows.contributions()), counts=rows.counts())
+    refusals = intake.refused_rows(taken, parts)
+    written: dict[str, files.Content] = {
+        artifacts.MANIFEST: files.as_json(taken.as_dict()),
+        artifacts.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in taken.entries if entry.contents).encode(),
+        artifacts.REJECTED: intake.rejected_csv(refusals),
+    }
+    if taken.counts["n_labelled"] <= settings.max_final_rows:
+        written[artifacts.FINAL_DATA] = rows.write_final_data
+    else:
+        log.warning(
+            event(
+                "finaldata.csv is left out",
+                rows=taken.counts["n_labelled"],
+                write_it_with="python ingestion.py --export FILE",
+            )
+        )
+    files.publish(folder / artifacts.VERSIONS, taken.name, written, folder / artifacts.CURRENT)
+    log.info(event("dataset", version=taken.name, rows=taken.counts["n_rows"], labelled=taken.counts["n_labelled"]))
+    _tidy(settings)
+    return taken
+
+
+def _tidy(settings: Settings) -> None:
+    """Remove what nothing names: versions beyond the last five, and parts of no kept version and no release."""
+    folder = settings.ingested
+    files.tidy(folder, lambda name: True)
+    current = files.resolve(folder / artifacts.CURRENT)
+    number = int(current.name.partition("-")[0]) if current else 0
+    files.tidy(folder / artifacts.VERSIONS, lambda name: number - KEPT_VERSIONS < _number(name) <= number)
+    kept = [manifest.read(version) for version in sorted((folder / artifacts.VERSIONS).glob("[0-9]*"))]
+    kept += [manifest.read(release) for release in sorted((settings.production / artifacts.RELEASES).glob("[0-9]*"))]
+    named = {name for each in kept if each for name in each.file_names}
+    files.tidy(folder / artifacts.PARTS, lambda name: name in named)
+
+
+def _number(version: str) -> int:
+    return int(version.partition("-")[0]) if version.partition("-")[0].isdecimal() else 0
+
+
+def _warnings(box: inbox.Inbox, taken: intake.Intake) -> tuple[str, ...]:
+    said = [f"{name}: {why}" for name, why in box.skipped.items()]
+    said += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
+    for entry in taken.manifest.entries:
+        said += [entry.reason] if entry.state == "refused" and entry.reason else []
+        said += [f"{entry.path}: {warning}" for warning in (entry.newest.warnings if entry.newest else ())]
+    return tuple(said)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", nargs="+", metavar="FILE", help="test files without taking them in")
+    parser.add_argument("--rejected", action="store_true", help="list the rows and files that were refused")
+    parser.add_argument("--export", metavar="FILE", help="write the labelled rows of the current version to a file")
+
+
+def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
+    if asked.check:
+        return _check(settings, asked.check)
+    current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    parts = settings.ingested / artifacts.PARTS
+    if asked.rejected:
+        found = intake.refused_rows(current, parts)
+        lines = [intake.sentence(source, refusal) for source, refusal in found] or ["no row is refused"]
+        return Answer("\n".join(lines), {"rejected": [{"source": s, **asdict(refusal)} for s, refusal in found]})
+    if asked.export:
+        files.write(Path(asked.export), Dataset(current, settings.schema, parts).write_final_data)
+        return Answer(f"{asked.export}: {current.counts.get('n_labelled', 0)} labelled rows", {"file": asked.export})
+    return script.alone(settings, "ingestion", lambda run: _answer(ingest(settings, run)))
+
+
+def _check(settings: Settings, names: list[str]) -> Answer:
+    """Read files as ingestion would, into a folder that is thrown away, and say what it would refuse."""
+    lines, refused = [], 0
+    for name in names:
+        with tempfile.TemporaryDirectory() as scratch:
+            source = reader.Source(name, Path(name))
+            content = next(iter(reader.read([source], settings.schema, Path(scratch), size_cap=1 << 62)))[1]
+            found = intake.refusals_of(content, Path(scratch)) if content else []
+        refused += len(found)
+        lines += [intake.sentence(name, refusal) for refusal in found]
+        lines.append(f"{name}: {content.n_accepted if content else 0} rows would be accepted, {len(found)} refusals")
+    return Answer("\n".join(lines), {"refusals": refused}, exit_code=1 if refused else 0)
+
+
+def _answer(found: Ingested) -> Answer:
+    counts, word = found.manifest.counts, "ingested" if found.changed else "nothing new"
+    rows = f"{counts.get('n_rows', 0)} rows, {counts.get('n_labelled', 0)} labelled"
+    line = f"{word}: dataset {found.manifest.name} with {rows}"
+    fields = {"outcome": word, "dataset": found.manifest.name, "rejected_rows": found.manifest.n_refused, **counts}
+    return Answer(f"{line}, {found.manifest.n_refused} refused", fields)
+
+
+if __name__ == "__main__":
+    sys.exit(script.main(__doc__ or "", _work, options=_options))

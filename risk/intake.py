@@ -1,0 +1,155 @@
+"""From what lies in the inbox to the next manifest: what changed is read, what is known is not read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from risk import files
+from risk.errors import DataError
+from risk.inbox import Found, Inbox
+from risk.manifest import Entry, Manifest
+from risk.reader import Content, Refusal, Source, read, read_refusals
+from risk.schema import Schema
+from risk.tables import as_csv
+
+Seen = dict[str, list[int | str]]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The manifest that follows, the cache of what every file's signature stood for, and what a person should know."""
+
+    manifest: Manifest
+    seen: Seen
+    read: tuple[str, ...]
+    unsettled: tuple[str, ...]
+
+
+def take_in(
+    inbox: Inbox, before: Manifest, schema: Schema, parts: Path, seen: Seen, *, run: int, size_cap: int
+) -> Intake:
+    """Read every new or changed source and return the manifest that follows from `before`.
+
+    `seen` maps a path to its size, mtime, ctime, inode and digest when it was read; a file that still has them is not
+    opened. Files written: parts, and the refusals beside them.
+    """
+    digests = {found.name: _known_digest(found, before, seen) for found in inbox.sources}
+    entries = {entry.path: entry for entry in before.entries}
+    to_read, unsettled = [], []
+    for found in inbox.sources:
+        known = _recall(entries.get(found.name), digests[found.name], before)
+        if known is None:
+            to_read.append(Source(found.name, found.path))
+        else:
+            entries[found.name] = _follow(entries.get(found.name), found.name, known, schema, run)
+    for source, content in read(to_read, schema, parts, size_cap=size_cap):
+        if content is None:
+            unsettled.append(source.name)
+            continue
+        digests[source.name] = content.digest
+        entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run)
+    present = {found.name for found in inbox.sources} | set(inbox.skipped)
+    kept = (
+        entry
+        if path in present
+        else replace(entry, state="gone", reason="the file is no longer there; its rows are kept")
+        for path, entry in entries.items()
+    )
+    cache: Seen = {f.name: [*f.signature, digest] for f in inbox.sources if (digest := digests[f.name])}
+    manifest = _with_digests(before.with_entries(kept), parts)
+    return Intake(manifest, cache, tuple(source.name for source in to_read), tuple(unsettled))
+
+
+def counted(manifest: Manifest, contributions: dict[tuple[int, str], int]) -> Manifest:
+    """Return the manifest with the duplicates of each source, without former contents that no row comes from."""
+    entries = []
+    for source, entry in enumerate(manifest.entries):
+        newest = entry.contents[-1:]
+        kept = tuple(it for it in entry.contents if it in newest or contributions.get((source, it.digest)))
+        given = sum(contributions.get((source, content.digest), 0) for content in kept)
+        accepted = sum(content.n_accepted for content in kept)
+        entries.append(replace(entry, contents=kept, n_duplicate=accepted - given))
+    return manifest.with_entries(entries)
+
+
+def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
+    """Return what is refused of every source now, with the source's path."""
+    newest = [(entry.path, entry.newest) for entry in manifest.entries]
+    return [(path, refusal) for path, content in newest if content for refusal in refusals_of(content, parts)]
+
+
+def refusals_of(content: Content, parts: Path) -> list[Refusal]:
+    """Return what is refused of one content: the fault of the file, then its rows."""
+    fault = [content.fault] if content.fault else []
+    return fault + (read_refusals(parts, content.refusals) if content.refusals else [])
+
+
+def rejected_csv(refusals: list[tuple[str, Refusal]]) -> bytes:
+    """Return rejected.csv."""
+    rows = ((source, it.line, it.column, it.value, it.reason, it.expected) for source, it in refusals)
+    return as_csv(("source", "line", "column", "value", "reason", "expected"), rows)
+
+
+def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
+    """Return a manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
+    for source, content in read([Source(path.name, path)], schema, parts, size_cap=1 << 62):
+        if content and content.fault:
+            raise DataError(sentence(str(path), content.fault))
+        if content:
+            alone = Manifest(str(path.parent), schema.identity, number=1)
+            return alone.with_entries([Entry(source.name, "in", None, (content,), None, 0)])
+    raise DataError(f"{path}: it changed while it was read; try again")
+
+
+def sentence(source: str, refusal: Refusal) -> str:
+    """Return a refusal as people read it: file, line, column, what was found, what was expected."""
+    line = f"line {refusal.line}: " if refusal.line else ""
+    column = f"{refusal.column} " if refusal.column else ""
+    value = f"({refusal.value!r}) " if refusal.value is not None else ""
+    return f"{source}: {line}{column}{value}{refusal.reason}; expected {refusal.expected}"
+
+
+def _known_digest(found: Found, before: Manifest, seen: Seen) -> str | None:
+    """Return the digest of a file if its signature or its size says that it may be known; None when it must be read."""
+    cached = seen.get(found.name)
+    if cached and cached[:4] == list(found.signature):
+        return str(cached[4])
+    newest = [entry.newest for entry in before.entries]
+    sizes = {content.size for content in (*before.contents.values(), *newest) if content}
+    if found.signature[0] not in sizes:
+        return None
+    try:
+        return files.digest_file(found.path)
+    except OSError:
+        return None
+
+
+def _recall(entry: Entry | None, digest: str | None, before: Manifest) -> Content | None:
+    """Return the content of this digest if it was read before, by this source or another."""
+    if digest is None:
+        return None
+    if entry and entry.newest and entry.newest.digest == digest:
+        return entry.newest
+    return before.contents.get(digest)
+
+
+def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int) -> Entry:
+    """Return the entry of a source that now shows this content."""
+    former = entry.contents if entry else ()
+    if content.fault:
+        first = entry.judged_run if entry and entry.refused and entry.refused.digest == content.digest else run
+        reason = sentence(path, content.fault)
+        return Entry(path, "refused", reason, former, content, first)
+    if entry and former and former[-1].digest == content.digest:
+        return replace(entry, state="in", reason=None, refused=None)
+    kept: Iterable[Content] = (it for it in former if it.digest != content.digest) if schema.period else ()
+    return Entry(path, "in", None, (*kept, content), None, run)
+
+
+def _with_digests(manifest: Manifest, parts: Path) -> Manifest:
+    """Return the manifest with the SHA-256 of every part, computed for those that are new."""
+    return replace(
+        manifest, parts={name: known or files.digest_file(parts / name) for name, known in manifest.parts.items()}
+    )

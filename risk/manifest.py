@@ -1,0 +1,112 @@
+"""The manifest of a dataset version: which contents of which sources it is made of, and what became of each source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from risk import artifacts, files
+from risk.inbox import natural
+from risk.reader import Content, Refusal, Slice
+
+State = Literal["in", "held", "refused", "gone"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One source: its state, the contents whose rows are in (oldest first) and the last content that was refused."""
+
+    path: str
+    state: State
+    reason: str | None
+    contents: tuple[Content, ...]
+    refused: Content | None
+    judged_run: int
+    n_duplicate: int = 0
+
+    @property
+    def newest(self) -> Content | None:
+        """The content that the source showed last, taken in or refused."""
+        return self.refused if self.refused else (self.contents[-1] if self.contents else None)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One version of the dataset, described whole: sources in natural order, and the parts that hold their rows."""
+
+    input_folder: str
+    schema: str
+    number: int = 0
+    entries: tuple[Entry, ...] = ()
+    parts: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The version's name. It depends on what the sources hold, not on when or in which order they came."""
+        told = [[e.path, e.state, e.reason, [c.digest for c in e.contents]] for e in self.entries]
+        return f"{self.number}-{files.digest(files.as_json([self.input_folder, self.schema, told]))[:12]}"
+
+    @property
+    def contents(self) -> dict[str, Content]:
+        """Every content whose rows are in, by its digest."""
+        return {content.digest: content for entry in self.entries for content in entry.contents}
+
+    @property
+    def evidence(self) -> str:
+        """A digest of the labelled contents: as long as it stays, there is nothing new to judge."""
+        labelled = sorted(digest for digest, content in self.contents.items() if content.n_labelled)
+        return files.digest(files.as_json([self.input_folder, self.schema, labelled]))[:12]
+
+    @property
+    def n_refused(self) -> int:
+        """Rows refused in what the sources show now; a refused file counts with all its rows."""
+        newest = [entry.newest for entry in self.entries]
+        return sum(content.n_read - content.n_accepted for content in newest if content)
+
+    @property
+    def held(self) -> list[str]:
+        return [entry.path for entry in self.entries if entry.state == "held"]
+
+    @property
+    def file_names(self) -> set[str]:
+        """Every file in the parts folder that this version needs."""
+        newest = [entry.newest for entry in self.entries]
+        contents = [*self.contents.values(), *(content for content in newest if content)]
+        return {*self.parts, *(content.refusals for content in contents if content.refusals)}
+
+    def entry(self, path: str) -> Entry | None:
+        return next((entry for entry in self.entries if entry.path == path), None)
+
+    def with_entries(self, entries: Iterable[Entry]) -> Manifest:
+        """Return this manifest with these entries, sorted, naming just the parts that they need."""
+        entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
+        needed = {piece.part for entry in entries for content in entry.contents for piece in content.slices}
+        return replace(self, entries=entries, parts={part: self.parts.get(part, "") for part in sorted(needed)})
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def read(folder: Path) -> Manifest | None:
+    """Return the manifest in a version's folder, or None where there is none."""
+    found = files.read_json(folder / artifacts.MANIFEST)
+    if found is None:
+        return None
+    found["entries"] = tuple(_entry(entry) for entry in found["entries"])
+    return Manifest(**found)
+
+
+def _entry(found: dict[str, Any]) -> Entry:
+    contents = tuple(_content(content) for content in found.pop("contents"))
+    refused = found.pop("refused")
+    return Entry(**found, contents=contents, refused=_content(refused) if refused else None)
+
+
+def _content(found: dict[str, Any]) -> Content:
+    found["slices"] = tuple(Slice(**piece) for piece in found["slices"])
+    found["warnings"] = tuple(found["warnings"])
+    found["fault"] = Refusal(**found["fault"]) if found["fault"] else None
+    return Content(**found)
