@@ -1,0 +1,155 @@
+"""The model file and its card: made together, proven before the file is opened, never executing a foreign one."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
+
+from risk import artifacts, files
+from risk.errors import ModelError
+from risk.learning import Challenger, features, risks_of
+from risk.reference import Reference
+
+# Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
+_ALLOWED = {
+    ("builtins", "slice"),
+    ("numpy", "clip"),
+    ("numpy", "dtype"),
+    ("numpy", "float64"),
+    ("numpy", "log1p"),
+    ("numpy", "ndarray"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("sklearn.compose._column_transformer", "ColumnTransformer"),
+    ("sklearn.frozen._frozen", "FrozenEstimator"),
+    ("sklearn.impute._base", "MissingIndicator"),
+    ("sklearn.impute._base", "SimpleImputer"),
+    ("sklearn.linear_model._logistic", "LogisticRegression"),
+    ("sklearn.model_selection._classification_threshold", "FixedThresholdClassifier"),
+    ("sklearn.pipeline", "Pipeline"),
+    ("sklearn.preprocessing._data", "StandardScaler"),
+    ("sklearn.preprocessing._encoders", "OneHotEncoder"),
+    ("sklearn.preprocessing._function_transformer", "FunctionTransformer"),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of one model; `sha256` is that of its file, `learned_sha256` that of its out-of-fold risks."""
+
+    sha256: str
+    learned_sha256: str
+    family: str
+    learned: str
+    features: dict[str, str]
+    target: str
+    horizon: str
+    threshold: float
+    dataset: str
+    schema: str
+    run: int
+    reason: str
+    why: dict[str, Any] | None
+    n_rows: int
+    base_rate: float
+    scores: dict[str, Any]
+    reference: dict[str, Any]
+    packages: dict[str, str]
+
+    @property
+    def residuals(self) -> Reference:
+        return Reference.from_dict(self.reference)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is proven ours. `risks` takes a frame with at least the feature columns."""
+
+    name: str
+    card: Card
+    estimator: Any
+
+    @property
+    def digest(self) -> str:
+        return self.card.sha256
+
+    def risks(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the probability of leaving, one a row. Raises: ModelError when a feature column is missing."""
+        missing = [name for name in self.card.features if name not in frame]
+        if missing:
+            raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was learned from it")
+        return risks_of(self.estimator, features(frame, self.card.features))
+
+
+def pack(challenger: Challenger, x: pd.DataFrame, left: NDArray[np.float64]) -> bytes:
+    """Return the model file: a plain scikit-learn object whose `predict` answers by the tuned threshold."""
+    model = FixedThresholdClassifier(
+        FrozenEstimator(challenger.estimator), threshold=challenger.threshold, response_method="predict_proba"
+    )
+    return pickle.dumps(model.fit(x, left.astype(np.int64)), protocol=5)
+
+
+def load(folder: Path) -> Model:
+    """Return the model in a folder. Its bytes are proven by the card before anything of them is opened.
+
+    Raises: ModelError when a file is missing, damaged or not ours.
+    """
+    card = read_card(folder)
+    if card is None:
+        raise ModelError(f"{folder / artifacts.CARD}: there is no model card; run python training.py")
+    path = folder / artifacts.MODEL
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); run python training.py") from error
+    if files.digest(content) != card.sha256:
+        raise ModelError(
+            f"{path}: its SHA-256 is not that of its card, so it is truncated or foreign and was not opened; "
+            "train again, or roll back to another release"
+        )
+    return Model(folder.name, card, _open(path, content))
+
+
+def read_card(folder: Path) -> Card | None:
+    """Return the card in a folder, or None where there is none."""
+    found = files.read_json(folder / artifacts.CARD)
+    try:
+        return Card(**found) if found else None
+    except TypeError as error:
+        raise ModelError(f"{folder / artifacts.CARD}: not a card of this program ({error}); train again") from error
+
+
+def whole(folder: Path) -> bool:
+    """Return True when model file and card in the folder belong together."""
+    card, path = read_card(folder), folder / artifacts.MODEL
+    return card is not None and path.is_file() and files.digest_file(path) == card.sha256
+
+
+def card_bytes(card: Card) -> bytes:
+    return files.as_json(asdict(card))
+
+
+class _Closed(pickle.Unpickler):
+    """Opens nothing but what our own model files name, by exact names."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it names {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _open(path: Path, content: bytes) -> Any:
+    try:
+        return _Closed(io.BytesIO(content)).load()
+    except Exception as error:  # whatever a damaged file makes of the unpickler: the file is not opened
+        raise ModelError(f"{path}: not a model of this program ({error}); train again") from error
