@@ -73,7 +73,7 @@ Judge = Callable[[Array, Array, Array, Array, int], Gate]
 
 def judge(
     labels: Array, champion_risks: Array, challenger_risks: Array, clients: Array, capture_k: int, *,
-    minimum: int = 30, z: float = 2.33, minimum_gain: float = 0.005,
+    minimum: int = 30, z: float = 2.33, minimum_gain: float = 0.005, against: str = "the champion",
 ) -> Gate:  # fmt: skip
     """Return whether to deploy the challenger.
 
@@ -90,7 +90,9 @@ def judge(
         return Gate(**vars(figures), outcome="not enough evidence", sentence=sentence)
     objections = _objections(figures, z, minimum_gain)
     end = f"it is refused, for {' and '.join(objections)}." if objections else "it is deployed."
-    return Gate(**vars(figures), outcome="refuse" if objections else "deploy", sentence=f"{_finding(figures)}: {end}")
+    return Gate(
+        **vars(figures), outcome="refuse" if objections else "deploy", sentence=f"{_finding(figures, against)}: {end}"
+    )
 
 
 def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, judge: Judge = judge) -> None:
@@ -207,12 +209,12 @@ def _objections(figures: Figures, z: float, minimum_gain: float) -> list[str]:
     return objections
 
 
-def _finding(figures: Figures) -> str:
+def _finding(figures: Figures, against: str) -> str:
     way = "better" if figures.gain > 0 else "worse"
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
-        f"{abs(figures.gain):.1%} {way} than the champion's (z {figures.z:.2f}) and its list of {figures.capture_k:,} "
-        f"catches {figures.challenger_capture:.1%} of the leavers instead of {figures.champion_capture:.1%}"
+        f"{abs(figures.gain):.1%} {way} than that of {against} (z {figures.z:.2f}) and its list of "
+        f"{figures.capture_k:,} catches {figures.challenger_capture:.1%} of the leavers instead of {figures.champion_capture:.1%}"
     )
 
 

@@ -1,0 +1,138 @@
+"""The releases: each a folder that never changes, the one link that says which is live, the journal that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from risk import artifacts, files, journal
+from risk import manifest as manifests
+from risk.errors import ReleaseError
+from risk.manifest import Manifest
+
+INTENT, DONE, ABANDONED = "intent", "done", "abandoned"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release: its name `<number>-<digest of the model>` and its folder."""
+
+    name: str
+    folder: Path
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What it was trained on."""
+        return manifests.read(self.folder)
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        return files.read_json(self.folder / artifacts.VERDICT) or {}
+
+    @property
+    def provisional(self) -> bool:
+        return bool(self.verdict.get("provisional"))
+
+
+def current(production: Path) -> Release | None:
+    """Return the release that is live, or None."""
+    folder = files.resolve(production / artifacts.CURRENT)
+    return Release(folder.name, folder) if folder else None
+
+
+def name_of(production: Path) -> str | None:
+    """Return the name of the live release, or None."""
+    live = current(production)
+    return live.name if live else None
+
+
+def live_folder(production: Path) -> Path:
+    """Return the folder of the live release. Raises: ReleaseError when nothing is deployed."""
+    live = current(production)
+    if live is None:
+        raise ReleaseError(f"{production}: no model is deployed; run python fullprocess.py")
+    return live.folder
+
+
+def all_of(production: Path) -> list[Release]:
+    """Return every release, oldest first."""
+    shelf = production / artifacts.RELEASES
+    found = [folder for folder in shelf.glob("[0-9]*-*") if folder.is_dir()] if shelf.is_dir() else []
+    return [Release(folder.name, folder) for folder in sorted(found, key=lambda folder: _number(folder.name))]
+
+
+def publish(production: Path, digest: str, papers: Mapping[str, files.Content], why: dict[str, Any]) -> Release:
+    """Publish a release: the intent is journaled before the link moves, its end after.
+
+    Raises: DiskError; then the live release is the former one.
+    """
+    number = max((_number(release.name) for release in all_of(production)), default=0) + 1
+    name = f"{number}-{digest[:12]}"
+    _intend(production, name, why)
+    files.link_out(production, artifacts.RELEASE_LINKS, artifacts.CURRENT)
+    folder = files.publish(production / artifacts.RELEASES, name, papers, production / artifacts.CURRENT)
+    _conclude(production, DONE, name)
+    return Release(name, folder)
+
+
+def roll_back(production: Path, target: Release, why: dict[str, Any]) -> None:
+    """Turn the link to a former release, journaled like a deployment."""
+    _intend(production, target.name, why)
+    files.turn(production / artifacts.CURRENT, target.folder)
+    _conclude(production, DONE, target.name)
+
+
+def settle(production: Path) -> None:
+    """Finish the record of a deployment that was cut off: done if the link had moved, abandoned and tidied if not."""
+    records = journal.read(production / artifacts.JOURNAL)
+    last = next((it for it in reversed(records) if it.get("kind") in (INTENT, DONE, ABANDONED)), None)
+    if last and last["kind"] == INTENT:
+        live = current(production)
+        _conclude(production, DONE if live and live.name == last["release"] else ABANDONED, last["release"])
+    published = {it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE}
+    files.tidy(production, lambda name: True)
+    files.tidy(production / artifacts.RELEASES, lambda name: name in published)
+
+
+def previous(production: Path) -> Release:
+    """Return the release that was live before the current one. Raises: ReleaseError when there is none."""
+    live = current(production)
+    done = [it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE]
+    earlier = [release for release in all_of(production) if release.name in done and live and release.name != live.name]
+    before = [release for release in earlier if live and _number(release.name) < _number(live.name)]
+    if not before:
+        raise ReleaseError(
+            f"{production}: there is no release before {live.name if live else 'the first'}; nothing was changed"
+        )
+    return before[-1]
+
+
+def named(production: Path, name: str) -> Release:
+    """Return a release by its name or its number. Raises: ReleaseError naming those there are."""
+    found = all_of(production)
+    for release in found:
+        if name in (release.name, release.name.partition("-")[0]):
+            return release
+    known = ", ".join(release.name for release in found) or "none yet"
+    raise ReleaseError(f"{production}: there is no release {name!r}; there are: {known}")
+
+
+def rolled_back(production: Path, dataset: str) -> set[str]:
+    """Return the digests of models that were rolled back while this dataset version was current."""
+    records = journal.read(production / artifacts.JOURNAL)
+    backs = [it for it in records if it.get("kind") == INTENT and it.get("action") == "rollback"]
+    return {it["from_model"] for it in backs if it.get("dataset") == dataset and it.get("from_model")}
+
+
+def _intend(production: Path, name: str, why: dict[str, Any]) -> None:
+    journal.append(production / artifacts.JOURNAL, {"kind": INTENT, "release": name, **why})
+
+
+def _conclude(production: Path, kind: str, name: str) -> None:
+    journal.append(production / artifacts.JOURNAL, {"kind": kind, "release": name})
+
+
+def _number(name: str) -> int:
+    return int(name.partition("-")[0])

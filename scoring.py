@@ -1,0 +1,202 @@
+"""Scores the challenger on the held-out clients and judges it against what is live.
+
+Reads:  output_model_path (the challenger and its papers), test_data_path, the dataset, the live release
+Writes: output_model_path: latestscore.txt (F1 on the test data), verdict.json (what deployment may do)
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk import artifacts, dataset, files, gate, holdout, learned, learning, model, releases, script
+from risk.config import Settings
+from risk.dataset import Dataset
+from risk.errors import ModelError
+from risk.holdout import Holdout
+from risk.model import Model
+from risk.scores import Scores, log_losses
+from risk.script import Answer, Run, event, log
+
+COVERED = ("model", "champion", "dataset", "holdout", "run")
+DEPLOYED, REJECTED, NOT_ENOUGH = "deployed", "challenger rejected", "not enough evidence"
+BASE_RATE = "base rate"
+SPOILED = 1.1  # times the out-of-fold log-loss: on rows that it learned a model answers better than that
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided of one challenger (by its digest) against one champion, on which data, and why."""
+
+    model: str
+    champion: str
+    dataset: str
+    holdout: str
+    run: int
+    reason: str
+    deploy: bool
+    provisional: bool
+    outcome: str
+    sentence: str
+    scores: dict[str, Any]
+    gate: dict[str, Any]
+
+
+def judge(settings: Settings, run: Run) -> Verdict:
+    """Score and judge the challenger on the desk; a verdict that already covers it stands."""
+    challenger = model.load(settings.models)
+    live = releases.current(settings.production)
+    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    if challenger.card.dataset != manifest.name:
+        raise ModelError(
+            f"{settings.models}: the challenger was trained on dataset {challenger.card.dataset}, the current one is "
+            f"{manifest.name}; run python training.py first"
+        )
+    held_out = _holdout(settings, settings.models)
+    covers = (challenger.digest, live.name if live else BASE_RATE, manifest.name, held_out.digest, run.number)
+    found = _standing(settings, covers, challenger.card.reason)
+    if found is None:
+        rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
+        evidence, bar = _evidence(settings, rows, challenger, model.load(live.folder) if live else None)
+        found = _verdict(covers, challenger, _score(settings, challenger, held_out), evidence, bar)
+        files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
+        files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
+        log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
+    run.note(gate=found.gate, scores=found.scores, sentence=found.sentence)
+    return found
+
+
+def _holdout(settings: Settings, folder: Path) -> Holdout:
+    clients = set(learned.read(folder)["client"])
+    return holdout.read(settings.holdout, settings.schema, clients, size_cap=settings.max_source_mb * 1_000_000)
+
+
+def _score(settings: Settings, scored: Model, held_out: Holdout) -> Scores:
+    return holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
+
+
+def _standing(settings: Settings, covers: tuple[Any, ...], reason: str) -> Verdict | None:
+    """Return the verdict on the desk if it is of this run and covers this model, champion, dataset and test data."""
+    found = files.read_json(settings.models / artifacts.VERDICT)
+    if found and tuple(found.get(name) for name in COVERED) == covers and found.get("reason") == reason:
+        return Verdict(**found)
+    return None
+
+
+def _evidence(settings: Settings, rows: Dataset, challenger: Model, live: Model | None) -> tuple[gate.Gate, str | None]:
+    """Return the gate's figures on rows that neither has seen, and what bars the challenger whatever they say."""
+    schema, rule = settings.schema, settings.gate
+    champion = live if live and live.card.schema == schema.identity else None
+    since = (challenger.card.why or {}).get("scan") or {}
+    judged = rows.recent(since.get("moved_in")) if champion else rows.labelled()
+    left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
+    risks = _out_of_fold(settings, challenger, judged)
+    against = champion.risks(judged) if champion else _base_rate(left, clients, judged["content"].to_numpy())
+    k = max(1, round(rule.top_share * len(judged)))
+    found = gate.judge(
+        left,
+        against,
+        risks,
+        clients,
+        k,
+        minimum=rule.minimum,
+        z=rule.z,
+        minimum_gain=rule.minimum_gain,
+        against="the champion" if champion else "the base rate",
+    )
+    if found.outcome != NOT_ENOUGH:
+        gate.self_test(left, risks, clients, k)
+    if challenger.digest in releases.rolled_back(settings.production, challenger.card.dataset):
+        return found, "This very model was rolled back on this dataset; it is not proposed again."
+    return found, _spoiled(left, risks, challenger.risks(judged))
+
+
+def _out_of_fold(settings: Settings, challenger: Model, judged: pd.DataFrame) -> learning.Floats:
+    """Return the challenger's out-of-fold risks of the judged rows. Raises: ModelError when they are another's."""
+    if files.digest_file(settings.models / artifacts.LEARNED_RISKS) != challenger.card.learned_sha256:
+        raise ModelError(
+            f"{settings.models / artifacts.LEARNED_RISKS}: not of the challenger beside it; run python training.py"
+        )
+    risks: learning.Floats = (
+        learned.read(settings.models).set_index("position")["risk"].loc[judged["position"]].to_numpy()
+    )
+    return risks
+
+
+def _base_rate(left: learning.Floats, clients: NDArray[Any], contents: NDArray[Any]) -> learning.Floats:
+    return learning.base_rate(left, learning.folds(clients, contents))
+
+
+def _spoiled(left: learning.Floats, told: learning.Floats, answered: learning.Floats) -> str | None:
+    """Return why this is not the model that was compared: it answers worse, on rows that it learned, than was told."""
+    if not len(left):
+        return None
+    was, now = log_losses(left, told).mean(), log_losses(left, answered).mean()
+    if now <= was * SPOILED:
+        return None
+    return f"The model answers with a log-loss of {now:.3f} where its papers tell {was:.3f}: it is refused as spoiled."
+
+
+def _verdict(covers: tuple[Any, ...], challenger: Model, scores: Scores, found: gate.Gate, bar: str | None) -> Verdict:
+    """Return what follows. The first model is deployed in any case, as provisional unless it beats the base rate."""
+    favoured, first = found.outcome == "deploy", covers[1] == BASE_RATE
+    deploy = (favoured or first) and bar is None
+    outcome = DEPLOYED if deploy else NOT_ENOUGH if found.outcome == NOT_ENOUGH and bar is None else REJECTED
+    sentence = bar or found.sentence
+    if deploy and not favoured:
+        sentence += " There is no other model, so it is deployed as provisional: do not lean on it."
+    named = dict(zip(COVERED, covers, strict=True))
+    return Verdict(
+        **named,
+        reason=challenger.card.reason,
+        deploy=deploy,
+        provisional=deploy and not favoured,
+        outcome=outcome,
+        sentence=sentence,
+        scores=asdict(scores),
+        gate=asdict(found) | {"against": covers[1]},
+    )
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model", metavar="FOLDER", help="score the model in this folder; nothing is judged or written"
+    )
+    parser.add_argument("--data", metavar="FILE", help="score on the labelled rows of this file")
+    parser.add_argument(
+        "--production", action="store_true", help="score the live release; nothing is judged or written"
+    )
+
+
+def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
+    if asked.model or asked.data or asked.production:
+        return _look(settings, asked)
+
+    def by_hand(run: Run) -> Answer:
+        found = judge(settings, run)
+        line = f"{found.outcome}: F1 {found.scores['f1']:.3f} on {found.scores['n_rows']} rows. {found.sentence}"
+        word = "favourable" if found.deploy else found.outcome
+        return Answer(line, {"outcome": word, "f1": found.scores["f1"], "verdict": asdict(found)})
+
+    return script.alone(settings, "scoring", by_hand)
+
+
+def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
+    """Score any model on any data, writing nothing."""
+    folder = Path(asked.model) if asked.model else releases.live_folder(settings.production)
+    scored = model.load(folder)
+    held_out = holdout.of_file(Path(asked.data), settings.schema) if asked.data else _holdout(settings, folder)
+    found = _score(settings, scored, held_out)
+    line = f"F1 {found.f1:.3f} on {found.n_rows} rows of {held_out.scored_on}"
+    return Answer(line, {"model": scored.digest, "scored_on": held_out.scored_on, **asdict(found)})
+
+
+if __name__ == "__main__":
+    sys.exit(script.main(__doc__ or "", _work, options=_options))
