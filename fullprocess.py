@@ -1,0 +1,109 @@
+"""The whole process: take in what is new, train if there is a reason, deploy what is proven, always make the list anew.
+
+Reads:  everything that the stages below read
+Writes: what they write; journal.jsonl (one line a run) and, last of all, tick.json
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from risk import tick
+
+if TYPE_CHECKING:
+    import argparse
+
+    from risk.config import Settings
+    from risk.script import Answer, Run
+
+
+TOLD = ("run", "outcome", "verdict", "reason", "dataset", "release", "steps", "held", "rejected_rows")
+
+
+def full_process(config: Settings, run: Run, force: bool = False) -> Answer:
+    """Do one whole run. Every step asks the disk whether it is done: a run that was killed is finished by the next."""
+    import apicalls
+    import deployment
+    import diagnostics
+    import ingestion
+    import reporting
+    import scoring
+    import training
+    from risk import releases
+
+    with run.step("ingestion"):
+        ingestion.ingest(config, run)
+    with run.step("drift check"):
+        reason = diagnostics.reason_to_train(config, run, force)
+    outcome = reason.outcome  # "no drift", "not enough evidence"
+    if reason.train:
+        with run.step("training"):
+            training.train(config, run, vars(reason))
+        with run.step("scoring"):
+            verdict = scoring.judge(config, run)
+        outcome = verdict.outcome  # "deployed", "challenger rejected", "not enough evidence"
+        if verdict.deploy:
+            with run.step("deployment"):
+                deployment.deploy(config, run)
+    run.note(release=releases.name_of(config.production))
+    with run.step("reporting"):  # always: the call list is fresh after every run that had news
+        reporting.report(config, run, outcome)
+    with run.step("API calls"):
+        apicalls.call_api(config)
+    return run.end(outcome)
+
+
+def main(words: list[str]) -> int:
+    """Answer an idle tick at once; else do what was asked."""
+    if tick.idle(words):
+        print(tick.answer(words))
+        return 0
+    from risk import script
+
+    return script.main(__doc__ or "", _work, options=_options, arguments=words)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--dry-run", action="store_true", help="say what a run would do; nothing is written")
+    what.add_argument("--force", action="store_true", help="train a challenger now; the gate judges it like any other")
+    what.add_argument("--status", action="store_true", help="say how the system is")
+
+
+def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
+    from risk import releases, script, status
+    from risk.script import Answer
+
+    if asked.status:
+        return status.status(settings)
+    if asked.dry_run:
+        return _dry_run(settings)
+    production, folders = str(settings.production), [str(folder) for folder in settings.watched]
+    with script.writing(settings):
+        observed = tick.observe(str(settings.source_file), folders)
+        releases.settle(settings.production)
+        run = script.run_of(settings, "fullprocess")
+        with script.ended_if_failed(run):
+            answer = full_process(settings, run, asked.force)
+        told = {name: answer.fields.get(name) for name in TOLD}
+        tick.remember(production, observed, folders, [str(link) for link in settings.links], run.seen, told)
+    return Answer(f"{answer.line}: {told['reason']}", told)
+
+
+def _dry_run(settings: Settings) -> Answer:
+    """Take in what is new into a folder that is thrown away and say what a run would do."""
+    import diagnostics
+    import ingestion
+    from risk import script
+
+    with ingestion.rehearsed(settings) as elsewhere:
+        run = script.run_of(elsewhere, "fullprocess")
+        counts = ingestion.ingest(elsewhere, run).manifest.counts
+        reason = diagnostics.reason_to_train(elsewhere, run)
+    line = f"would {'train' if reason.train else 'not train'}: {reason.sentence} ({counts['n_labelled']} labelled rows)"
+    return script.Answer(line, {"outcome": "dry run", "train": reason.train, "reason": reason.sentence})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

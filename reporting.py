@@ -1,0 +1,226 @@
+"""Ranks every current client with the live model and publishes the report set: snapshot, PDF, lists and figures.
+
+Reads:  the dataset, the live release, test_data_path, the journal
+Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf, calllist.csv, clientrisks.csv,
+        confusionmatrix.png, snapshot.json through it
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import diagnostics
+from risk import (
+    artifacts,
+    dataset,
+    figures,
+    files,
+    holdout,
+    intake,
+    journal,
+    learned,
+    live,
+    model,
+    pdf,
+    releases,
+    script,
+    snapshot,
+)
+from risk.config import Settings
+from risk.dataset import Dataset
+from risk.errors import DataError
+from risk.model import Model
+from risk.script import Answer, Run, event, log
+
+KEPT_SETS = 20
+RESTED = "reported"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about: the rows, the model, where its out-of-fold risks lie, and its scores."""
+
+    rows: Dataset
+    model: Model | None
+    provisional: bool
+    scores: dict[str, Any] | None
+
+
+def report(settings: Settings, run: Run, outcome: str) -> Path:
+    """Publish the report set of what is live now; one that this run has published already stands."""
+    home = settings.models / artifacts.REPORTS
+    subject = _live(settings)
+    current = files.resolve(home / artifacts.CURRENT)
+    done = files.read_json(current / artifacts.SNAPSHOT) if current else None
+    if current and done and _covers(done, settings, run, outcome, subject):
+        return current
+    for name in files.link_out(settings.models, artifacts.REPORT_LINKS, f"{artifacts.REPORTS}/{artifacts.CURRENT}"):
+        log.warning(event("replaced a real file by a link", path=settings.models / name))
+    shown, papers = _papers(settings, run, outcome, subject)
+    number = int(current.name) + 1 if current else 1
+    folder = files.publish(home, str(number), papers, home / artifacts.CURRENT)
+    files.tidy(home, lambda name: name == artifacts.CURRENT or number - KEPT_SETS < int(name) <= number)
+    log.info(event("report", set=number, clients=shown["clients"], calls=len(shown["call_list"])))
+    return folder
+
+
+def _live(settings: Settings) -> Subject:
+    release = releases.current(settings.production)
+    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS)
+    if release is None:
+        return Subject(rows, None, False, None)
+    live_model = model.load(release.folder)
+    if live_model.card.schema != settings.schema.identity:
+        log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
+        return Subject(rows, None, False, None)
+    return Subject(rows, live_model, release.provisional, _scores(settings, live_model, release.folder))
+
+
+def _scores(settings: Settings, scored: Model, folder: Path) -> dict[str, Any] | None:
+    """Return the scores on the test data as it is now; None, with a warning, where there is none."""
+    clients, size_cap = set(learned.read(folder)["client"]), settings.max_source_mb * 1_000_000
+    try:
+        held_out = holdout.read(settings.holdout, settings.schema, clients, size_cap=size_cap)
+    except DataError as error:
+        log.warning(event("no scores", reason=error))
+        return None
+    found = holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
+    return asdict(found) | {"scored_on": held_out.scored_on}
+
+
+def _covers(done: dict[str, Any], settings: Settings, run: Run, outcome: str, subject: Subject) -> bool:
+    """Return True when the set on disk is of this run and shows what is live now."""
+    released = done["release"]["name"] if done["release"] else None
+    live_name = subject.model.name if subject.model else None
+    told = (done["run"], done["outcome"], done["dataset"]["version"], released, done["settings"])
+    return told == (run.number, outcome, subject.rows.manifest.name, live_name, settings.identity)
+
+
+def _papers(
+    settings: Settings, run: Run, outcome: str, subject: Subject
+) -> tuple[dict[str, Any], dict[str, files.Content]]:
+    """Return the snapshot and every file of the set."""
+    everyone, calls = _list(settings, subject)
+    manifest, parts = subject.rows.manifest, subject.rows.parts
+    shown = {
+        "run": run.number,
+        "made_at": journal.now(),
+        "outcome": outcome,
+        "verdict": run.record.get("verdict"),
+        "reason": run.record.get("sentence", "The list and the report were made anew."),
+        "instance": live.instance(settings.production),
+        "program": artifacts.PROGRAM,
+        "settings": settings.identity,
+        "dataset": snapshot.of_dataset(manifest),
+        "release": snapshot.of_release(subject.model, subject.provisional),
+        "scores": subject.scores,
+        "decision": {name: run.record.get(name) for name in ("reason_to_train", "scan", "gate", "sentence")},
+        **_measured(settings, run, subject.rows),
+        "clients": len(everyone),
+        "capacity": asdict(settings.capacity),
+        "call_list": calls,
+        "rejected_rows": manifest.n_refused,
+        "refusals": snapshot.of_refusals(intake.refused_rows(manifest, parts)),
+        "held": manifest.held,
+        "warnings": run.record.get("warnings", []),
+        "history": snapshot.of_history([*journal.runs(settings.production / artifacts.JOURNAL), run.as_line(outcome)]),
+        "schema": snapshot.of_schema(settings.schema),
+    }
+    pictures = _pictures(subject.scores)
+    papers: dict[str, files.Content] = {
+        artifacts.SNAPSHOT: files.as_json(shown),
+        artifacts.CALL_LIST: snapshot.calls_csv(calls),
+        artifacts.CLIENT_RISKS: snapshot.risks_csv(everyone),
+        artifacts.REPORT: pdf.report(shown, pictures),
+    }
+    if pictures:
+        papers[artifacts.CONFUSION_MATRIX] = pictures["confusion matrix"]
+    return shown, papers
+
+
+def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Return every current client in the order of its risk, and those to call; nobody where there is no model."""
+    frame, scored, schema = subject.rows.clients(), subject.model, settings.schema
+    if scored is None:
+        return snapshot.ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
+    risks = pd.Series(scored.risks(frame), index=frame.index)
+    folder = settings.production / artifacts.RELEASES / scored.name
+    risks = learned.replace_learned(risks, frame[schema.client], frame["row"], folder)
+    everyone = snapshot.ranked(frame, risks, scored.card.threshold, schema)
+    return everyone, snapshot.to_call(everyone, scored, settings.capacity, schema)
+
+
+def _measured(settings: Settings, run: Run, rows: Dataset) -> dict[str, Any]:
+    summary = asdict(rows.summary())
+    return {
+        "statistics": {"n_rows": summary["n_rows"], "columns": summary["columns"]},
+        "missing_percent": summary["missing_percent"],
+        "seconds": diagnostics.timings(settings, run),
+        "steps": run.steps,
+        "dependencies": diagnostics.packages(settings),
+    }
+
+
+def _pictures(scores: dict[str, Any] | None) -> dict[str, bytes]:
+    if scores is None:
+        return {}
+    drawn = {"confusion matrix": figures.confusion_matrix(scores["confusion"])}
+    return drawn | ({"calibration": figures.calibration(scores["calibration"])} if scores["calibration"] else {})
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="FILE", help="report on the rows of this file instead of the dataset")
+    parser.add_argument(
+        "--model", metavar="FOLDER", help="report with the model in this folder instead of the live release"
+    )
+    parser.add_argument(
+        "--to", metavar="FOLDER", default="report", help="where a report on other data or models goes (default: report)"
+    )
+
+
+def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
+    if asked.data or asked.model:
+        return _elsewhere(settings, asked)
+
+    def by_hand(run: Run) -> Answer:
+        folder = report(settings, run, RESTED)
+        told = files.read_json(folder / artifacts.SNAPSHOT)
+        path = settings.models / artifacts.REPORT
+        line = f"{RESTED}: {told['clients']} clients, {len(told['call_list'])} to call; {path}"
+        return Answer(line, {"outcome": RESTED, "folder": str(folder)})
+
+    return script.alone(settings, "reporting", by_hand)
+
+
+def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
+    """Write a report of any data and model into a folder of its own; nothing of the system is touched."""
+    folder = Path(asked.model) if asked.model else releases.live_folder(settings.production)
+    scored, run = model.load(folder), script.run_of(settings, "reporting")
+    with tempfile.TemporaryDirectory() as scratch:
+        if asked.data:
+            manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))
+            rows = Dataset(manifest, settings.schema, Path(scratch))
+            labelled = rows.counts()["n_labelled"]
+            held_out = holdout.of_file(Path(asked.data), settings.schema) if labelled else None
+            found = (
+                holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share) if held_out else None
+            )
+            scores = asdict(found) | {"scored_on": Path(asked.data).name} if found else None
+        else:
+            rows, scores = _live(settings).rows, _scores(settings, scored, folder)
+        _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores))
+    for name, content in papers.items():
+        files.write(Path(asked.to) / name, content)
+    return Answer(f"{RESTED}: {Path(asked.to) / artifacts.REPORT}", {"outcome": RESTED, "folder": asked.to})
+
+
+if __name__ == "__main__":
+    sys.exit(script.main(__doc__ or "", _work, options=_options))

@@ -1,0 +1,209 @@
+"""What every script shares: arguments, log, lock, timed steps, the run's line in the journal, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from risk import artifacts, files, journal, tick
+from risk.config import Settings, load
+from risk.errors import DeadlineError, RiskError
+
+log = logging.getLogger("risk")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a script says at its end: one line for people, the same as an object for programs, and its exit code."""
+
+    line: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = 0
+
+
+@dataclass
+class Run:
+    """One run under way: its number, its steps and what it has decided so far. Its end is one line of the journal."""
+
+    settings: Settings
+    script: str
+    number: int
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step and log its end."""
+        started = time.monotonic()
+        yield
+        seconds = round(time.monotonic() - started, 3)
+        self.steps.append({"name": name, "seconds": seconds})
+        log.info(event(name, seconds=seconds))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        return {step["name"]: step["seconds"] for step in self.steps}
+
+    def note(self, **facts: Any) -> None:
+        """Keep facts for the run's line in the journal."""
+        self.record.update(facts)
+
+    def end(self, outcome: str) -> Answer:
+        """Write the run's line and return what it says."""
+        line = self.as_line(outcome) | {"config": self.settings.identity, "packages": packages()}
+        journal.append(self.settings.production / artifacts.JOURNAL, line)
+        return Answer(outcome, {"run": self.number, "outcome": outcome, **self.record, "steps": self.steps})
+
+    def as_line(self, outcome: str) -> dict[str, Any]:
+        """Return the run as its line in the journal tells it so far."""
+        told = {"kind": "run", "run": self.number, "script": self.script, "at": journal.now(), "outcome": outcome}
+        return told | self.record | {"steps": self.steps, "seconds": round(time.monotonic() - self.started, 3)}
+
+
+def main(
+    description: str,
+    work: Callable[[Settings, argparse.Namespace], Answer],
+    *,
+    options: Callable[[argparse.ArgumentParser], None] | None = None,
+    arguments: list[str] | None = None,
+) -> int:
+    """Run a script's work and return its exit code; an expected error is one line, an unexpected one is logged too."""
+    words = sys.argv[1:] if arguments is None else arguments
+    asked = _parse(description, options, words)
+    _open_log()
+    try:
+        settings = load(Path(asked.config or tick.config_path(words)), asked.practice)
+        answer = work(settings, asked)
+    except RiskError as error:
+        return _fail(error, error.exit_code, asked.json)
+    except KeyboardInterrupt:
+        return _fail(
+            RiskError("stopped by hand; what was there before is unharmed, the next run goes on"), 1, asked.json
+        )
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        log.exception("unexpected error")
+        return _fail(
+            RiskError(f"unexpected {type(error).__name__}: {error}; please report it with the log"), 1, asked.json
+        )
+    print(json.dumps(answer.fields, ensure_ascii=False) if asked.json else answer.line)
+    return answer.exit_code
+
+
+def run_of(settings: Settings, script: str) -> Run:
+    """Return the run that is under way now."""
+    return Run(settings, script, journal.next_run(settings.production / artifacts.JOURNAL))
+
+
+def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answer:
+    """Do one stage by hand: under the lock, timed and journaled as a run of its own."""
+    with writing(settings):
+        run = run_of(settings, step)
+        with ended_if_failed(run):
+            with run.step(step):
+                answer = work(run)
+            run.end(answer.fields.get("outcome", "done"))
+    return answer
+
+
+@contextlib.contextmanager
+def writing(settings: Settings) -> Iterator[None]:
+    """Hold the lock and keep the deadline while something is written. Raises: BusyError, DeadlineError."""
+    files.make_folder(settings.production, 0o700)
+    with files.lock(settings.production / artifacts.LOCK), _deadline(settings.deadline_hours):
+        yield
+
+
+@contextlib.contextmanager
+def ended_if_failed(run: Run) -> Iterator[None]:
+    """Journal a run that fails before the error goes on its way."""
+    try:
+        yield
+    except Exception as error:
+        run.note(error=f"{error}"[:1000])
+        with contextlib.suppress(RiskError):
+            run.end(journal.FAILED)
+        raise
+
+
+def event(name: str, **facts: Any) -> str:
+    """Return a log line: the event, then key=value; whatever could break the line is escaped."""
+    return " ".join([name, *(f"{key}={_plain(value)}" for key, value in facts.items())])
+
+
+def packages() -> dict[str, str]:
+    """Return the version of every package that a decision may hang on and that is loaded."""
+    known = ("duckdb", "numpy", "pandas", "scipy", "sklearn")
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in known}
+    return {"python": sys.version.split()[0]} | {name: version for name, version in found.items() if version}
+
+
+def _parse(
+    description: str, options: Callable[[argparse.ArgumentParser], None] | None, words: list[str]
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--config", metavar="FILE", help="settings file (default: RISK_CONFIG, else config.json)")
+    parser.add_argument("--practice", action="store_true", help="work on practice data and practice models only")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
+    if options:
+        options(parser)
+    return parser.parse_args(words)
+
+
+def _open_log() -> None:
+    """Log to stderr: everything where a person watches, only what matters where nobody does."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
+
+
+def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
+    print(_escaped(str(error)), file=sys.stderr)
+    if as_json:
+        print(json.dumps({"outcome": journal.FAILED, "error": str(error)}, ensure_ascii=False))
+    return exit_code
+
+
+def _plain(value: Any) -> str:
+    text = _escaped(str(value))
+    return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
+
+
+def _escaped(text: str) -> str:
+    """Return the text on one line, with control and other unprintable characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextlib.contextmanager
+def _deadline(hours: float) -> Iterator[None]:
+    """End a run that takes longer than it may, by an alarm of the kernel."""
+
+    def ring(*_: object) -> None:
+        raise DeadlineError(
+            f"the run took longer than its deadline of {hours:g} hours and ended itself; look at the log"
+        )
+
+    former = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, hours * 3600)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)

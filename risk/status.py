@@ -1,0 +1,65 @@
+"""How the system is, in one look: what is live, what the last run did, what is kept and how much room it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from risk import artifacts, dataset, journal, releases
+from risk.config import Settings
+from risk.errors import RiskError
+from risk.script import Answer
+
+
+def status(settings: Settings) -> Answer:
+    """Return the state of the installation; exit code 1 when the journal is broken."""
+    path = settings.production / artifacts.JOURNAL
+    try:
+        chain, sound = f"{journal.verify(path)} lines, sound", True
+    except RiskError as error:
+        chain, sound = str(error), False
+    last = journal.runs(path)[-1:] if sound else []
+    live = releases.current(settings.production)
+    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    room = {folder.name: _bytes(folder) for folder in (settings.ingested, settings.models, settings.production)}
+    fields: dict[str, Any] = {
+        "release": live.name if live else None,
+        "provisional": live.provisional if live else None,
+        "last_run": {name: last[0].get(name) for name in ("run", "at", "outcome", "sentence", "error")}
+        if last
+        else None,
+        "dataset": manifest.name if manifest.number else None,
+        **manifest.counts,
+        "held": manifest.held,
+        "rejected_rows": manifest.n_refused,
+        "journal": chain,
+        "bytes": room,
+    }
+    return Answer("\n".join(_lines(fields)), fields, exit_code=0 if sound else 1)
+
+
+def _lines(fields: dict[str, Any]) -> list[str]:
+    last = fields["last_run"]
+    kind = " (provisional)" if fields["provisional"] else ""
+    told = (
+        f"run {last['run']} at {last['at']}: {last['outcome']}. {last['error'] or last['sentence'] or ''}"
+        if last
+        else "none yet"
+    )
+    rows = (
+        f"{fields['n_rows']} rows, {fields['n_labelled']} labelled, {fields['n_clients']} clients"
+        if "n_rows" in fields
+        else ""
+    )
+    return [
+        f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
+        f"last run: {told}".rstrip(),
+        f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
+        f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
+        f"journal:  {fields['journal']}",
+        "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
+    ]
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
