@@ -75,6 +75,11 @@ def last_finished(path: Path) -> dict[str, Any] | None:
     return next((record for record in reversed(runs(path)) if record["outcome"] != FAILED), None)
 
 
+def last_look(path: Path) -> dict[str, Any] | None:
+    """Return the line of the last finished run that looked at the labelled rows; its `evidence` names them."""
+    return next((it for it in reversed(runs(path)) if it["outcome"] != FAILED and it.get("evidence")), None)
+
+
 def timings(
     path: Path, steps: tuple[str, ...] = TIMED, *, under_way: dict[str, float] | None = None
 ) -> dict[str, Timing]:

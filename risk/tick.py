@@ -12,6 +12,7 @@ import os
 
 from risk import artifacts
 
+NOTHING = "no new data"
 _TEMPORARY = (".part", ".tmp")
 
 
@@ -54,13 +55,28 @@ def read(production: str) -> dict:  # type: ignore[type-arg]
     return found if isinstance(found, dict) else {}
 
 
-def remember(production: str, observed: str, folders: list[str], links: list[str], seen: dict) -> None:  # type: ignore[type-arg]
+def answer(arguments: list[str]) -> str:
+    """Return what an idle tick says: one line, or with --json what the last run said, with nothing done."""
+    if "--json" not in arguments:
+        return NOTHING
+    told = read(_production(config_path(arguments), "--practice" in arguments))["told"]
+    return json.dumps(told | {"outcome": NOTHING, "steps": []}, ensure_ascii=False)
+
+
+def remember(
+    production: str,
+    observed: str,
+    folders: list[str],
+    links: list[str],
+    seen: dict,  # type: ignore[type-arg]
+    told: dict,  # type: ignore[type-arg]
+) -> None:
     """Keep what a finished run saw at its beginning and where the links point at its end. Losing it costs one look."""
     from pathlib import Path
 
     from risk import files
 
-    kept = {"state": state(observed, links), "folders": folders, "links": links, "seen": seen}
+    kept = {"state": state(observed, links), "folders": folders, "links": links, "told": told, "seen": seen}
     files.write(Path(production, artifacts.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
 
 
