@@ -211,10 +211,11 @@ def _objections(figures: Figures, z: float, minimum_gain: float) -> list[str]:
 
 def _finding(figures: Figures, against: str) -> str:
     way = "better" if figures.gain > 0 else "worse"
+    caught = f"{figures.challenger_capture:.1%} of the leavers instead of {figures.champion_capture:.1%}"
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
-        f"{abs(figures.gain):.1%} {way} than that of {against} (z {figures.z:.2f}) and its list of "
-        f"{figures.capture_k:,} catches {figures.challenger_capture:.1%} of the leavers instead of {figures.champion_capture:.1%}"
+        f"{abs(figures.gain):.1%} {way} than that of {against} (z {figures.z:.2f}), "
+        f"its list of {figures.capture_k:,} catches {caught}"
     )
 
 
