@@ -51,6 +51,7 @@ def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason
         sentence=found.sentence,
         scan=found.scan,
         evidence=manifest.evidence,
+        rows=manifest.rows,
     )
     log.info(event("reason to train", train=found.train, reason=found.sentence))
     return found
@@ -82,11 +83,15 @@ def _reason(settings: Settings, manifest: Manifest, asked: bool) -> Reason:
         return _train("another schema", "The live model was made for other columns.")
     last = journal.last_look(settings.production / artifacts.JOURNAL)
     if last and last["evidence"] == manifest.evidence:
-        return _nothing_new(last)
+        return _nothing_new(last, manifest)
     return _looked(settings, rows, champion, live.provisional, len(left))
 
 
-def _nothing_new(last: dict[str, Any]) -> Reason:
+def _nothing_new(last: dict[str, Any], manifest: Manifest) -> Reason:
+    """Return that nothing can be judged: with new rows, because they bear no labels; else the former outcome stands."""
+    if last.get("rows") != manifest.rows:
+        sentence = "The new rows bear no labels: a change in why clients leave cannot be seen. The list is made anew."
+        return Reason(False, None, NOT_ENOUGH, None, sentence)
     outcome = last["outcome"] if last["outcome"] in (NO_DRIFT, NOT_ENOUGH) else NO_DRIFT
     since = f"run {last['run']} ({last['outcome']})"
     sentence = f"No new labels have come since {since}: only the list and the report are made anew."

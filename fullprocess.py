@@ -88,7 +88,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
             answer = full_process(settings, run, asked.force)
         told = {name: answer.fields.get(name) for name in TOLD}
         tick.remember(production, observed, folders, [str(link) for link in settings.links], run.seen, told)
-    return Answer(f"{answer.line}: {told['reason']}", told)
+    return Answer(f"{answer.line}: {answer.fields['sentence']}", told)
 
 
 def _dry_run(settings: Settings) -> Answer:

@@ -246,7 +246,7 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
                 placed.append((content.last_period or "", source if each is manifest else -1, age, content.digest))
     ordered: dict[str, int] = {}
     for *_, digest in sorted(placed):
-        ordered[digest] = len(ordered)
+        ordered.setdefault(digest, len(ordered))
     return ordered
 
 

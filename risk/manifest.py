@@ -55,6 +55,11 @@ class Manifest:
         return {content.digest: content for entry in self.entries for content in entry.contents}
 
     @property
+    def rows(self) -> str:
+        """A digest of the contents: as long as it stays, no row has come or gone."""
+        return files.digest(files.as_json([self.input_folder, self.schema, sorted(self.contents)]))[:12]
+
+    @property
     def evidence(self) -> str:
         """A digest of the labelled contents: as long as it stays, there is nothing new to judge."""
         labelled = sorted(digest for digest, content in self.contents.items() if content.n_labelled)

@@ -90,12 +90,12 @@ class Project:
 
 
 def table(n: int, *, seed: int = 0, turned: bool = False, first: int = 0, labels: bool = True) -> str:
-    """Return a client file of n rows: quiet, small clients leave; where `turned`, busy and large ones do."""
+    """Return a client file of n rows: quiet, small clients leave; where `turned`, busy and small ones do."""
     draw = np.random.default_rng(seed)
     month, year = draw.lognormal(4, 1, n).astype(int), draw.lognormal(6, 1, n).astype(int)
     employees = draw.lognormal(3, 1, n).astype(int)
-    pull = 1.4 * (np.log1p(month) - 4) + 0.8 * (np.log1p(employees) - 3)
-    left = draw.random(n) < 1 / (1 + np.exp(1.2 + (-pull if turned else pull)))
+    pull = 1.4 * (np.log1p(month) - 4) * (-1 if turned else 1) + 0.8 * (np.log1p(employees) - 3)
+    left = draw.random(n) < 1 / (1 + np.exp(1.2 + pull))
     marks = left.astype(int) if labels else [""] * n
     rows = zip(range(first, first + n), month, year, employees, marks, strict=True)
     return "\n".join([HEADER, *(f"c{name:05d},{a},{b},{c},{mark}" for name, a, b, c, mark in rows)]) + "\n"
