@@ -101,6 +101,8 @@ def _nothing_new(last: dict[str, Any], manifest: Manifest) -> Reason:
 def _looked(settings: Settings, rows: Dataset, champion: Model, provisional: bool, n_labelled: int) -> Reason:
     """Look at the labelled rows that are new to the champion."""
     news = rows.news()
+    if news.empty:
+        return Reason(False, None, NO_DRIFT, None, "The live model has learned from every labelled row that there is.")
     found = drift.scan(
         windows(news, champion, settings), champion.card.residuals,
         alpha=settings.drift.alpha, minimum_gain=settings.drift.minimum_gain, minimum=settings.drift.minimum,

@@ -41,6 +41,8 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
     labelled = rows.labelled()
     left = labelled[settings.schema.target].to_numpy(np.float64)
+    if manifest.number == 0:
+        raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     if len(set(left)) < 2:
         raise DataError(
             f"dataset {manifest.name}: {len(left)} labelled rows with {len(set(left))} kinds of outcome; "

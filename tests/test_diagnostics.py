@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Project, table
+from pypdf import PdfReader
+
+from risk import artifacts, dependencies
+from risk.errors import RiskError
+
+
+@pytest.fixture
+def deployed(project: Project) -> Project:
+    project.drop("sourcedata/dataset1.csv", table(300))
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    assert project.run("fullprocess").code == 0
+    return project
+
+
+def test_statistics_are_those_of_finaldata(deployed: Project) -> None:
+    frame = pd.read_csv(deployed.root / "ingesteddata" / "finaldata.csv")
+
+    told = deployed.run("diagnostics", "--json").json["statistics"]
+
+    assert told["n_rows"] == len(frame)
+    for name in ("lastmonth_activity", "lastyear_activity", "number_of_employees"):
+        assert math.isclose(told["columns"][name]["mean"], frame[name].mean())
+        assert math.isclose(told["columns"][name]["median"], frame[name].median())
+        assert math.isclose(told["columns"][name]["standard_deviation"], frame[name].std())
+
+
+def test_missing_percent_is_told_of_every_column(project: Project) -> None:
+    rows = table(40).splitlines()
+    rows[1] = rows[1].replace(",", ",,", 1).rsplit(",", 4)[0] + "," + ",".join(rows[1].split(",")[2:])
+    project.drop("sourcedata/a.csv", "\n".join(rows) + "\n")
+    project.run("ingestion")
+
+    told = project.run("diagnostics", "--json").json["statistics"]["missing_percent"]
+
+    assert told["lastmonth_activity"] == 2.5
+    assert told["corporation"] == told["exited"] == 0
+
+
+def test_seconds_come_from_the_journal(deployed: Project) -> None:
+    lines = [json.loads(line) for line in deployed.text("production_deployment/journal.jsonl").splitlines()]
+    steps = {step["name"]: step["seconds"] for line in lines for step in line.get("steps", [])}
+
+    told = deployed.run("diagnostics", "--json").json["seconds"]
+
+    assert told["training"] == {"last": steps["training"], "median": steps["training"]}
+    assert set(told) == {"ingestion", "training", "scoring"}
+
+
+def test_predict_gives_the_risk_of_every_row_of_a_file(deployed: Project) -> None:
+    said = deployed.run("diagnostics", "--predict", str(deployed.root / "testdata" / "testdata.csv"))
+
+    rows = list(csv.DictReader(said.out.splitlines()))
+    assert len(rows) == 100
+    assert all(0 < float(row["risk"]) < 1 for row in rows)
+    assert rows[0]["client"] == "c90000"
+
+
+def test_predict_refuses_a_file_with_a_bad_row_whole(deployed: Project) -> None:
+    path = deployed.drop("bad.csv", table(20).replace(",0\n", ",maybe\n", 1))
+
+    said = deployed.run("diagnostics", "--predict", str(path))
+
+    assert said.code == 1
+    assert "1 of 20 rows are refused" in said.err
+
+
+def test_newest_versions_are_not_checked_until_asked(deployed: Project) -> None:
+    told = deployed.run("diagnostics", "--json").json["dependencies"]
+
+    assert told["checked_on"] is None
+    assert {package["name"] for package in told["packages"]} >= {"pandas", "scikit-learn", "flask"}
+    assert all(package["newest"] is package["up_to_date"] is None for package in told["packages"])
+    assert all(package["installed"] for package in told["packages"])
+
+
+def test_where_no_index_answers_nothing_is_called_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"INDEX_URL": "http://127.0.0.1:9/simple", "NO_INDEX": "1"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+
+    with pytest.raises(RiskError, match="no package index answers"):
+        dependencies.ask_index()
+
+
+def test_what_an_index_said_is_shown_with_its_date(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("# direct\npandas>=3.0\nabsent>=1\n")
+    (tmp_path / "requirements.lock").write_text("pandas==3.1.1 \\\n    --hash=sha256:00\n")
+
+    found = {package.name: package for package in dependencies.packages(tmp_path, {"pandas": "99.0"})}
+
+    assert (found["pandas"].required, found["pandas"].newest, found["pandas"].up_to_date) == ("3.1.1", "99.0", False)
+    assert (found["absent"].required, found["absent"].installed) == (">=1", None)
+
+
+def test_a_report_of_any_data_and_model_touches_nothing_of_the_system(deployed: Project, tmp_path: Path) -> None:
+    before = deployed.seen()
+    other = tmp_path / "elsewhere"
+    data = deployed.drop("other.csv", table(60, seed=5))
+
+    live = str(deployed.root / "production_deployment" / "current")
+
+    said = deployed.run("reporting", "--data", str(data), "--model", live, "--to", str(other))
+
+    assert said.code == 0
+    assert {path.name for path in other.iterdir()} == set(artifacts.REPORT_LINKS)
+    assert json.loads((other / "snapshot.json").read_text())["scores"]["n_rows"] == 60
+    after = {name: content for name, content in deployed.seen().items() if not name.startswith("elsewhere")}
+    assert after == before | {"other.csv": data.read_bytes()}
+
+
+def test_the_report_tells_the_verdict_and_lists_whom_to_call(deployed: Project) -> None:
+    text = " ".join(page.extract_text() for page in PdfReader(deployed.root / "models" / "report.pdf").pages)
+    calls = list(csv.DictReader(deployed.text("models/calllist.csv").splitlines()))
+
+    assert calls[0]["client"] in text
+    assert deployed.json("models/snapshot.json")["release"]["name"] in text
+
+
+def test_every_current_client_has_a_risk_and_a_rank_and_nobody_who_left(deployed: Project) -> None:
+    final = pd.read_csv(deployed.root / "ingesteddata" / "finaldata.csv")
+    listed = pd.read_csv(deployed.root / "models" / "clientrisks.csv")
+
+    assert set(listed["client"]) == set(final[final["exited"] == 0]["corporation"])
+    assert listed["risk"].is_monotonic_decreasing
+    assert listed["rank"].tolist() == sorted(listed["rank"])
+
+
+def test_a_learned_client_is_shown_its_out_of_fold_risk(deployed: Project) -> None:
+    final = pd.read_csv(deployed.root / "ingesteddata" / "finaldata.csv").set_index("corporation")
+    listed = pd.read_csv(deployed.root / "models" / "clientrisks.csv").set_index("client")
+    from risk import learned, model
+
+    live = deployed.root / "production_deployment" / "current"
+    told = learned.read(live).set_index("client")["risk"]
+    fitted = pd.Series(model.load(live.resolve()).risks(final.loc[listed.index]), index=listed.index)
+
+    assert (listed["risk"] == told[listed.index]).all()
+    assert (listed["risk"] != fitted).any()
+
+
+def test_status_says_how_the_system_is_and_a_broken_journal_is_exit_code_one(deployed: Project) -> None:
+    well = deployed.run("fullprocess", "--status")
+    journal = deployed.root / "production_deployment" / "journal.jsonl"
+    journal.write_text(journal.read_text().replace("deployed", "depl0yed"))
+
+    broken = deployed.run("fullprocess", "--status")
+
+    assert (well.code, broken.code) == (0, 1)
+    assert "release:  1-" in well.out
+    assert "another hand" in broken.out
