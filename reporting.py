@@ -110,19 +110,21 @@ def _papers(
     """Return the snapshot and every file of the set."""
     everyone, calls = _list(settings, subject)
     manifest, parts = subject.rows.manifest, subject.rows.parts
+    path = settings.production / artifacts.JOURNAL
+    decided = run.record if "reason" in run.record else journal.last_look(path) or {}
     shown = {
         "run": run.number,
         "made_at": journal.now(),
         "outcome": outcome,
-        "verdict": run.record.get("verdict"),
-        "reason": run.record.get("sentence", "The list and the report were made anew."),
+        "verdict": decided.get("verdict"),
+        "reason": decided.get("sentence", "Nothing has been decided yet."),
         "instance": live.instance(settings.production),
         "program": artifacts.PROGRAM,
         "settings": settings.identity,
         "dataset": snapshot.of_dataset(manifest),
         "release": snapshot.of_release(subject.model, subject.provisional),
         "scores": subject.scores,
-        "decision": {name: run.record.get(name) for name in ("reason_to_train", "scan", "gate", "sentence")},
+        "decision": {name: decided.get(name) for name in ("reason_to_train", "scan", "gate", "sentence")},
         **_measured(settings, run, subject.rows),
         "clients": len(everyone),
         "capacity": asdict(settings.capacity),
@@ -131,7 +133,7 @@ def _papers(
         "refusals": snapshot.of_refusals(intake.refused_rows(manifest, parts)),
         "held": manifest.held,
         "warnings": run.record.get("warnings", []),
-        "history": snapshot.of_history([*journal.runs(settings.production / artifacts.JOURNAL), run.as_line(outcome)]),
+        "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
         "schema": snapshot.of_schema(settings.schema),
     }
     pictures = _pictures(subject.scores)

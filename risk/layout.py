@@ -58,8 +58,8 @@ def _style(name: str, size: float, leading: float, colour: str = INK, font: str 
 
 STYLES = {
     "title": _style("title", 20, 25, font=BOLD),
-    "heading": _style("heading", 12.5, 16, ACCENT, BOLD, spaceBefore=16, spaceAfter=5),
-    "subheading": _style("subheading", 8.5, 12, font=BOLD, spaceBefore=9, spaceAfter=3),
+    "heading": _style("heading", 12.5, 16, ACCENT, BOLD, spaceBefore=16, spaceAfter=5, keepWithNext=1),
+    "subheading": _style("subheading", 8.5, 12, font=BOLD, spaceBefore=9, spaceAfter=3, keepWithNext=1),
     "lead": _style("lead", 11.5, 16, font=BOLD),
     "body": _style("body", 8.5, 13, spaceAfter=4),
     "small": _style("small", 7.2, 10, QUIET, spaceBefore=2, spaceAfter=4),

@@ -124,7 +124,7 @@ def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "at": record["at"],
             "outcome": record["outcome"],
             "verdict": record.get("verdict"),
-            "reason": record.get("sentence") or record.get("error"),
+            "reason": record.get("reason") or record.get("error"),
             "release": record.get("release"),
             "f1": (record.get("scores") or {}).get("f1"),
             "seconds": record.get("seconds"),
