@@ -1,0 +1,133 @@
+"""The exact reading: every record by Python's strict csv reader, every value by its check, every line counted.
+
+It is slow and it is the definition: whatever is faster must give the same rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+
+from risk.header import LINE, UTF8, Header
+from risk.source import LONGEST_LINE, PLAIN_TEXT
+from risk.values import SHOWN, Fault, Refusal, Values, fault
+
+csv.field_size_limit(2 * LONGEST_LINE)  # a longer field is refused by us, with its line
+
+Row = list[str] | Refusal
+
+
+class ExactReader:
+    """Reads the records of one file, chunk after chunk; `line` is the next one."""
+
+    def __init__(self, header: Header, values: Values, line: int) -> None:
+        self.header, self.values, self.line = header, values, line
+        self._pick = itemgetter(*header.positions)
+        self._optional = header.width in header.positions
+
+    def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
+        """Yield each row of the chunks: its values in schema order, or why it is refused. Blank lines are none.
+
+        It stops after the first chunk with which a record ends; only a quote that is open takes the next one.
+        Raises: Fault with the line where the file is not CSV text.
+        """
+        for line, record in self._records(chunks):
+            if len(record) < 2 and not "".join(record).strip(" "):
+                continue
+            yield self._row(line, record)
+
+    def _row(self, line: int, record: list[str]) -> Row:
+        header = self.header
+        if len(record) != header.width:
+            shown = ",".join(record)[:SHOWN]
+            reason = f"has {len(record)} field{'s' * (len(record) != 1)}"
+            return Refusal(line, None, shown, reason, f"{header.width} fields")
+        if self._optional:
+            record.append("")
+        row = self.values.row(line, self._pick(record))
+        if isinstance(row, Refusal) and _repeats(record, header):
+            return Refusal(line, None, ",".join(record)[:SHOWN], "repeats the header", "a row")
+        return row
+
+    def _records(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+        """Yield each record with the line on which it begins."""
+        lines = _Lines(chunks, self.line)
+        reader = csv.reader(lines, strict=True)
+        while True:
+            begin = lines.begin()
+            try:
+                record = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                raise _not_csv(error, begin) from error
+            self.line = lines.line
+            yield begin, record
+
+
+class _Lines:
+    """Iterates over the lines of chunks, with their ends, and counts them."""
+
+    def __init__(self, chunks: Iterable[bytes], line: int) -> None:
+        self.line = self._begun = line
+        self._characters = 0  # since the record began
+        self._lines = self._iterate(chunks)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def begin(self) -> int:
+        """Return the line on which the next record begins."""
+        self._begun, self._characters = self.line, 0
+        return self.line
+
+    def __next__(self) -> str:
+        text = next(self._lines)
+        self._characters += len(text)
+        if self._characters > LONGEST_LINE:
+            if self._characters == len(text):
+                raise fault("has a line of more than 1 MiB", PLAIN_TEXT, self.line)
+            raise fault("has a quote that is not closed within 1 MiB", "a closing quote", self._begun)
+        self.line += 1
+        return text
+
+    def _iterate(self, chunks: Iterable[bytes]) -> Iterator[str]:
+        try:
+            for chunk in chunks:
+                yield from io.StringIO(_decoded(chunk, self.line), newline="")
+                if not self._characters:
+                    return
+        except Fault as error:
+            raise error.at(self.line) from error
+
+
+def odd_forms(clients: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield each id that is not in Unicode normal form C, after that form."""
+    for client in clients:
+        if not client.isascii() and not unicodedata.is_normalized("NFC", client):
+            yield unicodedata.normalize("NFC", client), client
+
+
+def _repeats(record: list[str], header: Header) -> bool:
+    return [text.strip(" ") for text in record[: header.width]] == list(header.names)
+
+
+def _decoded(chunk: bytes, line: int) -> str:
+    place = chunk.find(b"\x00")
+    if place >= 0:
+        raise fault("holds a NUL byte (it is binary, or UTF-16)", UTF8, line + len(LINE.findall(chunk[:place])))
+    try:
+        return chunk.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = line + len(LINE.findall(chunk[: error.start]))
+        reason = f"is not UTF-8 (byte 0x{chunk[error.start]:02X}; Latin-1 or Windows-1252?)"
+        raise fault(reason, f"{UTF8} (convert it)", place) from error
+
+
+def _not_csv(error: csv.Error, line: int) -> Fault:
+    reasons = {"unexpected end of data": "has a quote that is never closed"}
+    reason = reasons.get(str(error), "has text after a closing quote" if "expected after" in str(error) else "")
+    return fault(reason or f"is not CSV ({error})", "quotes as in RFC 4180", line)

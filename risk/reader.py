@@ -1,0 +1,205 @@
+"""Client files become parquet parts: every row is accepted exactly as it is written, or refused with its line.
+
+Reads: the source files. Writes: parts, and files of refused rows beside them, in one folder.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from risk import files
+from risk.gathering import Gathering
+from risk.parts import PartWriter, Slice
+from risk.proof import prove
+from risk.reading import Reading, read_file
+from risk.schema import Schema
+from risk.typed import Layout
+from risk.values import Refusal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Content", "Refusal", "Slice", "Source", "read", "read_frame", "read_refusals"]
+
+AT_ONCE = 50_000  # rows that are read exactly before they are handed on
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read; its name is its path below the input folder, with «/»."""
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest."""
+
+    digest: str
+    size: int
+    seconds: float
+    n_read: int
+    n_accepted: int
+    n_refused: int
+    n_labelled: int
+    first_period: str | None
+    last_period: str | None
+    slices: tuple[Slice, ...]
+    refusals: str | None
+    fault: Refusal | None
+    warnings: tuple[str, ...]
+
+
+def read(
+    sources: Iterable[Source], schema: Schema, parts: Path, *, size_cap: int
+) -> Iterator[tuple[Source, Content | None]]:
+    """Yield each source, in order, with what it gave; None where the file vanished or changed while it was read.
+
+    The folder of the parts is synced once, at the end. Raises: DiskError where the disk refuses.
+    """
+    room = _Room(schema, parts, size_cap)
+    for source in sources:
+        room.take(source)
+        yield from room.finished()
+    room.finish()
+    yield from room.finished()
+    if parts.is_dir():
+        with files.refusals(parts):
+            files.sync(parts)
+
+
+def read_refusals(parts: Path, name: str) -> list[Refusal]:
+    """Return the refused rows of one content, as far as they are listed."""
+    lines = (parts / name).read_text(encoding="utf-8").split("\n")
+    return [Refusal(**json.loads(line)) for line in lines if line]
+
+
+def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> tuple[pd.DataFrame, Content]:
+    """Return the accepted rows of one file, columns in schema order, and what it gave; nothing is written.
+
+    Numbers are int64, or float64 where one is missing or has a fraction; texts are objects with None; the target is
+    0, 1 or NaN. The column of the target need not be there if it is optional. A file with a fault gives no rows.
+    """
+    from risk.frame import read_rows
+
+    frame, reading = read_rows(path, schema, target_optional)
+    periods = list(frame[schema.period]) if schema.period else []
+    known = set(frame[schema.client]) if reading.odd else set()
+    content = Content(
+        reading.digest or "",
+        reading.size,
+        reading.seconds,
+        reading.n_read,
+        reading.n_accepted,
+        reading.n_refused,
+        n_labelled=int(frame[schema.target].notna().sum()),
+        first_period=min(periods, default=None),
+        last_period=max(periods, default=None),
+        slices=(),
+        refusals=None,
+        fault=reading.fault,
+        warnings=reading.warnings(known),
+    )
+    return frame, content
+
+
+class _Room:
+    """Reads one file after the other; their contents leave in the same order, when all their rows are in parts."""
+
+    def __init__(self, schema: Schema, parts: Path, size_cap: int) -> None:
+        self._schema, self._size_cap = schema, size_cap
+        self._writer = PartWriter(parts, schema)
+        self._gathering = Gathering(self._writer, schema, self._disproved)
+        self._period = next((index for index, column in enumerate(schema.columns) if column.kind == "period"), None)
+        self._taken: deque[tuple[Source, Reading]] = deque()
+
+    def take(self, source: Source) -> None:
+        reading = read_file(source.path, self._schema, self._take_chunk, size_cap=self._size_cap)
+        self._judge(reading)
+        self._taken.append((source, reading))
+
+    def finish(self) -> None:
+        self._gathering.flush()
+
+    def finished(self) -> Iterator[tuple[Source, Content | None]]:
+        while self._taken and not self._taken[0][1].waits:
+            source, reading = self._taken.popleft()
+            yield source, None if reading.digest is None else self._content(reading, reading.digest)
+
+    def _take_chunk(self, reading: Reading, chunk: bytes, following: Iterator[bytes]) -> None:
+        if not self._take_plain(reading, chunk):
+            self._take_exactly(reading, itertools.chain([chunk], following))
+
+    def _take_plain(self, reading: Reading, chunk: bytes) -> bool:
+        """Take the chunk if it is plain. A small file is one chunk and waits for others; all else is proven at once."""
+        header, values = reading.exact.header, reading.exact.values
+        plain = prove(chunk, header.width, None if self._period is None else header.positions[self._period])
+        if plain is None or values.wide or values.period_length not in (None, plain.length):
+            return False
+        layout = Layout(header.positions, header.width)
+        if reading.is_one_chunk:
+            self._gathering.add_file(reading, plain.lines, plain.rows, layout)
+            return True
+        part = self._gathering.write_now(reading, plain.lines, plain.rows, layout)
+        if part is None:
+            return False
+        values.bind(plain.length, part.fractional)
+        reading.exact.line += plain.rows
+        return True
+
+    def _take_exactly(self, reading: Reading, chunks: Iterable[bytes]) -> None:
+        rows = reading.exactly(chunks)
+        while accepted := list(itertools.islice(rows, AT_ONCE)):
+            self._gathering.add_rows(reading, accepted)
+
+    def _disproved(self, reading: Reading, chunk: bytes) -> None:
+        reading.n_read = 0
+        self._take_exactly(reading, [chunk])
+        self._judge(reading)
+
+    def _judge(self, reading: Reading) -> None:
+        reading.judge()
+        if reading.fault or reading.digest is None:
+            self._gathering.drop(reading)
+
+    def _content(self, reading: Reading, digest: str) -> Content:
+        pieces = [piece for piece in reading.pieces if piece]
+        slices = _joined(piece.slice for piece in pieces)
+        name = f"{digest[:16]}-{self._schema.identity}.refused" if reading.refusals else None
+        if name:
+            self._writer.keep(name, reading.refused_lines())
+        known = self._writer.known(slices, list(reading.odd)) if reading.odd else set()
+        return Content(
+            digest,
+            reading.size,
+            reading.seconds,
+            reading.n_read,
+            reading.n_accepted,
+            reading.n_refused,
+            n_labelled=sum(piece.n_labelled for piece in pieces),
+            first_period=min((piece.first_period for piece in pieces if piece.first_period), default=None),
+            last_period=max((piece.last_period for piece in pieces if piece.last_period), default=None),
+            slices=slices,
+            refusals=name,
+            fault=reading.fault,
+            warnings=reading.warnings(known),
+        )
+
+
+def _joined(slices: Iterable[Slice]) -> tuple[Slice, ...]:
+    """Return the slices, those that follow each other in a part made one."""
+    joined: list[Slice] = []
+    for it in slices:
+        last = joined[-1] if joined else None
+        if last and last.part == it.part and last.first + last.rows == it.first:
+            joined[-1] = Slice(it.part, last.first, last.rows + it.rows)
+        else:
+            joined.append(it)
+    return tuple(joined)
