@@ -1,7 +1,8 @@
 """Publishes the challenger as a release when a favourable verdict covers it; rolls back on a person's word.
 
 Reads:  output_model_path: the challenger, its papers and its verdict; the dataset's manifest
-Writes: prod_deployment_path: releases/<number>-<digest>/, the link `current`, journal.jsonl
+Writes: prod_deployment_path: releases/<number>-<digest>/, the link `current`, trainedmodel.pkl, latestscore.txt and
+        ingestedfiles.txt through it, journal.jsonl
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def roll_back(settings: Settings, run: Run, name: str | None) -> Release:
     version = files.resolve(settings.ingested / artifacts.CURRENT)
     why = {"action": "rollback", "run": run.number, "from": live.name if live else None}
     why |= {
-        "from_model": model.load(live.folder).digest if live else None,
+        "from_model": live.verdict.get("model") if live else None,
         "dataset": version.name if version else None,
     }
     releases.roll_back(settings.production, target, why)

@@ -92,7 +92,7 @@ def _nothing_new(last: dict[str, Any], manifest: Manifest) -> Reason:
     if last.get("rows") != manifest.rows:
         sentence = "The new rows bear no labels: a change in why clients leave cannot be seen. The list is made anew."
         return Reason(False, None, NOT_ENOUGH, None, sentence)
-    outcome = last["outcome"] if last["outcome"] in (NO_DRIFT, NOT_ENOUGH) else NO_DRIFT
+    outcome = NOT_ENOUGH if last.get("verdict") == NOT_ENOUGH else NO_DRIFT
     since = f"run {last['run']} ({last['outcome']})"
     sentence = f"No new labels have come since {since}: only the list and the report are made anew."
     return Reason(False, None, outcome, None, sentence)

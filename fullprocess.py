@@ -7,7 +7,7 @@ Writes: what they write; journal.jsonl (one line a run) and, last of all, tick.j
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from risk import tick
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TOLD = ("run", "outcome", "verdict", "reason", "dataset", "release", "steps", "held", "rejected_rows")
 
 
-def full_process(config: Settings, run: Run, force: bool = False) -> Answer:
+def full_process(config: Settings, run: Run, force: bool = False, observed: str = "") -> Answer:
     """Do one whole run. Every step asks the disk whether it is done: a run that was killed is finished by the next."""
     import apicalls
     import deployment
@@ -51,6 +51,7 @@ def full_process(config: Settings, run: Run, force: bool = False) -> Answer:
         reporting.report(config, run, outcome)
     with run.step("API calls"):
         apicalls.call_api(config)
+    run.note(state=tick.state(observed, [str(link) for link in config.links]))
     return run.end(outcome)
 
 
@@ -83,12 +84,25 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     with script.writing(settings):
         observed = tick.observe(str(settings.source_file), folders)
         releases.settle(settings.production)
+        links = [str(link) for link in settings.links]
+        done = None if asked.force else _done(settings, tick.state(observed, links))
+        if done:
+            tick.remember(production, observed, folders, links, tick.read(production).get("seen", {}), done)
+            return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})
         run = script.run_of(settings, "fullprocess")
         with script.ended_if_failed(run):
-            answer = full_process(settings, run, asked.force)
+            answer = full_process(settings, run, asked.force, observed)
         told = {name: answer.fields.get(name) for name in TOLD}
-        tick.remember(production, observed, folders, [str(link) for link in settings.links], run.seen, told)
+        tick.remember(production, observed, folders, links, run.seen, told)
     return Answer(f"{answer.line}: {answer.fields['sentence']}", told)
+
+
+def _done(settings: Settings, state: str) -> dict[str, Any] | None:
+    """Return what the last run told if it left this very state: it was cut off before it could remember it."""
+    from risk import artifacts, journal
+
+    last = next(reversed(journal.runs(settings.production / artifacts.JOURNAL)), None)
+    return {name: last.get(name) for name in TOLD} if last and last.get("state") == state else None
 
 
 def _dry_run(settings: Settings) -> Answer:

@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk import artifacts, dataset, files, gate, holdout, learned, learning, model, releases, script
+from risk import artifacts, dataset, files, gate, holdout, journal, learned, learning, model, releases, script
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import ModelError
 from risk.holdout import Holdout
 from risk.model import Model
+from risk.releases import Release
 from risk.scores import Scores, log_losses
 from risk.script import Answer, Run, event, log
 
@@ -61,7 +62,8 @@ def judge(settings: Settings, run: Run) -> Verdict:
         )
     held_out = _holdout(settings, settings.models)
     covers = (challenger.digest, live.name if live else BASE_RATE, manifest.name, held_out.digest, run.number)
-    found = _standing(settings, covers, challenger.card.reason)
+    ended = journal.finished(settings.production / artifacts.JOURNAL)
+    found = _published(live, challenger.digest, ended) or _standing(settings, covers, challenger.card.reason, ended)
     if found is None:
         rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
         evidence, bar = _evidence(settings, rows, challenger, model.load(live.folder) if live else None)
@@ -82,10 +84,19 @@ def _score(settings: Settings, scored: Model, held_out: Holdout) -> Scores:
     return holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
 
 
-def _standing(settings: Settings, covers: tuple[Any, ...], reason: str) -> Verdict | None:
-    """Return the verdict on the desk if it is of this run and covers this model, champion, dataset and test data."""
-    found = files.read_json(settings.models / artifacts.VERDICT)
-    if found and tuple(found.get(name) for name in COVERED) == covers and found.get("reason") == reason:
+def _published(live: Release | None, digest: str, ended: int) -> Verdict | None:
+    """Return the verdict by which a run that was cut off after it has deployed the challenger."""
+    told = live.verdict if live else {}
+    if told.get("model") != digest or told.get("run", 0) <= ended:
+        return None
+    return Verdict(**{name: value for name, value in told.items() if name != "forced"})
+
+
+def _standing(settings: Settings, covers: tuple[Any, ...], reason: str, ended: int) -> Verdict | None:
+    """Return the verdict on the desk if no run has ended since and it covers model, champion, dataset, test data."""
+    found = files.read_json(settings.models / artifacts.VERDICT) or {}
+    same = tuple(found.get(name) for name in COVERED[:-1]) == covers[:-1] and found.get("reason") == reason
+    if same and found["run"] > ended:
         return Verdict(**found)
     return None
 

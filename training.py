@@ -9,16 +9,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk import artifacts, dataset, files, learned, learning, model, releases, script
+from risk import artifacts, dataset, files, journal, learned, learning, model, releases, script
 from risk.config import Settings
 from risk.dataset import Dataset
-from risk.errors import DataError
+from risk.errors import DataError, DiskError
 from risk.learning import Challenger
 from risk.model import Card
 from risk.reference import reference
@@ -29,13 +31,14 @@ BY_HAND = "asked for by hand"
 
 
 def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) -> Card:
-    """Train a challenger and write it with its card; what the desk already holds for this run is not made again.
+    """Train a challenger and write it with its card; what a run that was cut off has left is not made again.
 
     `why` is the reason to train as the drift check gave it: kept in the card, so that a killed run can go on.
     """
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     on_desk = model.read_card(settings.models)
-    if on_desk and on_desk.run == run.number and on_desk.dataset == manifest.name and model.whole(settings.models):
+    under_way = on_desk and on_desk.run > journal.finished(settings.production / artifacts.JOURNAL)
+    if on_desk and under_way and on_desk.dataset == manifest.name and model.whole(settings.models):
         return _noted(run, on_desk)
     live = releases.current(settings.production)
     rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
@@ -57,13 +60,23 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     told = pd.DataFrame(
         {"client": clients, "row": labelled["row"], "position": labelled["position"], "risk": taught.risks}
     )
-    files.write(settings.models / artifacts.LEARNED_RISKS, learned.writer(told))
+    _keep(settings.models / artifacts.LEARNED_RISKS, told)
     digests = (files.digest(packed), files.digest_file(settings.models / artifacts.LEARNED_RISKS))
     card = _card(settings, run, why, manifest.name, taught, x, left, recent, digests)
     files.write(settings.models / artifacts.MODEL, packed)
     files.write(settings.models / artifacts.CARD, model.card_bytes(card))
     log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
     return _noted(run, card)
+
+
+def _keep(path: Path, told: pd.DataFrame) -> None:
+    try:
+        files.write(path, learned.writer(told))
+    except duckdb.Error as error:
+        raise DiskError(
+            f"{path}: DuckDB could not write it ({error}); what was there before is unharmed, "
+            "make room or give access and run again"
+        ) from error
 
 
 def _card(

@@ -53,7 +53,7 @@ def write(path: Path, content: Content) -> None:
     """
     unfinished = path.with_name(UNFINISHED + path.name)
     with refusals(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         _put(unfinished, content)
         os.replace(unfinished, path)
         sync(path.parent)
@@ -147,8 +147,9 @@ def tidy(folder: Path, keep: Callable[[str], bool]) -> list[str]:
     if not folder.is_dir():
         return []
     gone = sorted(name for name in os.listdir(folder) if name.startswith(UNFINISHED) or not keep(name))
-    for name in gone:
-        remove(folder / name)
+    with refusals(folder):
+        for name in gone:
+            remove(folder / name)
     return gone
 
 
@@ -166,8 +167,17 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
     if path.is_dir():
         return
     make_folder(path.parent)
-    os.mkdir(path, mode)
-    sync(path.parent)
+    with refusals(path):
+        os.mkdir(path, mode)
+        sync(path.parent)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that only its owner may enter; one that is there is closed."""
+    make_folder(folder, 0o700)
+    with refusals(folder):
+        if folder.stat().st_mode & 0o077:
+            os.chmod(folder, 0o700)
 
 
 def sync(folder: Path) -> None:

@@ -75,6 +75,12 @@ def last_finished(path: Path) -> dict[str, Any] | None:
     return next((record for record in reversed(runs(path)) if record["outcome"] != FAILED), None)
 
 
+def finished(path: Path) -> int:
+    """Return the number of the last run that came to its end, or 0: what carries a higher one is still to be ended."""
+    last = last_finished(path)
+    return last["run"] if last else 0
+
+
 def last_look(path: Path) -> dict[str, Any] | None:
     """Return the line of the last finished run that looked at the labelled rows; its `evidence` names them."""
     return next((it for it in reversed(runs(path)) if it["outcome"] != FAILED and it.get("evidence")), None)

@@ -123,7 +123,8 @@ def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answe
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator[None]:
     """Hold the lock and keep the deadline while something is written. Raises: BusyError, DeadlineError."""
-    files.make_folder(settings.production, 0o700)
+    for folder in (settings.production, settings.ingested):
+        files.make_private(folder)
     with files.lock(settings.production / artifacts.LOCK), _deadline(settings.deadline_hours):
         yield
 

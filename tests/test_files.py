@@ -87,3 +87,12 @@ def test_read_json_takes_a_torn_file_for_none(tmp_path: Path) -> None:
 
     assert files.read_json(tmp_path / "torn.json") is None
     assert files.read_json(tmp_path / "absent.json") is None
+
+
+def test_a_folder_that_others_may_enter_is_closed_to_them(tmp_path: Path) -> None:
+    folder = tmp_path / "production_deployment"
+    folder.mkdir(mode=0o755)
+
+    files.make_private(folder)
+
+    assert folder.stat().st_mode & 0o777 == 0o700
