@@ -44,12 +44,14 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     _tidy(settings)
     files.make_folder(folder / artifacts.PARTS, 0o700)
     before = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    current = files.resolve(folder / artifacts.CURRENT)
+    if current and not before.counts:
+        log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
     box = inbox.look(settings.input, size_cap=size_cap)
     seen = tick.read(str(settings.production)).get("seen", {})
     taken = intake.take_in(
         box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap
     )
-    current = files.resolve(folder / artifacts.CURRENT)
     changed = current is None or current.name.partition("-")[2] != taken.manifest.name.partition("-")[2]
     after = _publish(settings, taken.manifest) if changed else before
     found = Ingested(after, changed, taken.seen, _warnings(box, taken))
@@ -157,7 +159,8 @@ def _check(settings: Settings, names: list[str]) -> Answer:
         with tempfile.TemporaryDirectory() as scratch:
             source = reader.Source(name, Path(name))
             content = next(iter(reader.read([source], settings.schema, Path(scratch), size_cap=1 << 62)))[1]
-            found = intake.refusals_of(content, Path(scratch)) if content else []
+            absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
+            found = intake.refusals_of(content, Path(scratch)) if content else [absent]
         refused += len(found)
         lines += [intake.sentence(name, refusal) for refusal in found]
         lines.append(f"{name}: {content.n_accepted if content else 0} rows would be accepted, {len(found)} refusals")

@@ -19,9 +19,19 @@ from risk import artifacts, files
 from risk import manifest as manifests
 from risk.errors import DiskError
 from risk.manifest import Manifest
-from risk.schema import Schema
+from risk.schema import Column, Schema
+from risk.typed import literal, quoted
 
+ADDED = ("row", "content", "position")  # what frames hold beside the columns of the schema
 _SPAN = 1 << 40
+
+# a number as plain decimal text: whole ones without «.0», small ones without an exponent
+PLAIN = """case when typeof({x}) = 'BIGINT' then cast({x} as varchar)
+    when {x} = trunc({x}) then cast(cast({x} as hugeint) as varchar)
+    when contains(cast({x} as varchar), 'e-') then if({x} < 0, '-0.', '0.')
+        || repeat('0', cast(split_part(cast({x} as varchar), 'e-', 2) as integer) - 1)
+        || regexp_replace(split_part(cast({x} as varchar), 'e-', 1), '[-.]', '', 'g')
+    else cast({x} as varchar) end"""
 
 
 @dataclass(frozen=True)
@@ -43,24 +53,28 @@ class Summary:
 class Dataset:
     """The rows of one manifest. Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and
 
-    `row` (uint64, the same for the same client, period and features), `content` (order of the content), `source`.
+    `row` (uint64, the same for the same client, period and features), `content` (order of the content), `position`.
+    Within the SQL the schema's columns are c0, c1, …, so that no name of theirs is taken for one of ours.
     """
 
     def __init__(self, manifest: Manifest, schema: Schema, parts: Path, known: Manifest | None = None):
         self.manifest, self.schema, self.parts, self.known = manifest, schema, parts, known
-        self._names = [column.name for column in schema.columns]
+        self._columns = {column.name: f"c{index}" for index, column in enumerate(schema.columns)}
+        self._client, self._target = self._columns[schema.client], self._columns[schema.target]
+        self._period = self._columns[schema.period] if schema.period else None
+        self._order = f"{self._period}, position" if self._period else "position"
 
     def labelled(self) -> pd.DataFrame:
         """Return the labelled rows in order: what may be trained on."""
-        return self._frame(f"select * from resolved where {_quote(self.schema.target)} is not null")
+        return self._frame(f"select * from resolved where {self._target} is not null")
 
     def news(self) -> pd.DataFrame:
         """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
-        same = " and ".join(f"k.{_quote(name)} is not distinct from r.{_quote(name)}" for name in self._names)
+        same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in self._columns.values())
         return self._frame(
-            f"""select * from resolved r where {_quote(self.schema.target)} is not null and content not in
+            f"""select * from resolved r where {self._target} is not null and content not in
                 (select content from slices where known) and not exists
-                (select 1 from accepted k where k.known and k.{_quote(self.schema.target)} is not null and {same})"""
+                (select 1 from accepted k where k.known and k.{self._target} is not null and {same})"""
         )
 
     def recent(self, contents: int | None) -> pd.DataFrame:
@@ -71,74 +85,62 @@ class Dataset:
 
     def clients(self) -> pd.DataFrame:
         """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
-        client, period = _quote(self.schema.client), self.schema.period
-        table, order = ("resolved", _quote(period)) if period else ("newest", "position")
+        table, order = ("resolved", self._period) if self._period else ("newest", "position")
         return self._frame(
-            f"""select * from {table} where {_quote(self.schema.target)} is distinct from 1 and ({client}, {order}) in
-                (select ({client}, max({order})) from {table} group by {client})"""
+            f"""select * from {table} where {self._target} is distinct from 1 and ({self._client}, {order}) in
+                (select ({self._client}, max({order})) from {table} group by {self._client})"""
         )
 
     def contributions(self) -> dict[tuple[int, str], int]:
         """Return how many rows of the set come from each (source's place, content's digest)."""
-        rows = self._all("select source, any_value(digest), count(*) from resolved group by source, content")
+        rows = self._run("select source, digest, count(*) from resolved group by source, digest").fetchall()
         return {(int(source), digest): int(count) for source, digest, count in rows}
 
     def counts(self) -> dict[str, int]:
         """Return the number of distinct rows, of labelled rows and of clients."""
-        target, client = _quote(self.schema.target), _quote(self.schema.client)
-        found = self._all(f"select count(*), count({target}), count(distinct {client}) from resolved")[0]
-        return dict(zip(("n_rows", "n_labelled", "n_clients"), map(int, found), strict=True))
+        found = self._run(f"select count(*), count({self._target}), count(distinct {self._client}) from resolved")
+        return dict(zip(("n_rows", "n_labelled", "n_clients"), map(int, found.fetchall()[0]), strict=True))
 
     def summary(self) -> Summary:
         """Return the statistics of the labelled rows, exact to the last digit on every run."""
-        target = _quote(self.schema.target)
-        n_rows = self.counts()["n_labelled"]
-        columns = {}
-        self._connection.execute("set threads = 1")
-        for column in self.schema.columns:
-            if column.kind == "number":
-                name = f"cast({_quote(column.name)} as double)"
-                query = (
-                    f"select avg({name}), median({name}), stddev_samp({name}) from ordered where {target} is not null"
-                )
-                columns[column.name] = ColumnStatistics(*self._all(query)[0])
-        blanks = ", ".join(f"count(*) - count({_quote(name)})" for name in self._names)
-        missing = self._all(f"select {blanks} from resolved where {target} is not null")[0]
+        self._run("set threads = 1")
+        numbers = [column.name for column in self.schema.columns if column.kind == "number"]
+        asked = ["count(*)", *(f"count(*) - count({name})" for name in self._columns.values())]
+        for name in numbers:
+            x = f"cast({self._columns[name]} as double)"
+            asked += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
+        query = f"select {', '.join(asked)} from (select * from resolved order by {self._order})"
+        n_rows, *found = self._run(f"{query} where {self._target} is not null").fetchall()[0]
+        missing, figures = found[: len(self._columns)], found[len(self._columns) :]
         percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
-        return Summary(n_rows, columns, dict(zip(self._names, percent, strict=True)))
+        columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
+        return Summary(n_rows, columns, dict(zip(self._columns, percent, strict=True)))
 
     def write_final_data(self, path: Path) -> None:
         """Write the labelled rows as CSV: schema order, LF, missing = empty, integers without «.0»."""
-        shown = ", ".join(
-            f"{self._shown(column.name, column.kind)} as {_quote(column.name)}" for column in self.schema.columns
-        )
-        target = _quote(self.schema.target)
+        shown = ", ".join(f"{self._shown(column)} as {quoted(column.name)}" for column in self.schema.columns)
         self._run(
-            f"copy (select {shown} from ordered where {target} is not null order by {self._order}) "
-            f"to {_text(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr '')"
+            f"copy (select {shown} from resolved where {self._target} is not null order by {self._order}) "
+            f"to {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr '')"
         )
-
-    @property
-    def _order(self) -> str:
-        return f"{_quote(self.schema.period)}, position" if self.schema.period else "position"
 
     def _frame(self, query: str) -> pd.DataFrame:
-        numbers = [column.name for column in self.schema.columns if column.kind in ("number", "target")]
-        cast = ", ".join(f"cast({_quote(name)} as double) as {_quote(name)}" for name in numbers)
-        query = f"select * exclude (digest) replace ({cast}) from ({query}) order by {self._order}"
+        numbers = {column.name for column in self.schema.columns if column.kind in ("number", "target")}
+        shown = ", ".join(
+            f"{f'cast({inner} as double)' if name in numbers else inner} as {quoted(name)}"
+            for name, inner in self._columns.items()
+        )
+        query = f"select {shown}, {', '.join(ADDED)} from ({query}) order by {self._order}"
         frame: pd.DataFrame = self._run(query).df()
-        texts = [column.name for column in self.schema.columns if column.kind not in ("number", "target")]
+        texts = [name for name in self._columns if name not in numbers]
         return frame.astype(dict.fromkeys(texts, object))
 
-    def _shown(self, name: str, kind: str) -> str:
-        if kind == "target":
+    def _shown(self, column: Column) -> str:
+        name = self._columns[column.name]
+        if column.kind == "target":
             values = self.schema.target_values
-            return f"case {_quote(name)} when 1 then {_text(values.left[0])} when 0 then {_text(values.stayed[0])} end"
-        if kind == "number":
-            x = _quote(name)
-            whole = f"{x} = trunc({x}) and abs({x}) < 1e15"
-            return f"case when {whole} then cast(cast({x} as bigint) as varchar) else cast({x} as varchar) end"
-        return _quote(name)
+            return f"case {name} when 1 then {literal(values.left[0])} when 0 then {literal(values.stayed[0])} end"
+        return PLAIN.format(x=name) if column.kind == "number" else name
 
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -150,76 +152,73 @@ class Dataset:
         return connection
 
     def _build(self, connection: duckdb.DuckDBPyConnection) -> None:
-        columns = ", ".join(map(_quote, self._names))
-        features = ", ".join(_quote(name) for name in self._names if name != self.schema.target)
-        target, client = _quote(self.schema.target), _quote(self.schema.client)
+        columns = ", ".join(self._columns.values())
+        features = ", ".join(name for name in self._columns.values() if name != self._target)
+        place = f"{columns}, {self._row_key()} as row, content, digest, source, position"
         connection.execute(
-            "create table slices (part varchar, first bigint, last bigint, offset_ bigint, source bigint,"
-            " generation bigint, content bigint, digest varchar, known boolean)"
+            "create table slices (part varchar, first bigint, last bigint, start bigint, source bigint,"
+            " content bigint, digest varchar, known boolean)"
         )
         slices = list(self._slices())
         if slices:
-            connection.executemany("insert into slices values (?, ?, ?, ?, ?, ?, ?, ?, ?)", slices)
+            columns_of_slices = [list(values) for values in zip(*slices, strict=True)]
+            connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * 8)}", columns_of_slices)
         connection.execute(
-            f"""create view accepted as select {columns}, s.source, s.generation, s.content, s.digest, s.known,
-                s.source * {_SPAN} + s.offset_ + p.file_row_number - s.first as position
-                from {self._parts_sql(slices)} p join slices s
-                on p.filename = s.part and p.file_row_number >= s.first and p.file_row_number < s.last"""
+            f"""create view accepted as select {columns}, source, content, digest, known,
+                source * {_SPAN} + start + nth - first as position
+                from {self._parts_sql(slices)} join slices on file = part and nth >= first and nth < last"""
         )
-        if self.schema.period:
-            chosen = f"""select * from untwinned qualify row_number() over (partition by {client},
-                {_quote(self.schema.period)} order by source desc, generation desc, position desc) = 1"""
+        if self._period:
+            chosen = f"""qualify row_number() over
+                (partition by {self._client}, {self._period} order by latest desc, position desc) = 1"""
         else:
-            chosen = f"select * from untwinned qualify row_number() over (partition by {columns} order by position) = 1"
+            chosen = f"qualify row_number() over (partition by {columns} order by position) = 1"
         connection.execute(
-            f"""create table resolved as with untwinned as (select * from accepted where not known
-                qualify {target} is not null or count({target}) over (partition by {features}) = 0)
-                select {columns}, {self._row_key()} as row, content, digest, source, position from ({chosen})"""
+            f"""create table resolved as with untwinned as
+                (select *, max(position) over twins as latest from accepted where not known
+                window twins as (partition by {features})
+                qualify {self._target} is not null or count({self._target}) over twins = 0)
+                select {place} from (select * from untwinned {chosen})"""
         )
-        connection.execute(f"create view ordered as select * from resolved order by {self._order}")
-        connection.execute(
-            f"create view newest as select {columns}, {self._row_key()} as row, content, digest, source, position "
-            "from accepted where not known"
-        )
+        connection.execute(f"create view newest as select {place} from accepted where not known")
 
     def _row_key(self) -> str:
         named = [self.schema.client, *([self.schema.period] if self.schema.period else []), *self.schema.features]
         numbers = {column.name for column in self.schema.columns if column.kind == "number"}
-        texts = (f"cast({_quote(n)} as double)" if n in numbers else _quote(n) for n in named)
+        inner = ((self._columns[name], name in numbers) for name in named)
+        texts = (f"cast({name} as double)" if is_number else name for name, is_number in inner)
         pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
         return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
 
     def _parts_sql(self, slices: list[tuple[Any, ...]]) -> str:
+        """Return the parts as a table of c0, c1, …, `file` and `nth` (its row, from 0)."""
         if not slices:
             kinds = {"number": "double", "target": "tinyint"}
-            empty = ", ".join(
-                f"cast(null as {kinds.get(c.kind, 'varchar')}) as {_quote(c.name)}" for c in self.schema.columns
-            )
-            return f"(select {empty}, '' as filename, 0 as file_row_number where false)"
-        paths = ", ".join(_text(path) for path in sorted({piece[0] for piece in slices}))
-        return f"read_parquet([{paths}], filename = true, file_row_number = true, union_by_name = true)"
+            types = (kinds.get(column.kind, "varchar") for column in self.schema.columns)
+            empty = ", ".join(f"cast(null as {kind}) as c{index}" for index, kind in enumerate(types))
+            return f"(select {empty}, '' as file, 0 as nth where false)"
+        named = ", ".join(f"{quoted(name)} as {inner}" for name, inner in self._columns.items())
+        paths = ", ".join(literal(path) for path in sorted({piece[0] for piece in slices}))
+        options = "filename = ' file', file_row_number = true, union_by_name = true, hive_partitioning = false"
+        return f'(select {named}, " file" as file, file_row_number as nth from read_parquet([{paths}], {options}))'
 
     def _slices(self) -> Iterable[tuple[Any, ...]]:
-        """Yield one row of the table `slices` per slice of a content, numbered by source, generation and content."""
+        """Yield one row of the table `slices` per slice of a content; rows are counted through a source's contents."""
         order = content_order(self.manifest, self.known)
         for manifest, known in ((self.manifest, False), (self.known, True)):
             for source, entry in enumerate(manifest.entries if manifest else ()):
-                for generation, content in enumerate(entry.contents):
-                    offset = 0
+                start = 0
+                for content in entry.contents:
                     for piece in content.slices:
-                        path = str(self.parts / piece.part)
-                        place = (path, piece.first, piece.first + piece.rows, offset, source, generation)
+                        place = (str(self.parts / piece.part), piece.first, piece.first + piece.rows, start, source)
                         yield (*place, order[content.digest], content.digest, known)
-                        offset += piece.rows
+                        start += piece.rows
 
     def _run(self, query: str) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(query)
         except duckdb.Error as error:
             raise self._refusal(error) from error
-
-    def _all(self, query: str) -> list[tuple[Any, ...]]:
-        return self._run(query).fetchall()
 
     def _refusal(self, error: duckdb.Error) -> DiskError:
         told = str(error).splitlines()[0]
@@ -248,11 +247,3 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
     for *_, digest in sorted(placed):
         ordered.setdefault(digest, len(ordered))
     return ordered
-
-
-def _quote(name: str | None) -> str:
-    return '"' + (name or "").replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

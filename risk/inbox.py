@@ -12,6 +12,7 @@ from pathlib import Path
 from risk import tick
 
 SETTLE_SECONDS = 2.0
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a list of names has one name a line
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbo
             "it still changes; it is left for the next run" if before.get(name) != after[name] else None
         )
         if fault:
-            skipped[name] = fault
+            skipped[name.encode("utf-8", "backslashreplace").decode()] = fault
         else:
             found.append(Found(name, folder / name, after[name]))
     return Inbox(tuple(found), skipped)
@@ -75,6 +76,8 @@ def _fault(folder: Path, name: str, signature: tuple[int, int, int, int], size_c
         name.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8; rename it"
+    if CONTROL.search(name):
+        return "its name holds a line feed or another control character; rename it"
     if not name.lower().endswith(".csv"):
         return "not a .csv file; it was passed over"
     if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):

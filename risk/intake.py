@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import files
-from risk.errors import DataError
+from risk.dataset import ADDED
+from risk.errors import ConfigError, DataError
 from risk.inbox import Found, Inbox
 from risk.manifest import Entry, Manifest
 from risk.reader import Content, Refusal, Source, read, read_refusals
 from risk.schema import Schema
 from risk.tables import as_csv
 
+OURS = (*ADDED, "file_row_number")  # names that frames and parts need
 Seen = dict[str, list[int | str]]
 
 
@@ -33,17 +35,20 @@ def take_in(
     """Read every new or changed source and return the manifest that follows from `before`.
 
     `seen` maps a path to its size, mtime, ctime, inode and digest when it was read; a file that still has them is not
-    opened. Files written: parts, and the refusals beside them.
+    opened. Files written: parts, and the refusals beside them. Raises: ConfigError, DiskError.
     """
-    digests = {found.name: _known_digest(found, before, seen) for found in inbox.sources}
+    _check_names(schema)
+    known = _known(before)
+    sizes = {content.size for content in known.values()}
+    digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
     entries = {entry.path: entry for entry in before.entries}
     to_read, unsettled = [], []
     for found in inbox.sources:
-        known = _recall(entries.get(found.name), digests[found.name], before)
-        if known is None:
+        content = known.get(digests[found.name] or "")
+        if content is None:
             to_read.append(Source(found.name, found.path))
         else:
-            entries[found.name] = _follow(entries.get(found.name), found.name, known, schema, run)
+            entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run)
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
             unsettled.append(source.name)
@@ -51,14 +56,9 @@ def take_in(
         digests[source.name] = content.digest
         entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run)
     present = {found.name for found in inbox.sources} | set(inbox.skipped)
-    kept = (
-        entry
-        if path in present
-        else replace(entry, state="gone", reason="the file is no longer there; its rows are kept")
-        for path, entry in entries.items()
-    )
+    kept = [entry if path in present else _gone(entry) for path, entry in entries.items()]
     cache: Seen = {f.name: [*f.signature, digest] for f in inbox.sources if (digest := digests[f.name])}
-    manifest = _with_digests(before.with_entries(kept), parts)
+    manifest = _with_digests(before.with_entries(entry for entry in kept if entry), parts)
     return Intake(manifest, cache, tuple(source.name for source in to_read), tuple(unsettled))
 
 
@@ -111,13 +111,26 @@ def sentence(source: str, refusal: Refusal) -> str:
     return f"{source}: {line}{column}{value}{refusal.reason}; expected {refusal.expected}"
 
 
-def _known_digest(found: Found, before: Manifest, seen: Seen) -> str | None:
+def _check_names(schema: Schema) -> None:
+    """Raises: ConfigError where a column has a name that the program needs, or one that differs only in case."""
+    names = [column.name.lower() for column in schema.columns]
+    for name in names:
+        if name in OURS or names.count(name) > 1:
+            meaning = "kept for the program" if name in OURS else "the name of two columns but for its case"
+            raise ConfigError(f"key 'schema': {name!r} is {meaning}; rename it in the settings and in the files")
+
+
+def _known(before: Manifest) -> dict[str, Content]:
+    """Return every content that was read before, by its digest, whichever source showed it."""
+    refused = [entry.refused for entry in before.entries]
+    return {content.digest: content for content in refused if content and content.digest} | before.contents
+
+
+def _digest(found: Found, sizes: set[int], seen: Seen) -> str | None:
     """Return the digest of a file if its signature or its size says that it may be known; None when it must be read."""
     cached = seen.get(found.name)
     if cached and cached[:4] == list(found.signature):
         return str(cached[4])
-    newest = [entry.newest for entry in before.entries]
-    sizes = {content.size for content in (*before.contents.values(), *newest) if content}
     if found.signature[0] not in sizes:
         return None
     try:
@@ -126,13 +139,11 @@ def _known_digest(found: Found, before: Manifest, seen: Seen) -> str | None:
         return None
 
 
-def _recall(entry: Entry | None, digest: str | None, before: Manifest) -> Content | None:
-    """Return the content of this digest if it was read before, by this source or another."""
-    if digest is None:
+def _gone(entry: Entry) -> Entry | None:
+    """Return the entry of a source that is no longer there, or None where no row of it was taken in."""
+    if not entry.contents:
         return None
-    if entry and entry.newest and entry.newest.digest == digest:
-        return entry.newest
-    return before.contents.get(digest)
+    return replace(entry, state="gone", reason="the file is no longer there; its rows are kept", refused=None)
 
 
 def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -46,8 +47,11 @@ class Manifest:
     @property
     def name(self) -> str:
         """The version's name. It depends on what the sources hold, not on when or in which order they came."""
-        told = [[e.path, e.state, e.reason, [c.digest for c in e.contents]] for e in self.entries]
-        return f"{self.number}-{files.digest(files.as_json([self.input_folder, self.schema, told]))[:12]}"
+        told = [
+            [e.path, e.state, e.reason, [c.digest for c in e.contents], e.refused.digest if e.refused else None]
+            for e in self.entries
+        ]
+        return f"{self.number}-{_digest([self.input_folder, self.schema, told])[:12]}"
 
     @property
     def contents(self) -> dict[str, Content]:
@@ -57,13 +61,13 @@ class Manifest:
     @property
     def rows(self) -> str:
         """A digest of the contents: as long as it stays, no row has come or gone."""
-        return files.digest(files.as_json([self.input_folder, self.schema, sorted(self.contents)]))[:12]
+        return _digest([self.input_folder, self.schema, sorted(self.contents)])[:12]
 
     @property
     def evidence(self) -> str:
         """A digest of the labelled contents: as long as it stays, there is nothing new to judge."""
         labelled = sorted(digest for digest, content in self.contents.items() if content.n_labelled)
-        return files.digest(files.as_json([self.input_folder, self.schema, labelled]))[:12]
+        return _digest([self.input_folder, self.schema, labelled])[:12]
 
     @property
     def n_refused(self) -> int:
@@ -102,6 +106,10 @@ def read(folder: Path) -> Manifest | None:
         return None
     found["entries"] = tuple(_entry(entry) for entry in found["entries"])
     return Manifest(**found)
+
+
+def _digest(told: Any) -> str:
+    return files.digest(json.dumps(told, ensure_ascii=False).encode())
 
 
 def _entry(found: dict[str, Any]) -> Entry:
