@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,9 @@ def pack(challenger: Challenger, x: pd.DataFrame, left: NDArray[np.float64]) -> 
     model = FixedThresholdClassifier(
         FrozenEstimator(challenger.estimator), threshold=challenger.threshold, response_method="predict_proba"
     )
-    return pickle.dumps(model.fit(x, left.astype(np.int64)), protocol=5)
+    packed = io.BytesIO()
+    _Plain(packed, protocol=5).dump(model.fit(x, left.astype(np.int64)))
+    return packed.getvalue()
 
 
 def load(folder: Path) -> Model:
@@ -137,6 +140,13 @@ def whole(folder: Path) -> bool:
 
 def card_bytes(card: Card) -> bytes:
     return files.as_json(asdict(card))
+
+
+class _Plain(pickle._Pickler):
+    """Writes equal texts as one, whichever objects they are: equal models give equal bytes in every process."""
+
+    def save(self, obj: Any, save_persistent_id: bool = True) -> None:
+        super().save(sys.intern(obj) if type(obj) is str else obj, save_persistent_id)  # type: ignore[misc]
 
 
 class _Closed(pickle.Unpickler):

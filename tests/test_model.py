@@ -98,3 +98,13 @@ def test_every_name_on_the_allow_list_is_needed(desk: Path) -> None:
 
     assert named <= model._ALLOWED
     assert {name for _, name in model._ALLOWED - named} <= {"MissingIndicator", "slice"}
+
+
+def test_a_model_gives_the_same_bytes_whether_or_not_another_was_opened_before(desk: Path) -> None:
+    x, left = world(300)
+    nobody, none = np.arange(300).astype(str), np.zeros(300, dtype=bool)
+    model.load(desk)
+
+    again = model.pack(learning.teach(x, left, nobody, np.zeros(300), none, KINDS), x, left)
+
+    assert again == (desk / artifacts.MODEL).read_bytes()
