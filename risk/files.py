@@ -6,6 +6,7 @@ Every durable operation of the project goes through this room by `os`, so that t
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -17,6 +18,8 @@ from typing import Any
 
 from risk.artifacts import UNFINISHED
 from risk.errors import BusyError, DiskError
+
+LINKLESS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that knows no links
 
 Writer = Callable[[Path], None]
 Content = bytes | Writer | Path
@@ -108,6 +111,8 @@ def turn(link: Path, target: Path) -> None:
         try:
             os.symlink(os.path.relpath(target, link.parent), unfinished)
         except OSError as error:
+            if error.errno not in LINKLESS:
+                raise OSError(error.errno, error.strerror, str(unfinished)) from error
             raise DiskError(
                 f"{link.parent}: symbolic links cannot be made in this folder ({error.strerror}), "
                 "but every version is published by one; move the folder to a file system that has them"

@@ -1,0 +1,337 @@
+"""The kill harness: a run, apart in a process of its own, met before every durable operation.
+
+A process of its own is a fork with the libraries loaded, so that a point costs tenths of a second. In it alone the
+functions of `os` that change a disk are replaced by ones that first tell what they are about to do; whoever is told
+may stop the process there, refuse the operation like a failing disk, or copy what a kill would leave behind. Nothing
+runs in the process that forks but imports: no DuckDB, no model, no thread.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import stat
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NoReturn
+
+from conftest import Project, Said, table
+from threadpoolctl import threadpool_limits
+
+import apicalls
+import deployment  # noqa: F401  (imported here so that no fork imports it)
+import diagnostics  # noqa: F401
+import fullprocess  # noqa: F401
+import ingestion  # noqa: F401
+import reporting  # noqa: F401
+import scoring  # noqa: F401
+import training  # noqa: F401
+from risk import artifacts, figures, files, journal, model, tick, typography
+
+KILLED = 137
+WRITTEN = ("ingesteddata", "models", "production_deployment")  # the folders that a run writes into
+ONE_PATH = ("unlink", "remove", "mkdir", "rmdir")
+TWO_PATHS = ("rename", "replace", "link")
+DATASET = tuple(f"ingesteddata/{name}" for name in artifacts.DATASET_LINKS)
+PRODUCTION = tuple(f"production_deployment/{name}" for name in artifacts.RELEASE_LINKS)
+REPORT = tuple(f"models/{name}" for name in artifacts.REPORT_LINKS)
+DESK = tuple(f"models/{name}" for name in (artifacts.MODEL, artifacts.CARD, artifacts.LATEST_SCORE))
+LISTS = tuple(f"models/{name}" for name in (artifacts.CALL_LIST, artifacts.CLIENT_RISKS, artifacts.CONFUSION_MATRIX))
+SAME = (*DATASET, *DESK, *PRODUCTION, f"production_deployment/current/{artifacts.CARD}", *LISTS)
+API_RETURNS = f"models/{artifacts.API_RETURNS}"
+JOURNAL = f"production_deployment/{artifacts.JOURNAL}"
+
+Seen = tuple[bytes | None, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One durable operation: its number in the run, what it does, to which path below the project.
+
+    `half of write` is met after half of the bytes, `half of file` before the fsync of a file that DuckDB wrote.
+    """
+
+    number: int
+    name: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.name} {self.path}"
+
+
+Meet = Callable[[Operation], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a kill before these operations leaves on disk, kept in a folder."""
+
+    operations: tuple[Operation, ...]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run that nothing disturbed, with every different state of the disk on its way."""
+
+    operations: tuple[Operation, ...]
+    states: tuple[State, ...]
+    said: Said
+
+
+def warm() -> None:
+    """Load what every run needs once in the process that forks: fonts and the modules that draw."""
+    import requests  # noqa: F401
+
+    typography.shown("warm")
+    figures.confusion_matrix({"tp": 1, "fp": 1, "fn": 1, "tn": 1})
+    threadpool_limits(1)  # as many processes as cores are at work already
+
+
+def apart(work: Callable[[], Any]) -> Any:
+    """Return what the work returns in a process of its own; None if that process was killed on its way."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _work_and_leave(work, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        content = answer.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == KILLED:
+        return None
+    assert code == 0, f"the process ended with {code}: {content.decode(errors='replace')}"
+    return pickle.loads(content)
+
+
+def _work_and_leave(work: Callable[[], Any], writing: int) -> NoReturn:
+    real_write, code = os.write, 0
+    try:
+        content = pickle.dumps(work())
+    except BaseException:
+        content, code = traceback.format_exc().encode(), 1
+    while content:
+        content = content[real_write(writing, content) :]
+    os._exit(code)
+
+
+def run(
+    project: Project, *words: str, script: str = "fullprocess", meet: Meet | None = None, calls: bool = False
+) -> Any:
+    """Run a script apart and return what it said; None if `meet` killed it.
+
+    The API calls start a server and cost as much as all the rest, so they are left out unless asked for.
+    """
+
+    def work() -> Said:
+        if not calls:
+            apicalls.call_api = lambda settings: None  # type: ignore[assignment, misc, return-value]
+        if meet:
+            Watch(project.root, meet).start()
+        return project.run(script, *words)
+
+    return apart(work)
+
+
+def kill_at(root: Path, number: int) -> Meet:
+    """Return what kills the process at the operation of this number."""
+
+    def meet(operation: Operation) -> None:
+        if operation.number == number:
+            if operation.name == "half of file":
+                os.truncate(root / operation.path, (root / operation.path).stat().st_size // 2)
+            os._exit(KILLED)
+
+    return meet
+
+
+def record(project: Project, shelf: Path, *words: str, script: str = "fullprocess") -> Recording:
+    """Run a script undisturbed and keep on the shelf every different state that a kill would leave."""
+
+    def work() -> Recording:
+        keeper = _Keeper(project.root, shelf)
+        Watch(project.root, keeper.meet).start()
+        said = project.run(script, *words)
+        return Recording(tuple(keeper.operations), tuple(keeper.states), said)
+
+    return apart(work)
+
+
+def keep(root: Path, folder: Path) -> None:
+    """Copy what runs write into."""
+    for name in WRITTEN:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, folder / name, symlinks=True)
+
+
+def put_back(root: Path, folder: Path) -> None:
+    """Bring back what was kept. The sources stay where they are: a copy of them would be another file to a run."""
+    for name in WRITTEN:
+        shutil.rmtree(root / name, ignore_errors=True)
+    keep(folder, root)
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Return everything below the folders that runs write into: bytes of files, targets of links."""
+    found: dict[str, bytes] = {}
+    for folder, folders, others in (step for name in WRITTEN for step in os.walk(root / name)):
+        for name in (*folders, *others):
+            path = Path(folder, name)
+            at = path.lstat().st_mode
+            content = os.readlink(path).encode() if stat.S_ISLNK(at) else b"" if stat.S_ISDIR(at) else path.read_bytes()
+            found[str(path.relative_to(root))] = content
+    return found
+
+
+class _Keeper:
+    """Keeps a copy of the disk before each operation, unless nothing has changed since the copy before."""
+
+    def __init__(self, root: Path, shelf: Path) -> None:
+        self._root, self._shelf, self._last = root, shelf, ""
+        self.operations: list[Operation] = []
+        self.states: list[State] = []
+
+    def meet(self, operation: Operation) -> None:
+        self.operations.append(operation)
+        now = "" if operation.name == "half of file" else sha256(repr(tree(self._root)).encode()).hexdigest()
+        if now and now == self._last:
+            self.states[-1] = replace(self.states[-1], operations=(*self.states[-1].operations, operation))
+            return
+        folder = self._shelf / str(operation.number)
+        keep(self._root, folder)
+        if operation.name == "half of file":
+            path = folder / operation.path
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        self.states.append(State((operation,), folder))
+        self._last = now
+
+
+class Watch:
+    """Stands before the functions of `os` and tells of each durable operation below one folder before it is done."""
+
+    def __init__(self, root: Path, meet: Meet) -> None:
+        self._root, self._meet, self._number = str(root), meet, 0
+        self._real: dict[str, Any] = {}
+        self._by_us: set[int] = set()
+
+    def start(self) -> None:
+        for name in (*ONE_PATH, *TWO_PATHS, "symlink", "truncate", "write", "fsync"):
+            self._real[name] = getattr(os, name)
+        for name in (*ONE_PATH, "truncate"):
+            setattr(os, name, self._told(name, lambda words, known: self._place(words[0], known.get("dir_fd"))))
+        for name in TWO_PATHS:
+            setattr(os, name, self._told(name, lambda words, known: self._place(words[1], None)))
+        os.symlink = self._told("symlink", lambda words, known: self._place(words[1], None))
+        os.write, os.fsync = self._write, self._fsync
+
+    def _told(self, name: str, place: Callable[[Any, Any], str | None]) -> Any:
+        real = self._real[name]
+
+        def told(*words: Any, **known: Any) -> Any:
+            path = place(words, known)
+            if path:
+                self._tell(name, path)
+            return real(*words, **known)
+
+        return told
+
+    def _write(self, descriptor: int, content: Any) -> int:
+        path, view = self._file(descriptor), memoryview(content)
+        if path is None:
+            return int(self._real["write"](descriptor, content))
+        self._by_us.add(os.fstat(descriptor).st_ino)
+        self._tell("write", path)
+        done = self._real["write"](descriptor, view[: len(view) // 2])
+        self._tell("half of write", path)
+        return int(done + self._real["write"](descriptor, view[done:]))
+
+    def _fsync(self, descriptor: int) -> None:
+        path = self._file(descriptor)
+        if path is not None:
+            at = os.fstat(descriptor)
+            if stat.S_ISREG(at.st_mode) and at.st_size and at.st_ino not in self._by_us:
+                self._tell("half of file", path)
+            self._tell("fsync", path)
+        self._real["fsync"](descriptor)
+
+    def _tell(self, name: str, path: str) -> None:
+        self._number += 1
+        self._meet(Operation(self._number, name, path))
+
+    def _file(self, descriptor: int) -> str | None:
+        return self._below(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    def _place(self, path: Any, folder: int | None) -> str | None:
+        above = os.getcwd() if folder is None else os.readlink(f"/proc/self/fd/{folder}")
+        return self._below(os.path.join(above, os.fspath(path)))
+
+    def _below(self, path: str) -> str | None:
+        return os.path.relpath(path, self._root) if f"{path}/".startswith(f"{self._root}/") else None
+
+
+@dataclass(frozen=True)
+class Story:
+    """One run over one installation: how it went undisturbed, what readers saw before and after, what was left."""
+
+    project: Project
+    before: Path
+    recording: Recording
+    old: dict[str, Seen]
+    new: dict[str, Seen]
+    names: set[str]
+    bytes: Seen
+    run: int
+    outcome: str
+
+
+def read(root: Path, names: Iterable[str]) -> Seen:
+    """Return files as their readers find them, through the links; None where there is nothing to read."""
+    return tuple((root / name).read_bytes() if (root / name).exists() else None for name in names)
+
+
+def readings(root: Path) -> dict[str, Seen]:
+    return {"dataset": read(root, DATASET), "production": read(root, PRODUCTION), "report": read(root, REPORT)}
+
+
+def names(root: Path) -> set[str]:
+    return set(tree(root)) - {API_RETURNS}
+
+
+def installation(root: Path, rows: int = 120) -> Project:
+    warm()
+    root.mkdir()
+    project = Project(root)
+    project.drop("testdata/testdata.csv", table(60, seed=9, first=50_000))
+    project.drop("sourcedata/dataset1.csv", table(rows, seed=1))
+    return project
+
+
+def drop_turned(project: Project) -> None:
+    project.drop("sourcedata/dataset2.csv", table(300, seed=2, turned=True, first=1_000))
+
+
+def undisturbed(project: Project, shelf: Path, *words: str, script: str = "fullprocess") -> Story:
+    """Do the run that the tests will disturb."""
+    old, root, before = readings(project.root), project.root, shelf / "before"
+    keep(root, before)
+    done = record(project, shelf, "--json", *words, script=script)
+    assert done.said.code == 0, done.said.err
+    run, outcome = journal.next_run(root / JOURNAL) - 1, done.said.json["outcome"]
+    return Story(project, before, done, old, readings(root), names(root), read(root, SAME), run, outcome)
+
+
+def check_model(root: Path) -> None:
+    """The live model opens: in a process of its own, for what is opened here would be open in every run to come."""
+    live = files.resolve(root / "production_deployment" / artifacts.CURRENT)
+    assert live is None or apart(lambda: model.load(live).digest)
+
+
+def expected_outcome(story: Story) -> str:
+    """Return what the next run should say: where the line of the run is journaled, nothing is left to do."""
+    found = journal.runs(story.project.root / JOURNAL)
+    return tick.NOTHING if any(record["run"] == story.run for record in found) else story.outcome
