@@ -30,7 +30,6 @@ _ALLOWED = {
     ("numpy", "ndarray"),
     ("numpy._core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "scalar"),
-    ("numpy._core.numeric", "_frombuffer"),
     ("sklearn.compose._column_transformer", "ColumnTransformer"),
     ("sklearn.frozen._frozen", "FrozenEstimator"),
     ("sklearn.impute._base", "MissingIndicator"),
@@ -98,7 +97,7 @@ def pack(challenger: Challenger, x: pd.DataFrame, left: NDArray[np.float64]) -> 
         FrozenEstimator(challenger.estimator), threshold=challenger.threshold, response_method="predict_proba"
     )
     packed = io.BytesIO()
-    _Plain(packed, protocol=5).dump(model.fit(x, left.astype(np.int64)))
+    _Plain(packed, protocol=4).dump(model.fit(x, left.astype(np.int64)))
     return packed.getvalue()
 
 
