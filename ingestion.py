@@ -16,10 +16,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from risk import artifacts, dataset, files, inbox, intake, manifest, reader, script, tick
+from risk import artifacts, dataset, files, inbox, intake, manifest, reader, script, soundness, tick
 from risk.config import Settings
 from risk.config import changed as changed_settings
 from risk.dataset import Dataset
+from risk.errors import DataError
 from risk.manifest import Manifest
 from risk.script import Answer, Run, event, log
 
@@ -127,13 +128,16 @@ def _warnings(box: inbox.Inbox, taken: intake.Intake) -> tuple[str, ...]:
     said += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
     for entry in taken.manifest.entries:
         said += [entry.reason] if entry.state == "refused" and entry.reason else []
+        said += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
         said += [f"{entry.path}: {warning}" for warning in (entry.newest.warnings if entry.newest else ())]
     return tuple(said)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", nargs="+", metavar="FILE", help="test files without taking them in")
+    parser.add_argument("--release", metavar="SOURCE", help="take in a source that is held back as a faulty feed")
     parser.add_argument("--rejected", action="store_true", help="list the rows and files that were refused")
+    parser.add_argument("--verify", action="store_true", help="compute every digest and count again from the parts")
     parser.add_argument("--export", metavar="FILE", help="write the labelled rows of the current version to a file")
 
 
@@ -149,7 +153,31 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.export:
         files.write(Path(asked.export), Dataset(current, settings.schema, parts).write_final_data)
         return Answer(f"{asked.export}: {current.counts.get('n_labelled', 0)} labelled rows", {"file": asked.export})
+    if asked.verify:
+        return _verify(settings, current)
+    if asked.release:
+        return script.alone(settings, "release", lambda run: _release(settings, run, asked.release))
     return script.alone(settings, "ingestion", lambda run: _answer(ingest(settings, run)))
+
+
+def _verify(settings: Settings, current: Manifest) -> Answer:
+    """Say that the current version is sound, or what is not; exit code 1 then."""
+    folder = files.resolve(settings.ingested / artifacts.CURRENT)
+    if folder is None or not current.counts:
+        raise DataError(f"{settings.ingested}: there is no dataset to verify; run python ingestion.py first")
+    found = soundness.faults(current, folder, settings.schema, settings.ingested / artifacts.PARTS)
+    told = {"dataset": current.name, "sound": not found, "faults": found}
+    line = f"sound: dataset {current.name}, {len(current.parts)} parts, {current.counts['n_rows']} rows"
+    return Answer("\n".join(found) or line, told, exit_code=1 if found else 0)
+
+
+def _release(settings: Settings, run: Run, name: str) -> Answer:
+    """Take in a held source on a person's word; the run's line in the journal names it."""
+    current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    after = _publish(settings, intake.release(current, name, settings.schema, run.number))
+    run.note(released=name, dataset=after.name)
+    rows = after.counts["n_rows"]
+    return Answer(f"released: {name}; dataset {after.name} with {rows} rows", {"outcome": "released", "source": name})
 
 
 def _check(settings: Settings, names: list[str]) -> Answer:

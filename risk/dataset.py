@@ -18,7 +18,7 @@ import pandas as pd
 from risk import artifacts, files
 from risk import manifest as manifests
 from risk.errors import DiskError
-from risk.manifest import Manifest
+from risk.manifest import Manifest, content_order
 from risk.schema import Column, Schema
 from risk.typed import literal, quoted
 
@@ -26,12 +26,17 @@ ADDED = ("row", "content", "position")  # what frames hold beside the columns of
 _SPAN = 1 << 40
 
 # a number as plain decimal text: whole ones without «.0», small ones without an exponent
-PLAIN = """case when typeof({x}) = 'BIGINT' then cast({x} as varchar)
-    when {x} = trunc({x}) then cast(cast({x} as hugeint) as varchar)
-    when contains(cast({x} as varchar), 'e-') then if({x} < 0, '-0.', '0.')
+PLAIN = """case when typeof({x}) in ('BIGINT', 'VARCHAR') then cast({x} as varchar)
+    when cast({x} as double) = trunc(cast({x} as double)) then cast(cast({x} as hugeint) as varchar)
+    when contains(cast({x} as varchar), 'e-') then if(starts_with(cast({x} as varchar), '-'), '-0.', '0.')
         || repeat('0', cast(split_part(cast({x} as varchar), 'e-', 2) as integer) - 1)
         || regexp_replace(split_part(cast({x} as varchar), 'e-', 1), '[-.]', '', 'g')
     else cast({x} as varchar) end"""
+
+# the columns that are whole in one part and decimal in another, and hold integers that float64 would change
+UNITED_IN_TEXT = f"""select path_in_schema from parquet_metadata(?) where type in ('INT64', 'DOUBLE')
+    group by path_in_schema having count(distinct type) = 2 and
+    max(greatest(abs(try_cast(stats_min_value as double)), abs(try_cast(stats_max_value as double)))) >= {2**53}"""
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,12 @@ class Dataset:
         last = sorted(news["content"].unique())[-(contents or len(news) or 1) :]
         return news[news["content"].isin(last)]
 
-    def clients(self) -> pd.DataFrame:
+    def clients(self, *, left_too: bool = False) -> pd.DataFrame:
         """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
+        stayed = "true" if left_too else f"{self._target} is distinct from 1"
         table, order = ("resolved", self._period) if self._period else ("newest", "position")
         return self._frame(
-            f"""select * from {table} where {self._target} is distinct from 1 and ({self._client}, {order}) in
+            f"""select * from {table} where {stayed} and ({self._client}, {order}) in
                 (select ({self._client}, max({order})) from {table} group by {self._client})"""
         )
 
@@ -159,14 +165,13 @@ class Dataset:
             "create table slices (part varchar, first bigint, last bigint, start bigint, source bigint,"
             " content bigint, digest varchar, known boolean)"
         )
-        slices = list(self._slices())
-        if slices:
-            columns_of_slices = [list(values) for values in zip(*slices, strict=True)]
-            connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * 8)}", columns_of_slices)
+        if slices := list(self._slices()):
+            values = [list(column) for column in zip(*slices, strict=True)]
+            connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * len(values))}", values)
         connection.execute(
             f"""create view accepted as select {columns}, source, content, digest, known,
-                source * {_SPAN} + start + nth - first as position
-                from {self._parts_sql(slices)} join slices on file = part and nth >= first and nth < last"""
+                source * {_SPAN} + start + nth - first as position from ({self._parts_sql(connection, slices)})
+                join slices on file = part and nth >= first and nth < last"""
         )
         if self._period:
             chosen = f"""qualify row_number() over
@@ -190,17 +195,25 @@ class Dataset:
         pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
         return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
 
-    def _parts_sql(self, slices: list[tuple[Any, ...]]) -> str:
-        """Return the parts as a table of c0, c1, …, `file` and `nth` (its row, from 0)."""
+    def _parts_sql(self, connection: duckdb.DuckDBPyConnection, slices: list[tuple[Any, ...]]) -> str:
+        """Return the query of the parts as c0, c1, …, `file` and `nth` (its row, from 0)."""
         if not slices:
             kinds = {"number": "double", "target": "tinyint"}
             types = (kinds.get(column.kind, "varchar") for column in self.schema.columns)
             empty = ", ".join(f"cast(null as {kind}) as c{index}" for index, kind in enumerate(types))
-            return f"(select {empty}, '' as file, 0 as nth where false)"
-        named = ", ".join(f"{quoted(name)} as {inner}" for name, inner in self._columns.items())
-        paths = ", ".join(literal(path) for path in sorted({piece[0] for piece in slices}))
+            return f"select {empty}, '' as file, 0 as nth where false"
+        paths = sorted({piece[0] for piece in slices})
+        texts = {name for (name,) in connection.execute(UNITED_IN_TEXT, [paths]).fetchall()}
+        apart = [[path] for path in paths] if texts else [paths]
+        return " union all ".join(self._part_sql(some, texts) for some in apart)
+
+    def _part_sql(self, paths: list[str], texts: set[str]) -> str:
+        named = ((PLAIN.format(x=quoted(n)) if n in texts else quoted(n), c) for n, c in self._columns.items())
         options = "filename = ' file', file_row_number = true, union_by_name = true, hive_partitioning = false"
-        return f'(select {named}, " file" as file, file_row_number as nth from read_parquet([{paths}], {options}))'
+        return (
+            f'select {", ".join(f"{x} as {inner}" for x, inner in named)}, " file" as file, file_row_number as nth '
+            f"from read_parquet([{', '.join(map(literal, paths))}], {options})"
+        )
 
     def _slices(self) -> Iterable[tuple[Any, ...]]:
         """Yield one row of the table `slices` per slice of a content; rows are counted through a source's contents."""
@@ -234,16 +247,3 @@ def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manif
     found = manifests.read(folder) if folder else None
     empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
     return found if found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema) else empty
-
-
-def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
-    """Return the place of each content in the order of time: its last period, then the source's name, then its age."""
-    placed = []
-    for each in (known, manifest):
-        for source, entry in enumerate(each.entries if each else ()):
-            for age, content in enumerate(entry.contents):
-                placed.append((content.last_period or "", source if each is manifest else -1, age, content.digest))
-    ordered: dict[str, int] = {}
-    for *_, digest in sorted(placed):
-        ordered.setdefault(digest, len(ordered))
-    return ordered

@@ -32,7 +32,7 @@ class _Batch:
         self.owners.append((reading, reading.accept(rows)))
 
     def drop(self, reading: Reading) -> int:
-        """Forget what the file that was read last has put in; return the bytes."""
+        """Forget what the file that was read last has put in, so at the end; return the bytes."""
         dropped = 0
         while self.owners and self.owners[-1][0] is reading:
             self.owners.pop()
@@ -102,8 +102,6 @@ class Gathering:
             return
         part = self._writer.write(batch.stream())
         for index, (reading, place) in enumerate(batch.owners):
-            if place >= len(reading.pieces):
-                continue  # dropped while it waited
             if part:
                 reading.pieces[place] = part.pieces[index]
             else:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import files
-from risk.dataset import ADDED
+from risk.dataset import ADDED, Dataset
 from risk.errors import ConfigError, DataError
+from risk.holding import fault_of
 from risk.inbox import Found, Inbox
 from risk.manifest import Entry, Manifest
 from risk.reader import Content, Refusal, Source, read, read_refusals
@@ -42,19 +43,23 @@ def take_in(
     sizes = {content.size for content in known.values()}
     digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
     entries = {entry.path: entry for entry in before.entries}
+    held = {entry.refused.digest: entry.reason for entry in before.entries if entry.state == "held" and entry.refused}
     to_read, unsettled = [], []
     for found in inbox.sources:
         content = known.get(digests[found.name] or "")
         if content is None:
             to_read.append(Source(found.name, found.path))
         else:
-            entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run)
+            fault = held.get(content.digest)
+            entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run, fault)
+    rows = Dataset(before, schema, parts)
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
             unsettled.append(source.name)
             continue
         digests[source.name] = content.digest
-        entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run)
+        fault = fault_of(content, rows)
+        entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
     present = {found.name for found in inbox.sources} | set(inbox.skipped)
     kept = [entry if path in present else _gone(entry) for path, entry in entries.items()]
     cache: Seen = {f.name: [*f.signature, digest] for f in inbox.sources if (digest := digests[f.name])}
@@ -146,9 +151,22 @@ def _gone(entry: Entry) -> Entry | None:
     return replace(entry, state="gone", reason="the file is no longer there; its rows are kept", refused=None)
 
 
-def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int) -> Entry:
-    """Return the entry of a source that now shows this content."""
+def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest:
+    """Return the manifest with the held rows of a source taken in. Raises: DataError where it is not held."""
+    entry = manifest.entry(path)
+    if entry is None or entry.state != "held" or entry.refused is None:
+        held = ", ".join(manifest.held) or "none"
+        raise DataError(f"{path}: this source is not held; held sources: {held}")
+    taken = _follow(replace(entry, state="in", refused=None), path, entry.refused, schema, run, None)
+    return manifest.with_entries([*(other for other in manifest.entries if other is not entry), taken])
+
+
+def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int, fault: str | None) -> Entry:
+    """Return the entry of a source that now shows this content; `fault` is why it is held, if it is."""
     former = entry.contents if entry else ()
+    if fault and not content.fault:
+        first = entry.judged_run if entry and entry.refused and entry.refused.digest == content.digest else run
+        return Entry(path, "held", fault, former, content, first)
     if content.fault:
         first = entry.judged_run if entry and entry.refused and entry.refused.digest == content.digest else run
         reason = sentence(path, content.fault)

@@ -17,7 +17,7 @@ State = Literal["in", "held", "refused", "gone"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One source: its state, the contents whose rows are in (oldest first) and the last content that was refused."""
+    """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held."""
 
     path: str
     state: State
@@ -92,7 +92,8 @@ class Manifest:
     def with_entries(self, entries: Iterable[Entry]) -> Manifest:
         """Return this manifest with these entries, sorted, naming just the parts that they need."""
         entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
-        needed = {piece.part for entry in entries for content in entry.contents for piece in content.slices}
+        shown = [content for entry in entries for content in (*entry.contents, entry.refused) if content]
+        needed = {piece.part for content in shown for piece in content.slices}
         return replace(self, entries=entries, parts={part: self.parts.get(part, "") for part in sorted(needed)})
 
     def as_dict(self) -> dict[str, Any]:
@@ -106,6 +107,19 @@ def read(folder: Path) -> Manifest | None:
         return None
     found["entries"] = tuple(_entry(entry) for entry in found["entries"])
     return Manifest(**found)
+
+
+def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
+    """Return the place of each content in the order of time: its last period, then the source's name, then its age."""
+    placed = []
+    for each in (known, manifest):
+        for source, entry in enumerate(each.entries if each else ()):
+            for age, content in enumerate(entry.contents):
+                placed.append((content.last_period or "", source if each is manifest else -1, age, content.digest))
+    ordered: dict[str, int] = {}
+    for *_, digest in sorted(placed):
+        ordered.setdefault(digest, len(ordered))
+    return ordered
 
 
 def _digest(told: Any) -> str:

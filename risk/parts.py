@@ -109,7 +109,11 @@ class PartWriter:
         with files.refusals(self._folder):
             files.make_folder(self._folder)
             unfinished = self._folder / f"{UNFINISHED}{name}"
-            unfinished.write_bytes(content)
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            try:
+                _write_all(descriptor, content)
+            finally:
+                os.close(descriptor)
             self._finish(unfinished, name)
 
     def known(self, slices: Sequence[Slice], clients: Sequence[str]) -> set[str]:
@@ -145,7 +149,11 @@ class PartWriter:
         """Write the part; return the columns that its statistics disprove, and then leave nothing behind."""
         unfinished = self._folder / f"{UNFINISHED}{name}"
         query = typed.select(path, self._schema, plan)
-        told = self._ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
+        try:
+            told = self._ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
+        except DiskError:
+            files.remove(unfinished)
+            raise
         bad = typed.bad_columns(self._schema, plan, told[4]) if told[1] == rows else [0]
         if not bad:
             self._finish(unfinished, name)
@@ -208,12 +216,16 @@ def _in_memory(pieces: Sequence[bytes]) -> Iterator[str]:
     descriptor = os.memfd_create("lines")
     try:
         for piece in pieces:
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            _write_all(descriptor, piece)
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _digest(pieces: Sequence[bytes]) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from risk import files
 from risk.gathering import Gathering
 from risk.parts import PartWriter, Slice
-from risk.proof import prove
 from risk.reading import Reading, read_file
 from risk.schema import Schema
 from risk.typed import Layout
@@ -139,6 +138,8 @@ class _Room:
 
     def _take_plain(self, reading: Reading, chunk: bytes) -> bool:
         """Take the chunk if it is plain. A small file is one chunk and waits for others; all else is proven at once."""
+        from risk.proof import prove
+
         header, values = reading.exact.header, reading.exact.values
         plain = prove(chunk, header.width, None if self._period is None else header.positions[self._period])
         if plain is None or values.wide or values.period_length not in (None, plain.length):

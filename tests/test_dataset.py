@@ -138,6 +138,17 @@ def test_wide_integers_stay_themselves(project: Project) -> None:
     assert [row.split(",")[1] for row in rows] == wide
 
 
+def test_a_wide_integer_stays_itself_beside_another_files_decimals(project: Project) -> None:
+    project.drop("sourcedata/a.csv", of("x,9007199254740993,2,3,0", "y,7,2,3,0", "v,,2,3,0"))
+    project.drop("sourcedata/b.csv", of("z,1.5,2,3,0", "y,7.0,2.5,3,0", "y,7.0,2,3,0", "w,0.00001,2,3,0"))
+
+    ingest(project)
+
+    assert [row.split(",")[1] for row in final(project)] == ["9007199254740993", "7", "", "1.5", "7", "0.00001"]
+    assert rows_of(project).labelled()["lastmonth_activity"].tolist()[3] == 1.5
+    assert rows_of(project).summary().columns["lastmonth_activity"].median == 7.0
+
+
 @example("0.00001")
 @example("123456789012345.6")
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12, places=7).map(str))
@@ -327,12 +338,13 @@ def test_the_summary_is_what_pandas_says_of_the_same_rows(lively: Project) -> No
 
 def test_the_summary_is_the_same_to_the_last_digit_every_time(project: Project) -> None:
     draw = np.random.default_rng(1)
-    numbers = draw.lognormal(8, 3, 60_000).round(3)
-    project.drop("sourcedata/a.csv", of(*(f"c{i},{x},1,1,{i % 2}" for i, x in enumerate(numbers))))
-    ingest(project)
+    project.configure(schema={"features": ["x"]})
+    numbers = draw.lognormal(8, 3, 200_000).round(3)  # enough for two threads
+    project.drop("sourcedata/a.csv", of(*(f"{i},{x},0" for i, x in enumerate(numbers)), header="corporation,x,exited"))
+    manifest = ingest(project).manifest
 
-    first = rows_of(project)
-    found = {repr(it) for it in (first.summary(), first.summary(), rows_of(project).summary())}
+    first = rows_of(project, manifest)
+    found = {repr(first.summary()), *(repr(rows_of(project, manifest).summary()) for _ in range(3))}
 
     assert len(found) == 1
 

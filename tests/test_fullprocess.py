@@ -330,3 +330,50 @@ def test_a_source_that_goes_away_is_no_new_row(deployed: Project) -> None:
     assert said.json["outcome"] == "no drift"
     assert said.json["reason"].startswith("No new labels have come since run 1")
     assert len(deployed.text("ingesteddata/finaldata.csv").splitlines()) == 1501
+
+
+def in_other_units(content: str) -> str:
+    """Return a client file with the activity of last month told in twelfths."""
+    head, *lines = content.splitlines()
+    rows = [line.split(",") for line in lines]
+    return "\n".join([head, *(",".join([row[0], str(int(row[1]) * 12), *row[2:]]) for row in rows)]) + "\n"
+
+
+def test_a_faulty_feed_is_held_and_not_learned(deployed: Project) -> None:
+    before = deployed.text("ingesteddata/finaldata.csv")
+    deployed.drop("sourcedata/dataset2.csv", in_other_units(table(1000, seed=2)))
+
+    said = deployed.run("fullprocess", "--json")
+
+    assert (said.code, said.json["held"]) == (0, ["dataset2.csv"])
+    assert deployed.text("ingesteddata/finaldata.csv") == before
+    assert "dataset2.csv: held back: lastmonth_activity" in said.err
+    assert deployed.run("fullprocess").out == "no new data\n"
+    entry = deployed.json("ingesteddata/current/manifest.json")["entries"][1]
+    assert (entry["state"], len(entry["contents"])) == ("held", 0)
+
+
+def test_a_person_releases_a_held_source(deployed: Project) -> None:
+    deployed.drop("sourcedata/dataset2.csv", in_other_units(table(1000, seed=2)))
+    deployed.run("fullprocess")
+
+    said = deployed.run("ingestion", "--release", "dataset2.csv")
+    again = deployed.run("fullprocess", "--json")
+
+    assert said.code == 0
+    assert len(deployed.text("ingesteddata/finaldata.csv").splitlines()) == 2501
+    assert again.json["held"] == []
+    assert '"released": "dataset2.csv"' in deployed.text("production_deployment/journal.jsonl")
+    assert deployed.run("ingestion", "--release", "dataset2.csv").code == 1
+
+
+def test_a_good_next_version_replaces_a_held_one(deployed: Project) -> None:
+    deployed.drop("sourcedata/dataset2.csv", in_other_units(table(1000, seed=2)))
+    deployed.drop("sourcedata/copy.csv", in_other_units(table(1000, seed=2)))
+    assert set(deployed.run("fullprocess", "--json").json["held"]) == {"copy.csv", "dataset2.csv"}
+    deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000))
+
+    said = deployed.run("fullprocess", "--json")
+
+    assert said.json["held"] == ["copy.csv"]
+    assert len(deployed.text("ingesteddata/finaldata.csv").splitlines()) == 2501

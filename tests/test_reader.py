@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import duckdb
@@ -534,6 +535,48 @@ def test_nothing_unfinished_remains(tmp_path: Path) -> None:
     read_all(sources, tmp_path)
 
     assert not [path.name for path in (tmp_path / "parts").iterdir() if path.name.startswith(UNFINISHED)]
+
+
+def test_every_file_is_durable_before_it_gets_its_name_and_the_folder_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = [
+        write(tmp_path, f"{i}.csv", HEADER, f"{quote}a{quote},1,2,3,0", "b,x,2,3,0")
+        for i, quote in enumerate(("", '"'))
+    ]
+    (tmp_path / "parts").mkdir()
+    done: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def named(descriptor: int) -> None:
+        done.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name}")
+        fsync(descriptor)
+
+    def renamed(old: Path, new: Path) -> None:
+        done.append(f"rename {old.name}")
+        rename(old, new)
+
+    monkeypatch.setattr("os.fsync", named)
+    monkeypatch.setattr("os.rename", renamed)
+    read_all(sources, tmp_path)
+
+    renames = [what.removeprefix("rename ") for what in done if what.startswith("rename ")]
+    assert len(renames) == 3
+    assert done == [*(f"{what} {name}" for name in renames for what in ("fsync", "rename")), "fsync parts"]
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing_unfinished(tmp_path: Path) -> None:
+    source = write(tmp_path, "a.csv", HEADER, "acme,1,2,3,0")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(DiskError, match="DuckDB refused"):
+            read_all([source], tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert list((tmp_path / "parts").iterdir()) == []
 
 
 def test_what_duckdb_refuses_is_a_fault_of_the_disk_not_of_the_file(tmp_path: Path) -> None:
