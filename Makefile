@@ -11,7 +11,7 @@ COMPILE := $(PY) -m uv pip compile --quiet --no-config --universal --fork-strate
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check serve simulate bench cron uncron lock clean broken
+.PHONY: help run test test-fast check serve simulate demo-database bench cron uncron lock clean broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ serve: .venv/.installed ## start the API and the page (ARGS="--port 8001")
 
 simulate: .venv/.installed ## drop the next month of simulated clients into sourcedata (ARGS="--help")
 	@$(PY) -m risk.simulate $(ARGS)
+
+demo-database: .venv/.installed-dev ## fill clients.db with the shipped files, to try a database as a source
+	@$(PY) -m risk.database --demo clients.db sourcedata/*.csv
 
 bench: .venv/.installed-dev ## run the benchmarks
 	@$(PY) -m tests.benchmarks $(ARGS)

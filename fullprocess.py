@@ -85,24 +85,38 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         observed = tick.observe(str(settings.source_file), folders)
         releases.settle(settings.production)
         links = [str(link) for link in settings.links]
+        asks = settings.source is not None
         done = None if asked.force else _done(settings, tick.state(observed, links))
         if done:
-            tick.remember(production, observed, folders, links, tick.read(production).get("seen", {}), done)
+            seen = tick.read(production).get("seen", {})
+            tick.remember(production, observed, folders, links, seen, done, asks_a_database=asks)
             return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})
         run = script.run_of(settings, "fullprocess")
         with script.ended_if_failed(run):
             answer = full_process(settings, run, asked.force, observed)
         told = {name: answer.fields.get(name) for name in TOLD}
-        tick.remember(production, observed, folders, links, run.seen, told)
+        tick.remember(production, observed, folders, links, run.seen, told, asks_a_database=asks)
     return Answer(f"{answer.line}: {answer.fields['sentence']}", told)
 
 
 def _done(settings: Settings, state: str) -> dict[str, Any] | None:
-    """Return what the last run told if it left this very state: it was cut off before it could remember it."""
+    """Return what the last run told if it left this very state and no database has news."""
     from risk import artifacts, journal
 
     last = next(reversed(journal.runs(settings.production / artifacts.JOURNAL)), None)
-    return {name: last.get(name) for name in TOLD} if last and last.get("state") == state else None
+    if last is None or last.get("state") != state or _database_has_news(settings):
+        return None
+    return {name: last.get(name) for name in TOLD}
+
+
+def _database_has_news(settings: Settings) -> bool:
+    if settings.source is None:
+        return False
+    from risk import database, dataset
+
+    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    entry = manifest.entry(database.name(settings.source))
+    return database.news(settings.source, settings.schema, entry.watermark if entry else None, settings.root)
 
 
 def _dry_run(settings: Settings) -> Answer:

@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from risk import artifacts, dataset, files, inbox, intake, manifest, reader, script, soundness, tick
+from risk import artifacts, dataset, files, inbox, intake, manifest, pulling, reader, script, soundness, tick
 from risk.config import Settings
 from risk.config import changed as changed_settings
 from risk.dataset import Dataset
-from risk.errors import DataError
+from risk.errors import DataError, RiskError
 from risk.manifest import Manifest
+from risk.pulling import Pulled
 from risk.script import Answer, Run, event, log
 
 KEPT_VERSIONS = 5
@@ -53,14 +54,34 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     taken = intake.take_in(
         box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap
     )
-    changed = current is None or current.name.partition("-")[2] != taken.manifest.name.partition("-")[2]
-    after = _publish(settings, taken.manifest) if changed else before
-    found = Ingested(after, changed, taken.seen, _warnings(box, taken))
+    try:
+        pulled = _pulled(settings, taken.manifest, run)
+    except RiskError:
+        _published(settings, before, taken.manifest)  # a database that does not answer holds back no file
+        raise
+    after = _published(settings, before, pulled.manifest)
+    changed = current is None or after.name != current.name
+    found = Ingested(after, changed, taken.seen, (*_warnings(box, taken, after), *pulled.warnings))
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
     run.seen.update(taken.seen)
     run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(found.warnings))
     return found
+
+
+def _pulled(settings: Settings, manifest: Manifest, run: Run) -> Pulled:
+    """Return the manifest with what is new in the database, if one is configured."""
+    if settings.source is None:
+        return Pulled(manifest, ())
+    parts = settings.ingested / artifacts.PARTS
+    return pulling.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
+
+
+def _published(settings: Settings, before: Manifest, after: Manifest) -> Manifest:
+    """Publish the version that follows, if anything differs from the one that is current."""
+    current = files.resolve(settings.ingested / artifacts.CURRENT)
+    same = current is not None and current.name.partition("-")[2] == after.name.partition("-")[2]
+    return before if same else _publish(settings, after)
 
 
 @contextlib.contextmanager
@@ -123,13 +144,13 @@ def _number(version: str) -> int:
     return int(version.partition("-")[0]) if version.partition("-")[0].isdecimal() else 0
 
 
-def _warnings(box: inbox.Inbox, taken: intake.Intake) -> tuple[str, ...]:
+def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[str, ...]:
     said = [f"{name}: {why}" for name, why in box.skipped.items()]
     said += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
-    for entry in taken.manifest.entries:
+    for entry in after.entries:
         said += [entry.reason] if entry.state == "refused" and entry.reason else []
         said += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
-        said += [f"{entry.path}: {warning}" for warning in (entry.newest.warnings if entry.newest else ())]
+        said += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
     return tuple(said)
 
 

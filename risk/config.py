@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from risk import artifacts
+from risk.database import DatabaseSource
 from risk.errors import ConfigError
 from risk.files import digest
 from risk.schema import CLOSED, Schema
@@ -78,6 +79,7 @@ class Settings:
     gate: GateRule = field(default_factory=GateRule)
     server: Server = field(default_factory=Server)
     practice: Practice = field(default_factory=Practice)
+    source: DatabaseSource | None = None
     outcomes_path: str = artifacts.OUTCOMES
     deadline_hours: float = Field(default=2.0, gt=0)
     max_source_mb: int = Field(default=4096, ge=1)
@@ -134,6 +136,8 @@ def load(path: Path, practice: bool = False) -> Settings:
     found = _read(path)
     try:
         settings = TypeAdapter(Settings).validate_python(found)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     except ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
@@ -147,6 +151,7 @@ def for_practice(settings: Settings) -> Settings:
     models = settings.practice.output_model_path
     return changed(
         settings,
+        source=None,
         input_folder_path=settings.practice.input_folder_path,
         output_model_path=models,
         output_folder_path=f"{models}/{artifacts.INGESTED}",
@@ -193,13 +198,13 @@ def _sentence(error: ValidationError) -> str:
         return f"unknown key {key!r}{_nearest(str(fault['loc'][-1]), fault['loc'])}"
     if fault["type"] in ("missing", "missing_argument"):
         return f"key {key!r} is missing; expected the path of a folder"
-    value = re.sub(r"\s+", " ", repr(fault["input"]))[:80]
+    value = "wrong" if key.startswith("source") else re.sub(r"\s+", " ", repr(fault["input"]))[:80]
     return f"key {key!r} is {value}; {fault['msg'][:1].lower()}{fault['msg'][1:]}"
 
 
 def _nearest(key: str, place: tuple[Any, ...]) -> str:
     sections = {"schema": Schema, "capacity": Capacity, "model": ModelChoice, "drift": Drift, "gate": GateRule}
-    sections |= {"server": Server, "practice": Practice}
+    sections |= {"server": Server, "practice": Practice, "source": DatabaseSource}
     owner: Any = sections.get(str(place[0]), Settings) if len(place) > 1 else Settings
     known = [name for name in owner.__dataclass_fields__ if name != "source_file"]
     near = difflib.get_close_matches(key, known, n=1)

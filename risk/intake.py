@@ -63,7 +63,7 @@ def take_in(
     present = {found.name for found in inbox.sources} | set(inbox.skipped)
     kept = [entry if path in present else _gone(entry) for path, entry in entries.items()]
     cache: Seen = {f.name: [*f.signature, digest] for f in inbox.sources if (digest := digests[f.name])}
-    manifest = _with_digests(before.with_entries(entry for entry in kept if entry), parts)
+    manifest = with_digests(before.with_entries(entry for entry in kept if entry), parts)
     return Intake(manifest, cache, tuple(source.name for source in to_read), tuple(unsettled))
 
 
@@ -72,7 +72,11 @@ def counted(manifest: Manifest, contributions: dict[tuple[int, str], int]) -> Ma
     entries = []
     for source, entry in enumerate(manifest.entries):
         newest = entry.contents[-1:]
-        kept = tuple(it for it in entry.contents if it in newest or contributions.get((source, it.digest)))
+        kept = tuple(
+            it
+            for it in entry.contents
+            if it in newest or contributions.get((source, it.digest)) or (entry.watermark and it.refusals)
+        )
         given = sum(contributions.get((source, content.digest), 0) for content in kept)
         accepted = sum(content.n_accepted for content in kept)
         entries.append(replace(entry, contents=kept, n_duplicate=accepted - given))
@@ -81,8 +85,8 @@ def counted(manifest: Manifest, contributions: dict[tuple[int, str], int]) -> Ma
 
 def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
     """Return what is refused of every source now, with the source's path."""
-    newest = [(entry.path, entry.newest) for entry in manifest.entries]
-    return [(path, refusal) for path, content in newest if content for refusal in refusals_of(content, parts)]
+    shown = [(entry.path, content) for entry in manifest.entries for content in entry.shown]
+    return [(path, refusal) for path, content in shown for refusal in refusals_of(content, parts)]
 
 
 def refusals_of(content: Content, parts: Path) -> list[Refusal]:
@@ -146,9 +150,19 @@ def _digest(found: Found, sizes: set[int], seen: Seen) -> str | None:
 
 def _gone(entry: Entry) -> Entry | None:
     """Return the entry of a source that is no longer there, or None where no row of it was taken in."""
+    if entry.watermark:
+        return entry
     if not entry.contents:
         return None
     return replace(entry, state="gone", reason="the file is no longer there; its rows are kept", refused=None)
+
+
+def add(entry: Entry, content: Content, run: int, fault: str | None, anew: bool) -> Entry:
+    """Return the entry of a source that grows: the content comes to the former ones, or in their place if `anew`."""
+    if fault:
+        return replace(entry, state="held", reason=fault, refused=content, judged_run=run)
+    former = () if anew else tuple(it for it in entry.contents if it.digest != content.digest)
+    return replace(entry, state="in", reason=None, contents=(*former, content), refused=None, judged_run=run)
 
 
 def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest:
@@ -157,7 +171,10 @@ def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest
     if entry is None or entry.state != "held" or entry.refused is None:
         held = ", ".join(manifest.held) or "none"
         raise DataError(f"{path}: this source is not held; held sources: {held}")
-    taken = _follow(replace(entry, state="in", refused=None), path, entry.refused, schema, run, None)
+    if entry.watermark:
+        taken = add(entry, entry.refused, run, None, anew=False)
+    else:
+        taken = _follow(replace(entry, state="in", refused=None), path, entry.refused, schema, run, None)
     return manifest.with_entries([*(other for other in manifest.entries if other is not entry), taken])
 
 
@@ -177,7 +194,7 @@ def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, ru
     return Entry(path, "in", None, (*kept, content), None, run)
 
 
-def _with_digests(manifest: Manifest, parts: Path) -> Manifest:
+def with_digests(manifest: Manifest, parts: Path) -> Manifest:
     """Return the manifest with the SHA-256 of every part, computed for those that are new."""
     return replace(
         manifest, parts={name: known or files.digest_file(parts / name) for name, known in manifest.parts.items()}

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from risk import artifacts, files
 from risk.inbox import natural
 from risk.reader import Content, Refusal, Slice
+from risk.watermark import Watermark
 
 State = Literal["in", "held", "refused", "gone"]
 
@@ -26,6 +27,14 @@ class Entry:
     refused: Content | None
     judged_run: int
     n_duplicate: int = 0
+    watermark: Watermark | None = None
+
+    @property
+    def shown(self) -> tuple[Content, ...]:
+        """What the source shows now: the newest content of a file, everything that was pulled from a database."""
+        if self.watermark:
+            return (*self.contents, *([self.refused] if self.refused else []))
+        return (self.newest,) if self.newest else ()
 
     @property
     def newest(self) -> Content | None:
@@ -49,6 +58,7 @@ class Manifest:
         """The version's name. It depends on what the sources hold, not on when or in which order they came."""
         told = [
             [e.path, e.state, e.reason, [c.digest for c in e.contents], e.refused.digest if e.refused else None]
+            + ([vars(e.watermark)] if e.watermark else [])
             for e in self.entries
         ]
         return f"{self.number}-{_digest([self.input_folder, self.schema, told])[:12]}"
@@ -72,8 +82,7 @@ class Manifest:
     @property
     def n_refused(self) -> int:
         """Rows refused in what the sources show now; a refused file counts with all its rows."""
-        newest = [entry.newest for entry in self.entries]
-        return sum(content.n_read - content.n_accepted for content in newest if content)
+        return sum(content.n_read - content.n_accepted for entry in self.entries for content in entry.shown)
 
     @property
     def held(self) -> list[str]:
@@ -82,8 +91,7 @@ class Manifest:
     @property
     def file_names(self) -> set[str]:
         """Every file in the parts folder that this version needs."""
-        newest = [entry.newest for entry in self.entries]
-        contents = [*self.contents.values(), *(content for content in newest if content)]
+        contents = [*self.contents.values(), *(content for entry in self.entries for content in entry.shown)]
         return {*self.parts, *(content.refusals for content in contents if content.refusals)}
 
     def entry(self, path: str) -> Entry | None:
@@ -128,8 +136,9 @@ def _digest(told: Any) -> str:
 
 def _entry(found: dict[str, Any]) -> Entry:
     contents = tuple(_content(content) for content in found.pop("contents"))
-    refused = found.pop("refused")
-    return Entry(**found, contents=contents, refused=_content(refused) if refused else None)
+    refused, watermark = found.pop("refused"), found.pop("watermark")
+    marked = Watermark(**watermark) if watermark else None
+    return Entry(**found, contents=contents, refused=_content(refused) if refused else None, watermark=marked)
 
 
 def _content(found: dict[str, Any]) -> Content:

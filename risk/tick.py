@@ -70,13 +70,24 @@ def remember(
     links: list[str],
     seen: dict,  # type: ignore[type-arg]
     told: dict,  # type: ignore[type-arg]
+    *,
+    asks_a_database: bool = False,
 ) -> None:
-    """Keep what a finished run saw at its beginning and where the links point at its end. Losing it costs one look."""
+    """Keep what a finished run saw at its beginning and where the links point at its end. Losing it costs one look.
+
+    Where a database is a source no tick is idle before that was asked.
+    """
     from pathlib import Path
 
     from risk import files
 
-    kept = {"state": state(observed, links), "folders": folders, "links": links, "told": told, "seen": seen}
+    kept = {
+        "state": "" if asks_a_database else state(observed, links),
+        "folders": folders,
+        "links": links,
+        "told": told,
+        "seen": seen,
+    }
     files.write(Path(production, artifacts.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
 
 

@@ -429,6 +429,15 @@ def test_above_the_limit_finaldata_is_absent_and_export_writes_it(
     assert project.text("out/all.csv") == of(ACME, GLOBEX)
 
 
+def test_at_the_limit_finaldata_is_written(project: Project) -> None:
+    project.configure(max_final_rows=2)
+    project.drop("sourcedata/one.csv", of(ACME, GLOBEX))
+
+    ingest(project)
+
+    assert final(project) == [ACME, GLOBEX]
+
+
 def test_only_five_versions_and_their_parts_are_kept(project: Project) -> None:
     for number in range(8):
         project.drop("sourcedata/one.csv", of(f"acme,{number},2,3,0"))

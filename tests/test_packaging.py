@@ -106,7 +106,7 @@ def test_at_most_twelve_packages_come_beside_what_the_nine_bring() -> None:
 def test_the_dev_lock_holds_what_the_dev_group_names() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
 
-    names = {requirement.split(">=")[0] for requirement in groups["dev"]}
+    names = {re.split(r"\[|>=", requirement)[0] for requirement in groups["dev"]}
 
     assert names <= locked("requirements-dev.lock").keys()
 

@@ -1,0 +1,236 @@
+"""A database as a source: the section `source` of the settings, and what is new there as one CSV file.
+
+Light: SQLAlchemy is imported when a database is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass as plain_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from risk import files
+from risk.errors import ConfigError, SourceError
+from risk.schema import CLOSED, Schema
+from risk.typed import quoted
+from risk.watermark import Value, Watermark, begin, kind_of
+
+if TYPE_CHECKING:
+    from risk.database_rows import Rows
+
+PASSWORD = "RISK_DATABASE_PASSWORD"
+INSTALL = ".venv/bin/python -m pip install sqlalchemy 'psycopg[binary]'"
+PULLED = "pulled.csv"
+_WHERE = f"put it into the environment as {PASSWORD}, or into a file that the key 'source.password_file' names"
+_A_URL = "expected postgresql://USER@HOST/DATABASE or sqlite:///FILE"
+_IN_URL = re.compile(r"[\w+.-]*://[^:/]*:([^@]+)@")
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_IN_OPTIONS = re.compile(r"[?&;]([^=&;]*(?:passw|pwd|secret|token)[^=&;]*|odbc_connect)=", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class DatabaseSource:
+    """Which table or query is read, and the column that grows with every new or revised row.
+
+    `overlap`: how far before the last row each pull looks again for rows that were committed late, in seconds of a
+    time, in steps of a number.
+    """
+
+    url: str
+    watermark: str = Field(min_length=1)
+    kind: Literal["database"] = "database"
+    table: str | None = None
+    query: str | None = None
+    password_file: str | None = None
+    overlap: int = Field(default=300, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_a_url(cls, found: Any) -> Any:
+        if isinstance(found, str | list | int | float):
+            raise ConfigError("key 'source' is no object; expected one with kind, url, table or query, and watermark")
+        if isinstance(found, dict) and not isinstance(found.get("url"), str):
+            raise ConfigError(f"key 'source.url' is missing or no text; {_A_URL}")
+        return found
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> DatabaseSource:
+        if fault := _fault(self):
+            raise ConfigError(fault)  # not a ValueError: its message would show the value, and so the password
+        return self
+
+
+def _fault(source: DatabaseSource) -> str | None:
+    """Say why a section cannot be used, without any value that may hold a password."""
+    found = _IN_URL.match(source.url)
+    if (found and not _PLACEHOLDER.fullmatch(found[1])) or _IN_OPTIONS.search(source.url):
+        return f"key 'source.url' holds a password; take it out and {_WHERE}"
+    if not re.match(r"\w[\w+.-]*://", source.url):
+        return f"key 'source.url' is no URL; {_A_URL}"
+    if (source.table is None) == (source.query is None):
+        return f"key 'source' has {'both' if source.table else 'neither'} of table and query; expected one of them"
+    if source.table is not None and (not source.table or _CONTROL.search(source.table)):
+        return "key 'source.table' is no name; expected a table, with its schema before a dot where it needs one"
+    if source.table and source.table.lower().endswith(".csv"):
+        return "key 'source.table' ends in .csv as files do; ask for it by a query"
+    if source.query is not None and (not source.query.strip() or ";" in source.query):
+        return "key 'source.query' is blank or holds a semicolon; expected one SELECT without any"
+    return None
+
+
+@plain_dataclass(frozen=True)
+class Pull:
+    """What a database gave: a CSV file as any client file, or no path where nothing is new.
+
+    `anew`: the file holds all that is there, and replaces what was pulled before. `watermark` is to be committed
+    together with the rows of the file; it is None as long as the source has no row.
+    """
+
+    path: Path | None
+    watermark: Watermark | None
+    n_rows: int
+    anew: bool
+    warnings: tuple[str, ...] = ()
+
+
+def name(source: DatabaseSource) -> str:
+    """Return the name of the source in manifest and logs."""
+    return f"database/{source.table or 'query'}"
+
+
+def pull(source: DatabaseSource, schema: Schema, since: Watermark | None, scratch: Path, root: Path) -> Pull:
+    """Write what is new since a watermark into a CSV file in `scratch`; all rows are of one moment, oldest first.
+
+    Raises: ConfigError, SourceError (nothing was taken in), DiskError.
+    """
+    asked = _asked(source, schema)
+    known = since if since and since.source == asked else None
+    said = ["another url, table, query or columns: everything is read anew"] if since and not known else []
+    with _rows(source, schema, root) as rows:
+        now = _now(source, rows, asked)
+        if now is None or now != known:
+            said += _unmarked(source, rows)
+        if now is None or now == known:
+            said += ["it has no rows any more; what was taken in before is kept"] if known and not now else []
+            return Pull(None, now or known, 0, False, tuple(said))
+        first = begin(known.typed, source.overlap) if known else None
+        if known and not rows.reach(known.typed):
+            said.append(f"{source.watermark} ends at {now.value}, before {known.value} of last time: all is read again")
+            first = None
+        path = scratch / PULLED
+        with files.refusals(path), path.open("wb") as file:
+            n_rows = rows.hand_on(first, file.write)
+    return Pull(path, now, n_rows, known is None, tuple(said))
+
+
+def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: Path) -> bool:
+    """Whether a pull would find anything: only the rows at the end are looked at."""
+    asked = _asked(source, schema)
+    with _rows(source, schema, root) as rows:
+        now = _now(source, rows, asked)
+    return now is not None and now != since
+
+
+def password(source: DatabaseSource, root: Path) -> str | None:
+    """Return the password: of the variable that the URL names, of the file, or of RISK_DATABASE_PASSWORD.
+
+    Raises: ConfigError where the variable or the file is missing.
+    """
+    found = _IN_URL.match(source.url)
+    if found:
+        variable = found[1][2:-1]
+        if variable not in os.environ:
+            raise ConfigError(f"key 'source.url' names the environment variable {variable}, which is not set")
+        return os.environ[variable]
+    if source.password_file is None:
+        return os.environ.get(PASSWORD)
+    path = root / source.password_file
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8"
+        raise ConfigError(f"key 'source.password_file': {path} is not readable ({why})") from error
+
+
+@contextmanager
+def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[Rows]:
+    try:
+        from risk.database_connection import opened
+        from risk.database_rows import Question, Rows
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"key 'source' needs the package {error.name}; run {INSTALL}") from error
+    columns = tuple(column.name for column in schema.columns)
+    question = Question(name(source), source.table, source.query, columns, source.watermark)
+    url = _IN_URL.sub(lambda it: it[0].replace(f":{it[1]}@", "@"), source.url)
+    with opened(url, password(source, root), question.name, root) as connection:
+        yield Rows(connection, question)
+
+
+def _now(source: DatabaseSource, rows: Rows, asked: str) -> Watermark | None:
+    """Return how far the source goes now; its tail is read before the rows, so that none can come between unseen.
+
+    Raises: SourceError where the watermark column has no order.
+    """
+    lowest, highest = rows.ends()
+    if highest is None:
+        return None
+    kinds = {kind_of(lowest), kind_of(highest)}
+    kind = kind_of(highest)
+    if kind is None or not (len(kinds) == 1 or kinds <= {"int", "float"}):
+        held = " and ".join(sorted({type(lowest).__name__, type(highest).__name__}))
+        raise SourceError(
+            f"{name(source)}: column {source.watermark!r} holds {held}, which has no order that grows with time; "
+            "name a column of times or whole numbers in the key 'source.watermark'"
+        )
+    value: Value = highest  # type: ignore[assignment]
+    tail = hashlib.sha256()
+    rows.hand_on(begin(value, source.overlap), tail.update)
+    return Watermark(str(value), kind, tail.hexdigest(), asked)
+
+
+def _asked(source: DatabaseSource, schema: Schema) -> str:
+    """Return a digest of what is asked, whoever asks. What is known of another question is of no use."""
+    place = re.sub("//[^@/]*@", "//", source.url)
+    names = [column.name for column in schema.columns]
+    return files.digest(files.as_json([place, source.table, source.query, source.watermark, names]))[:12]
+
+
+def _unmarked(source: DatabaseSource, rows: Rows) -> list[str]:
+    n_rows = rows.n_unmarked()
+    return [f"{source.watermark} is blank in {n_rows:,} rows; they are left out until it is filled"] if n_rows else []
+
+
+def fill(path: Path, sources: list[Path]) -> None:
+    """Add the rows of client files to the table `clients` of an SQLite database, as of now: a database to try.
+
+    The file and the table are made where there are none.
+    """
+    import csv
+    import sqlite3
+
+    with closing(sqlite3.connect(path)) as database, database:
+        for source in sources:
+            with source.open(encoding="utf-8-sig", newline="") as file:
+                header, *rows = [record for record in csv.reader(file) if record]
+            columns = [quoted(name) for name in (*header, "updated_at")]
+            database.execute(f"create table if not exists clients ({', '.join(f'{name} text' for name in columns)})")
+            filled = f"({', '.join(columns)}) values ({'?, ' * len(header)} datetime('now'))"
+            database.executemany(f"insert into clients {filled}", rows)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Fill an SQLite database with client files, to try one as a source.")
+    parser.add_argument("--demo", type=Path, required=True, metavar="FILE", help="the database; made, or added to")
+    parser.add_argument("files", type=Path, nargs="+", help="client files whose rows are added as of now")
+    asked = parser.parse_args()
+    fill(asked.demo, asked.files)
