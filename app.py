@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from risk import guard, live, page, script
+from risk import arrival, guard, live, page, script
 from risk.answers import NO_REPORT, listed, predicted
 from risk.artifacts import REPORT
 from risk.config import Settings
@@ -162,7 +163,8 @@ def health() -> Response:
     told |= {"instance": rooms.instance, "release": now.model.name if now.model else None}
     shown = now.shown
     told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
-    return _answer(told | {"made_at": shown.snapshot["made_at"] if shown else None})
+    late = arrival.lateness(shown.snapshot.get("expected"), time.time()) if shown else None
+    return _answer(told | {"made_at": shown.snapshot["made_at"] if shown else None, "late": late})
 
 
 @service.get("/")
@@ -172,7 +174,8 @@ def index() -> Response:
     if now.shown is None:
         return Response(render_template("start.html", faults=now.faults, input_folder=settings.input_folder_path))
     words = page.words(now.shown.snapshot, now.model.name if now.model else None)
-    return Response(render_template("index.html", it=now.shown.snapshot, now=now, **words))
+    late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
+    return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late, **words))
 
 
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:

@@ -86,16 +86,18 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         releases.settle(settings.production)
         links = [str(link) for link in settings.links]
         asks = settings.source is not None
-        done = None if asked.force else _done(settings, tick.state(observed, links))
+        former = tick.read(production)
+        done = None if asked.force or tick.is_late(former) else _done(settings, tick.state(observed, links))
         if done:
-            seen = tick.read(production).get("seen", {})
-            tick.remember(production, observed, folders, links, seen, done, asks_a_database=asks)
+            seen, due = former.get("seen", {}), status.due(settings)
+            tick.remember(production, observed, folders, links, seen, done, asks_a_database=asks, due=due)
             return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})
         run = script.run_of(settings, "fullprocess")
         with script.ended_if_failed(run):
             answer = full_process(settings, run, asked.force, observed)
         told = {name: answer.fields.get(name) for name in TOLD}
-        tick.remember(production, observed, folders, links, run.seen, told, asks_a_database=asks)
+        due = status.due(settings)
+        tick.remember(production, observed, folders, links, run.seen, told, asks_a_database=asks, due=due)
     return Answer(f"{answer.line}: {answer.fields['sentence']}", told)
 
 

@@ -65,6 +65,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
     run.seen.update(taken.seen)
+    run.note(arrived=changed and after.rows != before.rows)
     run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(found.warnings))
     return found
 

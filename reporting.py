@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pandas as pd
 
 import diagnostics
 from risk import (
+    arrival,
     artifacts,
     dataset,
     figures,
@@ -32,6 +34,7 @@ from risk import (
     releases,
     script,
     snapshot,
+    status,
 )
 from risk.config import Settings
 from risk.dataset import Dataset
@@ -109,6 +112,8 @@ def _papers(
 ) -> tuple[dict[str, Any], dict[str, files.Content]]:
     """Return the snapshot and every file of the set."""
     everyone, calls = _list(settings, subject)
+    expected = status.expectation(settings, run)
+    late = arrival.lateness(expected, time.time())
     manifest, parts = subject.rows.manifest, subject.rows.parts
     path = settings.production / artifacts.JOURNAL
     decided = run.record if "reason" in run.record else journal.last_look(path) or {}
@@ -132,7 +137,8 @@ def _papers(
         "rejected_rows": manifest.n_refused,
         "refusals": snapshot.of_refusals(intake.refused_rows(manifest, parts)),
         "held": manifest.held,
-        "warnings": run.record.get("warnings", []),
+        "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
+        "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
         "schema": snapshot.of_schema(settings.schema),
     }

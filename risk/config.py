@@ -9,10 +9,10 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
-from risk import artifacts
+from risk import arrival, artifacts
 from risk.database import DatabaseSource
 from risk.errors import ConfigError
 from risk.files import digest
@@ -80,11 +80,19 @@ class Settings:
     server: Server = field(default_factory=Server)
     practice: Practice = field(default_factory=Practice)
     source: DatabaseSource | None = None
+    expected_every: str | None = None
     outcomes_path: str = artifacts.OUTCOMES
     deadline_hours: float = Field(default=2.0, gt=0)
     max_source_mb: int = Field(default=4096, ge=1)
     max_final_rows: int = Field(default=2_000_000, ge=1)
     source_file: Path = field(default=Path(artifacts.CONFIG), init=False)
+
+    @field_validator("expected_every")
+    @classmethod
+    def _hours_or_days(cls, value: str | None) -> str | None:
+        if value is not None:
+            arrival.hours_of(value)
+        return value
 
     @property
     def root(self) -> Path:

@@ -81,6 +81,11 @@ def finished(path: Path) -> int:
     return last["run"] if last else 0
 
 
+def last_arrival(path: Path) -> str | None:
+    """Return when a run last took in something new."""
+    return next((it["at"] for it in reversed(runs(path)) if it.get("arrived")), None)
+
+
 def last_look(path: Path) -> dict[str, Any] | None:
     """Return the line of the last finished run that looked at the labelled rows; its `evidence` names them."""
     return next((it for it in reversed(runs(path)) if it["outcome"] != FAILED and it.get("evidence")), None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
-from risk import artifacts, dataset, journal, releases
+from risk import arrival, artifacts, dataset, journal, releases
 from risk.config import Settings
 from risk.errors import RiskError
-from risk.script import Answer
+from risk.script import Answer, Run
 
 
 def status(settings: Settings) -> Answer:
@@ -31,11 +32,26 @@ def status(settings: Settings) -> Answer:
         "dataset": manifest.name if manifest.number else None,
         **manifest.counts,
         "held": manifest.held,
+        "late": arrival.lateness(expectation(settings), time.time()) if sound else None,
         "rejected_rows": manifest.n_refused,
         "journal": chain,
         "bytes": room,
     }
     return Answer("\n".join(_lines(fields)), fields, exit_code=0 if sound else 1)
+
+
+def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
+    """Return when new rows are due, counted from the last that came, those of a run under way included."""
+    came = journal.now() if run and run.record.get("arrived") else None
+    return arrival.expectation(
+        settings.expected_every, came or journal.last_arrival(settings.production / artifacts.JOURNAL)
+    )
+
+
+def due(settings: Settings) -> float | None:
+    """Return when a tick must warn of a feed that has stopped; None where it was told or is not asked for."""
+    expected = expectation(settings)
+    return expected["due"] if expected and expected["due"] > time.time() else None
 
 
 def _lines(fields: dict[str, Any]) -> list[str]:
@@ -55,6 +71,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
         f"last run: {told}".rstrip(),
         f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
+        *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
         f"journal:  {fields['journal']}",
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 
 from risk import artifacts
 
@@ -37,12 +38,19 @@ def idle(arguments: list[str]) -> bool:
     try:
         production = _production(path, "--practice" in arguments)
         remembered = read(production)
+        if is_late(remembered):
+            return False
         if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
             return False
         os.utime(os.path.join(production, artifacts.LOCK))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
     return True
+
+
+def is_late(remembered: dict) -> bool:  # type: ignore[type-arg]
+    """Return True when new rows were due and nobody was told yet that they have not come."""
+    return bool(remembered.get("due")) and time.time() > remembered["due"]
 
 
 def read(production: str) -> dict:  # type: ignore[type-arg]
@@ -72,10 +80,12 @@ def remember(
     told: dict,  # type: ignore[type-arg]
     *,
     asks_a_database: bool = False,
+    due: float | None = None,
 ) -> None:
     """Keep what a finished run saw at its beginning and where the links point at its end. Losing it costs one look.
 
-    Where a database is a source no tick is idle before that was asked.
+    Where a database is a source no tick is idle before that was asked. From `due` (seconds since 1970) on the next
+    tick is work: new rows should have come, and the report must say so.
     """
     from pathlib import Path
 
@@ -85,6 +95,7 @@ def remember(
         "state": "" if asks_a_database else state(observed, links),
         "folders": folders,
         "links": links,
+        "due": due,
         "told": told,
         "seen": seen,
     }

@@ -33,7 +33,20 @@ TAKES_ALL_SETTINGS = {
     "risk.script": "it hands them to a script's work",
     "risk.status": "it looks at all of an installation",
 }
-GROUND = ["artifacts", "call_list", "cloud", "drift", "errors", "exact", "feeds", "gate", "header", "proof", "reasons"]
+GROUND = [
+    "arrival",
+    "artifacts",
+    "call_list",
+    "cloud",
+    "drift",
+    "errors",
+    "exact",
+    "feeds",
+    "gate",
+    "header",
+    "proof",
+    "reasons",
+]
 GROUND += [
     "reference",
     "score_test",
