@@ -51,6 +51,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
         log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
     box = inbox.look(settings.input, size_cap=size_cap)
     seen = tick.read(str(settings.production)).get("seen", {})
+    inbox.need_room(folder, box, seen)
     taken = intake.take_in(
         box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap
     )

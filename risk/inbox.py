@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from risk import tick
+from risk.errors import DiskError
 
 SETTLE_SECONDS = 2.0
+ROOM = 32_000_000  # bytes for a version, a model and a report beside the new rows
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a list of names has one name a line
 
 
@@ -61,6 +65,17 @@ def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbo
         else:
             found.append(Found(name, folder / name, after[name]))
     return Inbox(tuple(found), skipped)
+
+
+def need_room(folder: Path, box: Inbox, seen: Mapping[str, Sequence[object]]) -> None:
+    """Raises: DiskError when the disk of the folder has no room for the new sources; nothing was written then."""
+    news = (it for it in box.sources if list(seen.get(it.name, ()))[:4] != list(it.signature))
+    needed, free = ROOM + 2 * sum(found.signature[0] for found in news), shutil.disk_usage(folder).free
+    if free < needed:
+        raise DiskError(
+            f"{folder}: {free / 1e6:,.0f} MB are free on this disk, about {needed / 1e6:,.0f} MB are needed; "
+            "nothing was written, make room and run again"
+        )
 
 
 def _listing(folder: Path) -> dict[str, tuple[int, int, int, int]]:

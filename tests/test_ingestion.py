@@ -655,3 +655,15 @@ def test_versions_are_numbered_one_after_the_other(project: Project) -> None:
         numbers.append(ingest(project).manifest.number)
 
     assert all(later == earlier + 1 for earlier, later in pairwise(numbers))
+
+
+def test_too_little_room_is_said_before_anything_is_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.drop("sourcedata/one.csv", of(ACME, GLOBEX))
+    usage = shutil.disk_usage(project.root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+
+    said = project.run("ingestion")
+
+    assert said.code == 1
+    assert "1 MB are free on this disk, about 32 MB are needed" in said.err
+    assert not (project.root / "ingesteddata" / "current").exists()
