@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.measure import Table
 
-BENCHES = ("ticks", "runs")
+BENCHES = ("ticks", "runs", "feeds", "ingestion")
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 PACKAGES = ("duckdb", "numpy", "pandas", "scikit-learn", "flask", "waitress")
 

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,19 +33,30 @@ class Table:
         return "\n".join([f"## {self.title}\n", self.about + "\n", *head, *lines]) + "\n"
 
 
+@dataclass(frozen=True)
+class Used:
+    """What one whole process used: CPU and wall seconds, peak memory of the process in GB."""
+
+    cpu: float
+    wall: float
+    peak_gb: float
+
+
 def cpu_seconds(command: Sequence[str], times: int = 1, cwd: Path = ROOT) -> float:
     """Return the median CPU seconds (user and system) of the command. Raises: RuntimeError when it fails."""
-    return statistics.median(_once(command, cwd) for _ in range(times))
+    return statistics.median(used(command, cwd).cpu for _ in range(times))
 
 
-def _once(command: Sequence[str], cwd: Path) -> float:
+def used(command: Sequence[str], cwd: Path = ROOT) -> Used:
+    """Return what the command used. Raises: RuntimeError when it fails."""
+    started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=cwd)
     _, error = process.stderr.read() if process.stderr else b"", b""
-    _, status, used = os.wait4(process.pid, 0)
+    _, status, rest = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}: {error.decode()}")
-    return used.ru_utime + used.ru_stime
+    return Used(rest.ru_utime + rest.ru_stime, time.monotonic() - started, rest.ru_maxrss / 1e6)
 
 
 @contextmanager
