@@ -9,10 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from risk import artifacts, dataset, files, journal, learned, learning, model, releases, script
 from risk.config import Settings
 from risk.dataset import Dataset
-from risk.errors import DataError, DiskError
+from risk.errors import DataError
 from risk.learning import Challenger
 from risk.model import Card
 from risk.reference import reference
@@ -60,23 +58,13 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     told = pd.DataFrame(
         {"client": clients, "row": labelled["row"], "position": labelled["position"], "risk": taught.risks}
     )
-    _keep(settings.models / artifacts.LEARNED_RISKS, told)
+    learned.write(settings.models, told)
     digests = (files.digest(packed), files.digest_file(settings.models / artifacts.LEARNED_RISKS))
     card = _card(settings, run, why, manifest.name, taught, x, left, recent, digests)
     files.write(settings.models / artifacts.MODEL, packed)
     files.write(settings.models / artifacts.CARD, model.card_bytes(card))
     log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
     return _noted(run, card)
-
-
-def _keep(path: Path, told: pd.DataFrame) -> None:
-    try:
-        files.write(path, learned.writer(told))
-    except duckdb.Error as error:
-        raise DiskError(
-            f"{path}: DuckDB could not write it ({error}); what was there before is unharmed, "
-            "make room or give access and run again"
-        ) from error
 
 
 def _card(

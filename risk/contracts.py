@@ -17,8 +17,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from risk.problems import Problem
 from risk.schema import Feature, Schema
+from risk.values import NUMBER
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")  # as in risk.values
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000
 MAX_NAME = 200
@@ -180,7 +180,7 @@ class Contract:
         def read(text: str) -> float | None:
             if text in missing:
                 return None
-            number = float(text) if _NUMBER.fullmatch(text) else math.inf
+            number = float(text) if NUMBER.fullmatch(text) else math.inf
             if math.isinf(number) or (minimum is not None and number < minimum):
                 raise ValueError(expected)
             return number

@@ -21,8 +21,7 @@ from risk.errors import BusyError, DiskError
 
 LINKLESS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that knows no links
 
-Writer = Callable[[Path], None]
-Content = bytes | Writer | Path
+Content = bytes | Callable[[Path], None] | Path
 
 
 def digest(content: bytes) -> str:
@@ -71,7 +70,7 @@ def append(path: Path, line: bytes) -> None:
         new = not path.exists()
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            _write_all(descriptor, line)
+            write_all(descriptor, line)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -238,13 +237,14 @@ def _put(path: Path, content: Content) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         if isinstance(content, bytes):
-            _write_all(descriptor, content)
+            write_all(descriptor, content)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of the bytes: one call of the system may take only a part."""
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]

@@ -8,23 +8,29 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from risk import artifacts
-from risk.files import Writer
+from risk import artifacts, files
+from risk.errors import DiskError
+from risk.typed import literal
 
 COLUMNS = ("client", "row", "position", "risk")
 
 
-def writer(frame: pd.DataFrame) -> Writer:
-    """Return what writes the frame (client, row, position, risk) as parquet, the same bytes each time."""
+def write(folder: Path, frame: pd.DataFrame) -> None:
+    """Write the frame (client, row, position, risk) as parquet, the same bytes each time. Raises: DiskError."""
+    path = folder / artifacts.LEARNED_RISKS
+    try:
+        files.write(path, lambda unfinished: _copy(frame, unfinished))
+    except duckdb.Error as error:
+        raise DiskError(
+            f"{path}: DuckDB could not write it ({error}); what was there before is unharmed, "
+            "make room or give access and run again"
+        ) from error
 
-    def write(path: Path) -> None:
-        with duckdb.connect(config={"threads": 1}) as connection:
-            connection.register("learned", frame[list(COLUMNS)])
-            connection.execute(
-                f"copy (select * from learned) to '{str(path).replace(chr(39), chr(39) * 2)}' (format parquet)"
-            )
 
-    return write
+def _copy(frame: pd.DataFrame, path: Path) -> None:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("learned", frame[list(COLUMNS)])
+        connection.execute(f"copy (select * from learned) to {literal(str(path))} (format parquet)")
 
 
 def read(folder: Path) -> pd.DataFrame:

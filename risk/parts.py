@@ -111,7 +111,7 @@ class PartWriter:
             unfinished = self._folder / f"{UNFINISHED}{name}"
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
             try:
-                _write_all(descriptor, content)
+                files.write_all(descriptor, content)
             finally:
                 os.close(descriptor)
             self._finish(unfinished, name)
@@ -216,16 +216,10 @@ def _in_memory(pieces: Sequence[bytes]) -> Iterator[str]:
     descriptor = os.memfd_create("lines")
     try:
         for piece in pieces:
-            _write_all(descriptor, piece)
+            files.write_all(descriptor, piece)
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _digest(pieces: Sequence[bytes]) -> str:
