@@ -89,15 +89,15 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         former = tick.read(production)
         done = None if asked.force or tick.is_late(former) else _done(settings, tick.state(observed, links))
         if done:
-            seen, due = former.get("seen", {}), status.due(settings)
-            tick.remember(production, observed, folders, links, seen, done, asks_a_database=asks, due=due)
+            due = status.due(settings)
+            tick.remember(production, observed, folders, links, done, asks_a_database=asks, due=due)
             return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})
         run = script.run_of(settings, "fullprocess")
         with script.ended_if_failed(run):
             answer = full_process(settings, run, asked.force, observed)
         told = {name: answer.fields.get(name) for name in TOLD}
         due = status.due(settings)
-        tick.remember(production, observed, folders, links, run.seen, told, asks_a_database=asks, due=due)
+        tick.remember(production, observed, folders, links, told, asks_a_database=asks, due=due)
     return Answer(f"{answer.line}: {answer.fields['sentence']}", told)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import shutil
 import sys
 import tempfile
@@ -16,9 +17,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from risk import artifacts, dataset, files, inbox, intake, manifest, pulling, reader, script, soundness, tick
+from risk import artifacts, dataset, files, inbox, intake, manifest, pulling, reader, script, soundness
 from risk.config import Settings
 from risk.config import changed as changed_settings
+from risk.counting import counted
 from risk.dataset import Dataset
 from risk.errors import DataError, RiskError
 from risk.manifest import Manifest
@@ -50,7 +52,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
     box = inbox.look(settings.input, size_cap=size_cap)
-    seen = tick.read(str(settings.production)).get("seen", {})
+    seen = files.read_json(folder / artifacts.SIGNATURES) or {}
     inbox.need_room(folder, box, seen)
     taken = intake.take_in(
         box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap
@@ -65,7 +67,8 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     found = Ingested(after, changed, taken.seen, (*_warnings(box, taken, after), *pulled.warnings))
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
-    run.seen.update(taken.seen)
+    if taken.seen != seen:
+        files.write(folder / artifacts.SIGNATURES, json.dumps(taken.seen).encode("utf-8", "surrogateescape"))
     run.note(arrived=changed and after.rows != before.rows)
     run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(found.warnings))
     return found
@@ -83,7 +86,7 @@ def _published(settings: Settings, before: Manifest, after: Manifest) -> Manifes
     """Publish the version that follows, if anything differs from the one that is current."""
     current = files.resolve(settings.ingested / artifacts.CURRENT)
     same = current is not None and current.name.partition("-")[2] == after.name.partition("-")[2]
-    return before if same else _publish(settings, after)
+    return before if same else _publish(settings, before, after)
 
 
 @contextlib.contextmanager
@@ -92,21 +95,25 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         current = files.resolve(settings.ingested / artifacts.CURRENT)
-        (folder / artifacts.PARTS).mkdir()
+        former = (artifacts.PARTS, artifacts.FINGERPRINTS)
+        for name in former:
+            (folder / name).mkdir()
         if current:
             shutil.copytree(current, folder / artifacts.VERSIONS / current.name)
             files.turn(folder / artifacts.CURRENT, folder / artifacts.VERSIONS / current.name)
-            for part in (settings.ingested / artifacts.PARTS).iterdir():
-                (folder / artifacts.PARTS / part.name).symlink_to(part.resolve())
+            if (settings.ingested / artifacts.SIGNATURES).is_file():
+                shutil.copy(settings.ingested / artifacts.SIGNATURES, folder)
+            for path in (path for name in former for path in (settings.ingested / name).glob("*")):
+                (folder / path.parent.name / path.name).symlink_to(path.resolve())
         yield changed_settings(settings, output_folder_path=scratch)
 
 
-def _publish(settings: Settings, taken: Manifest) -> Manifest:
-    """Publish the version that follows: prune contents that others replaced whole, count, write, turn the link."""
+def _publish(settings: Settings, before: Manifest, taken: Manifest) -> Manifest:
+    """Publish the version that follows: count, drop contents that others replaced whole, write, turn the link."""
     folder, parts = settings.ingested, settings.ingested / artifacts.PARTS
     taken = replace(taken, number=taken.number + 1)
+    taken = counted(before, taken, settings.schema, parts, folder / artifacts.FINGERPRINTS)
     rows = Dataset(taken, settings.schema, parts)
-    taken = replace(intake.counted(taken, rows.contributions()), counts=rows.counts())
     refusals = intake.refused_rows(taken, parts)
     written: dict[str, files.Content] = {
         artifacts.MANIFEST: files.as_json(taken.as_dict()),
@@ -197,7 +204,7 @@ def _verify(settings: Settings, current: Manifest) -> Answer:
 def _release(settings: Settings, run: Run, name: str) -> Answer:
     """Take in a held source on a person's word; the run's line in the journal names it."""
     current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    after = _publish(settings, intake.release(current, name, settings.schema, run.number))
+    after = _publish(settings, current, intake.release(current, name, settings.schema, run.number))
     run.note(released=name, dataset=after.name)
     rows = after.counts["n_rows"]
     return Answer(f"released: {name}; dataset {after.name} with {rows} rows", {"outcome": "released", "source": name})

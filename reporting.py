@@ -126,7 +126,7 @@ def _papers(
         "instance": live.instance(settings.production),
         "program": artifacts.PROGRAM,
         "settings": settings.identity,
-        "dataset": snapshot.of_dataset(manifest),
+        "dataset": snapshot.of_dataset(manifest) | {"n_clients": subject.rows.n_clients()},
         "release": snapshot.of_release(subject.model, subject.provisional),
         "scores": subject.scores,
         "decision": {name: decided.get(name) for name in ("reason_to_train", "scan", "gate", "sentence")},

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 # ingesteddata/
 PARTS = "parts"
+FINGERPRINTS = "fingerprints"
+SIGNATURES = "signatures.json"
 VERSIONS = "versions"
 CURRENT = "current"
 FINAL_DATA = "finaldata.csv"

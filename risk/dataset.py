@@ -7,80 +7,91 @@ there is one row per client and period: of several the later source wins, and of
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from risk import artifacts, files
+from risk import artifacts, files, summary
 from risk import manifest as manifests
-from risk.errors import DiskError
 from risk.manifest import Manifest, content_order
+from risk.reader import Content
+from risk.rows import PLAIN, Placed, Rows
 from risk.schema import Column, Schema
+from risk.summary import Summary
 from risk.typed import literal, quoted
 
 ADDED = ("row", "content", "position")  # what frames hold beside the columns of the schema
-_SPAN = 1 << 40
+SPAN = 1 << 40  # positions of one source
+SPARE = 1.1  # times as many rows as are wanted are drawn, so that each outcome has enough
 
-# a number as plain decimal text: whole ones without «.0», small ones without an exponent
-PLAIN = """case when typeof({x}) in ('BIGINT', 'VARCHAR') then cast({x} as varchar)
-    when cast({x} as double) = trunc(cast({x} as double)) then cast(cast({x} as hugeint) as varchar)
-    when contains(cast({x} as varchar), 'e-') then if(starts_with(cast({x} as varchar), '-'), '-0.', '0.')
-        || repeat('0', cast(split_part(cast({x} as varchar), 'e-', 2) as integer) - 1)
-        || regexp_replace(split_part(cast({x} as varchar), 'e-', 1), '[-.]', '', 'g')
-    else cast({x} as varchar) end"""
-
-# the columns that are whole in one part and decimal in another, and hold integers that float64 would change
-UNITED_IN_TEXT = f"""select path_in_schema from parquet_metadata(?) where type in ('INT64', 'DOUBLE')
-    group by path_in_schema having count(distinct type) = 2 and
-    max(greatest(abs(try_cast(stats_min_value as double)), abs(try_cast(stats_max_value as double)))) >= {2**53}"""
+Periods = tuple[str, str]  # the first and the last
 
 
 @dataclass(frozen=True)
-class ColumnStatistics:
-    mean: float | None
-    median: float | None
-    standard_deviation: float | None
+class Given:
+    """How many rows of the set come from somewhere, and how many of them are labelled."""
+
+    rows: int
+    labelled: int
 
 
 @dataclass(frozen=True)
-class Summary:
-    """Of the labelled rows: their number, statistics of each number column, percent missing of every column."""
+class _Place:
+    """A content in its source: the position of its first row, and its place in the order of time."""
 
-    n_rows: int
-    columns: dict[str, ColumnStatistics]
-    missing_percent: dict[str, float]
+    content: Content
+    source: int
+    position: int
+    order: int
+    known: bool
+
+    @property
+    def placed(self) -> Iterator[Placed]:
+        position = self.position
+        for piece in self.content.slices:
+            yield Placed(piece, position, self.known)
+            position += piece.rows
 
 
 class Dataset:
     """The rows of one manifest. Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and
 
     `row` (uint64, the same for the same client, period and features), `content` (order of the content), `position`.
-    Within the SQL the schema's columns are c0, c1, …, so that no name of theirs is taken for one of ours.
     """
 
     def __init__(self, manifest: Manifest, schema: Schema, parts: Path, known: Manifest | None = None):
         self.manifest, self.schema, self.parts, self.known = manifest, schema, parts, known
-        self._columns = {column.name: f"c{index}" for index, column in enumerate(schema.columns)}
-        self._client, self._target = self._columns[schema.client], self._columns[schema.target]
-        self._period = self._columns[schema.period] if schema.period else None
-        self._order = f"{self._period}, position" if self._period else "position"
 
-    def labelled(self) -> pd.DataFrame:
-        """Return the labelled rows in order: what may be trained on."""
-        return self._frame(f"select * from resolved where {self._target} is not null")
+    def labelled(self, most: int | None = None) -> pd.DataFrame:
+        """Return the labelled rows in order: what may be trained on.
+
+        Of more than `most` rows a sample: by the hash of a row, so that it depends on nothing but the rows, with as
+        large a share of leavers as among all accepted rows.
+        """
+        n_labelled = self.manifest.counts.get("n_labelled", 0)
+        if most is None or n_labelled <= most:
+            return self._frame(self._rows, self._with_outcome())
+        return self._frame(self._rows, self._sample(SPARE * most / n_labelled, most))
 
     def news(self) -> pd.DataFrame:
         """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
-        same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in self._columns.values())
-        return self._frame(
-            f"""select * from resolved r where {self._target} is not null and content not in
-                (select content from slices where known) and not exists
-                (select 1 from accepted k where k.known and k.{self._target} is not null and {same})"""
+        known = self.known.contents if self.known else {}
+        fresh = [place for place in self._places if place.content.digest not in known and place.content.n_labelled]
+        during = periods_of(place.content for place in fresh) if self.schema.period else None
+        beside = [*self._places, *self._known_places] if during else [*fresh, *self._known_places]
+        rows = self._rows_of([place for place in beside if overlaps(place.content, during)])
+        same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
+        found = self._frame(
+            rows,
+            f"""select * from ({rows.resolved(self._during(during), labelled=True)}) r where not exists
+                (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
         )
+        return found[found["content"].isin([place.order for place in fresh])].reset_index(drop=True)
 
     def recent(self, contents: int | None) -> pd.DataFrame:
         """Return the news of the last so many contents; all for None. After a change, older news tell of the past."""
@@ -90,155 +101,132 @@ class Dataset:
 
     def clients(self, *, left_too: bool = False) -> pd.DataFrame:
         """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
-        stayed = "true" if left_too else f"{self._target} is distinct from 1"
-        table, order = ("resolved", self._period) if self._period else ("newest", "position")
-        return self._frame(
-            f"""select * from {table} where {stayed} and ({self._client}, {order}) in
-                (select ({self._client}, max({order})) from {table} group by {self._client})"""
-        )
+        rows = self._rows
+        if rows.period:
+            newest = f"({rows.client}, {rows.period}) in (select ({rows.client}, max({rows.period})) from accepted"
+            query = rows.resolved(f"{newest} group by {rows.client})")
+        else:
+            query = (
+                f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
+            )
+        stayed = "true" if left_too else f"{rows.target} is distinct from 1"
+        return self._frame(rows, f"select * from ({query}) where {stayed}")
 
-    def contributions(self) -> dict[tuple[int, str], int]:
-        """Return how many rows of the set come from each (source's place, content's digest)."""
-        rows = self._run("select source, digest, count(*) from resolved group by source, digest").fetchall()
-        return {(int(source), digest): int(count) for source, digest, count in rows}
+    def contributions(self, during: Periods | None = None) -> dict[tuple[int, str], Given]:
+        """Return how many rows of the set come from each (source's place, content's digest) in the periods."""
+        rows = self._rows_of([place for place in self._places if overlaps(place.content, during)])
+        query = f"select position, {rows.target} is not null as told from ({rows.resolved(self._during(during))})"
+        found = rows.run(query).fetchnumpy()
+        at, told = self._at(np.asarray(found["position"])), np.asarray(found["told"], dtype=np.int64)
+        n_rows, n_labelled = (np.bincount(at, weights, len(self._places)) for weights in (None, told))
+        return {
+            (place.source, place.content.digest): Given(int(n_rows[index]), int(n_labelled[index]))
+            for index, place in enumerate(self._places)
+            if n_rows[index]
+        }
 
     def counts(self) -> dict[str, int]:
-        """Return the number of distinct rows, of labelled rows and of clients."""
-        found = self._run(f"select count(*), count({self._target}), count(distinct {self._client}) from resolved")
-        return dict(zip(("n_rows", "n_labelled", "n_clients"), map(int, found.fetchall()[0]), strict=True))
+        """Return the number of rows in the set and of labelled ones."""
+        found = self._rows.run(f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})")
+        return dict(zip(("n_rows", "n_labelled"), map(int, found.fetchall()[0]), strict=True))
+
+    def n_clients(self) -> int:
+        """Return the number of clients who have ever had an accepted row."""
+        return int(self._rows.run(f"select count(distinct {self._rows.client}) from accepted").fetchall()[0][0])
 
     def summary(self) -> Summary:
         """Return the statistics of the labelled rows, exact to the last digit on every run."""
-        self._run("set threads = 1")
-        numbers = [column.name for column in self.schema.columns if column.kind == "number"]
-        asked = ["count(*)", *(f"count(*) - count({name})" for name in self._columns.values())]
-        for name in numbers:
-            x = f"cast({self._columns[name]} as double)"
-            asked += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
-        query = f"select {', '.join(asked)} from (select * from resolved order by {self._order})"
-        n_rows, *found = self._run(f"{query} where {self._target} is not null").fetchall()[0]
-        missing, figures = found[: len(self._columns)], found[len(self._columns) :]
-        percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
-        columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
-        return Summary(n_rows, columns, dict(zip(self._columns, percent, strict=True)))
+        return summary.of_rows(self._rows, self._with_outcome(), self.schema)
 
     def write_final_data(self, path: Path) -> None:
         """Write the labelled rows as CSV: schema order, LF, missing = empty, integers without «.0»."""
+        rows = self._rows
         shown = ", ".join(f"{self._shown(column)} as {quoted(column.name)}" for column in self.schema.columns)
-        self._run(
-            f"copy (select {shown} from resolved where {self._target} is not null order by {self._order}) "
+        rows.run(
+            f"copy (select {shown} from ({self._with_outcome()}) order by {rows.order}) "
             f"to {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr '')"
         )
 
-    def _frame(self, query: str) -> pd.DataFrame:
+    def _frame(self, rows: Rows, query: str) -> pd.DataFrame:
         numbers = {column.name for column in self.schema.columns if column.kind in ("number", "target")}
         shown = ", ".join(
             f"{f'cast({inner} as double)' if name in numbers else inner} as {quoted(name)}"
-            for name, inner in self._columns.items()
+            for name, inner in rows.names.items()
         )
-        query = f"select {shown}, {', '.join(ADDED)} from ({query}) order by {self._order}"
-        frame: pd.DataFrame = self._run(query).df()
-        texts = [name for name in self._columns if name not in numbers]
+        query = f"select {shown}, {self._row_key(rows)} as row, position from ({query}) order by {rows.order}"
+        frame: pd.DataFrame = rows.run(query).df()
+        order = np.array([place.order for place in self._places], dtype=np.int64)
+        frame.insert(frame.shape[1] - 1, "content", order[self._at(frame["position"].to_numpy())])
+        texts = [name for name in rows.names if name not in numbers]
         return frame.astype(dict.fromkeys(texts, object))
 
+    def _sample(self, share: float, most: int) -> str:
+        """Return the query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
+        rows, target = self._rows, self._rows.target
+        found = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
+        counts = {int(outcome): int(count) for outcome, count in found.fetchall()}
+        quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
+        drawn = self._with_outcome(f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint")
+        rank = f"row_number() over (partition by {target} order by {rows.key()}, position) as rank"
+        within = " or ".join(f"{target} = {outcome} and rank <= {quota}" for outcome, quota in quotas.items())
+        return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"
+
+    def _with_outcome(self, where: str = "true") -> str:
+        """Return the query of the labelled rows: of all accepted ones where none of them is a duplicate or revised."""
+        contents = [content for entry in self.manifest.entries for content in entry.contents]
+        if any(it.n_given < it.n_accepted for it in contents):
+            return self._rows.resolved(where, labelled=True)
+        return f"select * exclude (known) from accepted where {self._rows.target} is not null and {where}"
+
+    def _row_key(self, rows: Rows) -> str:
+        named = [self.schema.client, *([self.schema.period] if self.schema.period else []), *self.schema.features]
+        numbers = {column.name for column in self.schema.columns if column.kind == "number"}
+        inner = ((rows.names[name], name in numbers) for name in named)
+        texts = (f"cast({name} as double)" if is_number else name for name, is_number in inner)
+        pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
+        return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
+
     def _shown(self, column: Column) -> str:
-        name = self._columns[column.name]
+        name = self._rows.names[column.name]
         if column.kind == "target":
             values = self.schema.target_values
             return f"case {name} when 1 then {literal(values.left[0])} when 0 then {literal(values.stayed[0])} end"
         return PLAIN.format(x=name) if column.kind == "number" else name
 
+    def _during(self, periods: Periods | None) -> str:
+        """Return the condition that a row's period lies in the periods."""
+        period = self._rows.period
+        return f"{period} between {literal(periods[0])} and {literal(periods[1])}" if periods and period else "true"
+
+    def _at(self, positions: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the place of the content in which each position lies."""
+        begins = np.array([place.position for place in self._places], dtype=np.int64)
+        return np.searchsorted(begins, positions, side="right") - 1
+
     @functools.cached_property
-    def _connection(self) -> duckdb.DuckDBPyConnection:
-        connection = duckdb.connect(config={"threads": 2})
-        try:
-            self._build(connection)
-        except duckdb.Error as error:
-            raise self._refusal(error) from error
-        return connection
+    def _rows(self) -> Rows:
+        return self._rows_of(self._places)
 
-    def _build(self, connection: duckdb.DuckDBPyConnection) -> None:
-        columns = ", ".join(self._columns.values())
-        features = ", ".join(name for name in self._columns.values() if name != self._target)
-        place = f"{columns}, {self._row_key()} as row, content, digest, source, position"
-        connection.execute(
-            "create table slices (part varchar, first bigint, last bigint, start bigint, source bigint,"
-            " content bigint, digest varchar, known boolean)"
-        )
-        if slices := list(self._slices()):
-            values = [list(column) for column in zip(*slices, strict=True)]
-            connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * len(values))}", values)
-        connection.execute(
-            f"""create view accepted as select {columns}, source, content, digest, known,
-                source * {_SPAN} + start + nth - first as position from ({self._parts_sql(connection, slices)})
-                join slices on file = part and nth >= first and nth < last"""
-        )
-        if self._period:
-            chosen = f"""qualify row_number() over
-                (partition by {self._client}, {self._period} order by latest desc, position desc) = 1"""
-        else:
-            chosen = f"qualify row_number() over (partition by {columns} order by position) = 1"
-        connection.execute(
-            f"""create table resolved as with untwinned as
-                (select *, max(position) over twins as latest from accepted where not known
-                window twins as (partition by {features})
-                qualify {self._target} is not null or count({self._target}) over twins = 0)
-                select {place} from (select * from untwinned {chosen})"""
-        )
-        connection.execute(f"create view newest as select {place} from accepted where not known")
+    def _rows_of(self, places: list[_Place]) -> Rows:
+        return Rows([placed for place in places for placed in place.placed], self.schema, self.parts)
 
-    def _row_key(self) -> str:
-        named = [self.schema.client, *([self.schema.period] if self.schema.period else []), *self.schema.features]
-        numbers = {column.name for column in self.schema.columns if column.kind == "number"}
-        inner = ((self._columns[name], name in numbers) for name in named)
-        texts = (f"cast({name} as double)" if is_number else name for name, is_number in inner)
-        pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
-        return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
+    @functools.cached_property
+    def _places(self) -> list[_Place]:
+        return self._placed(self.manifest, False)
 
-    def _parts_sql(self, connection: duckdb.DuckDBPyConnection, slices: list[tuple[Any, ...]]) -> str:
-        """Return the query of the parts as c0, c1, …, `file` and `nth` (its row, from 0)."""
-        if not slices:
-            kinds = {"number": "double", "target": "tinyint"}
-            types = (kinds.get(column.kind, "varchar") for column in self.schema.columns)
-            empty = ", ".join(f"cast(null as {kind}) as c{index}" for index, kind in enumerate(types))
-            return f"select {empty}, '' as file, 0 as nth where false"
-        paths = sorted({piece[0] for piece in slices})
-        texts = {name for (name,) in connection.execute(UNITED_IN_TEXT, [paths]).fetchall()}
-        apart = [[path] for path in paths] if texts else [paths]
-        return " union all ".join(self._part_sql(some, texts) for some in apart)
+    @functools.cached_property
+    def _known_places(self) -> list[_Place]:
+        return self._placed(self.known, True) if self.known else []
 
-    def _part_sql(self, paths: list[str], texts: set[str]) -> str:
-        named = ((PLAIN.format(x=quoted(n)) if n in texts else quoted(n), c) for n, c in self._columns.items())
-        options = "filename = ' file', file_row_number = true, union_by_name = true, hive_partitioning = false"
-        return (
-            f'select {", ".join(f"{x} as {inner}" for x, inner in named)}, " file" as file, file_row_number as nth '
-            f"from read_parquet([{', '.join(map(literal, paths))}], {options})"
-        )
-
-    def _slices(self) -> Iterable[tuple[Any, ...]]:
-        """Yield one row of the table `slices` per slice of a content; rows are counted through a source's contents."""
-        order = content_order(self.manifest, self.known)
-        for manifest, known in ((self.manifest, False), (self.known, True)):
-            for source, entry in enumerate(manifest.entries if manifest else ()):
-                start = 0
-                for content in entry.contents:
-                    for piece in content.slices:
-                        place = (str(self.parts / piece.part), piece.first, piece.first + piece.rows, start, source)
-                        yield (*place, order[content.digest], content.digest, known)
-                        start += piece.rows
-
-    def _run(self, query: str) -> duckdb.DuckDBPyConnection:
-        try:
-            return self._connection.execute(query)
-        except duckdb.Error as error:
-            raise self._refusal(error) from error
-
-    def _refusal(self, error: duckdb.Error) -> DiskError:
-        told = str(error).splitlines()[0]
-        return DiskError(
-            f"{self.parts}: the rows of dataset {self.manifest.name} cannot be read ({told}); "
-            f"run python ingestion.py --verify, and put the folder back from a backup if {artifacts.PARTS} are damaged"
-        )
+    def _placed(self, manifest: Manifest, known: bool) -> list[_Place]:
+        """Return the contents by position: rows are counted through a source's contents."""
+        order, found = content_order(self.manifest, self.known), []
+        for source, entry in enumerate(manifest.entries):
+            position = source * SPAN
+            for content in entry.contents:
+                found.append(_Place(content, source, position, order[content.digest], known))
+                position += sum(piece.rows for piece in content.slices)
+        return found
 
 
 def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manifest:
@@ -247,3 +235,15 @@ def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manif
     found = manifests.read(folder) if folder else None
     empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
     return found if found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema) else empty
+
+
+def periods_of(contents: Iterable[Content]) -> Periods | None:
+    """Return the first and the last period of the contents; None where they have none."""
+    ends = [end for content in contents for end in (content.first_period, content.last_period) if end]
+    return (min(ends), max(ends)) if ends else None
+
+
+def overlaps(content: Content, periods: Periods | None) -> bool:
+    """Return False where none of the content's rows lies in the periods."""
+    first, last = content.first_period, content.last_period
+    return periods is None or first is None or last is None or (first <= periods[1] and last >= periods[0])

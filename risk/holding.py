@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
 from risk.dataset import Dataset
-from risk.feeds import Columns, faults
-from risk.manifest import Entry, Manifest
-from risk.reader import Content
+from risk.feeds import MINIMUM, Columns, faults
+from risk.manifest import Entry, Manifest, content_order
+from risk.reader import Content, Slice
+from risk.schema import Schema
+
+MOST = 50_000  # rows of a file, and of the newest contents, that are looked at
 
 
-def fault_of(content: Content, before: Dataset) -> str | None:
-    """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held."""
-    if not before.manifest.contents or not content.slices:
-        return None
-    alone = Manifest("", before.manifest.schema).with_entries([Entry("new", "in", None, (content,), None, 0)])
-    found = faults(_columns(Dataset(alone, before.schema, before.parts)), _columns(before))
-    return "; ".join(fault.sentence for fault in found) or None
+class Feeds:
+    """Looks at new contents beside the newest rows of the dataset as it was before them."""
+
+    def __init__(self, before: Manifest, schema: Schema, parts: Path) -> None:
+        self._before, self._schema, self._parts = before, schema, parts
+
+    def fault_of(self, content: Content) -> str | None:
+        """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held."""
+        if content.fault or content.n_accepted < MINIMUM or not self._before.contents:
+            return None
+        found = faults(self._columns([replace(content, slices=_last(content.slices, MOST))]), self._reference)
+        return "; ".join(fault.sentence for fault in found) or None
+
+    @functools.cached_property
+    def _reference(self) -> Columns:
+        order, contents, missing = content_order(self._before), [], MOST
+        for content in sorted(self._before.contents.values(), key=lambda it: -order[it.digest]):
+            if missing > 0:
+                contents.append(replace(content, slices=_last(content.slices, missing)))
+                missing -= content.n_accepted
+        return self._columns(reversed(contents))
+
+    def _columns(self, contents: Iterable[Content]) -> Columns:
+        entry = Entry("", "in", None, tuple(contents), None, 0)
+        frame = Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts).clients(left_too=True)
+        numbers = [name for name, kind in self._schema.kinds.items() if kind == "numeric"]
+        values = {name: frame[name].to_numpy(np.float64) for name in numbers}
+        return Columns(frame[self._schema.client].to_numpy(), values)
 
 
-def _columns(rows: Dataset) -> Columns:
-    frame, schema = rows.clients(left_too=True), rows.schema
-    numbers = [name for name, kind in schema.kinds.items() if kind == "numeric"]
-    values = {name: frame[name].to_numpy(np.float64) for name in numbers}
-    return Columns(frame[schema.client].to_numpy(), values)
+def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
+    """Return the last rows of the slices, at most so many."""
+    found = []
+    for it in reversed(tuple(slices)):
+        rows = min(it.rows, most)
+        most -= rows
+        if rows:
+            found.append(Slice(it.part, it.first + it.rows - rows, rows))
+    return tuple(reversed(found))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import files
-from risk.dataset import ADDED, Dataset
+from risk.dataset import ADDED
 from risk.errors import ConfigError, DataError
-from risk.holding import fault_of
+from risk.holding import Feeds
 from risk.inbox import Found, Inbox
 from risk.manifest import Entry, Manifest
 from risk.reader import Content, Refusal, Source, read, read_refusals
@@ -52,35 +52,19 @@ def take_in(
         else:
             fault = held.get(content.digest)
             entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run, fault)
-    rows = Dataset(before, schema, parts)
+    feeds = Feeds(before, schema, parts)
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
             unsettled.append(source.name)
             continue
         digests[source.name] = content.digest
-        fault = fault_of(content, rows)
+        fault = feeds.fault_of(content)
         entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
     present = {found.name for found in inbox.sources} | set(inbox.skipped)
     kept = [entry if path in present else _gone(entry) for path, entry in entries.items()]
     cache: Seen = {f.name: [*f.signature, digest] for f in inbox.sources if (digest := digests[f.name])}
     manifest = with_digests(before.with_entries(entry for entry in kept if entry), parts)
     return Intake(manifest, cache, tuple(source.name for source in to_read), tuple(unsettled))
-
-
-def counted(manifest: Manifest, contributions: dict[tuple[int, str], int]) -> Manifest:
-    """Return the manifest with the duplicates of each source, without former contents that no row comes from."""
-    entries = []
-    for source, entry in enumerate(manifest.entries):
-        newest = entry.contents[-1:]
-        kept = tuple(
-            it
-            for it in entry.contents
-            if it in newest or contributions.get((source, it.digest)) or (entry.watermark and it.refusals)
-        )
-        given = sum(contributions.get((source, content.digest), 0) for content in kept)
-        accepted = sum(content.n_accepted for content in kept)
-        entries.append(replace(entry, contents=kept, n_duplicate=accepted - given))
-    return manifest.with_entries(entries)
 
 
 def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import database
-from risk.dataset import Dataset
-from risk.holding import fault_of
+from risk.holding import Feeds
 from risk.intake import add, sentence, with_digests
 from risk.manifest import Entry, Manifest
 from risk.reader import Source, read
@@ -48,7 +47,7 @@ def pull_in(
     if content.fault:
         after = replace(entry, state="refused", reason=sentence(name, content.fault), refused=content)
         return Pulled(_with(before, after), tuple(said))
-    after = add(entry, content, run, fault_of(content, Dataset(before, schema, parts)), pulled.anew)
+    after = add(entry, content, run, Feeds(before, schema, parts).fault_of(content), pulled.anew)
     return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(said))
 
 

@@ -39,7 +39,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Content:
-    """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest."""
+    """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest.
+
+    `n_given` is how many rows of the set come from it; only a published manifest knows.
+    """
 
     digest: str
     size: int
@@ -54,6 +57,7 @@ class Content:
     refusals: str | None
     fault: Refusal | None
     warnings: tuple[str, ...]
+    n_given: int = 0
 
 
 def read(

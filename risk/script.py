@@ -40,7 +40,6 @@ class Run:
     number: int
     steps: list[dict[str, Any]] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
-    seen: dict[str, Any] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @contextlib.contextmanager

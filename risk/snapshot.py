@@ -75,7 +75,6 @@ def of_dataset(manifest: Manifest) -> dict[str, Any]:
         "version": manifest.name,
         "n_rows": manifest.counts.get("n_rows", 0),
         "n_labelled": manifest.counts.get("n_labelled", 0),
-        "n_clients": manifest.counts.get("n_clients", 0),
         "first_period": min(periods, default=None),
         "last_period": max(periods, default=None),
         "sources": [_source(entry) for entry in manifest.entries],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 from risk import artifacts, files
@@ -47,14 +48,27 @@ def _counts(manifest: Manifest, schema: Schema, parts: Path) -> list[str]:
         for name, count in rows.counts().items()
         if manifest.counts.get(name) != count
     ]
-    given = rows.contributions()
-    for source, entry in enumerate(manifest.entries):
+    for entry in manifest.entries:
         accepted = sum(content.n_accepted for content in entry.contents)
         told = sum(piece.rows for content in entry.contents for piece in content.slices)
-        count = sum(given.get((source, content.digest), 0) for content in entry.contents)
-        if (told, accepted - entry.n_duplicate) != (accepted, count):
-            found.append(f"{entry.path}: {accepted - entry.n_duplicate} rows in the manifest, {count} in the parts")
-    return found
+        if told != accepted:
+            found.append(f"{entry.path}: {accepted} accepted rows in the manifest, {told} in the parts")
+    return [*found, *_given(manifest, rows)]
+
+
+def _given(manifest: Manifest, rows: Dataset) -> Iterator[str]:
+    """Yield what is wrong with the rows that each source gives; without periods that depends on who came first."""
+    found = rows.contributions() if rows.schema.period else None
+    for source, entry in enumerate(manifest.entries):
+        told = [content.n_given for content in entry.contents]
+        accepted = [content.n_accepted for content in entry.contents]
+        if found is None:
+            possible = all(0 <= one <= most for one, most in zip(told, accepted, strict=True))
+        else:
+            given = (found.get((source, content.digest)) for content in entry.contents)
+            possible = told == [it.rows if it else 0 for it in given]
+        if not possible or entry.n_duplicate != sum(accepted) - sum(told):
+            yield f"{entry.path}: {entry.n_duplicate} duplicate rows in the manifest, which its parts do not bear out"
 
 
 def _published(manifest: Manifest, folder: Path) -> list[str]:

@@ -62,11 +62,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         if last
         else "none yet"
     )
-    rows = (
-        f"{fields['n_rows']} rows, {fields['n_labelled']} labelled, {fields['n_clients']} clients"
-        if "n_rows" in fields
-        else ""
-    )
+    rows = f"{fields['n_rows']} rows, {fields['n_labelled']} labelled" if "n_rows" in fields else ""
     return [
         f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
         f"last run: {told}".rstrip(),

@@ -76,7 +76,6 @@ def remember(
     observed: str,
     folders: list[str],
     links: list[str],
-    seen: dict,  # type: ignore[type-arg]
     told: dict,  # type: ignore[type-arg]
     *,
     asks_a_database: bool = False,
@@ -97,7 +96,6 @@ def remember(
         "links": links,
         "due": due,
         "told": told,
-        "seen": seen,
     }
     files.write(Path(production, artifacts.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
 

@@ -42,6 +42,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def pattern(path: object) -> str:
+    """Return the path as DuckDB opens it: what it would take for a pattern stands for itself."""
+    return "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path))
+
+
 @dataclass(frozen=True)
 class Plan:
     """How the columns of a stream are made: the types of its numbers, periods that are known to be good,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Project
-from ingesting import entry, ingest, look_again, months, of
+from ingesting import entry, ingest, look_again, of
 
 from risk import artifacts, inbox, intake
 from risk.errors import DataError
@@ -127,22 +127,6 @@ def test_the_refusals_of_a_file_are_its_fault_and_then_its_rows(project: Project
     assert len(refusals) == 13
     assert "12 of 12 rows" in refusals[0][1].reason
     assert [refusal.line for _, refusal in refusals[1:]] == list(range(2, 14))
-
-
-def test_counted_leaves_contents_out_that_gave_no_row_but_never_the_newest(project: Project) -> None:
-    project.configure(schema={"period": "month"})
-    project.drop("sourcedata/m.csv", months("acme,2024-01,1,2,3,0"))
-    ingest(project)
-    project.drop("sourcedata/m.csv", months("acme,2024-02,1,2,3,0", "globex,2024-02,1,2,3,0"))
-    taken = look_again(project).manifest
-
-    newest = taken.entries[0].contents[-1].digest
-    found = intake.counted(taken, {(0, newest): 1})
-    none = intake.counted(taken, {})
-
-    assert [it.digest for it in found.entries[0].contents] == [newest]
-    assert found.entries[0].n_duplicate == 1
-    assert [it.digest for it in none.entries[0].contents] == [newest]
 
 
 @pytest.mark.parametrize(

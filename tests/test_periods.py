@@ -64,7 +64,7 @@ def test_labels_filled_in_later_replace_the_blank_ones(monthly: Project) -> None
     ingest(monthly)
 
     assert final(monthly) == ["acme,2024-01,1,2,3,0", "globex,2024-01,4,5,6,1"]
-    assert current(monthly).counts == {"n_rows": 2, "n_labelled": 2, "n_clients": 2}
+    assert current(monthly).counts == {"n_rows": 2, "n_labelled": 2}
 
 
 def test_a_later_source_without_labels_leaves_a_known_label(monthly: Project) -> None:

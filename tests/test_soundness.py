@@ -44,7 +44,7 @@ def test_a_missing_part_and_a_missing_list_of_refusals_are_named(ingested: Proje
     assert any("refused rows is missing" in fault for fault in said.json["faults"])
 
 
-@pytest.mark.parametrize("change", [{"n_duplicate": 7}, {"counts": {"n_rows": 1, "n_labelled": 1, "n_clients": 1}}])
+@pytest.mark.parametrize("change", [{"n_duplicate": 7}, {"counts": {"n_rows": 1, "n_labelled": 1}}])
 def test_a_count_that_the_parts_disprove_is_named(ingested: Project, change: dict[str, object]) -> None:
     path = ingested.root / "ingesteddata" / "current" / "manifest.json"
     told = json.loads(path.read_text())

@@ -33,7 +33,7 @@ def rested(project: Project) -> Project:
     (project.root / "production_deployment").mkdir()
     (project.root / "production_deployment" / "fullprocess.lock").touch()
     observed = tick.observe(str(settings.source_file), folders)
-    tick.remember(str(settings.production), observed, folders, [str(link) for link in settings.links], {}, {"run": 3})
+    tick.remember(str(settings.production), observed, folders, [str(link) for link in settings.links], {"run": 3})
     return project
 
 

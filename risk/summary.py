@@ -1,0 +1,41 @@
+"""Statistics of the labelled rows: what the API, the report and people are shown of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from risk.rows import Rows
+from risk.schema import Schema
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    mean: float | None
+    median: float | None
+    standard_deviation: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of the labelled rows: their number, statistics of each number column, percent missing of every column."""
+
+    n_rows: int
+    columns: dict[str, ColumnStatistics]
+    missing_percent: dict[str, float]
+
+
+def of_rows(rows: Rows, query: str, schema: Schema) -> Summary:
+    """Return the statistics of the rows that the query gives, exact to the last digit on every run."""
+    numbers = [column.name for column in schema.columns if column.kind == "number"]
+    asked = ["count(*)", *(f"count(*) - count({name})" for name in rows.names.values())]
+    for name in numbers:
+        x = f"cast({rows.names[name]} as double)"
+        asked += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
+    in_order = f"select * from ({query}) order by {rows.order}"
+    rows.run("set threads = 1")  # sums of float64 depend on their order
+    n_rows, *found = rows.run(f"select {', '.join(asked)} from ({in_order})").fetchall()[0]
+    rows.run("set threads = 2")
+    missing, figures = found[: len(rows.names)], found[len(rows.names) :]
+    percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
+    columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
+    return Summary(n_rows, columns, dict(zip(rows.names, percent, strict=True)))
