@@ -11,10 +11,10 @@ COMPILE := $(PY) -m uv pip compile --quiet --no-config --universal --fork-strate
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check serve simulate demo-database bench cron uncron lock clean broken
+.PHONY: help run test test-fast check serve simulate demo-database bench bench-decisions cron uncron lock clean broken
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo "PYTHON=python3.12 names the Python that makes .venv."
 
 run: .venv/.installed ## run the whole process on the shipped data
@@ -44,6 +44,9 @@ demo-database: .venv/.installed-dev ## fill clients.db with the shipped files, t
 
 bench: .venv/.installed-dev ## run the benchmarks
 	@$(PY) -m tests.benchmarks $(ARGS)
+
+bench-decisions: .venv/.installed-dev ## measure the decisions beside the familiar rules (a quarter of an hour)
+	@$(PY) -m tests.benchmarks decisions
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 

@@ -143,6 +143,15 @@ def releases() -> Response:
     return _answer({"current": snapshot["release"], "changes": changes})
 
 
+@service.get("/releases/<name>/card")
+def card(name: str) -> Response:
+    """Return the model card of a release, by its name or number, as Markdown."""
+    content = live.card_of(_rooms().settings.production, name)
+    if content is None:
+        raise Problem(404, "there is no such release, or it has no model card; deployment.py --list shows them all")
+    return Response(content, mimetype="text/markdown")
+
+
 @service.get("/report")
 def report() -> Response:
     """Return the report as a PDF."""
@@ -158,8 +167,8 @@ def report() -> Response:
 def health() -> Response:
     """Return whether the service can predict, and of which installation and release it is."""
     now, rooms = _rooms().watch.live, _rooms()
-    status = "faulty" if now.faults else "ok" if now.model else "no model"
-    told = {"status": status, "detail": "; ".join(now.faults) or (None if now.model else NO_MODEL)}
+    status = "faulty" if now.wrong else "ok" if now.model else "no model"
+    told = {"status": status, "detail": "; ".join(now.wrong) or (None if now.model else NO_MODEL)}
     told |= {"instance": rooms.instance, "release": now.model.name if now.model else None}
     shown = now.shown
     told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
@@ -172,7 +181,7 @@ def index() -> Response:
     """Return the page for people."""
     now, settings = _rooms().watch.live, _rooms().settings
     if now.shown is None:
-        return Response(render_template("start.html", faults=now.faults, input_folder=settings.input_folder_path))
+        return Response(render_template("start.html", faults=now.wrong, input_folder=settings.input_folder_path))
     words = page.words(now.shown.snapshot, now.model.name if now.model else None)
     late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
     return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late, **words))

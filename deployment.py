@@ -1,4 +1,4 @@
-"""Publishes the challenger as a release when a favourable verdict covers it; rolls back on a person's word.
+"""Publishes the challenger as a release when a favourable verdict covers it; rolls back by evidence or a person's word.
 
 Reads:  output_model_path: the challenger, its papers and its verdict; the dataset's manifest
 Writes: prod_deployment_path: releases/<number>-<digest>/, the link `current`, trainedmodel.pkl, latestscore.txt and
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 
-from risk import artifacts, files, model, releases, script
+from risk import artifacts, evidence, files, manifest, model, model_card, releases, script, snapshot
 from risk.config import Settings
 from risk.errors import ReleaseError
+from risk.model import Model
 from risk.releases import Release
 from risk.script import Answer, Run, event, log
 
@@ -22,25 +24,42 @@ PAPERS = (artifacts.MODEL, artifacts.CARD, artifacts.LEARNED_RISKS, artifacts.LA
 def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     """Publish the challenger on the desk; one that is live already is not published again.
 
+    A challenger that is a former release is rolled back to: nothing is packed anew.
+
     Raises: ReleaseError when no favourable verdict covers it and nobody forced it.
     """
     releases.settle(settings.production)
     challenger = model.load(settings.models)
     verdict = files.read_json(settings.models / artifacts.VERDICT) or {}
     live = releases.current(settings.production)
-    if live and live.verdict.get("model") == challenger.digest and live.verdict.get("run") == verdict.get("run"):
+    if live and _is_live(live, challenger, verdict):
         return live
     _check(settings, verdict, challenger.digest, live, forced)
-    version = files.resolve(settings.ingested / artifacts.CURRENT)
-    if version is None:
-        raise ReleaseError(f"{settings.ingested}: there is no dataset to name in the release; run python ingestion.py")
+    if challenger.card.release:
+        return roll_back(settings, run, challenger.card.release, forced or verdict["sentence"])
+    version = settings.ingested / artifacts.VERSIONS / challenger.card.dataset
+    dataset = manifest.read(version)
+    if dataset is None:
+        raise ReleaseError(f"{version}: the dataset that the challenger learned is not kept; run python training.py")
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
     papers |= {name: version / name for name in (artifacts.MANIFEST, artifacts.INGESTED_FILES)}
-    papers[artifacts.VERDICT] = files.as_json(verdict | {"forced": forced, "model": challenger.digest})
+    told = verdict | {"forced": forced, "model": challenger.digest}
+    papers[artifacts.VERDICT] = files.as_json(told)
+    papers[artifacts.MODEL_CARD] = model_card.text(
+        asdict(challenger.card), told, snapshot.of_dataset(dataset), challenger.risks
+    )
     why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or verdict["sentence"]}
-    released = releases.publish(settings.production, challenger.digest, papers, why | {"forced": forced is not None})
+    why |= {"forced": forced is not None, "papers": evidence.digests(papers)}
+    released = releases.publish(settings.production, challenger.digest, papers, why)
     log.info(event("release", release=released.name, provisional=released.provisional))
     return released
+
+
+def _is_live(live: Release, challenger: Model, verdict: dict[str, object]) -> bool:
+    """Return True when the release came of this very verdict, or is the former one that the verdict speaks of."""
+    if challenger.card.release:
+        return live.name == challenger.card.release
+    return bool(live.verdict.get("model") == challenger.digest and live.verdict.get("run") == verdict.get("run"))
 
 
 def _check(
@@ -63,8 +82,11 @@ def _check(
         )
 
 
-def roll_back(settings: Settings, run: Run, name: str | None) -> Release:
-    """Turn production to a former release. Raises: ReleaseError, ModelError when that one is not sound."""
+def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None = None) -> Release:
+    """Turn production to a former release. Raises: ReleaseError, ModelError when that one is not sound.
+
+    `reason` is the sentence of the verdict where evidence asked for it, None where a person did.
+    """
     releases.settle(settings.production)
     live = releases.current(settings.production)
     target = releases.named(settings.production, name) if name else releases.previous(settings.production)
@@ -72,12 +94,13 @@ def roll_back(settings: Settings, run: Run, name: str | None) -> Release:
         raise ReleaseError(f"{settings.production}: {target.name} is live already; nothing was changed")
     model.load(target.folder)
     version = files.resolve(settings.ingested / artifacts.CURRENT)
-    why = {"action": "rollback", "run": run.number, "from": live.name if live else None}
+    why = {"action": releases.ROLLBACK, "run": run.number, "from": live.name if live else None, "reason": reason}
     why |= {
         "from_model": live.verdict.get("model") if live else None,
         "dataset": version.name if version else None,
     }
     releases.roll_back(settings.production, target, why)
+    log.info(event("rolled back", release=target.name))
     return target
 
 
@@ -99,7 +122,12 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return script.alone(
             settings, "deployment", lambda run: _said("rolled back", roll_back(settings, run, asked.rollback or None))
         )
-    return script.alone(settings, "deployment", lambda run: _said("deployed", deploy(settings, run, asked.force)))
+    return script.alone(settings, "deployment", lambda run: _deployed(settings, run, asked.force))
+
+
+def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:
+    released, card = deploy(settings, run, forced), model.read_card(settings.models)
+    return _said("rolled back" if card and card.release == released.name else "deployed", released)
 
 
 def _said(outcome: str, release: Release) -> Answer:
@@ -112,13 +140,15 @@ def _list(settings: Settings) -> Answer:
     rows = []
     for release in releases.all_of(settings.production):
         score = (release.folder / artifacts.LATEST_SCORE).read_text().strip()
-        rows.append(
-            {"release": release.name, "live": release == live, "provisional": release.provisional, "f1": float(score)}
-        )
+        card = release.folder / artifacts.MODEL_CARD
+        told = {"release": release.name, "live": release == live, "provisional": release.provisional}
+        rows.append(told | {"f1": float(score), "card": str(card) if card.is_file() else None})
     lines = []
     for row in rows:
         kind = "  provisional" if row["provisional"] else ""
-        lines.append(f"{'*' if row['live'] else ' '} {row['release']}  F1 {row['f1']:.3f}{kind}")
+        lines.append(
+            f"{'*' if row['live'] else ' '} {row['release']}  F1 {row['f1']:.3f}{kind}  {row['card'] or ''}".rstrip()
+        )
     return Answer("\n".join(lines) or "no release yet; run python fullprocess.py", {"releases": rows})
 
 

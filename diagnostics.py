@@ -1,50 +1,59 @@
 """Tells how the system is: its data, its timings, its packages, and whether there is a reason to train.
 
 Reads:  output_folder_path, prod_deployment_path, requirements.txt, requirements.lock
-Writes: nothing but a line in journal.jsonl for --check-dependencies
+Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest one too, and in output_model_path
+        backtest.json and backtest.png
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from risk import artifacts, dataset, dependencies, drift, intake, journal, learning, model, reader, releases, script
+from risk import (
+    artifacts,
+    backtest,
+    chronicle,
+    dataset,
+    dependencies,
+    evidence,
+    explanation,
+    figures,
+    files,
+    intake,
+    journal,
+    model,
+    policy,
+    reader,
+    releases,
+    replay,
+    script,
+    two_sample,
+)
 from risk.config import Settings
 from risk.dataset import Dataset
-from risk.drift import Window
-from risk.errors import DataError
-from risk.manifest import Manifest
+from risk.errors import BusyError, DataError
+from risk.manifest import Manifest, content_order, in_time
 from risk.model import Model
+from risk.policy import NO_DRIFT, NOT_ENOUGH, Reason
+from risk.rivals import Rows, Rules
 from risk.script import Answer, Run, event, log
 from risk.tables import as_csv
+from risk.two_sample import Side, TwoSample
+from risk.typography import counted
 
-NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
-WINDOWS = (1, 2, 4, 8)
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Whether to train and why; if not, the outcome of the run. The scan, where one was made."""
-
-    train: bool
-    name: str | None
-    outcome: str
-    verdict: str | None
-    sentence: str
-    scan: dict[str, Any] | None = None
+PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
 
 def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason:
     """Return the reason to train, or why there is none. New labels are a look; a tick is not."""
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    found = _resumed(settings, manifest.name) or _reason(settings, manifest, asked)
+    _recorded(settings, run, manifest)
+    found = _resumed(settings, manifest.name) or _reason(settings, run, manifest, asked)
     run.note(
         verdict=found.verdict,
         reason=found.sentence,
@@ -52,9 +61,20 @@ def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason
         scan=found.scan,
         evidence=manifest.evidence,
         rows=manifest.rows,
+        judged_up_to=manifest.judged_up_to,
     )
     log.info(event("reason to train", train=found.train, reason=found.sentence))
     return found
+
+
+def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
+    """Keep for the record what was new, and warn where the record itself can no longer be proven."""
+    judged = explanation.sources_of(manifest, run.number)
+    run.note(sources=judged[: explanation.MOST_SOURCES], n_sources=len(judged))
+    broken = journal.fault(settings.production / artifacts.JOURNAL)
+    if broken:
+        log.warning(event("the journal is broken", reason=broken))
+        run.note(warnings=[broken, *run.record.get("warnings", [])])
 
 
 def _resumed(settings: Settings, version: str) -> Reason | None:
@@ -66,98 +86,76 @@ def _resumed(settings: Settings, version: str) -> Reason | None:
     return Reason(**card.why) if card.why else None
 
 
-def _reason(settings: Settings, manifest: Manifest, asked: bool) -> Reason:
+def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Reason:
     live = releases.current(settings.production)
     champion = model.load(live.folder) if live else None
     rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
-    left = rows.labelled()[settings.schema.target]
+    left = rows.labelled(settings.model.max_training_rows)[settings.schema.target]
     if left.nunique() < 2:
         kinds = left.nunique()
         sentence = f"{len(left)} labelled rows with {kinds} kinds of outcome: nothing can be learned from them."
         return Reason(False, None, NOT_ENOUGH, None, sentence)
     if asked:
-        return _train("asked for by --force", "A person asked for it.")
+        return policy.train("asked for by --force", "A person asked for it.")
     if live is None or champion is None:
-        return _train("nothing is deployed", "Nothing is deployed yet.")
-    if champion.card.schema != settings.schema.identity:
-        return _train("another schema", "The live model was made for other columns.")
+        return policy.train("nothing is deployed", "Nothing is deployed yet.")
+    if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
+        return policy.train("another schema", "The live model was made for other columns.")
     last = journal.last_look(settings.production / artifacts.JOURNAL)
     if last and last["evidence"] == manifest.evidence:
-        return _nothing_new(last, manifest)
-    return _looked(settings, rows, champion, live.provisional, len(left))
+        return _nothing_new(run, last, rows, champion)
+    if last and (late := _late(manifest, last)):
+        return _told_late(run, late)
+    return _looked(settings, rows, champion, live.provisional)
 
 
-def _nothing_new(last: dict[str, Any], manifest: Manifest) -> Reason:
+def _nothing_new(run: Run, last: dict[str, Any], rows: Dataset, champion: Model) -> Reason:
     """Return that nothing can be judged: with new rows, because they bear no labels; else the former outcome stands."""
-    if last.get("rows") != manifest.rows:
-        sentence = "The new rows bear no labels: a change in why clients leave cannot be seen. The list is made anew."
-        return Reason(False, None, NOT_ENOUGH, None, sentence)
+    if last.get("rows") != rows.manifest.rows:
+        found = _unlabelled(rows, champion)
+        run.note(unlabelled=asdict(found) if found else None)
+        told = found.sentence if found else f"The new rows bear no labels. {two_sample.BLIND}"
+        return Reason(False, None, NOT_ENOUGH, None, f"{told} The list is made anew.")
     outcome = NOT_ENOUGH if last.get("verdict") == NOT_ENOUGH else NO_DRIFT
     since = f"run {last['run']} ({last['outcome']})"
     sentence = f"No new labels have come since {since}: only the list and the report are made anew."
     return Reason(False, None, outcome, None, sentence)
 
 
-def _looked(settings: Settings, rows: Dataset, champion: Model, provisional: bool, n_labelled: int) -> Reason:
+def _unlabelled(rows: Dataset, champion: Model) -> TwoSample | None:
+    """Compare the newest rows without outcomes with those that the champion may have learned."""
+    schema, sides = rows.schema, []
+    for frame in (rows.unlabelled(), rows.labelled(two_sample.MOST_ROWS)):
+        features = {name: frame[name].to_numpy() for name in champion.card.features}
+        sides.append(Side(features, frame[schema.client].to_numpy()))
+    return two_sample.compare(sides[0], sides[1], champion.card.residuals)
+
+
+def _late(manifest: Manifest, last: dict[str, Any]) -> list[str]:
+    """Return the sources that came since the last look, if all of them sort before what was judged then."""
+    fresh = [entry for entry in manifest.entries if entry.judged_run > last["run"] and entry.n_labelled]
+    known = last.get("judged_up_to")
+    late = [it.path for it in fresh if known and in_time((it.last_period, it.path)) < in_time(tuple(known))]
+    return late if len(late) == len(fresh) else []
+
+
+def _told_late(run: Run, late: list[str]) -> Reason:
+    named = ", ".join(late[:3]) + (f" and {len(late) - 3} more" if len(late) > 3 else "")
+    sentence = f"{named}: taken in, but sorts before what was judged already, so it says nothing of the present."
+    log.warning(event("source", warning=sentence))
+    run.note(warnings=[*run.record.get("warnings", []), sentence])
+    return Reason(False, None, NO_DRIFT, None, sentence)
+
+
+def _looked(settings: Settings, rows: Dataset, champion: Model, provisional: bool) -> Reason:
     """Look at the labelled rows that are new to the champion."""
-    news = rows.news()
-    if news.empty:
-        return Reason(False, None, NO_DRIFT, None, "The live model has learned from every labelled row that there is.")
-    found = drift.scan(
-        windows(news, champion, settings), champion.card.residuals,
-        alpha=settings.drift.alpha, minimum_gain=settings.drift.minimum_gain, minimum=settings.drift.minimum,
-    )  # fmt: skip
-    scan = asdict(found)
-    if found.verdict in ("recalibrate", "retrain"):
-        return _train("drift", f"The reason for leaving has changed: {found.moved}.", found.verdict, scan)
-    if provisional:
-        return _train(
-            "the live model is provisional",
-            "The live model is provisional and new labels have come.",
-            found.verdict,
-            scan,
-        )
-    if n_labelled >= 2 * champion.card.n_rows:
-        return _train(
-            "labelled rows have doubled",
-            "The labelled rows have doubled since the live model was trained.",
-            found.verdict,
-            scan,
-        )
-    if found.verdict == "richer family" and learning.richer_than(champion.card.family, settings.model.family):
-        return _train(
-            "a richer family would help",
-            "Squares and products of the features carry a signal that the live model lacks.",
-            found.verdict,
-            scan,
-        )
-    if found.verdict == NOT_ENOUGH:
-        sentence = (
-            f"{len(news)} new labelled rows are not enough to tell; about {found.rows_needed} more would settle it."
-        )
-        return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, scan)
-    sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
-    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, scan)
-
-
-def _train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, Any] | None = None) -> Reason:
-    return Reason(True, name, "", verdict, sentence, scan)
-
-
-def windows(news: pd.DataFrame, champion: Model, settings: Settings) -> list[Window]:
-    """Return the last 1, 2, 4 and 8 contents of the new labelled rows with the champion's risks."""
-    contents = sorted(news["content"].unique())
-    risks = champion.risks(news)
-    found: list[Window] = []
-    for size in WINDOWS:
-        if size > len(contents) and found:
-            break
-        inside = news["content"].isin(contents[-size:]).to_numpy()
-        rows = news[inside]
-        features = {name: rows[name].to_numpy() for name in settings.schema.kinds}
-        left, clients = rows[settings.schema.target].to_numpy(np.float64), rows[settings.schema.client].to_numpy()
-        found.append(Window(min(size, len(contents)), features, left, risks[inside], clients))
-    return found
+    news, schema, card = rows.news(), settings.schema, champion.card
+    names = policy.Names(schema.client, schema.target, schema.kinds)
+    desk = model.read_card(settings.models)
+    tried = desk.n_labelled if desk and desk.schema == schema.identity else 0
+    live = policy.Champion(card.family, card.n_labelled, card.residuals, provisional, tried)
+    n_labelled = rows.manifest.counts["n_labelled"]
+    return policy.reason(news, champion.risks(news), names, live, n_labelled, settings.drift, settings.model.family)
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:
@@ -184,16 +182,111 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-dependencies", action="store_true", help="ask the package index for the newest versions"
     )
+    parser.add_argument(
+        "--explain",
+        metavar="WHEN",
+        help="tell what was decided and why: last, a run's number, or a day such as 2026-11-21",
+    )
+    parser.add_argument(
+        "--verify", action="store_true", help="compute the journal's chain and every digest that it names again"
+    )
+    parser.add_argument(
+        "--backtest", action="store_true", help="replay four policies over the contents that are in; may take minutes"
+    )
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.predict:
         return _predict(settings, Path(asked.predict))
+    if asked.explain is not None:
+        return _explain(settings, asked.explain)
+    if asked.verify:
+        return _verify(settings)
+    if asked.backtest:
+        return _backtest(settings)
     if asked.check_dependencies:
         with script.writing(settings):
             act = {"kind": "act", "act": "check dependencies", "newest": dependencies.ask_index()}
             journal.append(settings.production / artifacts.JOURNAL, act)
     return _summary(settings)
+
+
+def _explain(settings: Settings, asked: str) -> Answer:
+    """Tell a run or a day from the journal; exit code 1, and said first, when its chain is broken."""
+    path = settings.production / artifacts.JOURNAL
+    broken, today = journal.fault(path), journal.now()[:10]
+    found = chronicle.tell(
+        journal.read(path), asked, today=today, settings=settings.identity,
+        origin=lambda release: evidence.origin(settings.production, release),
+    )  # fmt: skip
+    warned = [f"This cannot be proven: {broken}", ""] if broken else []
+    lines = [*warned, *found.lines]
+    live = asdict(found.live) if found.live else None
+    told = {"asked": asked, "journal": broken or "sound", "text": lines, "live": live, "records": found.records}
+    return Answer(chronicle.page(lines), told, exit_code=1 if broken else 0)
+
+
+def _verify(settings: Settings) -> Answer:
+    """Say that journal, releases and parts are as they were recorded, or what is not; exit code 1 then."""
+    found = evidence.check(settings.production, settings.ingested)
+    versions = counted(found.n_versions, "version of the dataset", "versions of the dataset")
+    kept = f"{counted(found.n_releases, 'release')}, {versions}, {counted(found.n_parts, 'part')}"
+    line = f"sound: {counted(found.n_lines, 'line')}, {kept}"
+    told = asdict(found) | {"sound": found.sound}
+    return Answer("\n".join(found.faults) or line, told, exit_code=0 if found.sound else 1)
+
+
+def _backtest(settings: Settings) -> Answer:
+    """Replay the policies over the labelled rows in their order, and keep what came of it for the next report."""
+    schema, parts = settings.schema, settings.ingested / artifacts.PARTS
+    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
+    frame = Dataset(manifest, schema, parts).labelled(settings.model.max_training_rows)
+    names = policy.Names(schema.client, schema.target, schema.kinds)
+    rows = Rows(frame, replay.steps_of(frame["content"].to_numpy()), names)
+    if rows.n_steps < 2:
+        raise DataError(
+            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected two at "
+            "least to replay; let it take in another file with outcomes, then try again"
+        )
+    try:
+        found = replay.replay(rows, Rules(names, settings.drift, settings.gate, settings.model.family), told=_bar)
+    finally:
+        print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
+    facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
+    facts |= {"program": artifacts.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
+    told = backtest.as_dict(found, _contents(manifest, rows), settings.gate.top_share, **facts)
+    _keep(settings, told)
+    return Answer(backtest.page(told), told)
+
+
+def _contents(manifest: Manifest, rows: Rows) -> list[str]:
+    """Return the source of each content that was replayed; of contents that were joined the first and the last."""
+    order = content_order(manifest)
+    paths = {order[content.digest]: entry.path for entry in manifest.entries for content in entry.contents}
+    ends = rows.frame["content"].groupby(rows.step).agg(["min", "max"])
+    return [" to ".join(dict.fromkeys([paths[first], paths[last]])) for first, last in ends.to_numpy()]
+
+
+def _bar(done: int, total: int) -> None:
+    """Show on a terminal how far the backtest is."""
+    if sys.stderr.isatty():
+        print(f"\rbacktest [{'#' * (30 * done // total):30}] {done} of {total}", end="", file=sys.stderr, flush=True)
+
+
+def _keep(settings: Settings, told: dict[str, Any]) -> None:
+    """Write the backtest as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
+    for seconds in range(PATIENCE, -1, -1):
+        try:
+            with script.writing(settings):
+                files.write(settings.models / artifacts.BACKTEST, files.as_json(told))
+                files.write(settings.models / artifacts.BACKTEST_FIGURE, figures.backtest(told["policies"]))
+                act = {"kind": "act", "act": "backtest", "dataset": told["dataset"]}
+                journal.append(settings.production / artifacts.JOURNAL, act)
+            return
+        except BusyError:
+            if not seconds:
+                raise
+            time.sleep(1)
 
 
 def _predict(settings: Settings, path: Path) -> Answer:

@@ -1,6 +1,6 @@
 """Ranks every current client with the live model and publishes the report set: snapshot, PDF, lists and figures.
 
-Reads:  the dataset, the live release, test_data_path, the journal
+Reads:  the dataset, the live release, test_data_path, the journal, backtest.json
 Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf, calllist.csv, clientrisks.csv,
         confusionmatrix.png, snapshot.json through it
 """
@@ -15,12 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import diagnostics
 from risk import (
     arrival,
     artifacts,
+    calibration,
     dataset,
     figures,
     files,
@@ -134,6 +136,7 @@ def _papers(
         "clients": len(everyone),
         "capacity": asdict(settings.capacity),
         "call_list": calls,
+        "expected_leavers": _expected_leavers(subject, calls, len(everyone)),
         "rejected_rows": manifest.n_refused,
         "refusals": snapshot.of_refusals(intake.refused_rows(manifest, parts)),
         "held": manifest.held,
@@ -141,15 +144,16 @@ def _papers(
         "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
         "schema": snapshot.of_schema(settings.schema),
+        "backtest": _backtest(settings, manifest.input_folder),
     }
-    pictures = _pictures(subject.scores)
+    pictures = _pictures(subject.scores, shown["backtest"])
     papers: dict[str, files.Content] = {
         artifacts.SNAPSHOT: files.as_json(shown),
         artifacts.CALL_LIST: snapshot.calls_csv(calls),
         artifacts.CLIENT_RISKS: snapshot.risks_csv(everyone),
         artifacts.REPORT: pdf.report(shown, pictures),
     }
-    if pictures:
+    if "confusion matrix" in pictures:
         papers[artifacts.CONFUSION_MATRIX] = pictures["confusion matrix"]
     return shown, papers
 
@@ -166,6 +170,14 @@ def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict
     return everyone, snapshot.to_call(everyone, scored, settings.capacity, schema)
 
 
+def _expected_leavers(subject: Subject, calls: list[dict[str, Any]], n_clients: int) -> dict[str, Any] | None:
+    """Return how many on the call list are to leave, with the 90 % interval; None where a provisional model guesses."""
+    if subject.model is None or subject.provisional:
+        return None
+    risks = np.array([client["risk"] for client in calls])
+    return asdict(calibration.expected_leavers(risks, n_clients, subject.model.card.n_rows))
+
+
 def _measured(settings: Settings, run: Run, rows: Dataset) -> dict[str, Any]:
     summary = asdict(rows.summary())
     return {
@@ -177,10 +189,18 @@ def _measured(settings: Settings, run: Run, rows: Dataset) -> dict[str, Any]:
     }
 
 
-def _pictures(scores: dict[str, Any] | None) -> dict[str, bytes]:
+def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
+    """Return the backtest that was made last, if it is of this input folder and schema, and of this program."""
+    found = files.read_json(settings.models / artifacts.BACKTEST) or {}
+    asked = {"input_folder": input_folder, "schema": settings.schema.identity, "program": artifacts.PROGRAM}
+    return found if asked == {name: found.get(name) for name in asked} else None
+
+
+def _pictures(scores: dict[str, Any] | None, backtest: dict[str, Any] | None) -> dict[str, bytes]:
+    drawn = {"backtest": figures.backtest(backtest["policies"])} if backtest else {}
     if scores is None:
-        return {}
-    drawn = {"confusion matrix": figures.confusion_matrix(scores["confusion"])}
+        return drawn
+    drawn["confusion matrix"] = figures.confusion_matrix(scores["confusion"])
     return drawn | ({"calibration": figures.calibration(scores["calibration"])} if scores["calibration"] else {})
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk import artifacts, dataset, files, gate, holdout, journal, learned, learning, model, releases, script
+from risk import artifacts, dataset, files, fitting, gate, holdout, journal, learned, model, policy, releases, script
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import ModelError
@@ -28,6 +28,7 @@ from risk.script import Answer, Run, event, log
 
 COVERED = ("model", "champion", "dataset", "holdout", "run")
 DEPLOYED, REJECTED, NOT_ENOUGH = "deployed", "challenger rejected", "not enough evidence"
+ROLLED_BACK = "rolled back"
 BASE_RATE = "base rate"
 SPOILED = 1.1  # times the out-of-fold log-loss: on rows that it learned a model answers better than that
 
@@ -63,7 +64,8 @@ def judge(settings: Settings, run: Run) -> Verdict:
     held_out = _holdout(settings, settings.models)
     covers = (challenger.digest, live.name if live else BASE_RATE, manifest.name, held_out.digest, run.number)
     ended = journal.finished(settings.production / artifacts.JOURNAL)
-    found = _published(live, challenger.digest, ended) or _standing(settings, covers, challenger.card.reason, ended)
+    found = _carried_out(settings, live, challenger, ended)
+    found = found or _standing(settings, covers, challenger.card.reason, ended)
     if found is None:
         rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
         evidence, bar = _evidence(settings, rows, challenger, model.load(live.folder) if live else None)
@@ -84,10 +86,13 @@ def _score(settings: Settings, scored: Model, held_out: Holdout) -> Scores:
     return holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
 
 
-def _published(live: Release | None, digest: str, ended: int) -> Verdict | None:
-    """Return the verdict by which a run that was cut off after it has deployed the challenger."""
-    told = live.verdict if live else {}
-    if told.get("model") != digest or told.get("run", 0) <= ended:
+def _carried_out(settings: Settings, live: Release | None, challenger: Model, ended: int) -> Verdict | None:
+    """Return the verdict by which a run that was cut off after it has made the challenger live."""
+    if live is None:
+        return None
+    back = challenger.card.release == live.name  # a former release keeps its papers: the verdict is on the desk alone
+    told = files.read_json(settings.models / artifacts.VERDICT) or {} if back else live.verdict
+    if told.get("model") != challenger.digest or told.get("run", 0) <= ended or not told.get("deploy"):
         return None
     return Verdict(**{name: value for name, value in told.items() if name != "forced"})
 
@@ -104,48 +109,35 @@ def _standing(settings: Settings, covers: tuple[Any, ...], reason: str, ended: i
 def _evidence(settings: Settings, rows: Dataset, challenger: Model, live: Model | None) -> tuple[gate.Gate, str | None]:
     """Return the gate's figures on rows that neither has seen, and what bars the challenger whatever they say."""
     schema, rule = settings.schema, settings.gate
-    champion = live if live and live.card.schema == schema.identity else None
+    same = live and (live.card.schema, live.card.features) == (schema.identity, schema.kinds)
+    champion = live if same else None
     since = (challenger.card.why or {}).get("scan") or {}
-    judged = rows.recent(since.get("moved_in")) if champion else rows.labelled()
+    judged = rows.recent(since.get("moved_in")) if champion else rows.labelled(settings.model.max_training_rows)
+    told = _out_of_fold(settings, challenger)
+    judged = judged[judged["position"].isin(told.index)]  # of very many rows only a sample was compared
+    risks = told.loc[judged["position"]].to_numpy(np.float64)
     left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
-    risks = _out_of_fold(settings, challenger, judged)
     against = champion.risks(judged) if champion else _base_rate(left, clients, judged["content"].to_numpy())
-    k = max(1, round(rule.top_share * len(judged)))
-    found = gate.judge(
-        left,
-        against,
-        risks,
-        clients,
-        k,
-        minimum=rule.minimum,
-        z=rule.z,
-        minimum_gain=rule.minimum_gain,
-        against="the champion" if champion else "the base rate",
-    )
-    if found.outcome != NOT_ENOUGH:
-        gate.self_test(left, risks, clients, k)
+    found = policy.judged(left, against, risks, clients, rule, by_base_rate=champion is None)
     if challenger.digest in releases.rolled_back(settings.production, challenger.card.dataset):
         return found, "This very model was rolled back on this dataset; it is not proposed again."
     return found, _spoiled(left, risks, challenger.risks(judged))
 
 
-def _out_of_fold(settings: Settings, challenger: Model, judged: pd.DataFrame) -> learning.Floats:
-    """Return the challenger's out-of-fold risks of the judged rows. Raises: ModelError when they are another's."""
+def _out_of_fold(settings: Settings, challenger: Model) -> pd.Series:
+    """Return the challenger's out-of-fold risks by position. Raises: ModelError when they are another's."""
     if files.digest_file(settings.models / artifacts.LEARNED_RISKS) != challenger.card.learned_sha256:
         raise ModelError(
             f"{settings.models / artifacts.LEARNED_RISKS}: not of the challenger beside it; run python training.py"
         )
-    risks: learning.Floats = (
-        learned.read(settings.models).set_index("position")["risk"].loc[judged["position"]].to_numpy()
-    )
-    return risks
+    return learned.read(settings.models).set_index("position")["risk"]
 
 
-def _base_rate(left: learning.Floats, clients: NDArray[Any], contents: NDArray[Any]) -> learning.Floats:
-    return learning.base_rate(left, learning.folds(clients, contents))
+def _base_rate(left: fitting.Floats, clients: NDArray[Any], contents: NDArray[Any]) -> fitting.Floats:
+    return fitting.base_rate(left, fitting.folds(clients, contents))
 
 
-def _spoiled(left: learning.Floats, told: learning.Floats, answered: learning.Floats) -> str | None:
+def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Floats) -> str | None:
     """Return why this is not the model that was compared: it answers worse, on rows that it learned, than was told."""
     if not len(left):
         return None
@@ -159,7 +151,8 @@ def _verdict(covers: tuple[Any, ...], challenger: Model, scores: Scores, found: 
     """Return what follows. The first model is deployed in any case, as provisional unless it beats the base rate."""
     favoured, first = found.outcome == "deploy", covers[1] == BASE_RATE
     deploy = (favoured or first) and bar is None
-    outcome = DEPLOYED if deploy else NOT_ENOUGH if found.outcome == NOT_ENOUGH and bar is None else REJECTED
+    made_live = ROLLED_BACK if challenger.card.release else DEPLOYED
+    outcome = made_live if deploy else NOT_ENOUGH if found.outcome == NOT_ENOUGH and bar is None else REJECTED
     sentence = bar or found.sentence
     if deploy and not favoured:
         sentence += " There is no other model, so it is deployed as provisional: do not lean on it."

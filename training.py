@@ -1,6 +1,6 @@
-"""Trains a challenger on every labelled row and lays it on the desk with its card. It is not live yet.
+"""Trains a challenger on the labelled rows and lays it on the desk with its card. It is not live yet.
 
-Reads:  output_folder_path: the current version of the dataset; the live release, to know which rows are new to it
+Reads:  output_folder_path: the current version of the dataset; the live release and the one before it
 Writes: output_model_path: trainedmodel.pkl, trainedmodel.json (its card), learnedrisks.parquet (out-of-fold risks)
 """
 
@@ -8,18 +8,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk import artifacts, dataset, files, journal, learned, learning, model, releases, script
+from risk import (
+    artifacts,
+    dataset,
+    files,
+    fitting,
+    journal,
+    learned,
+    learning,
+    model,
+    releases,
+    script,
+    segments,
+    standing,
+)
 from risk.config import Settings
 from risk.dataset import Dataset
-from risk.errors import DataError
-from risk.learning import Challenger
+from risk.errors import DataError, ModelError
+from risk.fitting import Floats
+from risk.learning import Challenger, Standing
+from risk.manifest import Manifest
 from risk.model import Card
 from risk.reference import reference
 from risk.scores import evaluate
@@ -40,8 +55,55 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         return _noted(run, on_desk)
     live = releases.current(settings.production)
     rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
-    labelled = rows.labelled()
+    labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
     left = labelled[settings.schema.target].to_numpy(np.float64)
+    _check(settings, manifest, left)
+    champion = standing.champion(live, labelled, settings.schema)
+    former = _release_before(settings, labelled, manifest.name) if champion else None
+    x = fitting.features(labelled, settings.schema.kinds)
+    clients, contents = labelled[settings.schema.client].to_numpy(), labelled["content"].to_numpy()
+    taught = learning.teach(
+        x, left, clients, contents, recent, settings.schema.kinds, settings.model.family, champion, former
+    )
+    learned.write(settings.models, labelled.assign(client=clients, risk=taught.risks))
+    facts = {
+        "learned_sha256": files.digest_file(settings.models / artifacts.LEARNED_RISKS),
+        "dataset": manifest.name,
+        "run": run.number,
+        "reason": why["name"] if why else BY_HAND,
+        "why": dict(why) if why else None,
+        "n_labelled": manifest.counts.get("n_labelled", len(left)),
+        "candidates": [asdict(it) for it in taught.compared],
+        "segments": _segments(settings, labelled, left, taught, champion, recent),
+    }
+    card, packed = _former(settings, taught, facts) or _made(settings, taught, x, left, facts)
+    files.write(settings.models / artifacts.MODEL, packed)
+    files.write(settings.models / artifacts.CARD, model.card_bytes(card))
+    log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
+    return _noted(run, card)
+
+
+def _labelled(
+    settings: Settings, rows: Dataset, has_live: bool, contents: int | None
+) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    """Return the rows to train on and mark those that are recent: new to the live model, after drift in the window.
+
+    Of more rows than `model.max_training_rows` a sample is taken; as many recent rows are all kept, for the decision
+    rests on them.
+    """
+    most = settings.model.max_training_rows
+    labelled = rows.labelled(most)
+    recent = rows.recent(contents) if has_live else labelled.iloc[:0]
+    more = recent[~recent["position"].isin(labelled["position"])]
+    if 0 < len(more) <= len(recent) <= most:
+        labelled = pd.concat([labelled, more]).sort_values("position", kind="stable", ignore_index=True)
+    total = rows.manifest.counts.get("n_labelled", len(labelled))
+    if total > len(labelled):
+        log.info(event("sample", rows=len(labelled), labelled=total))
+    return labelled, labelled["position"].isin(recent["position"]).to_numpy()
+
+
+def _check(settings: Settings, manifest: Manifest, left: Floats) -> None:
     if manifest.number == 0:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     if len(set(left)) < 2:
@@ -49,57 +111,77 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
             f"dataset {manifest.name}: {len(left)} labelled rows with {len(set(left))} kinds of outcome; "
             "a model needs clients who left and clients who stayed"
         )
-    since = (why or {}).get("scan") or {}
-    recent = labelled["position"].isin(rows.recent(since.get("moved_in"))["position"]).to_numpy() if live else left < 0
-    x = learning.features(labelled, settings.schema.kinds)
-    clients, contents = labelled[settings.schema.client].to_numpy(), labelled["content"].to_numpy()
-    taught = learning.teach(x, left, clients, contents, recent, settings.schema.kinds, settings.model.family)
+
+
+def _release_before(settings: Settings, labelled: pd.DataFrame, version: str) -> Standing | None:
+    """Return the release that may come back. One that is damaged does not compete: it is not needed for a new model."""
+    try:
+        return standing.former(settings.production, labelled, settings.schema, version)
+    except ModelError as error:
+        log.warning(event("the former release does not compete", reason=error))
+        return None
+
+
+def _former(settings: Settings, taught: Challenger, facts: dict[str, Any]) -> tuple[Card, bytes] | None:
+    """Return card and bytes of the former release that is to come back: its own but for the facts of this training."""
+    if taught.release is None:
+        return None
+    found = releases.named(settings.production, taught.release)
+    card = model.load(found.folder).card
+    packed = (found.folder / artifacts.MODEL).read_bytes()
+    return replace(card, **facts, learned=taught.learned, release=taught.release), packed
+
+
+def _made(
+    settings: Settings, taught: Challenger, x: pd.DataFrame, left: Floats, facts: dict[str, Any]
+) -> tuple[Card, bytes]:
+    """Return card and bytes of a model that was made now."""
     packed = model.pack(taught, x, left)
-    told = pd.DataFrame(
-        {"client": clients, "row": labelled["row"], "position": labelled["position"], "risk": taught.risks}
-    )
-    learned.write(settings.models, told)
-    digests = (files.digest(packed), files.digest_file(settings.models / artifacts.LEARNED_RISKS))
-    card = _card(settings, run, why, manifest.name, taught, x, left, recent, digests)
-    files.write(settings.models / artifacts.MODEL, packed)
-    files.write(settings.models / artifacts.CARD, model.card_bytes(card))
-    log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
-    return _noted(run, card)
+    return _card(settings, taught, x, left, files.digest(packed), facts), packed
 
 
 def _card(
-    settings: Settings, run: Run, why: Mapping[str, Any] | None, version: str, taught: Challenger, x: pd.DataFrame,
-    left: learning.Floats, recent: NDArray[np.bool_], digests: tuple[str, str],
-) -> Card:  # fmt: skip
-    schema = settings.schema
-    used = recent if taught.learned == learning.RECENT_ROWS else np.ones(len(left), dtype=bool)
-    k = max(1, round(settings.gate.top_share * int(used.sum())))
+    settings: Settings, taught: Challenger, x: pd.DataFrame, left: Floats, digest: str, facts: dict[str, Any]
+) -> Card:
+    schema, used = settings.schema, taught.rows
+    k = max(1, round(settings.gate.top_share * taught.n_rows))
     inside = x[used]
     values = {name: inside[name].to_numpy() for name in schema.kinds}
     return Card(
-        sha256=digests[0],
-        learned_sha256=digests[1],
+        sha256=digest,
         family=taught.family,
         learned=taught.learned,
         features=dict(schema.kinds),
         target=schema.target,
         horizon=schema.horizon,
         threshold=taught.threshold,
-        dataset=version,
         schema=schema.identity,
-        run=run.number,
-        reason=why["name"] if why else BY_HAND,
-        why=dict(why) if why else None,
         n_rows=taught.n_rows,
         base_rate=float(left[used].mean()),
         scores=asdict(evaluate(left[used], taught.risks[used], taught.threshold, k)),
         reference=reference(values, schema.kinds, left[used], taught.risks[used]).as_dict(),
         packages=script.packages(),
+        **facts,
+    )
+
+
+def _segments(
+    settings: Settings, labelled: pd.DataFrame, left: Floats, taught: Challenger, champion: Standing | None,
+    recent: NDArray[np.bool_],
+) -> dict[str, Any] | None:  # fmt: skip
+    """Return the segments by size on the rows that the candidates were compared on; None without any number column."""
+    by = segments.size_column(settings.schema.value, settings.schema.kinds)
+    if by is None:
+        return None
+    rows = recent if recent.any() else np.ones(len(left), dtype=bool)
+    against = champion.risks[rows] if champion else None
+    return asdict(
+        segments.by_size(by, labelled[by].to_numpy(np.float64)[rows], left[rows], taught.risks[rows], against)
     )
 
 
 def _noted(run: Run, card: Card) -> Card:
-    run.note(challenger=card.sha256, reason_to_train=card.reason)
+    run.note(challenger=card.sha256, reason_to_train=card.reason, candidates=card.candidates)
     return card
 
 

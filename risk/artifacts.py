@@ -23,6 +23,11 @@ CARD = "trainedmodel.json"
 LATEST_SCORE = "latestscore.txt"
 VERDICT = "verdict.json"
 API_RETURNS = "apireturns.txt"
+BACKTEST = "backtest.json"
+BACKTEST_FIGURE = "backtest.png"
+
+# in a release, beside what came from the desk
+MODEL_CARD = "modelcard.md"
 
 # models/reports/
 REPORTS = "reports"

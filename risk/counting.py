@@ -5,13 +5,13 @@ Only what came, went or changed is counted; what the version before has counted 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from risk.dataset import Dataset, Given, Periods, overlaps, periods_of
-from risk.fingerprints import Fingerprints
-from risk.manifest import Entry, Manifest
+from risk.dataset import Dataset
+from risk.fingerprints import Fingerprints, Growth
+from risk.manifest import Entry, Manifest, Periods, overlaps, periods_of
 from risk.reader import Content
 from risk.schema import Schema
 
@@ -25,23 +25,29 @@ def counted(before: Manifest, after: Manifest, schema: Schema, parts: Path, fing
     `before` is a version that is counted, or empty. Raises: DiskError.
     """
     if schema.period:
-        given, grown = _by_period(before, after, schema, parts)
+        given, grown, idle = _by_period(before, after, schema, parts)
     else:
-        given, grown = _by_fingerprint(before, after, schema, parts, fingerprints)
+        given, grown, idle = _by_fingerprint(before, after, schema, parts, fingerprints)
     n_rows, n_labelled = (before.counts.get(name, 0) for name in ("n_rows", "n_labelled"))
-    counts = {"n_rows": n_rows + grown.rows, "n_labelled": n_labelled + grown.labelled}
-    return replace(after.with_entries([_counted(entry, given) for entry in after.entries]), counts=counts)
+    counts = {"n_rows": n_rows + grown.n_rows, "n_labelled": n_labelled + grown.n_labelled}
+    return replace(after.with_entries([_counted(entry, given, idle) for entry in after.entries]), counts=counts)
 
 
-def _counted(entry: Entry, given: Counts) -> Entry:
+def _counted(entry: Entry, given: Counts, idle: set[Place]) -> Entry:
+    """Return the entry without its idle former contents, unless they tell of refused rows."""
     contents = [replace(it, n_given=given.get((entry.path, it.digest), 0)) for it in entry.contents]
-    kept = [it for it in contents if it is contents[-1] or it.n_given or (entry.watermark and it.refusals)]
+    told = [entry.watermark and it.refusals for it in contents]
+    kept = [
+        it
+        for it, refusals in zip(contents, told, strict=True)
+        if it is contents[-1] or refusals or (entry.path, it.digest) not in idle
+    ]
     return replace(entry, contents=tuple(kept), n_duplicate=sum(it.n_accepted - it.n_given for it in kept))
 
 
 def _by_fingerprint(
     before: Manifest, after: Manifest, schema: Schema, parts: Path, folder: Path
-) -> tuple[Counts, Given]:
+) -> tuple[Counts, Growth, set[Place]]:
     """Return what each source brought when it was taken in: a row that was in already is its source's duplicate."""
     growth = Fingerprints(folder, schema, parts).growth(before, after)
     given, brought = _given(before), dict(growth.brought)
@@ -49,21 +55,31 @@ def _by_fingerprint(
         for content in entry.contents:
             place = (entry.path, content.digest)
             given[place] = given.get(place, brought.pop(content.digest, 0))
-    return given, Given(growth.n_rows, growth.n_labelled)
+    return given, growth, {place for place, it in _contents(after) if not it.n_accepted}
 
 
-def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -> tuple[Counts, Given]:
-    """Return how many rows of the set come from each content, counted anew in the periods that are concerned."""
+def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -> tuple[Counts, Growth, set[Place]]:
+    """Return how many rows of the set come from each content, counted anew in the periods that are concerned.
+
+    Idle is a content there of which no row is in the set, and none that upholds another one.
+    """
+    given, idle, n_rows, n_labelled = (
+        _given(before),
+        {place for place, it in _contents(after) if not it.n_accepted},
+        0,
+        0,
+    )
     during = _concerned(before, after)
     if during is None:
-        return _given(before), Given(0, 0)
-    given, rows, labelled = _given(before), 0, 0
+        return given, Growth(0, 0, {}), idle
+    idle |= {place for place, it in _contents(after) if overlaps(it, during)}
     for manifest, sign in ((before, -1), (after, 1)):
         for (source, digest), it in Dataset(manifest, schema, parts).contributions(during).items():
             place = (manifest.entries[source].path, digest)
             given[place] = given.get(place, 0) + sign * it.rows
-            rows, labelled = rows + sign * it.rows, labelled + sign * it.labelled
-    return given, Given(rows, labelled)
+            n_rows, n_labelled = n_rows + sign * it.rows, n_labelled + sign * it.labelled
+            idle -= {place} if sign > 0 else set()
+    return given, Growth(n_rows, n_labelled, {}), idle
 
 
 def _concerned(before: Manifest, after: Manifest) -> Periods | None:
@@ -73,8 +89,9 @@ def _concerned(before: Manifest, after: Manifest) -> Periods | None:
     for entry in after.entries:
         changed += _changed(contents.pop(entry.path, ()), entry.contents)
     changed += [content for gone in contents.values() for content in gone]
-    during = periods_of(changed)
     former = [content for entry in after.entries for content in entry.contents[:-1]]
+    changed += [content for content in former if not content.n_given]
+    during = periods_of(changed)
     while during and (wider := periods_of([*changed, *(it for it in former if overlaps(it, during))])) != during:
         during = wider  # a former content is dropped where no row of it is in any more: all of it is looked at
     return during
@@ -88,4 +105,9 @@ def _changed(former: tuple[Content, ...], now: tuple[Content, ...]) -> Iterable[
 
 
 def _given(manifest: Manifest) -> Counts:
-    return {(entry.path, it.digest): it.n_given for entry in manifest.entries for it in entry.contents}
+    return {place: it.n_given for place, it in _contents(manifest)}
+
+
+def _contents(manifest: Manifest) -> Iterator[tuple[Place, Content]]:
+    for entry in manifest.entries:
+        yield from (((entry.path, it.digest), it) for it in entry.contents)

@@ -7,7 +7,7 @@ there is one row per client and period: of several the later source wins, and of
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from risk import artifacts, files, summary
 from risk import manifest as manifests
-from risk.manifest import Manifest, content_order
+from risk.manifest import Manifest, Periods, content_order, overlaps, periods_of
 from risk.reader import Content
 from risk.rows import PLAIN, Placed, Rows
 from risk.schema import Column, Schema
@@ -29,15 +29,17 @@ ADDED = ("row", "content", "position")  # what frames hold beside the columns of
 SPAN = 1 << 40  # positions of one source
 SPARE = 1.1  # times as many rows as are wanted are drawn, so that each outcome has enough
 
-Periods = tuple[str, str]  # the first and the last
-
 
 @dataclass(frozen=True)
 class Given:
-    """How many rows of the set come from somewhere, and how many of them are labelled."""
+    """How many rows of the set come from a content, how many of them are labelled, and how many have it to thank
+
+    that they stand against others of their client and period: their last twin lies in it.
+    """
 
     rows: int
     labelled: int
+    upheld: int
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,11 @@ class Dataset:
         """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
         known = self.known.contents if self.known else {}
         fresh = [place for place in self._places if place.content.digest not in known and place.content.n_labelled]
-        during = periods_of(place.content for place in fresh) if self.schema.period else None
-        beside = [*self._places, *self._known_places] if during else [*fresh, *self._known_places]
-        rows = self._rows_of([place for place in beside if overlaps(place.content, during)])
+        during = (
+            periods_of(place.content for place in fresh) if self.schema.period and not self.schema.changes else None
+        )
+        beside = self._places if self.schema.period and fresh else fresh
+        rows = self._rows_of([it for it in (*beside, *self._known_places) if overlaps(it.content, during)])
         same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
         found = self._frame(
             rows,
@@ -112,18 +116,24 @@ class Dataset:
         stayed = "true" if left_too else f"{rows.target} is distinct from 1"
         return self._frame(rows, f"select * from ({query}) where {stayed}")
 
+    def unlabelled(self) -> pd.DataFrame:
+        """Return the newest rows of clients whose outcome is not known, of the newest content that has such."""
+        newest = self.clients()
+        newest = newest[newest[self.schema.target].isna()]
+        found: pd.DataFrame = newest[newest["content"] == newest["content"].max()]
+        return found
+
     def contributions(self, during: Periods | None = None) -> dict[tuple[int, str], Given]:
         """Return how many rows of the set come from each (source's place, content's digest) in the periods."""
         rows = self._rows_of([place for place in self._places if overlaps(place.content, during)])
-        query = f"select position, {rows.target} is not null as told from ({rows.resolved(self._during(during))})"
-        found = rows.run(query).fetchnumpy()
-        at, told = self._at(np.asarray(found["position"])), np.asarray(found["told"], dtype=np.int64)
-        n_rows, n_labelled = (np.bincount(at, weights, len(self._places)) for weights in (None, told))
-        return {
-            (place.source, place.content.digest): Given(int(n_rows[index]), int(n_labelled[index]))
-            for index, place in enumerate(self._places)
-            if n_rows[index]
-        }
+        last, told = "latest" if rows.period else "position", f"{rows.target} is not null as told"
+        query = f"select position, {last} as last, {told} from ({rows.resolved(self._during(during))})"
+        found = {name: np.asarray(column) for name, column in rows.run(query).fetchnumpy().items()}
+        at, last_at = self._at(found["position"]), self._at(found["last"])
+        counts = [np.bincount(at), np.bincount(at[found["told"].astype(bool)]), np.bincount(last_at)]
+        padded = [np.pad(one, (0, len(self._places) - len(one))).tolist() for one in counts]
+        places = ((place.source, place.content.digest) for place in self._places)
+        return {place: Given(*some) for place, some in zip(places, zip(*padded, strict=True), strict=True) if any(some)}
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows in the set and of labelled ones."""
@@ -153,7 +163,10 @@ class Dataset:
             f"{f'cast({inner} as double)' if name in numbers else inner} as {quoted(name)}"
             for name, inner in rows.names.items()
         )
-        query = f"select {shown}, {self._row_key(rows)} as row, position from ({query}) order by {rows.order}"
+        if self.schema.changes:
+            shown += "".join(f", d{place} as {quoted(name)}" for place, name in enumerate(self.schema.changes))
+            query = f"select * from ({query}) join ({rows.changes()}) using ({rows.client}, {rows.period})"
+        query = f"select {shown}, {rows.row()} as row, position from ({query}) order by {rows.order}"
         frame: pd.DataFrame = rows.run(query).df()
         order = np.array([place.order for place in self._places], dtype=np.int64)
         frame.insert(frame.shape[1] - 1, "content", order[self._at(frame["position"].to_numpy())])
@@ -177,14 +190,6 @@ class Dataset:
         if any(it.n_given < it.n_accepted for it in contents):
             return self._rows.resolved(where, labelled=True)
         return f"select * exclude (known) from accepted where {self._rows.target} is not null and {where}"
-
-    def _row_key(self, rows: Rows) -> str:
-        named = [self.schema.client, *([self.schema.period] if self.schema.period else []), *self.schema.features]
-        numbers = {column.name for column in self.schema.columns if column.kind == "number"}
-        inner = ((rows.names[name], name in numbers) for name in named)
-        texts = (f"cast({name} as double)" if is_number else name for name, is_number in inner)
-        pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
-        return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
 
     def _shown(self, column: Column) -> str:
         name = self._rows.names[column.name]
@@ -235,15 +240,3 @@ def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manif
     found = manifests.read(folder) if folder else None
     empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
     return found if found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema) else empty
-
-
-def periods_of(contents: Iterable[Content]) -> Periods | None:
-    """Return the first and the last period of the contents; None where they have none."""
-    ends = [end for content in contents for end in (content.first_period, content.last_period) if end]
-    return (min(ends), max(ends)) if ends else None
-
-
-def overlaps(content: Content, periods: Periods | None) -> bool:
-    """Return False where none of the content's rows lies in the periods."""
-    first, last = content.first_period, content.last_period
-    return periods is None or first is None or last is None or (first <= periods[1] and last >= periods[0])

@@ -1,13 +1,14 @@
-"""The two pictures of a report as PNG: equal figures, equal bytes."""
+"""The pictures of a report as PNG: equal figures, equal bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast
 
-from risk.typography import ACCENT, ACCENT_SOFT, INK, LINE, QUIET, SOFT, counted, number, percent, shown
+from risk.typography import ACCENT, ACCENT_SOFT, ALERT, INK, LINE, QUIET, SOFT, counted, number, percent, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +65,38 @@ def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, 
         _draw_sizes(below, bins)
         above.set_title(shown(title, 60))
         return _png(figure)
+
+
+def backtest(policies: Sequence[Mapping[str, Any]], title: str = "Leavers on the list, beside our decisions") -> bytes:
+    """Return the picture of policies (`policy`, `caught_by_content`, `deployed`): leavers more or fewer than the first.
+
+    Counted up over the contents; dots are deployments after the first one.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    with _figure() as figure:
+        axes = figure.add_subplot()
+        ours = _added_up(policies[0])
+        for policy, colour, line in zip(
+            policies, (ACCENT, QUIET, ALERT, ACCENT_SOFT), ("-", ":", "-", "--"), strict=False
+        ):
+            more = [count - bar for count, bar in zip(_added_up(policy), ours, strict=True)]
+            name = f"{policy['policy']} ({counted(max(len(policy['deployed']) - 1, 0), 'deployment')})"
+            axes.plot(range(1, len(more) + 1), more, line, color=colour, linewidth=1.4, label=shown(name, 60))
+            places = [it["content"] for it in policy["deployed"][1:]]
+            axes.plot(places, [more[place - 1] for place in places], "o", color=colour, markersize=3.5)
+        axes.set(xlabel="content, in the order of time", ylabel="more or fewer leavers than by our decisions")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(color=LINE, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, fontsize=7.5, loc="best")
+        axes.set_title(shown(title, 60))
+        return _png(figure)
+
+
+def _added_up(policy: Mapping[str, Any]) -> list[int]:
+    return list(accumulate(count or 0 for count in policy["caught_by_content"]))
 
 
 def _draw_calibration(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:

@@ -33,7 +33,20 @@ def read_rows(path: Path, schema: Schema, target_optional: bool) -> tuple[pd.Dat
         rows, reading.n_accepted = [], 0
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema.columns)
     series = {it.name: _series(it, texts, schema) for it, texts in zip(schema.columns, columns, strict=True)}
-    return pd.DataFrame(series), reading
+    return _with_changes(pd.DataFrame(series), schema), reading
+
+
+def _with_changes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Add the changes since the client's period before, as far as the file itself holds it."""
+    if not schema.changes or not schema.period:
+        return frame
+    keys = [schema.client, schema.period]
+    last = frame.drop_duplicates(keys, keep="last").sort_values(keys, kind="stable")
+    sources = list(schema.changes.values())
+    changes = last[sources] - last.groupby(schema.client)[sources].shift()
+    changes = changes.set_axis(list(schema.changes), axis=1).astype(np.float64)
+    found = pd.concat([last[keys], changes], axis=1)
+    return frame.merge(found, on=keys, how="left")
 
 
 def _check_wide(reading: Reading, rows: list[list[str]], schema: Schema) -> None:

@@ -110,15 +110,16 @@ def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, ju
             )
 
 
-def choose(candidates: Sequence[tuple[str, Array]], labels: Array) -> Choice:
+def choose(candidates: Sequence[tuple[str, Array]], labels: Array, clients: Array) -> Choice:
     """Return the first candidate (name, out-of-fold risks) that is within one standard error of the best.
 
-    They come in the order of preference: more data and simpler family first.
+    They come in the order of preference: more data and simpler family first. The error is that of the paired
+    difference, over clients.
     """
     losses = [log_losses(labels, risks) for _, risks in candidates]
     means = tuple(float(loss.mean()) for loss in losses)
     best = losses[int(np.argmin(means))]
-    behind = [_per_client(loss - best, np.arange(len(loss))) for loss in losses]
+    behind = [_per_client(loss - best, clients) for loss in losses]
     index = next(index for index, (mean, error) in enumerate(behind) if mean <= error)
     return Choice(index, candidates[index][0], means)
 

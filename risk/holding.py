@@ -43,7 +43,9 @@ class Feeds:
     def _columns(self, contents: Iterable[Content]) -> Columns:
         entry = Entry("", "in", None, tuple(contents), None, 0)
         frame = Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts).clients(left_too=True)
-        numbers = [name for name, kind in self._schema.kinds.items() if kind == "numeric"]
+        numbers = [
+            name for name, kind in self._schema.kinds.items() if kind == "numeric" and name not in self._schema.changes
+        ]
         values = {name: frame[name].to_numpy(np.float64) for name in numbers}
         return Columns(frame[self._schema.client].to_numpy(), values)
 

@@ -60,6 +60,15 @@ def verify(path: Path) -> int:
     return len(lines)
 
 
+def fault(path: Path) -> str | None:
+    """Return where the chain is broken, in one line; None while it is sound."""
+    try:
+        verify(path)
+    except (JournalError, OSError) as error:
+        return str(error)
+    return None
+
+
 def runs(path: Path) -> list[dict[str, Any]]:
     """Return the lines of runs, oldest first."""
     return [record for record in read(path) if record.get("kind") == "run"]

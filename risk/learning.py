@@ -1,176 +1,171 @@
-"""Fitting, and risks of rows by a model that has not seen them: what training, the gate and the list share."""
+"""The candidates that compete to be the challenger, and the choice among them by rows that none has seen."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from risk import gate
+from risk import calibration, gate
+from risk.families import AUTO, Family, Kinds, families
+from risk.fitting import Floats, Marks, fit, folds, out_of_fold
 from risk.scores import best_threshold
 
-Floats = NDArray[np.float64]
-Kinds = Mapping[str, str]
-
-N_FOLDS = 5
-ALL_ROWS, RECENT_ROWS = "all rows", "recent rows"
+ALL_ROWS, RECENT_ROWS, RECALIBRATED, FORMER = "all rows", "recent rows", "recalibrated", "former release"
 
 
 @dataclass(frozen=True)
-class Family:
-    """One kind of model: its name, and what makes an unfitted estimator for features of these kinds and values."""
+class Standing:
+    """A released model as it is, with its risk of every labelled row: out-of-fold where it has learned the row."""
+
+    release: str
+    family: str
+    estimator: Any
+    threshold: float
+    risks: Floats
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One candidate: its name, its mean out-of-fold log-loss on the rows that were compared, whether it was chosen."""
 
     name: str
-    make: Callable[[Kinds, pd.DataFrame], Pipeline]
+    log_loss: float
+    chosen: bool
 
 
 @dataclass(frozen=True)
 class Challenger:
-    """A fitted model with the out-of-fold risk of every labelled row and the threshold tuned on these."""
+    """The chosen model with the out-of-fold risk of every labelled row; `rows` marks those that it learned from.
+
+    `release` is the name of the former release that it is, and None for a model that was made now.
+    """
 
     estimator: Any
     family: str
     learned: str
     risks: Floats
     threshold: float
-    n_rows: int
+    rows: Marks
+    compared: tuple[Compared, ...]
+    release: str | None = None
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.rows.sum())
 
 
-def families(choice: str = "auto") -> tuple[Family, ...]:
-    """Return the families that compete, the simpler first. Here is the place to add one's own."""
-    known = (Family("logistic", _logistic),)
-    return tuple(family for family in known if choice in ("auto", family.name))
+@dataclass(frozen=True)
+class Labelled:
+    """The labelled rows, one place a row: features, 1 for who left, client, fold, and whether the row is recent."""
+
+    x: pd.DataFrame
+    left: Floats
+    clients: NDArray[Any]
+    fold: NDArray[np.int64]
+    recent: Marks
+    kinds: Kinds
+
+    @property
+    def everyone(self) -> Marks:
+        return np.ones(len(self.left), dtype=bool)
+
+    @property
+    def recent_tells(self) -> bool:
+        """Whether there are recent rows and they hold both outcomes."""
+        return len(set(self.left[self.recent].tolist())) == 2
 
 
-def richer_than(name: str, choice: str = "auto") -> bool:
-    """Return True when a family competes that can follow more than this one."""
-    names = [family.name for family in families(choice)]
-    return name in names[:-1]
+@dataclass(frozen=True)
+class Candidate:
+    """What may become the challenger: the out-of-fold risk of every row, and what makes the model once it is chosen."""
 
+    learned: str
+    family: str
+    risks: Floats
+    rows: Marks
+    make: Callable[[], Any]
+    standing: Standing | None = None
 
-def features(frame: pd.DataFrame, kinds: Kinds) -> pd.DataFrame:
-    """Return the feature columns alone: numeric as float64, categorical as text, both with NaN for missing."""
-    found = {
-        name: frame[name].astype("float64")
-        if kind == "numeric"
-        else frame[name].astype(object).where(frame[name].notna(), np.nan)
-        for name, kind in kinds.items()
-    }
-    return pd.DataFrame(found, index=frame.index)
+    @property
+    def name(self) -> str:
+        where = f" {self.standing.release}" if self.standing else ""
+        return f"{self.learned}{where}, {self.family}"
 
 
 def teach(
-    x: pd.DataFrame, left: Floats, clients: NDArray[Any], contents: NDArray[Any], recent: NDArray[np.bool_],
-    kinds: Kinds, choice: str = "auto",
+    x: pd.DataFrame, left: Floats, clients: NDArray[Any], contents: NDArray[Any], recent: Marks, kinds: Kinds,
+    choice: str = AUTO, champion: Standing | None = None, former: Standing | None = None,
 ) -> Challenger:  # fmt: skip
-    """Return the best challenger: each family on all rows and, where `recent` marks enough of both, on these alone.
+    """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
 
-    They are compared by out-of-fold log-loss on the recent rows, with the one-standard-error rule for more data and
-    the simpler family. Raises: ValueError when the labels are all the same.
+    Of those within one standard error of the best the first one is taken. Everything is fitted on one thread, so that
+    equal rows give equal bytes. Raises: ValueError when the labels are all the same.
     """
-    fold = folds(clients, contents)
-    taught = [(ALL_ROWS, np.ones(len(left), dtype=bool))]
-    if recent.any() and not recent.all() and 0 < left[recent].mean() < 1:
-        taught.append((RECENT_ROWS, recent))
-    judged = recent if recent.any() else np.ones(len(left), dtype=bool)
-    recipes = [(family, learned, rows) for learned, rows in taught for family in families(choice)]
-    risks = [out_of_fold(family, kinds, x, left, fold, rows) for family, _, rows in recipes]
-    named = [
-        (f"{learned}, {family.name}", risk[judged]) for (family, learned, _), risk in zip(recipes, risks, strict=True)
-    ]
-    best = gate.choose(named, left[judged]).index
-    family, learned, rows = recipes[best]
-    threshold = best_threshold(left[rows], risks[best][rows])
-    return Challenger(
-        fit(family, kinds, x[rows], left[rows]), family.name, learned, risks[best], threshold, int(rows.sum())
+    with threadpool_limits(1):
+        rows = Labelled(x, left, clients, folds(clients, contents, recent), recent, kinds)
+        found = list(candidates(rows, choice, champion, former))
+        judged = recent if recent.any() else rows.everyone
+        chosen = gate.choose([(it.name, it.risks[judged]) for it in found], left[judged], clients[judged])
+        best = found[chosen.index]
+        told = enumerate(zip(found, chosen.log_losses, strict=True))
+        compared = tuple(Compared(it.name, loss, place == chosen.index) for place, (it, loss) in told)
+        threshold = best.standing.threshold if best.standing else best_threshold(left[best.rows], best.risks[best.rows])
+        release = best.standing.release if best.standing else None
+        return Challenger(best.make(), best.family, best.learned, best.risks, threshold, best.rows, compared, release)
+
+
+def candidates(rows: Labelled, choice: str, champion: Standing | None, former: Standing | None) -> Iterator[Candidate]:
+    """Yield what competes in the order of preference: what rests on more rows, then the simpler family.
+
+    Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.
+    """
+    yield from _taught(rows, choice, ALL_ROWS, rows.everyone)
+    if champion and rows.recent_tells:
+        yield _recalibrated(rows, champion)
+    if former and rows.recent_tells:
+        yield Candidate(FORMER, former.family, former.risks, rows.recent, lambda: former.estimator, former)
+    if rows.recent_tells and not rows.recent.all():
+        yield from _taught(rows, choice, RECENT_ROWS, rows.recent)
+
+
+def _taught(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
+    left = rows.left[inside]
+    for family in families(choice, len(left), int(min(left.sum(), len(left) - left.sum()))):
+        yield _calibrated(rows, family, learned, inside) if family.calibrated else _plain(rows, family, learned, inside)
+
+
+def _plain(rows: Labelled, family: Family, learned: str, inside: Marks) -> Candidate:
+    risks = out_of_fold(family, rows.kinds, rows.x, rows.left, rows.fold, inside)
+    return Candidate(
+        learned, family.name, risks, inside, lambda: fit(family, rows.kinds, rows.x[inside], rows.left[inside])
     )
 
 
-def fit(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats) -> Pipeline:
-    """Return the family's estimator fitted on these rows, its answers plain 0 and 1."""
-    return family.make(kinds, x).fit(x, left.astype(np.int64))
+def _calibrated(rows: Labelled, family: Family, learned: str, inside: Marks) -> Candidate:
+    """One sigmoid is fitted on the out-of-fold risks: no further fit of the family is needed."""
+    bare = _plain(rows, family, learned, inside)
+    odds = calibration.log_odds(bare.risks)
+
+    def make() -> Any:
+        return calibration.calibrated(bare.make(), calibration.fitted(odds[inside], rows.left[inside]))
+
+    risks = calibration.cross_fitted(odds, rows.left, rows.fold, inside)
+    return Candidate(learned, family.name, risks, inside, make)
 
 
-def risks_of(estimator: Any, x: pd.DataFrame) -> Floats:
-    """Return the probability of leaving, one a row, to 12 digits."""
-    if x.empty:
-        return np.zeros(0)
-    found: Floats = np.asarray(estimator.predict_proba(x), dtype=np.float64)[:, 1]
-    return np.round(found, 12)
+def _recalibrated(rows: Labelled, champion: Standing) -> Candidate:
+    """The recent rows are news to the champion, so its risks of them are honest; its new sigmoid takes in the old."""
+    odds, inside = calibration.log_odds(champion.risks), rows.recent
 
+    def make() -> Any:
+        base, former = calibration.parts(champion.estimator)
+        return calibration.calibrated(base, calibration.fitted(odds[inside], rows.left[inside]).after(former))
 
-def out_of_fold(
-    family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, fold: NDArray[np.int64], rows: NDArray[np.bool_]
-) -> Floats:
-    """Return the risk of every row by a model of the other folds' `rows`: no model predicts a row that it has seen."""
-    risks = np.empty(len(left))
-    for number in range(N_FOLDS):
-        inside, learned = fold == number, rows & (fold != number)
-        if inside.any():
-            risks[inside] = _risks_after(family, kinds, x, left, learned, inside)
-    return risks
-
-
-def base_rate(left: Floats, fold: NDArray[np.int64]) -> Floats:
-    """Return the share of leavers in the other folds, for every row: the model that knows nothing."""
-    return np.array([_rate(left[fold != number]) for number in range(N_FOLDS)])[fold]
-
-
-def folds(clients: NDArray[Any], contents: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the fold of every row: by client where clients occur in several contents, else blocks in order.
-
-    Random folds would leak: rows of one client, or of one week, know of each other.
-    """
-    pairs = pd.DataFrame({"client": clients, "content": contents}).drop_duplicates()
-    if pairs["client"].duplicated().any():
-        return np.array([zlib.crc32(str(client).encode("utf-8", "surrogatepass")) % N_FOLDS for client in clients])
-    return np.arange(len(clients)) * N_FOLDS // max(len(clients), 1)
-
-
-def _risks_after(
-    family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, learned: NDArray[np.bool_], inside: NDArray[np.bool_]
-) -> Floats:
-    if not 0 < _rate(left[learned]) < 1 or len(set(left[learned])) < 2:
-        return np.full(int(inside.sum()), _rate(left[learned]))
-    return risks_of(fit(family, kinds, x[learned], left[learned]), x[inside])
-
-
-def _rate(left: Floats) -> float:
-    """Return the share of leavers, half a leaver and half a stayer added: never 0 and never 1."""
-    return float((left.sum() + 0.5) / (len(left) + 1))
-
-
-def _logistic(kinds: Kinds, x: pd.DataFrame) -> Pipeline:
-    """Return a logistic regression on log1p (where non-negative), standardised and one-hot features."""
-    numeric = [name for name, kind in kinds.items() if kind == "numeric"]
-    logged = [name for name in numeric if not (x[name] < 0).any()]
-    groups = [
-        ("logged", make_pipeline(*_log1p(), *_numbers()), logged),
-        ("plain", make_pipeline(*_numbers()), [name for name in numeric if name not in logged]),
-        (
-            "levels",
-            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10),
-            [name for name in kinds if name not in numeric],
-        ),
-    ]
-    columns = ColumnTransformer([group for group in groups if group[2]], verbose_feature_names_out=False)
-    return make_pipeline(columns, LogisticRegression(max_iter=1000))
-
-
-def _log1p() -> tuple[FunctionTransformer, FunctionTransformer]:
-    """A value below 0 that was never seen in training counts as 0: log1p would give no number."""
-    return FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": None}), FunctionTransformer(np.log1p)
-
-
-def _numbers() -> tuple[SimpleImputer, StandardScaler]:
-    return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
+    risks = calibration.cross_fitted(odds, rows.left, rows.fold, inside)
+    return Candidate(RECALIBRATED, champion.family, risks, inside, make)

@@ -11,14 +11,14 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import artifacts, files
+from risk import artifacts, files, journal
 from risk.contracts import Contract
 from risk.errors import ModelError, RiskError
 from risk.schema import Schema
@@ -82,15 +82,23 @@ class Live:
     contract: Contract | None = None
     shown: Shown | None = None
     faults: tuple[str, ...] = ()
+    record: str | None = None
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
+        return (*self.faults, *([self.record] if self.record else []))
 
 
 class Watch:
-    """Keeps `live` current: a thread looks at the two links, loads and proves what is new, then assigns it."""
+    """Keeps `live` current: a thread looks at two links and the journal, loads and proves what is new, assigns it."""
 
     def __init__(self, production: Path, models: Path, schema: Schema) -> None:
+        self._journal = production / artifacts.JOURNAL
         self._links = (production / artifacts.CURRENT, models / artifacts.REPORTS / artifacts.CURRENT)
         self._schema = schema
         self._seen: tuple[str | None, ...] | None = None
+        self._proven: str | None = None
         self._again = 0.0
         self._live = Live()
         self._process: int | None = None
@@ -121,6 +129,7 @@ class Watch:
 
     def look(self) -> None:
         """Load anew what has moved since the last look; what cannot be loaded leaves the former in place."""
+        self._prove()
         seen = tuple(_target(link) for link in self._links)
         if seen == self._seen and not (self._live.faults and time.monotonic() > self._again):
             return
@@ -130,6 +139,14 @@ class Watch:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+
+    def _prove(self) -> None:
+        """Follow the chain of the journal when a line has come, or another hand was at it."""
+        stamp = _stamp(self._journal)
+        if stamp != self._proven:
+            self._proven, broken = stamp, journal.fault(self._journal)
+            record = _told(f"the record cannot be proven: {broken}") if broken else None
+            self._live = replace(self._live, record=record)
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):
@@ -154,7 +171,7 @@ class Watch:
             shown = load_shown(reports) if reports else None
         except (OSError, ValueError, csv.Error) as error:
             faults.append(_told(f"the newest report cannot be shown: {error}"))
-        return Live(model, contract, shown, tuple(faults))
+        return Live(model, contract, shown, tuple(faults), former.record)
 
 
 def instance(production: Path) -> str:
@@ -197,6 +214,23 @@ def _load_model(folder: Path, schema: Schema) -> tuple[Model, Contract]:
 def _target(link: Path) -> str | None:
     with contextlib.suppress(OSError):
         return os.readlink(link)
+    return None
+
+
+def _stamp(path: Path) -> str | None:
+    """Return what changes with a file: its size and the time of its last change."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return f"{found.st_size} {found.st_mtime_ns}"
+    return None
+
+
+def card_of(production: Path, name: str) -> bytes | None:
+    """Return the model card of a release, by its name or number; None where there is no such release or no card."""
+    shelf = production / artifacts.RELEASES
+    found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
+    with contextlib.suppress(OSError):
+        return (found[0] / artifacts.MODEL_CARD).read_bytes() if found else None
     return None
 
 

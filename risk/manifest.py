@@ -14,6 +14,7 @@ from risk.reader import Content, Refusal, Slice
 from risk.watermark import Watermark
 
 State = Literal["in", "held", "refused", "gone"]
+Periods = tuple[str, str]  # the first and the last
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Entry:
         if self.watermark:
             return (*self.contents, *([self.refused] if self.refused else []))
         return (self.newest,) if self.newest else ()
+
+    @property
+    def n_labelled(self) -> int:
+        return sum(content.n_labelled for content in self.contents)
+
+    @property
+    def last_period(self) -> str:
+        return max((content.last_period or "" for content in self.contents), default="")
 
     @property
     def newest(self) -> Content | None:
@@ -80,6 +89,12 @@ class Manifest:
         return _digest([self.input_folder, self.schema, labelled])[:12]
 
     @property
+    def judged_up_to(self) -> tuple[str, str] | None:
+        """The last labelled source in the order of time, as its last period and path: what sorts before it is late."""
+        told = [(entry.last_period, entry.path) for entry in self.entries if entry.n_labelled]
+        return max(told, key=in_time, default=None)
+
+    @property
     def n_refused(self) -> int:
         """Rows refused in what the sources show now; a refused file counts with all its rows."""
         return sum(content.n_read - content.n_accepted for entry in self.entries for content in entry.shown)
@@ -117,6 +132,11 @@ def read(folder: Path) -> Manifest | None:
     return Manifest(**found)
 
 
+def in_time(place: tuple[str, str]) -> tuple[Any, ...]:
+    """Return the key that puts sources (last period, path) in the order of time."""
+    return place[0], natural(place[1])
+
+
 def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
     """Return the place of each content in the order of time: its last period, then the source's name, then its age."""
     placed = []
@@ -128,6 +148,18 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
     for *_, digest in sorted(placed):
         ordered.setdefault(digest, len(ordered))
     return ordered
+
+
+def periods_of(contents: Iterable[Content]) -> Periods | None:
+    """Return the first and the last period of the contents; None where they have none."""
+    ends = [end for content in contents for end in (content.first_period, content.last_period) if end]
+    return (min(ends), max(ends)) if ends else None
+
+
+def overlaps(content: Content, periods: Periods | None) -> bool:
+    """Return False where none of the content's rows lies in the periods."""
+    first, last = content.first_period, content.last_period
+    return periods is None or first is None or last is None or (first <= periods[1] and last >= periods[0])
 
 
 def _digest(told: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +15,23 @@ from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
-from risk import artifacts, files
+from risk import artifacts, families, files
 from risk.errors import ModelError
-from risk.learning import Challenger, features, risks_of
+from risk.fitting import features, risks_of
+from risk.learning import Challenger
 from risk.reference import Reference
 
 # Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
-_ALLOWED = {
-    ("builtins", "slice"),
-    ("numpy", "clip"),
-    ("numpy", "dtype"),
-    ("numpy", "float64"),
-    ("numpy", "log1p"),
-    ("numpy", "ndarray"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "scalar"),
-    ("sklearn.compose._column_transformer", "ColumnTransformer"),
-    ("sklearn.frozen._frozen", "FrozenEstimator"),
-    ("sklearn.impute._base", "MissingIndicator"),
-    ("sklearn.impute._base", "SimpleImputer"),
-    ("sklearn.linear_model._logistic", "LogisticRegression"),
-    ("sklearn.model_selection._classification_threshold", "FixedThresholdClassifier"),
-    ("sklearn.pipeline", "Pipeline"),
-    ("sklearn.preprocessing._data", "StandardScaler"),
-    ("sklearn.preprocessing._encoders", "OneHotEncoder"),
-    ("sklearn.preprocessing._function_transformer", "FunctionTransformer"),
-}
+_ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of one model; `sha256` is that of its file, `learned_sha256` that of its out-of-fold risks."""
+    """What is known of one model; `sha256` is that of its file, `learned_sha256` that of its out-of-fold risks.
+
+    `n_labelled` counts the labelled rows that there were, of which `n_rows` were learned. `release` names the former
+    release that it is; None for a model that was made for this card.
+    """
 
     sha256: str
     learned_sha256: str
@@ -65,6 +51,10 @@ class Card:
     scores: dict[str, Any]
     reference: dict[str, Any]
     packages: dict[str, str]
+    n_labelled: int = 0
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+    segments: dict[str, Any] | None = None
+    release: str | None = None
 
     @property
     def residuals(self) -> Reference:
@@ -82,6 +72,11 @@ class Model:
     @property
     def digest(self) -> str:
         return self.card.sha256
+
+    @property
+    def taught(self) -> Any:
+        """The estimator as it was taught: without the threshold."""
+        return self.estimator.estimator.estimator
 
     def risks(self, frame: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probability of leaving, one a row. Raises: ModelError when a feature column is missing."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
-from risk.layout import GUTTER, WIDTH, Column, side_by_side, table, text
+from risk import backtest as backtests
+from risk.layout import GUTTER, WIDTH, Column, picture, side_by_side, space, table, text
 from risk.typography import NOTHING, counted, digits_for, moment, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -64,6 +65,15 @@ def _gate(gate: Snapshot | None) -> list[Flowable]:
     ]  # fmt: skip
     title = "Is the new model better than what is deployed?"
     return [text(title, "subheading"), table(columns, [row]), text(gate["sentence"])]
+
+
+def backtest(told: Snapshot, drawn: bytes | None) -> list[Flowable]:
+    """Say what four policies would have decided over a version of the dataset, which is named, and show them."""
+    of = f"Replayed over dataset {told['dataset']}, one content after the other."
+    columns = [Column(backtests.TITLES[0], 150, style="strong")]
+    columns += [Column(title, 80, is_number=True) for title in backtests.TITLES[1:]]
+    shown = [space(6), picture(drawn, HALF)] if drawn else []
+    return [text(f"{told['sentence']} {of}", longest=600), table(columns, backtests.rows(told)), *shown]
 
 
 def data(snapshot: Snapshot) -> list[Flowable]:

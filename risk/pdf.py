@@ -52,7 +52,7 @@ VERDICTS = {
 def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
     """Return the report of a snapshot as PDF; equal arguments give equal bytes.
 
-    `pictures` holds PNG by name, "confusion matrix" and "calibration"; one that is missing is left out.
+    `pictures` holds PNG by name, "confusion matrix", "calibration" and "backtest"; one that is missing is left out.
     """
     run, release = snapshot["run"], snapshot["release"]
     name = f"release {release['name']}" if release else "no release yet"
@@ -62,6 +62,7 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
         *section("Whom to call first", *_call_list(snapshot)),
         *section("How good the model is", *_model(snapshot, pictures)),
         *section("How it was decided", *papers.decision(snapshot["decision"])),
+        *_backtest(snapshot.get("backtest"), pictures.get("backtest")),
         *section("The data", *papers.data(snapshot)),
         *section("The files", *papers.files(snapshot)),
         *section("The system", *papers.system(snapshot)),
@@ -70,6 +71,10 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
     return document(
         story, title=f"Client risk report, run {run}", footer=f"run {run} · {name}", made_at=snapshot["made_at"]
     )
+
+
+def _backtest(told: Snapshot | None, drawn: bytes | None) -> list[Flowable]:
+    return section("How it would have gone", *papers.backtest(told, drawn)) if told else []
 
 
 def _head(snapshot: Snapshot) -> list[Flowable]:
@@ -136,10 +141,18 @@ def _call_list(snapshot: Snapshot) -> list[Flowable]:
         return [text("There is nobody to call: no current client was found in the data.")]
     per = "for each owner" if capacity["per"] == "owner" else "in all"
     calls = counted(capacity["calls_per_week"], "call")
-    intro = f"The clients with the highest risk first. Capacity: {calls} a week {per}."
+    intro = f"The clients with the highest risk first. Capacity: {calls} a week {per}.{_expected(snapshot)}"
     more = len(clients) - CLIENTS_SHOWN
     rest = [text(f"{number(more)} more in calllist.csv.", "small")] if more > 0 else []
     return [text(intro), _call_table(clients[:CLIENTS_SHOWN]), *rest]
+
+
+def _expected(snapshot: Snapshot) -> str:
+    found = snapshot["expected_leavers"]
+    if not found:
+        return ""
+    of = f"Of these {number(len(snapshot['call_list']))} about {number(round(found['mean']))} are to leave"
+    return f" {of} ({number(found['low'])} to {number(found['high'])}, nine times in ten)."
 
 
 def _call_table(clients: Sequence[Snapshot]) -> Flowable:

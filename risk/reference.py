@@ -15,7 +15,7 @@ Kind = Literal["numeric", "categorical"]
 Array = NDArray[Any]
 
 LARGEST_LOGIT, LARGEST_VALUE = 6.0, 2.5
-MISSING_SHARE = 0.01  # of the reference rows, for an indicator column of its own
+MISSING_SHARE = 0.05  # of the reference rows, for an indicator column of its own
 LEVEL_SHARE, LEVEL_ROWS, MOST_LEVELS = 0.05, 10, 10
 
 

@@ -13,6 +13,7 @@ from risk.errors import ReleaseError
 from risk.manifest import Manifest
 
 INTENT, DONE, ABANDONED = "intent", "done", "abandoned"
+ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True)
@@ -97,16 +98,22 @@ def settle(production: Path) -> None:
 
 
 def previous(production: Path) -> Release:
-    """Return the release that was live before the current one. Raises: ReleaseError when there is none."""
-    live = current(production)
-    done = [it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE]
-    earlier = [release for release in all_of(production) if release.name in done and live and release.name != live.name]
-    before = [release for release in earlier if live and _number(release.name) < _number(live.name)]
-    if not before:
+    """Return the release before the current one. Raises: ReleaseError when there is none."""
+    found = before(production)
+    if found is None:
+        live = current(production)
         raise ReleaseError(
             f"{production}: there is no release before {live.name if live else 'the first'}; nothing was changed"
         )
-    return before[-1]
+    return found
+
+
+def before(production: Path) -> Release | None:
+    """Return the release before the current one, or None."""
+    live = current(production)
+    done = {it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE}
+    earlier = [it for it in all_of(production) if it.name in done and live and _number(it.name) < _number(live.name)]
+    return earlier[-1] if earlier else None
 
 
 def named(production: Path, name: str) -> Release:
@@ -122,7 +129,7 @@ def named(production: Path, name: str) -> Release:
 def rolled_back(production: Path, dataset: str) -> set[str]:
     """Return the digests of models that were rolled back while this dataset version was current."""
     records = journal.read(production / artifacts.JOURNAL)
-    backs = [it for it in records if it.get("kind") == INTENT and it.get("action") == "rollback"]
+    backs = [it for it in records if it.get("kind") == INTENT and it.get("action") == ROLLBACK]
     return {it["from_model"] for it in backs if it.get("dataset") == dataset and it.get("from_model")}
 
 

@@ -56,7 +56,8 @@ class Rows:
     def resolved(self, where: str = "true", *, labelled: bool = False) -> str:
         """Return the query of the set's rows (c0, …, position) among the accepted ones that satisfy `where`.
 
-        `where` may ask for anything but the target, so that twins stay together; known rows are left out.
+        `where` may ask for anything but the target, so that twins stay together; known rows are left out. With periods
+        `latest` is the position of a row's last twin: by it, a row stands against others of its client and period.
         """
         where = f"not known and {where}"
         inner = [name for name in self.names.values() if name != self.target]
@@ -68,7 +69,7 @@ class Rows:
             return f"""with twins as materialized (select {features},
                     max(position) as latest, arg_max({t}, position) {outcome} as {t}, {place}
                     from accepted where {where} group by {features})
-                select {features}, {t}, position from twins where latest in
+                select {features}, {t}, position, latest from twins where latest in
                 (select max(latest) from twins group by {self.client}, {self.period}) {wanted}"""
         if labelled:
             return f"""select {features}, {t}, min(position) as position from accepted
@@ -80,6 +81,24 @@ class Rows:
             select {features}, 0::tinyint as {t}, p_stayed as position from twins where p_stayed is not null
             union all select {features}, 1::tinyint, p_left from twins where p_left is not null
             union all select {features}, null::tinyint, p_open from twins where p_stayed is null and p_left is null"""
+
+    def changes(self) -> str:
+        """Return the query of every client's and period's change of some numbers since the period before: d0, d1, …"""
+        order = f"over (partition by {self.client} order by {self.period})"
+        sources = (self.names[source] for source in self._schema.changes.values())
+        found = ", ".join(
+            f"cast({x} as double) - lag(cast({x} as double)) {order} as d{i}" for i, x in enumerate(sources)
+        )
+        return f"select {self.client}, {self.period}, {found} from ({self.resolved()})"
+
+    def row(self) -> str:
+        """Return the expression of a key that is the same for the same client, period and features, ever after."""
+        others = (self._schema.owner, self._schema.value, self._schema.target)
+        numbers = {column.name for column in self._schema.columns if column.kind == "number"}
+        named = [(inner, name in numbers) for name, inner in self.names.items() if name not in others]
+        texts = (f"cast({inner} as double)" if number else inner for inner, number in named)
+        pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
+        return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
 
     def key(self) -> str:
         """Return the expression of a hash of what makes rows twins, or revisions of each other."""

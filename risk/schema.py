@@ -20,6 +20,7 @@ CLOSED = ConfigDict(extra="forbid")
 class Feature:
     kind: Kind = "numeric"
     minimum: float | None = None
+    change_of: str | None = None
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -80,11 +81,30 @@ class Schema:
 
     @model_validator(mode="after")
     def _each_column_once(self) -> Schema:
-        names = [column.name for column in self.columns]
+        names = [*(column.name for column in self.columns), *self.changes]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"column {twice[0]!r} has two meanings")
         return self
+
+    @model_validator(mode="after")
+    def _changes_of_numbers(self) -> Schema:
+        numbers = [name for name, it in self.features.items() if it.kind == "numeric" and it.change_of is None]
+        for name, source in self.changes.items():
+            if self.features[name] != Feature(change_of=source):
+                raise ValueError(f"feature {name!r}: change_of stands alone, without kind or minimum")
+            if source not in numbers:
+                raise ValueError(
+                    f"feature {name!r}: change_of must name a numeric feature; there are: {', '.join(numbers)}"
+                )
+            if self.period is None:
+                raise ValueError(f"feature {name!r}: change_of needs a period; name its column in 'period'")
+        return self
+
+    @functools.cached_property
+    def changes(self) -> dict[str, str]:
+        """The features that no file holds, each with the one whose change since the client's last period it is."""
+        return {name: it.change_of for name, it in self.features.items() if it.change_of}
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -93,7 +113,8 @@ class Schema:
         found = [Column(self.client, "client")]
         found += [Column(self.period, "period")] if self.period else []
         found += [Column(self.owner, "text")] if self.owner else []
-        found += [Column(name, kinds[it.kind], it.minimum) for name, it in self.features.items()]  # type: ignore[arg-type]
+        read = [(name, it) for name, it in self.features.items() if name not in self.changes]
+        found += [Column(name, kinds[it.kind], it.minimum) for name, it in read]  # type: ignore[arg-type]
         found += [Column(self.value, "number")] if self.value else []
         return (*found, Column(self.target, "target"))
 

@@ -91,16 +91,21 @@ def main(
         return _fail(
             RiskError("stopped by hand; what was there before is unharmed, the next run goes on"), 1, asked.json
         )
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         log.exception("unexpected error")
         return _fail(
             RiskError(f"unexpected {type(error).__name__}: {error}; please report it with the log"), 1, asked.json
         )
-    print(json.dumps(answer.fields, ensure_ascii=False) if asked.json else answer.line)
+    _say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else answer.line)
     return answer.exit_code
+
+
+def _say(text: str) -> None:
+    """Print, also where nobody reads to the end."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run_of(settings: Settings, script: str) -> Run:

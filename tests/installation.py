@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import artifacts, files, learning, model
+from risk import artifacts, families, files, fitting, learning, model
 from risk.config import Settings, load
 
 HOSTILE = "<script>alert('x')</script>"
@@ -45,9 +45,9 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
     x["sector"] = rng.choice(["retail", "bank"], 300)
     left = (x["activity"].to_numpy() + rng.normal(0, 10, 300) < 30).astype(float)
     x.loc[::20, "size"] = np.nan
-    fitted = learning.fit(learning.families()[0], KINDS, learning.features(x, KINDS), left)
-    risks = learning.risks_of(fitted, learning.features(x, KINDS))
-    content = model.pack(learning.Challenger(fitted, "logistic", "all rows", risks, threshold, 300), x, left)
+    fitted = fitting.fit(families.KNOWN[0], KINDS, fitting.features(x, KINDS), left)
+    risks = fitting.risks_of(fitted, fitting.features(x, KINDS))
+    content = model.pack(learning.Challenger(fitted, "logistic", "all rows", risks, threshold, left >= 0, ()), x, left)
     card = {"sha256": files.digest(content), "family": "logistic", "learned": "all rows", "features": KINDS}
     card |= {"target": "left", "horizon": "the next month", "threshold": threshold, "dataset": "1-ab", "schema": "s"}
     card |= {"run": 1, "reason": "nothing is deployed", "n_rows": 300, "base_rate": 0.3, "scores": {}}
@@ -121,6 +121,7 @@ def snapshot(release: str | None, listed: list[tuple[str, float]]) -> dict[str, 
         "steps": [{"name": "ingestion", "seconds": 0.5}],
         "dependencies": {"checked_on": None, "packages": [package]},
         "clients": len(listed), "capacity": {"calls_per_week": 50, "per": "all"}, "call_list": calls,
+        "expected_leavers": None,
         "rejected_rows": 1, "held": [], "warnings": [], "history": [run],
         "refusals": [{"source": "clients_2026-01.csv", "line": 7, "column": "activity", "value": HOSTILE,
                       "reason": "is not a number", "expected": "a number of at least 0"}],

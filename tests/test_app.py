@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import requests
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import guard
+from risk import artifacts, guard, journal
 from risk.config import Settings, load
 from risk.contracts import MAX_BODY
 from tests.installation import HOSTILE, deploy, lay_out, report
@@ -188,6 +189,39 @@ def test_history_releases_and_report_are_those_of_the_snapshot(client: FlaskClie
     assert history.json["history"][0]["run"] == 1
     assert (releases.json["current"]["name"], len(releases.json["changes"])) == ("1-aa", 1)
     assert (paper.mimetype, paper.data) == ("application/pdf", b"%PDF-1.4 test")
+
+
+def test_the_card_of_a_release_is_served_by_name_and_by_number(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    deploy(settings, "1-aa")
+    (deploy(settings, "2-bb") / artifacts.MODEL_CARD).write_text("# Model card <b>")
+
+    with contextmanager(client_of)(settings) as client:
+        by_name, by_number = client.get("/releases/2-bb/card"), client.get("/releases/2/card")
+        others = [client.get(f"/releases/{name}/card") for name in ("1", "3", "2-b", "..", "current", "%2e%2e")]
+
+    assert (by_name.mimetype, by_name.text) == ("text/markdown", "# Model card <b>")
+    assert by_number.data == by_name.data
+    for answer in others:
+        problem_of(answer, 404)
+
+
+def test_a_broken_journal_is_faulty_health_and_said_on_the_page(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+    path = settings.production / artifacts.JOURNAL
+    for number in (1, 2):
+        journal.append(path, {"kind": "run", "run": number})
+    path.write_bytes(path.read_bytes().replace(b'"run": 1', b'"run": 7'))
+
+    with contextmanager(client_of)(settings) as client:
+        health, page, answer = client.get("/health"), client.get("/"), client.post("/prediction", json=[ONE])
+
+    assert health.json["status"] == "faulty"
+    assert "line 2: it does not follow" in health.json["detail"]
+    assert "line 2: it does not follow" in page.text
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", [*FIGURES, "/", "/health", "/nothing"])

@@ -32,7 +32,7 @@ def counts(project: Project) -> tuple[dict[str, int], dict[str, int]]:
     return current(project).counts, rows_of(project).counts()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_what_is_counted_step_by_step_is_what_is_there(
     project: Project, steps: list[tuple[str, list[str] | None]]
@@ -50,7 +50,7 @@ def test_what_is_counted_step_by_step_is_what_is_there(
         assert told == found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(
@@ -64,6 +64,8 @@ def test_with_periods_too_and_for_every_source(
     project: Project, steps: list[tuple[str, list[tuple[str, str]]]]
 ) -> None:
     project.configure(schema={"period": "month"})
+    for path in (project.root / "sourcedata").glob("*.csv"):
+        path.unlink()
     for name, content in steps:
         lines = [row.replace(",", f",{month},", 1) for month, row in content]
         project.drop(f"sourcedata/{name}.csv", months(*lines))

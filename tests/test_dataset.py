@@ -395,7 +395,7 @@ def test_contributions_name_source_and_content(project: Project) -> None:
     found = rows_of(project).contributions()
 
     digests = [it.contents[0].digest for it in current(project).entries]
-    assert found == {(0, digests[0]): Given(2, 2), (1, digests[1]): Given(1, 1)}
+    assert found == {(0, digests[0]): Given(2, 2, 2), (1, digests[1]): Given(1, 1, 1)}
 
 
 def test_a_lost_part_is_said_in_one_sentence(project: Project) -> None:

@@ -205,7 +205,7 @@ def test_choose_takes_the_first_within_one_standard_error_of_the_best() -> None:
     nearly_best = logistic(logit + 0.02 * generator.normal(size=2_000))
     candidates = [("worst", np.full(2_000, 0.2)), ("all rows", nearly_best), ("recent rows", logistic(logit))]
 
-    choice = choose(candidates, labels)
+    choice = choose(candidates, labels, np.arange(2_000))
 
     assert (choice.index, choice.name) == (1, "all rows")
     assert choice.log_losses[0] > choice.log_losses[1] > choice.log_losses[2]
@@ -215,5 +215,18 @@ def test_choose_takes_the_best_when_it_is_clearly_best() -> None:
     labels, logit, generator = stream(2_000, 6)
     candidates = [("all rows", logistic(logit + generator.normal(size=2_000))), ("recent rows", logistic(logit))]
 
-    assert choose(candidates, labels).name == "recent rows"
-    assert choose(candidates[:1], labels).name == "all rows"
+    assert choose(candidates, labels, np.arange(2_000)).name == "recent rows"
+    assert choose(candidates[:1], labels, np.arange(2_000)).name == "all rows"
+
+
+def test_rows_of_one_client_are_one_piece_of_evidence_for_a_choice() -> None:
+    labels, logit, generator = stream(400, 4)
+    better = logistic(logit + 0.2 * generator.normal(size=400))
+    rows = [np.tile(a, 25) for a in (labels, better, logistic(logit))]
+    candidates = [("all rows", rows[1]), ("recent rows", rows[2])]
+
+    alone, copied = (
+        choose(candidates, rows[0], clients) for clients in (np.arange(10_000), np.tile(np.arange(400), 25))
+    )
+
+    assert (alone.name, copied.name) == ("recent rows", "all rows")

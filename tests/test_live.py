@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk import artifacts, live
+from risk import artifacts, journal, live
 from risk.config import Settings
 from tests.installation import HOSTILE, deploy, lay_out, report
 
@@ -158,3 +158,38 @@ def test_an_installation_is_known_by_its_production_folder(tmp_path: Path) -> No
     assert len(found) == 1
     assert live.instance(tmp_path / "elsewhere") not in found
     assert len(found.pop()) == 16
+
+
+def test_a_journal_that_another_hand_changed_is_told_and_its_backup_mends_it(
+    settings: Settings, watch: live.Watch
+) -> None:
+    deploy(settings, "1-aa")
+    path = settings.production / artifacts.JOURNAL
+    for number in (1, 2):
+        journal.append(path, {"kind": "run", "run": number})
+    backup = path.read_bytes()
+    watch.look()
+    sound = watch.live
+
+    path.write_bytes(backup.replace(b'"run": 1', b'"run": 11'))
+    watch.look()
+    broken = watch.live
+    path.write_bytes(backup)
+    watch.look()
+
+    assert (sound.wrong, watch.live.wrong) == ((), ())
+    assert "line 2: it does not follow" in broken.wrong[0]
+    assert broken.model is sound.model
+
+
+def test_a_new_line_of_the_journal_loads_nothing_again(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+    watch.look()
+    former = watch.live
+
+    journal.append(settings.production / artifacts.JOURNAL, {"kind": "run", "run": 1})
+    watch.look()
+
+    assert watch.live.shown is former.shown
+    assert watch.live.model is former.model

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from test_learning import KINDS, world
 
-from risk import artifacts, files, learning, model
+from risk import artifacts, families, files, learning, model
 from risk.errors import ModelError
 
 
@@ -20,9 +25,9 @@ def desk(tmp_path: Path) -> Path:
     """A folder with a real model and its card."""
     x, left = world(300)
     taught = learning.teach(x, left, np.arange(300).astype(str), np.zeros(300), np.zeros(300, dtype=bool), KINDS)
-    packed = model.pack(taught, x, left)
-    (tmp_path / artifacts.MODEL).write_bytes(packed)
-    (tmp_path / artifacts.CARD).write_bytes(model.card_bytes(card(files.digest(packed), taught.threshold)))
+    content = model.pack(taught, x, left)
+    (tmp_path / artifacts.MODEL).write_bytes(content)
+    (tmp_path / artifacts.CARD).write_bytes(model.card_bytes(card(files.digest(content), taught.threshold)))
     return tmp_path
 
 
@@ -85,7 +90,8 @@ def test_a_missing_or_foreign_card_is_said(desk: Path) -> None:
     assert not model.whole(desk)
 
 
-def test_every_name_on_the_allow_list_is_needed(desk: Path) -> None:
+def names_in(content: bytes) -> set[tuple[str, str]]:
+    """Return every class and function (module, name) that a model file names."""
     named: set[tuple[str, str]] = set()
 
     class Listening(pickle.Unpickler):
@@ -93,11 +99,56 @@ def test_every_name_on_the_allow_list_is_needed(desk: Path) -> None:
             named.add((module, name))
             return super().find_class(module, name)
 
-    with (desk / artifacts.MODEL).open("rb") as file:
-        Listening(file).load()
+    Listening(io.BytesIO(content)).load()
+    return named
 
-    assert named <= model._ALLOWED
-    assert {name for _, name in model._ALLOWED - named} <= {"MissingIndicator", "slice"}
+
+def packed(choice: str, n: int = 800) -> bytes:
+    """Return the file of a model of a family, of rows in which values are missing."""
+    x, left = world(n)
+    x.loc[::7, "size"] = np.nan
+    nobody, none = np.arange(n).astype(str), np.zeros(n, dtype=bool)
+    return model.pack(learning.teach(x, left, nobody, np.zeros(n), none, KINDS, choice), x, left)
+
+
+def test_every_name_on_the_allow_list_is_needed() -> None:
+    for family in families.KNOWN:
+        named = names_in(packed(family.name))
+
+        assert named <= families.SHARED | family.named
+        assert {name for _, name in family.named - named} == set()
+
+    assert families.SHARED.union(*(family.named for family in families.KNOWN)) == model._ALLOWED
+    assert not {name for _, name in model._ALLOWED} & {"partial", "getattr", "eval", "exec", "import_module", "load"}
+
+
+def test_a_model_that_stops_early_names_nothing_more() -> None:
+    assert names_in(packed("boosting", families.MANY_ROWS)) <= model._ALLOWED
+
+
+@pytest.mark.parametrize("choice", ["logistic", "boosting"])
+def test_equal_rows_give_equal_bytes_in_every_process(choice: str) -> None:
+    program = f"import test_model, hashlib; print(hashlib.sha256(test_model.packed({choice!r})).hexdigest())"
+    root = Path(model.__file__).parents[1]
+    told = os.environ | {"PYTHONPATH": f"{root}:{root / 'tests'}", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2"}
+
+    found = subprocess.run([sys.executable, "-c", program], env=told, capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == hashlib.sha256(packed(choice)).hexdigest()
+
+
+def test_a_boosting_model_is_a_plain_object_that_answers_by_column_names(desk: Path) -> None:
+    content = packed("boosting")
+    (desk / artifacts.MODEL).write_bytes(content)
+    (desk / artifacts.CARD).write_bytes(model.card_bytes(card(files.digest(content), 0.5)))
+    x, _ = world(50)
+
+    opened, plain = model.load(desk), pickle.loads(content)
+
+    risks = opened.risks(x[["plan", "balance", "size"]].assign(more=1))
+    assert np.round(plain.predict_proba(x)[:, 1], 12).tolist() == risks.tolist()
+    assert plain.predict(x).tolist() == (plain.predict_proba(x)[:, 1] >= plain.threshold).astype(int).tolist()
+    assert isinstance(opened.taught, CalibratedClassifierCV)
 
 
 def test_a_model_gives_the_same_bytes_whether_or_not_another_was_opened_before(desk: Path) -> None:

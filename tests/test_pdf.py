@@ -141,7 +141,9 @@ def make_snapshot(**changes: Any) -> Snapshot:
                     "scoring": {"last": None, "median": None}},
         "steps": [{"name": name, "seconds": 0.51 + i} for i, name in enumerate(steps)],
         "dependencies": {"checked_on": None, "packages": packages},
-        "capacity": {"calls_per_week": 50, "per": "all"}, "call_list": [make_client(rank) for rank in range(1, 51)],
+        "capacity": {"calls_per_week": 50, "per": "all"},
+        "expected_leavers": {"mean": 30.4, "low": 22, "high": 38},
+        "call_list": [make_client(rank) for rank in range(1, 51)],
         "rejected_rows": 8, "refusals": [refused], "held": ["clients_2026-09.csv"],
         "warnings": ["2 client names differ only in their Unicode form; they are kept apart."],
         "history": [make_history(run) for run in range(12, 4, -1)],
@@ -389,3 +391,8 @@ def test_numbers_have_separators_no_negative_zero_and_a_dash_for_nothing() -> No
     assert number(-0.0001, 2) == "0.00"
     assert number(None) == number(float("nan")) == number(float("-inf")) == "–"
     assert number(1e300) == "1e+300"
+
+
+def test_report_says_how_many_of_the_list_are_to_leave() -> None:
+    assert "Of these 50 about 30 are to leave (22 to 38, nine times in ten)." in report()
+    assert "are to leave" not in report(expected_leavers=None)

@@ -49,8 +49,8 @@ def test_a_negative_value_of_a_feature_that_had_none_is_taken_as_zero() -> None:
     assert feature.columns(np.array([-5.0]))[0].tolist() == [-1.0]
 
 
-@pytest.mark.parametrize(("n_missing", "words"), [(10, ("size",)), (11, ("size", "a missing size"))])
-def test_missing_values_get_a_column_from_more_than_one_percent(n_missing: int, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("n_missing", "words"), [(50, ("size",)), (51, ("size", "a missing size"))])
+def test_missing_values_get_a_column_from_more_than_five_percent(n_missing: int, words: tuple[str, ...]) -> None:
     values = np.arange(1_000.0)
     values[:n_missing] = np.nan
 

@@ -1,44 +1,58 @@
-"""Run every benchmark, print the tables and write them to docs/benchmarks.md: `make bench`."""
+"""Run benchmarks, print the tables and write them to docs/benchmarks.md: `make bench`, `make bench-decisions`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import platform
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from tests.benchmarks.measure import Table
 
-BENCHES = ("ticks", "runs", "feeds", "ingestion")
+HALVES = {"bench": ("ticks", "runs", "feeds", "models", "ingestion"), "bench-decisions": ("decisions",)}
+BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 PACKAGES = ("duckdb", "numpy", "pandas", "scikit-learn", "flask", "waitress")
+TITLE = (
+    "# Benchmarks\n\nRun them again to see your own figures. "
+    "Ratios within one run hold from machine to machine, seconds do not.\n\n"
+)
 
 
 def main() -> None:
-    """Run the benches named, or all; only a run of all writes the page."""
+    """Run the benches named, or those of `make bench`; a whole half of the page is written, the other stays."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], help="which (default: all)")
-    asked = parser.parse_args().benches or list(BENCHES)
+    parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], help="which (default: those of `make bench`)")
+    asked = tuple(parser.parse_args().benches) or HALVES["bench"]
     tables = []
     for name in asked:
         table: Table = importlib.import_module(f"tests.benchmarks.{name}").bench()
         print(table.text(), flush=True)
         tables.append(table)
-    if asked == list(BENCHES):
-        PAGE.write_text("\n".join([_head(), *(table.text() for table in tables)]), encoding="utf-8")
+    for half, names in HALVES.items():
+        if asked == names:
+            PAGE.write_text(with_half(PAGE.read_text(encoding="utf-8"), half, tables), encoding="utf-8")
 
 
-def _head() -> str:
+def with_half(page: str, half: str, tables: Sequence[Table]) -> str:
+    """Return the page with one half made anew and the other as it stands."""
+    kept = {found[1]: found[0].rstrip() + "\n" for found in re.finditer(_OF_HALF, page)}
+    kept[half] = "\n".join([_head(half), *(table.text() for table in tables)])
+    return TITLE + "\n".join(kept[name] for name in HALVES if name in kept)
+
+
+_OF_HALF = re.compile(r"^Made by `make ([a-z-]+)`.*?(?=^Made by `make |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def _head(half: str) -> str:
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
     day = datetime.now(UTC).date()
-    return (
-        "# Benchmarks\n\n"
-        "Made by `make bench`; run it again to see your own figures. "
-        "Ratios within one run hold from machine to machine, seconds do not.\n\n"
-        f"{day}, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}.\n"
-    )
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"Made by `make {half}`: {day}, {system}, {versions}.\n"
 
 
 if __name__ == "__main__":

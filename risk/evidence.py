@@ -1,0 +1,168 @@
+"""Is what the journal says still so? Its chain, and every digest that it and the cards name, computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from risk import artifacts, files, journal, manifest, releases
+from risk.chronicle import Origin
+from risk.errors import JournalError
+from risk.manifest import Manifest
+from risk.releases import DONE, INTENT, Release
+
+Record = dict[str, Any]
+LOOKS = 3  # a run may be at work: what it changed meanwhile is looked at anew
+RESTORE = "restore it from a backup"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How much was looked at, and a sentence for everything that is not as it was recorded."""
+
+    n_lines: int
+    n_releases: int
+    n_versions: int
+    n_parts: int
+    faults: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not self.faults
+
+
+def check(production: Path, ingested: Path) -> Evidence:
+    """Compute again the chain, the papers of every release, the names of dataset versions, and the parts of all.
+
+    Writes nothing and takes no lock. That the counts of the dataset follow from its parts is asked by `soundness`.
+    """
+    records, faults = _settled(production)
+    shelves = (ingested / artifacts.VERSIONS, production / artifacts.RELEASES)
+    folders = [folder for shelf in shelves if shelf.is_dir() for folder in sorted(shelf.glob("[0-9]*-*"))]
+    known = {folder: _manifest(folder) for folder in folders}
+    versions = [folder for folder in folders if folder.parent == shelves[0]]
+    faults += [fault for folder in folders for fault in _described(folder, known[folder], folder in versions)]
+    parts = sorted({pair for found in known.values() if found for pair in found.parts.items()})
+    faults += [fault for pair in parts for fault in _part(*pair, known, ingested / artifacts.PARTS)]
+    n_releases = len(folders) - len(versions)
+    return Evidence(len(records), n_releases, len(versions), len(parts), tuple(faults))
+
+
+def digests(papers: Mapping[str, files.Content]) -> dict[str, str]:
+    """Return the SHA-256 of every paper that is bytes or a file: what the journal says of a release."""
+    read = {name: it.read_bytes() if isinstance(it, Path) else it for name, it in papers.items() if not callable(it)}
+    return {name: files.digest(content) for name, content in read.items()}
+
+
+def origin(production: Path, name: str) -> Origin:
+    """Return what a release was made of; nothing where its folder is gone."""
+    folder = production / artifacts.RELEASES / name
+    found = _manifest(folder)
+    if found is None:
+        return Origin()
+    paths = tuple(entry.path for entry in found.entries if entry.contents)
+    return Origin(found.name, paths, Release(name, folder).provisional)
+
+
+def _settled(production: Path) -> tuple[list[Record], list[str]]:
+    """Return the journal and what is wrong with it and the releases, looked at while no line was added."""
+    path = production / artifacts.JOURNAL
+    faults: list[str] = []
+    for _ in range(LOOKS):
+        broken = journal.fault(path)
+        try:
+            records = journal.read(path)
+        except JournalError as error:
+            return [], [str(error)]
+        faults = [*([broken] if broken else []), *_releases(production, records)]
+        if not faults or len(journal.read(path)) == len(records):
+            break
+    return records, faults
+
+
+def _releases(production: Path, records: list[Record]) -> Iterator[str]:
+    made = {it.get("release"): it for it in records if it.get("kind") == INTENT and it.get("action") == "deploy"}
+    done = [it.get("release") for it in records if it.get("kind") == DONE]
+    found = {release.name: release for release in releases.all_of(production)}
+    for name in dict.fromkeys(done):
+        if name not in found:
+            yield f"{production / artifacts.RELEASES}/{name}: the release is missing; {RESTORE}"
+    for name, release in found.items():
+        if name in made:
+            yield from _papers(release, made[name], _dataset_of(made[name], records))
+        else:
+            yield f"{release.folder}: no line of the journal tells of this release; compare the journal with a backup"
+    yield from _live(production, records, done)
+
+
+def _live(production: Path, records: list[Record], done: list[Any]) -> Iterator[str]:
+    """Say that the link does not name what was last deployed; while a deployment is under way it may name either."""
+    live = releases.name_of(production)
+    under_way = [it.get("release") for it in records[-1:] if it.get("kind") == INTENT]
+    if live != (done[-1] if done else None) and live not in under_way:
+        told = f"the journal's last deployment is {done[-1]}" if done else "the journal tells of no deployment"
+        yield f"{production / artifacts.CURRENT}: it names {live}, but {told}; turn it with deployment.py --rollback"
+
+
+def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[str]:
+    """Compare the papers of a release with the line that announced it, with its card and with its name."""
+    card, verdict = (files.read_json(release.folder / name) or {} for name in (artifacts.CARD, artifacts.VERDICT))
+    named: list[tuple[str, Any, str]] = [
+        (artifacts.MODEL, intent.get("model"), "the journal"),
+        (artifacts.MODEL, card.get("sha256"), "its card"),
+    ]
+    named += [(artifacts.LEARNED_RISKS, card.get("learned_sha256"), "its card")]
+    named += [(name, digest, "the journal") for name, digest in (intent.get("papers") or {}).items()]
+    yield from _compared(release.folder, dict.fromkeys(it for it in named if it[1]))
+    if verdict.get("model") != intent.get("model"):
+        yield f"{release.folder / artifacts.VERDICT}: it judges another model than the journal names; {RESTORE}"
+    if not str(intent.get("model")).startswith(release.name.partition("-")[2]):
+        yield f"{release.folder}: its name is not that of the model that the journal names; {RESTORE}"
+    found, path = _manifest(release.folder), release.folder / artifacts.MANIFEST
+    for version, whose in ((dataset, "the run that made the release"), (card.get("dataset"), "its model")):
+        if found and version and found.name != version:
+            yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train anew"
+
+
+def _compared(folder: Path, named: Iterable[tuple[str, Any, str]]) -> Iterator[str]:
+    found: dict[str, str | None] = {}
+    for name, digest, by in named:
+        path = folder / name
+        if name not in found:
+            found[name] = files.digest_file(path) if path.is_file() else None
+            if found[name] is None:
+                yield f"{path}: the file is missing; {RESTORE}"
+        if found[name] not in (None, digest):
+            yield f"{path}: its SHA-256 is not the one that {by} names; {RESTORE}"
+
+
+def _dataset_of(intent: Record, records: list[Record]) -> str | None:
+    """Return the dataset version of the run that deployed a release, where its line tells it."""
+    lines = [it for it in records if it.get("kind") == "run" and it.get("run") == intent.get("run")]
+    return next((it["dataset"] for it in lines if it.get("dataset")), None)
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    try:
+        return manifest.read(folder)
+    except (AttributeError, KeyError, TypeError):  # JSON, but not a manifest of this program
+        return None
+
+
+def _described(folder: Path, found: Manifest | None, is_version: bool) -> Iterator[str]:
+    if found is None and folder.is_dir():
+        yield f"{folder / artifacts.MANIFEST}: it is missing, torn or of another program; {RESTORE}"
+    if found and is_version and found.name != folder.name:
+        yield f"{folder}: its name is not that of its manifest, {found.name}; {RESTORE}"
+
+
+def _part(name: str, digest: str, known: Mapping[Path, Manifest | None], folder: Path) -> Iterator[str]:
+    """Compare a part with its digest; it may be gone with the versions that were tidied away meanwhile."""
+    path, owners = folder / name, [owner for owner, it in known.items() if it and it.parts.get(name) == digest]
+    if path.is_file() and files.digest_file(path) != digest:
+        yield f"{path}: its SHA-256 is not that of the manifest of {owners[0].name}; {RESTORE}"
+    kept = [owner.name for owner in owners if owner.is_dir()]
+    if not path.is_file() and kept:
+        yield f"{path}: the part is missing, {kept[0]} is made of it; {RESTORE}"

@@ -1,0 +1,152 @@
+"""When there is a reason to train, and whether the challenger may go live: the rules that runs and backtest share.
+
+Arrays and frames in, frozen results out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from risk import drift, gate
+from risk.drift import Window
+from risk.families import outgrown
+from risk.gate import Gate
+from risk.reference import Reference
+from risk.scores import Floats
+
+NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
+WINDOWS = (1, 2, 4, 8)  # contents
+
+
+class ScanRule(Protocol):
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def minimum_gain(self) -> float: ...
+    @property
+    def minimum(self) -> int: ...
+
+
+class GateRule(Protocol):
+    @property
+    def z(self) -> float: ...
+    @property
+    def minimum_gain(self) -> float: ...
+    @property
+    def minimum(self) -> int: ...
+    @property
+    def top_share(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Whether to train and why; if not, the outcome of the run. The scan, where one was made."""
+
+    train: bool
+    name: str | None
+    outcome: str
+    verdict: str | None
+    sentence: str
+    scan: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What the rules need of the live model: its family, how many labelled rows there were when it was trained, its
+
+    reference, whether it is provisional, and how many labelled rows there were when a challenger was trained last.
+    """
+
+    family: str
+    n_labelled: int
+    reference: Reference
+    provisional: bool
+    n_tried: int
+
+
+@dataclass(frozen=True)
+class Names:
+    """The columns of a frame of labelled rows that the rules look at; `content` is always called so."""
+
+    client: str
+    target: str
+    kinds: Mapping[str, str]
+
+
+def reason(
+    news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: ScanRule, choice: str
+) -> Reason:
+    """Return the reason to train that labelled rows new to the champion give, one risk of its a row, or why none is.
+
+    `choice` is the setting of the family. No rows are no reason.
+    """
+    if news.empty:
+        return Reason(False, None, NO_DRIFT, None, "The live model has learned from every labelled row that there is.")
+    limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
+    with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
+        found = drift.scan(windows(news, risks, names), champion.reference, **limits)  # type: ignore[arg-type]
+    scan, verdict = asdict(found), found.verdict
+    if verdict in ("recalibrate", "retrain"):
+        return train("drift", f"The reason for leaving has changed: {found.moved}.", verdict, scan)
+    if champion.provisional:
+        sentence = "The live model is provisional and new labels have come."
+        return train("the live model is provisional", sentence, verdict, scan)
+    if n_labelled >= 2 * max(champion.n_labelled, champion.n_tried):
+        sentence = "The labelled rows have doubled since a model was trained last."
+        return train("labelled rows have doubled", sentence, verdict, scan)
+    tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
+    if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
+        sentence = "Squares and products of the features carry a signal that the live model lacks."
+        return train("a richer family would help", sentence, verdict, scan)
+    if verdict == NOT_ENOUGH:
+        told = f"{len(news)} new labelled rows are not enough to tell"
+        return Reason(
+            False, None, NOT_ENOUGH, NOT_ENOUGH, f"{told}; about {found.rows_needed} more would settle it.", scan
+        )
+    sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
+    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, scan)
+
+
+def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, Any] | None = None) -> Reason:
+    """Return that there is a reason to train."""
+    return Reason(True, name, "", verdict, sentence, scan)
+
+
+def windows(news: pd.DataFrame, risks: Floats, names: Names) -> list[Window]:
+    """Return the last 1, 2, 4 and 8 contents of the new labelled rows with the champion's risks."""
+    contents = sorted(news["content"].unique())
+    numbers = pd.factorize(news[names.client])[0]
+    found: list[Window] = []
+    for size in WINDOWS:
+        if size > len(contents) and found:
+            break
+        inside = news["content"].isin(contents[-size:]).to_numpy()
+        rows = news[inside]
+        features = {name: rows[name].to_numpy() for name in names.kinds}
+        left = rows[names.target].to_numpy(np.float64)
+        found.append(Window(min(size, len(contents)), features, left, risks[inside], numbers[inside]))
+    return found
+
+
+def judged(
+    left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, *, by_base_rate: bool = False
+) -> Gate:
+    """Return the gate's verdict on a challenger's out-of-fold risks against the champion's, or the base rate's.
+
+    Raises: GateError when the gate fails its own test.
+    """
+    k, clients = max(1, round(rule.top_share * len(left))), pd.factorize(np.asarray(clients))[0]
+    with threadpool_limits(1):
+        found = gate.judge(
+            left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
+            against="the base rate" if by_base_rate else "the champion",
+        )  # fmt: skip
+        if found.outcome != NOT_ENOUGH:
+            gate.self_test(left, risks, clients, k)
+    return found

@@ -1,0 +1,48 @@
+"""Released models that compete with a new one: the champion, and the release before it, on the labelled rows of today.
+
+No model rates a row that it has learned: such a row keeps the out-of-fold risk that its release remembers.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from risk import learned, model, releases
+from risk.learning import Standing
+from risk.releases import Release
+from risk.schema import Schema
+
+
+def champion(live: Release | None, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
+    """Return the live model; None where there is none or it was made for other columns. Raises: ModelError."""
+    return _standing(live, labelled, schema) if live else None
+
+
+def former(production: Path, labelled: pd.DataFrame, schema: Schema, dataset: str) -> Standing | None:
+    """Return the release before the live one, as far as it may come back.
+
+    It may not when it was rolled back on this very dataset version, nor when it has seen a content that the live one
+    has not: what is news to the live model must be news to it. Raises: ModelError.
+    """
+    live, before = releases.current(production), releases.before(production)
+    if live is None or before is None:
+        return None
+    seen, known = before.manifest, live.manifest
+    if seen is None or known is None or not set(seen.contents) <= set(known.contents):
+        return None
+    card = model.read_card(before.folder)
+    if card is None or card.sha256 in releases.rolled_back(production, dataset):
+        return None
+    return _standing(before, labelled, schema)
+
+
+def _standing(release: Release, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
+    card = model.read_card(release.folder)
+    if card is None or (card.schema, card.features) != (schema.identity, schema.kinds):
+        return None
+    found = model.load(release.folder)
+    risks = pd.Series(found.risks(labelled), index=labelled.index)
+    honest = learned.replace_learned(risks, labelled[schema.client], labelled["row"], release.folder)
+    return Standing(release.name, card.family, found.taught, card.threshold, honest.to_numpy())

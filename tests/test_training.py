@@ -1,0 +1,63 @@
+"""Training on the real files of a project: what the card tells, and what of very many rows is learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import Project, table
+
+from risk import artifacts, learned
+
+
+@pytest.fixture
+def small(project: Project) -> Project:
+    """A project that learns from 1,000 rows at most."""
+    project.configure(model={"family": "logistic", "max_training_rows": 1_000})
+    project.drop("testdata/testdata.csv", table(200, seed=9, first=90_000))
+    project.drop("sourcedata/dataset1.csv", table(3_000))
+    assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
+    return project
+
+
+def test_of_very_many_rows_a_sample_is_learned_and_the_card_says_so(small: Project) -> None:
+    card = small.json("models/trainedmodel.json")
+
+    assert card["n_rows"] == pytest.approx(1_000, abs=2)
+    assert card["n_labelled"] == 3_000
+    assert len(learned.read(small.root / "models")) == card["n_rows"]
+    shares = [line.endswith(",1") for line in small.text("ingesteddata/finaldata.csv").splitlines()[1:]]
+    assert card["base_rate"] == pytest.approx(np.mean(shares), abs=0.005)
+
+
+def test_after_a_change_every_recent_row_is_kept(small: Project) -> None:
+    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
+
+    said = small.run("fullprocess", "--json")
+
+    assert said.json["outcome"] == "deployed"
+    card = small.json("models/trainedmodel.json")
+    assert (card["learned"], card["n_rows"], card["n_labelled"]) == ("recent rows", 700, 3_700)
+
+
+def test_the_card_and_the_journal_tell_what_was_compared(small: Project) -> None:
+    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
+    small.run("fullprocess")
+
+    told = small.json("models/trainedmodel.json")["candidates"]
+
+    assert [it["name"] for it in told] == ["all rows, logistic", "recalibrated, logistic", "recent rows, logistic"]
+    assert [it["chosen"] for it in told] == [False, False, True]
+    line = small.text(f"production_deployment/{artifacts.JOURNAL}").splitlines()[-1]
+    assert '"candidates": [{"name": "all rows, logistic"' in line
+
+
+def test_segments_are_told_by_size_with_the_gain_over_the_champion(small: Project) -> None:
+    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
+    small.run("fullprocess")
+
+    told = small.json("models/trainedmodel.json")["segments"]
+
+    assert told["by"] == "number_of_employees"
+    assert sum(it["n_rows"] for it in told["segments"]) == 700
+    assert all(it["gain"] is not None for it in told["segments"])
+    assert told["worst"] in told["sentence"]
