@@ -8,6 +8,7 @@ runs in the process that forks but imports: no DuckDB, no model, no thread.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import shutil
@@ -111,6 +112,8 @@ def apart(work: Callable[[], Any]) -> Any:
 
 def _work_and_leave(work: Callable[[], Any], writing: int) -> NoReturn:
     real_write, code = os.write, 0
+    gc.freeze()  # what other tests left in this process has threads that did not come along: it is never collected here
+    gc.unfreeze = lambda: None
     try:
         content = pickle.dumps(work())
     except BaseException:
