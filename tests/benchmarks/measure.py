@@ -35,7 +35,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Used:
-    """What one whole process used: CPU and wall seconds, peak memory of the process in GB."""
+    """What one whole process used: CPU and wall seconds, peak memory in GB (at least that of the process that asks)."""
 
     cpu: float
     wall: float
@@ -49,6 +49,7 @@ def cpu_seconds(command: Sequence[str], times: int = 1, cwd: Path = ROOT) -> flo
 
 def used(command: Sequence[str], cwd: Path = ROOT) -> Used:
     """Return what the command used. Raises: RuntimeError when it fails."""
+    os.sync()  # what others have yet to write is not this command's work
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=cwd)
     _, error = process.stderr.read() if process.stderr else b"", b""
