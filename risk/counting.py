@@ -20,10 +20,13 @@ Counts = dict[Place, int]
 
 
 def counted(before: Manifest, after: Manifest, schema: Schema, parts: Path, fingerprints: Path) -> Manifest:
-    """Return `after` with its counts, without former contents of which no row is in the set any more.
+    """Return `after` with its counts, without former contents of which no row is in the set and that uphold none.
 
-    `before` is a version that is counted, or empty. Raises: DiskError.
+    What `before` has counted stands; everything is counted where it is empty, or of a program that kept no counts of
+    contents. Raises: DiskError.
     """
+    if not any(content.n_given for _, content in _contents(before)):
+        before = replace(before, entries=(), counts={})
     if schema.period:
         given, grown, idle = _by_period(before, after, schema, parts)
     else:

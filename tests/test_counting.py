@@ -180,3 +180,41 @@ def test_an_uncounted_manifest_is_counted_from_the_start(project: Project, tmp_p
 
     assert found.counts == {"n_rows": 1, "n_labelled": 1}
     assert np.array_equal([path.suffix for path in (tmp_path / "elsewhere").iterdir()], [".npy"])
+
+
+def test_a_former_content_that_upholds_another_row_stays(project: Project) -> None:
+    """The labelled row stands against the one that came between, because it came once more without its label."""
+    project.configure(schema={"period": "month"})
+    project.drop("sourcedata/a.csv", months("x,2024-01,1,2,3,1"))
+    ingest(project)
+    project.drop("sourcedata/b.csv", months("x,2024-01,5,2,3,0"))
+    ingest(project)
+    project.drop("sourcedata/c.csv", months("x,2024-01,1,2,3,"))
+    ingest(project)
+    assert rows_of(project).labelled()["lastmonth_activity"].tolist() == [1.0]
+
+    project.drop("sourcedata/c.csv", months("y,2024-02,1,2,3,0"))
+    ingest(project)
+
+    labelled = rows_of(project).labelled()
+    assert dict(zip(labelled["corporation"], labelled["lastmonth_activity"], strict=True)) == {"x": 1.0, "y": 1.0}
+    assert len(entry(project, "c.csv").contents) == 2
+    told, found = counts(project)
+    assert told == found
+
+
+@pytest.mark.parametrize("schema", [{}, {"period": "month"}])
+def test_a_version_that_kept_no_counts_of_contents_is_counted_anew(project: Project, schema: dict[str, str]) -> None:
+    project.configure(schema=schema)
+    write, begin = (months, "x,2024-01,") if schema else (of, "x,")
+    project.drop("sourcedata/a.csv", write(f"{begin}1,2,3,0", f"{begin}4,2,3,0"))
+    before = ingest(project).manifest
+    bare = [replace(it, contents=tuple(replace(c, n_given=0) for c in it.contents)) for it in before.entries]
+    project.drop("sourcedata/b.csv", write(f"{begin}1,2,3,0"))
+    after = look_again(project).manifest
+
+    parts = project.root / "ingesteddata" / artifacts.PARTS
+    found = counted(before.with_entries(bare), after, project.settings.schema, parts, project.root / FOLDER)
+
+    assert found.counts == counted(before, after, project.settings.schema, parts, project.root / FOLDER).counts
+    assert sum(it.n_given for entry in found.entries for it in entry.contents) == found.counts["n_rows"]
