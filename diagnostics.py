@@ -179,20 +179,10 @@ def timings(settings: Settings, run: Run | None = None) -> dict[str, Any]:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predict", metavar="FILE", help="print the risk of every row of a file as CSV")
-    parser.add_argument(
-        "--check-dependencies", action="store_true", help="ask the package index for the newest versions"
-    )
-    parser.add_argument(
-        "--explain",
-        metavar="WHEN",
-        help="tell what was decided and why: last, a run's number, or a day such as 2026-11-21",
-    )
-    parser.add_argument(
-        "--verify", action="store_true", help="compute the journal's chain and every digest that it names again"
-    )
-    parser.add_argument(
-        "--backtest", action="store_true", help="replay four policies over the contents that are in; may take minutes"
-    )
+    parser.add_argument("--check-dependencies", action="store_true", help="ask the package index what is newest")
+    parser.add_argument("--explain", metavar="WHEN", help="tell why: last, a run's number, or a day as 2026-11-21")
+    parser.add_argument("--verify", action="store_true", help="compute the journal's chain and its digests again")
+    parser.add_argument("--backtest", action="store_true", help="replay four policies over what is in; takes minutes")
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:

@@ -116,7 +116,7 @@ def _publish(settings: Settings, before: Manifest, taken: Manifest) -> Manifest:
     rows = Dataset(taken, settings.schema, parts)
     refusals = intake.refused_rows(taken, parts)
     written: dict[str, files.Content] = {
-        artifacts.MANIFEST: files.as_json(taken.as_dict()),
+        artifacts.MANIFEST: taken.as_json(),
         artifacts.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in taken.entries if entry.contents).encode(),
         artifacts.REJECTED: intake.rejected_csv(refusals),
     }

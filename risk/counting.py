@@ -66,12 +66,8 @@ def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -
 
     Idle is a content there of which no row is in the set, and none that upholds another one.
     """
-    given, idle, n_rows, n_labelled = (
-        _given(before),
-        {place for place, it in _contents(after) if not it.n_accepted},
-        0,
-        0,
-    )
+    given, idle = _given(before), {place for place, it in _contents(after) if not it.n_accepted}
+    n_rows = n_labelled = 0
     during = _concerned(before, after)
     if during is None:
         return given, Growth(0, 0, {}), idle

@@ -10,10 +10,9 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from risk import artifacts, files, summary
@@ -24,6 +23,9 @@ from risk.rows import PLAIN, Placed, Rows
 from risk.schema import Column, Schema
 from risk.summary import Summary
 from risk.typed import literal, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ADDED = ("row", "content", "position")  # what frames hold beside the columns of the schema
 SPAN = 1 << 40  # positions of one source

@@ -7,8 +7,11 @@ as one with a probability of 3 in 10,000; `python ingestion.py --verify` counts 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import duckdb
 import numpy as np
 
 from risk import files
+from risk.ahead import ahead
 from risk.errors import DiskError
 from risk.manifest import Manifest
 from risk.reader import Content
@@ -24,9 +28,10 @@ from risk.schema import Schema
 from risk.sorted_sets import NONE, OPEN, TWINS, Prints, as_set, in_ranges, n_labelled, places, survivors, twins, union
 from risk.typed import literal, pattern, quoted
 
-InUse = dict[str, tuple[tuple[int, int], ...]]  # of each part, which of its rows: (first, number) of each stretch
+Stretches = tuple[tuple[int, int], ...]  # rows of a part: (first, number) of each stretch
+InUse = dict[str, Stretches]  # by part
 
-AT_ONCE = 4_000_000  # fingerprints that are compared at once
+AT_ONCE, THREADS = 2_000_000, 2  # fingerprints that are compared at once, in each thread
 
 
 @dataclass(frozen=True)
@@ -49,19 +54,15 @@ class Fingerprints:
         """Compare two manifests. A row that several new contents hold was brought by the first. Raises: DiskError."""
         former, now = _in_use(before), _in_use(after)
         parts = (former.items() - now.items(), former.items() & now.items(), now.items() - former.items())
-        rows = labelled = 0
-        fresh = [NONE]
-        for gone, kept, come in in_ranges([[self._set(*it) for it in sorted(some)] for some in parts], AT_ONCE):
-            left, arrived = union(gone), union(come)
-            beside = twins(union([left, arrived]), kept)
-            was, is_now = union([beside, left]), union([beside, arrived])
-            old, new = survivors(was), survivors(is_now)
-            rows, labelled = rows + len(new) - len(old), labelled + n_labelled(new) - n_labelled(old)
-            fresh.append(new[places(new, was) < 0] if len(was) else new)
+        ranges = in_ranges([self._sets(sorted(some)) for some in parts], AT_ONCE)
+        with ThreadPoolExecutor(THREADS) as pool:
+            grown = list(pool.map(_grown, ranges))
         files.tidy(self._folder, {self._name(*it) for it in now.items()}.__contains__)
         known = before.contents
         contents = [it for digest, it in after.contents.items() if digest not in known]
-        return Growth(rows, labelled, self._brought(contents, now, np.concatenate(fresh)))
+        rows, labelled = (sum(numbers) for numbers in list(zip(*grown, strict=True))[:2])
+        fresh = np.concatenate([NONE, *(some for _, _, some in grown)])
+        return Growth(rows, labelled, self._brought(contents, now, fresh))
 
     def _brought(self, contents: list[Content], in_use: InUse, fresh: Prints) -> dict[str, int]:
         """Return how many of the fresh fingerprints each content is the first to hold."""
@@ -79,26 +80,33 @@ class Fingerprints:
         sets = []
         for it in content.slices:
             alone = in_use[it.part] == ((it.first, it.rows),)
-            some = (
-                self._set(it.part, in_use[it.part]) if alone else self._prints(it.part)[it.first : it.first + it.rows]
-            )
-            sets.append(some if alone else as_set(some))
+            whole = self._sets([(it.part, in_use[it.part])])[0] if alone else None
+            sets.append(as_set(self._prints(it.part)[it.first : it.first + it.rows]) if whole is None else whole)
         return union(sets)
 
-    def _set(self, part: str, stretches: tuple[tuple[int, int], ...]) -> Prints:
-        path = self._folder / self._name(part, stretches)
+    def _sets(self, some: Sequence[tuple[str, Stretches]]) -> list[Prints]:
+        """Return the sets of parts; those that are not stored are made of the parts, which are read ahead."""
+        stored = [self._stored(*it) for it in some]
+        lost = [it for it, one in zip(some, stored, strict=True) if one is None]
+        with contextlib.closing(ahead((self._prints(part) for part, _ in lost), len, 1)) as read:
+            made = (self._made(*it, prints) for it, prints in zip(lost, read, strict=True))
+            return [next(made) if one is None else one for one in stored]
+
+    def _stored(self, part: str, stretches: Stretches) -> Prints | None:
         try:
-            stored: Prints = np.load(path, mmap_mode="r", allow_pickle=False)
-            return stored
+            stored: Prints = np.load(self._folder / self._name(part, stretches), mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError):
-            prints = self._prints(part)
+            return None
+        return stored
+
+    def _made(self, part: str, stretches: Stretches, prints: Prints) -> Prints:
         found = as_set(np.concatenate([prints[first : first + rows] for first, rows in stretches]))
         content = io.BytesIO()
         np.save(content, found, allow_pickle=False)
-        files.write(path, content.getvalue())
+        files.write(self._folder / self._name(part, stretches), content.getvalue())
         return found
 
-    def _name(self, part: str, stretches: tuple[tuple[int, int], ...]) -> str:
+    def _name(self, part: str, stretches: Stretches) -> str:
         told = repr((duckdb.__version__, self._schema.identity, part, stretches))
         return f"{files.digest(told.encode())[:16]}.npy"
 
@@ -122,6 +130,17 @@ class Fingerprints:
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         return connect(self._parts)
+
+
+def _grown(groups: Sequence[Sequence[Prints]]) -> tuple[int, int, Prints]:
+    """Compare what went, stayed and came of one range: rows and labelled rows more, and what is new."""
+    gone, kept, come = groups
+    left, arrived = union(gone), union(come)
+    beside = twins(union([left, arrived]), kept)
+    was, is_now = union([beside, left]), union([beside, arrived])
+    old, new = survivors(was), survivors(is_now)
+    fresh = new[places(new, was) < 0] if len(was) else new
+    return len(new) - len(old), n_labelled(new) - n_labelled(old), fresh
 
 
 def _in_use(manifest: Manifest) -> InUse:

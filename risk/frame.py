@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from risk.reading import Reading, read_file
+from risk.scanning import Chunk
 from risk.schema import Column, Schema
 from risk.values import EXACT_DIGITS, fault
 
@@ -20,7 +21,7 @@ def read_rows(path: Path, schema: Schema, target_optional: bool) -> tuple[pd.Dat
     """Return the accepted rows in schema order, none where the file has a fault, and what was read."""
     rows: list[list[str]] = []
 
-    def take(reading: Reading, chunk: bytes, following: Iterator[bytes]) -> None:
+    def take(reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
         rows.extend(reading.exactly(itertools.chain([chunk], following)))
 
     reading = read_file(path, schema, take, size_cap=NO_CAP, target_optional=target_optional)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,8 +119,11 @@ class Manifest:
         needed = {piece.part for content in shown for piece in content.slices}
         return replace(self, entries=entries, parts={part: self.parts.get(part, "") for part in sorted(needed)})
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def as_json(self) -> bytes:
+        """Return what `read` reads: indented as all our JSON files, but with one line for each source."""
+        others = files.as_json({key: value for key, value in vars(self).items() if key != "entries"}).decode()
+        lines = ",\n  ".join(json.dumps(_told(it), ensure_ascii=False, allow_nan=False) for it in self.entries)
+        return f'{others[: others.rindex("}")].rstrip()},\n "entries": [\n  {lines}\n ]\n}}\n'.encode()
 
 
 def read(folder: Path) -> Manifest | None:
@@ -164,6 +167,19 @@ def overlaps(content: Content, periods: Periods | None) -> bool:
 
 def _digest(told: Any) -> str:
     return files.digest(json.dumps(told, ensure_ascii=False).encode())
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    return vars(entry) | {
+        "contents": [_told_content(content) for content in entry.contents],
+        "refused": _told_content(entry.refused) if entry.refused else None,
+        "watermark": vars(entry.watermark) if entry.watermark else None,
+    }
+
+
+def _told_content(content: Content) -> dict[str, Any]:
+    fault = vars(content.fault) if content.fault else None
+    return vars(content) | {"slices": [vars(piece) for piece in content.slices], "fault": fault}
 
 
 def _entry(found: dict[str, Any]) -> Entry:

@@ -5,6 +5,7 @@ Reads: the source files. Writes: parts, and files of refused rows beside them, i
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections import deque
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk import files
+from risk.ahead import ahead
 from risk.gathering import Gathering
 from risk.parts import PartWriter, Slice
-from risk.reading import Reading, read_file
+from risk.reading import Reading, read_next
+from risk.scanning import Chunk, Step, scanned, weight
 from risk.schema import Schema
 from risk.typed import Layout
 from risk.values import Refusal
@@ -24,9 +27,12 @@ from risk.values import Refusal
 if TYPE_CHECKING:
     import pandas as pd
 
+    from risk.proof import Plain
+
 __all__ = ["Content", "Refusal", "Slice", "Source", "read", "read_frame", "read_refusals"]
 
 AT_ONCE = 50_000  # rows that are read exactly before they are handed on
+AHEAD = 4 * 1024 * 1024  # bytes of small files that are read ahead together; of a large one it is a chunk
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,12 @@ def read(
 
     The folder of the parts is synced once, at the end. Raises: DiskError where the disk refuses.
     """
-    room = _Room(schema, parts, size_cap)
-    for source in sources:
-        room.take(source)
-        yield from room.finished()
+    room, sources = _Room(schema, parts), list(sources)
+    steps = scanned((source.path for source in sources), schema, size_cap=size_cap, target_optional=False, proven=True)
+    with contextlib.closing(ahead(steps, weight, AHEAD)) as steps_ahead:
+        for source in sources:
+            room.take(source, steps_ahead)
+            yield from room.finished()
     room.finish()
     yield from room.finished()
     if parts.is_dir():
@@ -116,15 +124,14 @@ def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> 
 class _Room:
     """Reads one file after the other; their contents leave in the same order, when all their rows are in parts."""
 
-    def __init__(self, schema: Schema, parts: Path, size_cap: int) -> None:
-        self._schema, self._size_cap = schema, size_cap
+    def __init__(self, schema: Schema, parts: Path) -> None:
+        self._schema = schema
         self._writer = PartWriter(parts, schema)
         self._gathering = Gathering(self._writer, schema, self._disproved)
-        self._period = next((index for index, column in enumerate(schema.columns) if column.kind == "period"), None)
         self._taken: deque[tuple[Source, Reading]] = deque()
 
-    def take(self, source: Source) -> None:
-        reading = read_file(source.path, self._schema, self._take_chunk, size_cap=self._size_cap)
+    def take(self, source: Source, steps: Iterator[Step]) -> None:
+        reading = read_next(steps, self._schema, self._take_chunk)
         self._judge(reading)
         self._taken.append((source, reading))
 
@@ -136,17 +143,14 @@ class _Room:
             source, reading = self._taken.popleft()
             yield source, None if reading.digest is None else self._content(reading, reading.digest)
 
-    def _take_chunk(self, reading: Reading, chunk: bytes, following: Iterator[bytes]) -> None:
-        if not self._take_plain(reading, chunk):
+    def _take_chunk(self, reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
+        if not (chunk.plain and self._take_plain(reading, chunk.plain)):
             self._take_exactly(reading, itertools.chain([chunk], following))
 
-    def _take_plain(self, reading: Reading, chunk: bytes) -> bool:
-        """Take the chunk if it is plain. A small file is one chunk and waits for others; all else is proven at once."""
-        from risk.proof import prove
-
+    def _take_plain(self, reading: Reading, plain: Plain) -> bool:
+        """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
         header, values = reading.exact.header, reading.exact.values
-        plain = prove(chunk, header.width, None if self._period is None else header.positions[self._period])
-        if plain is None or values.wide or values.period_length not in (None, plain.length):
+        if values.wide or values.period_length not in (None, plain.length):
             return False
         layout = Layout(header.positions, header.width)
         if reading.is_one_chunk:
@@ -159,14 +163,14 @@ class _Room:
         reading.exact.line += plain.rows
         return True
 
-    def _take_exactly(self, reading: Reading, chunks: Iterable[bytes]) -> None:
+    def _take_exactly(self, reading: Reading, chunks: Iterable[Chunk]) -> None:
         rows = reading.exactly(chunks)
         while accepted := list(itertools.islice(rows, AT_ONCE)):
             self._gathering.add_rows(reading, accepted)
 
-    def _disproved(self, reading: Reading, chunk: bytes) -> None:
+    def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = 0
-        self._take_exactly(reading, [chunk])
+        self._take_exactly(reading, [Chunk(lines, None)])
         self._judge(reading)
 
     def _judge(self, reading: Reading) -> None:

@@ -1,25 +1,23 @@
-"""One file from its first byte to its last: header, chunks of lines, faults, and what was refused on the way."""
+"""One file from its first chunk to its last: its rows, its faults, and what was refused on the way."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from risk import header
 from risk.exact import ExactReader
-from risk.header import LINE
 from risk.parts import Piece
+from risk.scanning import Chunk, Scan, Step, scanned
 from risk.schema import Schema
-from risk.source import SourceFile
-from risk.values import Fault, Refusal, Values, fault
+from risk.values import Fault, Refusal, Values
 
 LISTED = 1_000  # refused rows of a file that are listed one by one
 TOO_MANY, TOO_LARGE_SHARE = 10, 0.2  # refused rows from which a file is refused as a whole
-START = 65_536  # bytes after the header that may explain what is wrong with it
 
 
 @dataclass(eq=False)
@@ -43,9 +41,9 @@ class Reading:
     def waits(self) -> bool:
         return None in self.pieces
 
-    def exactly(self, chunks: Iterable[bytes]) -> Iterator[list[str]]:
+    def exactly(self, chunks: Iterable[Chunk]) -> Iterator[list[str]]:
         """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
-        for row in self.exact.rows(chunks):
+        for row in self.exact.rows(chunk.lines for chunk in chunks):
             self.n_read += 1
             if isinstance(row, Refusal):
                 self._refuse(row)
@@ -92,42 +90,54 @@ class Reading:
         return "".join(json.dumps(asdict(it), ensure_ascii=False) + "\n" for it in self.refusals).encode()
 
 
-Take = Callable[[Reading, bytes, Iterator[bytes]], None]
+Take = Callable[[Reading, Chunk, Iterator[Chunk]], None]
 
 
 def read_file(path: Path, schema: Schema, take: Take, *, size_cap: int, target_optional: bool = False) -> Reading:
-    """Hand a file's lines, chunk by chunk, to `take` (with the chunks that follow) and return what became of it.
+    """Read one file by itself, no chunk of it proven; as `read_next` otherwise."""
+    steps = scanned([path], schema, size_cap=size_cap, target_optional=target_optional, proven=False)
+    return read_next(steps, schema, take)
 
-    No fault of the file is raised; what `take` raises is.
+
+def read_next(steps: Iterator[Step], schema: Schema, take: Take) -> Reading:
+    """Hand the chunks of the next file to `take` (with those that follow) and return what became of it.
+
+    No fault of the file is raised; what `take` raises besides is.
     """
-    began, reading = time.perf_counter(), Reading()
+    began, reading, scan = time.perf_counter(), Reading(), next(steps)
+    assert isinstance(scan, Scan)
+    chunks, line = _Chunks(steps), None
     try:
-        with SourceFile(path) as file:
-            reading.size, reading.is_one_chunk = file.size, file.is_one_chunk
-            file.check(size_cap)
-            _take_chunks(reading, file, schema, take, target_optional)
-            reading.digest = file.finish()
-    except Fault as error:
-        reading.fault = error.refusal
-    except FileNotFoundError:
-        reading.digest = None
-    except OSError as error:
-        reading.fault = fault(f"cannot be read ({error.strerror or error})", "a file that this user may read").refusal
-    reading.seconds = time.perf_counter() - began
-    return reading
-
-
-def _take_chunks(reading: Reading, file: SourceFile, schema: Schema, take: Take, target_optional: bool) -> None:
-    line: int | None = None
-    try:
-        chunks = file.chunks()
-        first = next(chunks, b"")
-        head, end = header.split(first)
-        found = header.read(head, first[end : end + START], schema, target_optional)
-        line = 1 + len(LINE.findall(head))
-        reading.exact = ExactReader(found, Values(schema), line)
-        for chunk in itertools.chain([first[end:]], chunks):
+        for chunk in chunks:
+            if line is None and scan.header:
+                reading.exact = ExactReader(scan.header, Values(schema), scan.line)
+                reading.size, reading.is_one_chunk, line = scan.size, scan.is_one_chunk, scan.line
             take(reading, chunk, chunks)
             line = reading.exact.line
     except Fault as error:
         reading.fault = (error.at(line) if line else error).refusal
+    scan.wanted = False
+    with contextlib.suppress(Fault):
+        deque(chunks, maxlen=0)
+    reading.size, reading.digest, reading.fault = scan.size, scan.digest, reading.fault or scan.fault
+    reading.seconds = time.perf_counter() - began
+    return reading
+
+
+class _Chunks:
+    """The chunks of one file among the steps of many. Raises, at its end: Fault."""
+
+    def __init__(self, steps: Iterator[Step]) -> None:
+        self._steps, self._ended = steps, False
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self
+
+    def __next__(self) -> Chunk:
+        step = None if self._ended else next(self._steps)
+        if isinstance(step, Chunk):
+            return step
+        self._ended = True
+        if isinstance(step, Fault):
+            raise step
+        raise StopIteration

@@ -126,17 +126,12 @@ class Rows:
     def _build(self, connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("create table slices (part varchar, first bigint, last bigint, place bigint, known boolean)")
         if self._placed:
-            told = [
-                (
-                    str(self._parts / it.slice.part),
-                    it.slice.first,
-                    it.slice.first + it.slice.rows,
-                    it.position,
-                    it.known,
-                )
-                for it in self._placed
+            pieces = [it.slice for it in self._placed]
+            columns = [
+                [str(self._parts / it.part) for it in pieces],
+                *([it.first for it in pieces], [it.first + it.rows for it in pieces]),
+                *([it.position for it in self._placed], [it.known for it in self._placed]),
             ]
-            columns = [list(column) for column in zip(*told, strict=True)]
             connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * len(columns))}", columns)
         connection.execute(
             f"""create view accepted as select {", ".join(self.names.values())}, known, place + nth - first as position

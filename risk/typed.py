@@ -68,11 +68,12 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
         f"new_line='\\n', strict_mode=true, null_padding=false, columns={fields!r})"
     )
     names = [quoted(column.name) for column in schema.columns]
+    cast = [f"try_cast(f{plan.layout.positions[index]} AS {kind}) AS v{index}" for index, kind in plan.types.items()]
     shown = [
         f"{_expression(schema, index, f'f{place}', plan)} AS {names[index]}"
         for index, place in enumerate(plan.layout.positions)
     ]
-    return f"SELECT {', '.join(shown)} FROM {lines}"
+    return f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(['*', *cast])} FROM {lines})"  # each number cast once
 
 
 def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]:
@@ -119,11 +120,10 @@ def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
         return _period(field, plan.periods)
     if column.kind == "target":
         return _target(schema, field, missing)
-    return _number(field, missing, plan.types[index], plan.trusted)
+    return _number(field, f"v{index}", missing, plan.types[index], plan.trusted)
 
 
-def _number(field: str, missing: str, kind: str, trusted: bool) -> str:
-    value = f"try_cast({field} AS {kind})"
+def _number(field: str, value: str, missing: str, kind: str, trusted: bool) -> str:
     if kind == INTEGER:
         proof, stand_in = f"cast({value} AS VARCHAR) = {field}", f"({NO_INTEGER + 1} - 1)"
     else:

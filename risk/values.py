@@ -6,6 +6,7 @@ Pure: no files. One `Values` belongs to one file, because accepted values bind t
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -92,10 +93,10 @@ class Values:
     def __init__(self, schema: Schema) -> None:
         self._missing = frozenset(schema.missing)
         self._targets = (*schema.target_values.stayed, *schema.target_values.left)
-        self._columns = [_Accepted(it.name, self._check_of(index, it)) for index, it in enumerate(schema.columns)]
+        self._schema = schema
         kinds = [column.kind for column in schema.columns]
         self._period = kinds.index("period") if "period" in kinds else None
-        self._set_period_length(None)
+        self.period_length: int | None = None
         self.fractional: set[int] = set()  # columns that hold a fraction: float64
         self.wide: set[int] = set()  # columns that hold an integer which float64 would change
 
@@ -119,6 +120,14 @@ class Values:
         self.period_length = length
         if self._period is not None:
             self._columns[self._period].keeps = length is not None
+
+    @functools.cached_property
+    def _columns(self) -> list[_Accepted]:
+        """One for each column; a file that is plain all through needs none of them."""
+        found = [_Accepted(it.name, self._check_of(index, it)) for index, it in enumerate(self._schema.columns)]
+        if self._period is not None:
+            found[self._period].keeps = False
+        return found
 
     def _check_of(self, index: int, column: Column) -> Check:
         if column.kind == "number":

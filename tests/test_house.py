@@ -34,6 +34,7 @@ TAKES_ALL_SETTINGS = {
     "risk.status": "it looks at all of an installation",
 }
 GROUND = [
+    "ahead",
     "arrival",
     "artifacts",
     "backtest",

@@ -48,7 +48,7 @@ def test_a_manifest_is_read_back_as_it_was_published(project: Project) -> None:
 def test_there_is_no_manifest_in_a_folder_without_one_or_with_a_torn_one(tmp_path: Path) -> None:
     torn = tmp_path / "torn"
     torn.mkdir()
-    (torn / artifacts.MANIFEST).write_bytes(files.as_json(made().as_dict())[:-9])
+    (torn / artifacts.MANIFEST).write_bytes(made().as_json()[:-9])
 
     assert manifest.read(tmp_path) is None
     assert manifest.read(torn) is None
@@ -151,7 +151,7 @@ def test_the_newest_content_is_the_refused_one() -> None:
 def test_a_manifest_is_plain_json() -> None:
     found = made(of_one("a.csv", content("1", fault=FAULT, warnings=("w",))))
 
-    told = json.loads(files.as_json(found.as_dict()))
+    told = json.loads(found.as_json())
 
     assert told["entries"][0]["contents"][0]["digest"] == "1"
     assert told["input_folder"] == "sourcedata"

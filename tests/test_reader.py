@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import resource
+import threading
 from pathlib import Path
 
 import duckdb
@@ -170,6 +172,36 @@ def test_the_lines_of_a_large_file_are_counted_through_all_chunks(
     content = read_one(source, tmp_path)
 
     assert [(it.line, it.column) for it in refusals_of(content, tmp_path)] == [(254, "lastmonth_activity"), (404, None)]
+
+
+@pytest.mark.parametrize("place", [0, 1, 250, 499])
+def test_the_file_after_one_that_ends_in_a_fault_is_read_whole(
+    place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("risk.source.CHUNK", 512)
+    rows = [f"c{i},{i},2,3,1" for i in range(500)]
+    good = write(tmp_path, "b.csv", HEADER, *rows)
+    bad = write(tmp_path, "a.csv", HEADER, *rows[:place], '"x"y,1,2,3,0', *rows[place:])
+
+    contents = read_all([bad, good, bad, good], tmp_path)
+
+    assert [content and content.n_accepted for content in contents] == [0, 500, 0, 500]
+    assert contents[0]
+    assert fault_of(contents[0]) == (place + 2, None, "has text after a closing quote")
+    assert contents[0].digest == hashlib.sha256(bad.path.read_bytes()).hexdigest()
+
+
+def test_a_disk_that_refuses_ends_what_is_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("risk.source.CHUNK", 512)
+    source = write(tmp_path, "a.csv", HEADER, *["acme,1,2,3,0"] * 5000)
+    (tmp_path / "parts").write_bytes(b"no folder")
+
+    with pytest.raises(DiskError):
+        read_all([source], tmp_path)
+
+    for thread in (it for it in threading.enumerate() if it.name == "ahead"):
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def test_columns_may_come_in_any_order_with_spaces_a_byte_order_mark_and_unknown_ones(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from risk import reader
 from risk.reader import Content, Source
 from risk.reading import Reading, read_file
+from risk.scanning import Chunk
 from risk.schema import Feature, Schema, TargetValues
 
 SCHEMAS = (
@@ -140,7 +141,7 @@ def fuzzed(schema: Schema, chance: random.Random) -> bytes:
 def exactly(path: Path, schema: Schema) -> tuple[Reading, list[list[str]]]:
     rows: list[list[str]] = []
 
-    def take(reading: Reading, chunk: bytes, following: Iterator[bytes]) -> None:
+    def take(reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
         rows.extend(reading.exactly(itertools.chain([chunk], following)))
 
     reading = read_file(path, schema, take, size_cap=1 << 30)

@@ -1,0 +1,98 @@
+"""Files on their way into memory: bytes hashed, the header read, chunks proven plain; no row is judged, none written.
+
+What is found depends on the bytes of the files alone, so it may be done ahead, in another thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from risk import header
+from risk.header import LINE, Header
+from risk.schema import Schema
+from risk.source import SourceFile
+from risk.values import Fault, Refusal, fault
+
+if TYPE_CHECKING:
+    from risk.proof import Plain
+
+START = 65_536  # bytes after the header that may explain what is wrong with it
+
+
+@dataclass(eq=False)
+class Scan:
+    """What is known of one file: its header when its first chunk is there, its digest when it ends."""
+
+    header: Header | None = None
+    line: int = 1  # of the first row
+    size: int = 0
+    is_one_chunk: bool = True
+    digest: str | None = ""  # None: the file vanished or changed while it was read
+    fault: Refusal | None = None
+    wanted: bool = True  # False: nobody needs the rest of its chunks
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Whole lines of a file, and these lines again where they are proven plain."""
+
+    lines: bytes
+    plain: Plain | None
+
+
+Step = Scan | Chunk | Fault | None  # of each file: itself, its chunks, and its end, which may be a fault
+
+
+def scanned(
+    paths: Iterable[Path], schema: Schema, *, size_cap: int, target_optional: bool, proven: bool
+) -> Iterator[Step]:
+    """Yield the steps of each file, one file after the other; with `proven` each chunk is tried for a plain one."""
+    for path in paths:
+        scan, end = Scan(), None
+        yield scan
+        try:
+            with SourceFile(path) as file:
+                scan.size, scan.is_one_chunk = file.size, file.is_one_chunk
+                file.check(size_cap)
+                try:
+                    for lines in _lines(scan, file, schema, target_optional):
+                        yield Chunk(lines, _proven(scan, lines, schema) if proven else None)
+                        if not scan.wanted:
+                            break
+                except Fault as error:
+                    end = error
+                scan.digest = file.finish()
+        except Fault as error:
+            scan.fault = error.refusal
+        except FileNotFoundError:
+            scan.digest = None
+        except OSError as error:
+            scan.fault = fault(f"cannot be read ({error.strerror or error})", "a file that this user may read").refusal
+        yield end
+
+
+def weight(step: Step) -> int:
+    """Return how many bytes a step holds in memory."""
+    return len(step.lines) if isinstance(step, Chunk) else 0
+
+
+def _lines(scan: Scan, file: SourceFile, schema: Schema, target_optional: bool) -> Iterator[bytes]:
+    """Yield the lines after the header, chunk by chunk. Raises: Fault."""
+    chunks = file.chunks()
+    first = next(chunks, b"")
+    head, end = header.split(first)
+    scan.header = header.read(head, first[end : end + START], schema, target_optional)
+    scan.line = 1 + len(LINE.findall(head))
+    yield from itertools.chain([first[end:]], chunks)
+
+
+def _proven(scan: Scan, lines: bytes, schema: Schema) -> Plain | None:
+    from risk.proof import prove
+
+    assert scan.header
+    period = next((index for index, column in enumerate(schema.columns) if column.kind == "period"), None)
+    return prove(lines, scan.header.width, None if period is None else scan.header.positions[period])
