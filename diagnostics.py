@@ -32,6 +32,7 @@ from risk import (
     releases,
     replay,
     script,
+    standing,
     two_sample,
 )
 from risk.config import Settings
@@ -40,6 +41,7 @@ from risk.errors import BusyError, DataError
 from risk.manifest import Manifest, content_order, in_time
 from risk.model import Model
 from risk.policy import NO_DRIFT, NOT_ENOUGH, Reason
+from risk.releases import Release
 from risk.rivals import Rows, Rules
 from risk.script import Answer, Run, event, log
 from risk.tables import as_csv
@@ -106,7 +108,7 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
         return _nothing_new(run, last, rows, champion)
     if last and (late := _late(manifest, last)):
         return _told_late(run, late)
-    return _looked(settings, rows, champion, live.provisional)
+    return _looked(settings, rows, champion, live)
 
 
 def _nothing_new(run: Run, last: dict[str, Any], rows: Dataset, champion: Model) -> Reason:
@@ -147,15 +149,18 @@ def _told_late(run: Run, late: list[str]) -> Reason:
     return Reason(False, None, NO_DRIFT, None, sentence)
 
 
-def _looked(settings: Settings, rows: Dataset, champion: Model, provisional: bool) -> Reason:
+def _looked(settings: Settings, rows: Dataset, champion: Model, live: Release) -> Reason:
     """Look at the labelled rows that are new to the champion."""
     news, schema, card = rows.news(), settings.schema, champion.card
     names = policy.Names(schema.client, schema.target, schema.kinds)
     desk = model.read_card(settings.models)
     tried = desk.n_labelled if desk and desk.schema == schema.identity else 0
-    live = policy.Champion(card.family, card.n_labelled, card.residuals, provisional, tried)
+    known = policy.Champion(
+        card.family, card.n_labelled, card.residuals, live.provisional, tried,
+        lambda: standing.learned_rows(live, schema, rows.parts, names),
+    )  # fmt: skip
     n_labelled = rows.manifest.counts["n_labelled"]
-    return policy.reason(news, champion.risks(news), names, live, n_labelled, settings.drift, settings.model.family)
+    return policy.reason(news, champion.risks(news), names, known, n_labelled, settings.drift, settings.model.family)
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:

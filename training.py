@@ -65,7 +65,8 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     taught = learning.teach(
         x, left, clients, contents, recent, settings.schema.kinds, settings.model.family, champion, former
     )
-    learned.write(settings.models, labelled.assign(client=clients, risk=taught.risks))
+    marked = taught.rows if taught.release is None else False
+    learned.write(settings.models, labelled.assign(client=clients, risk=taught.risks, learned=marked))
     facts = {
         "learned_sha256": files.digest_file(settings.models / artifacts.LEARNED_RISKS),
         "dataset": manifest.name,

@@ -90,7 +90,9 @@ def _window(window: Record) -> str:
     pattern += f", {number(window.get('df'))} degrees of freedom, p {_small(window.get('p'))})"
     win = window.get("relative_gain")
     gain = f"learning anew would mend {percent(max(win, 0.0))} of the error" if win is not None else "gain unknown"
-    return f"{files} ({size}): {pattern}; {gain}: {'alarm' if window.get('rings') else 'no alarm'}"
+    beside = window.get("balanced_p")
+    like = f"; beside learned clients weighted to be such as these p {_small(beside)}" if beside is not None else ""
+    return f"{files} ({size}): {pattern}; {gain}{like}: {'alarm' if window.get('rings') else 'no alarm'}"
 
 
 def _chance(p: float | None) -> str:

@@ -9,7 +9,7 @@ Source: Podkopaev and Ramdas, ICLR 2022; Mahadevan and Mathioudakis 2024 for the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from risk.balance import balanced
 from risk.reference import Reference
 from risk.score_test import (
     SMALLEST_EIGENVALUE,
@@ -30,7 +31,7 @@ from risk.score_test import (
     tail,
     without_first,
 )
-from risk.scores import Floats, clip
+from risk.scores import Floats, client_sums, clip
 
 Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
 
@@ -61,12 +62,13 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowResult(ScoreTest):
-    """The score test of one window."""
+    """The score test of one window; `balanced_p`: its p beside learned rows that were weighted to be such clients."""
 
     contents: int
     n_rows: int
     leavers: int
     stayers: int
+    balanced_p: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,36 +85,63 @@ class Scan:
 
 def scan(
     windows: Sequence[Window], reference: Reference, *, alpha: float = 0.005, draws: int = 299, seed: int = 0,
-    minimum_gain: float = 0.01, minimum: int = 30,
+    minimum_gain: float = 0.01, minimum: int = 30, learned: Callable[[], Window | None] = lambda: None,
 ) -> Scan:  # fmt: skip
     """Test each window and say whether the reason for leaving has changed.
 
     A window rings when its tail p is below `alpha` / 4, none of `draws` bootstrap draws is as large, and refitting
-    would win more than `minimum_gain` of its log-loss. With fewer than `minimum` leavers or stayers in the widest
+    would win more than `minimum_gain` of its log-loss; and when it still would beside the `learned` rows (with their
+    out-of-fold risks), weighted to be such clients as came. With fewer than `minimum` leavers or stayers in the widest
     window nothing is concluded.
     """
     windows = [window for window in windows if window.n_rows]
     limits = Limits(alpha / N_WINDOWS, draws, seed, minimum_gain)
-    found = [_residuals(window, reference) for window in windows]
+    bare = [_residuals(window, reference) for window in windows]
+    found = [_centred(one, reference) for one in bare]
     results = tuple(_result(*pair, limits) for pair in zip(windows, found, strict=True))
+    rows = learned() if any(result.rings for result in results) else None
+    if rows:
+        results = tuple(_beside(*pair, rows, reference, limits) for pair in zip(results, bare, strict=True))
     widest = max(windows, key=lambda window: window.n_rows, default=None)
     if widest is None or min(widest.leavers, widest.n_rows - widest.leavers) < minimum:
         return Scan("not enough evidence", results, rows_needed=_rows_needed(widest, reference, minimum))
-    richer = _richer(widest, reference, limits)
     ringing = [index for index, result in enumerate(results) if result.rings]
     if not ringing:
+        richer = _richer(widest, reference, limits)
         return Scan("richer family" if richer and richer.rings else "no drift", results, richer=richer)
     clearest = min(ringing, key=lambda index: (results[index].p, -results[index].chi2))
     verdict, moved = _moved(windows[clearest], found[clearest], reference, minimum_gain)
-    return Scan(verdict, results, moved, windows[clearest].contents, richer=richer)
+    return Scan(verdict, results, moved, windows[clearest].contents)
 
 
 def _residuals(window: Window, reference: Reference) -> Residuals:
-    """Return S and V centred on the release's own out-of-fold residuals, as well as its rows tell these."""
     design = reference.design(window.features, clip(window.risks))
-    found = residuals(design, window.labels, window.risks, window.clients)
-    centred = found.total - window.n_rows * np.array(reference.mean_score)
-    return replace(found, total=centred, variance=found.variance * (1 + window.n_rows / reference.n_rows))
+    return residuals(design, window.labels, window.risks, window.clients)
+
+
+def _centred(bare: Residuals, reference: Reference) -> Residuals:
+    """Return S and V centred on the release's own out-of-fold residuals, as well as its rows tell these."""
+    centred = bare.total - bare.n_rows * np.array(reference.mean_score)
+    return replace(bare, total=centred, variance=bare.variance * (1 + bare.n_rows / reference.n_rows))
+
+
+def _beside(
+    result: WindowResult, bare: Residuals, learned: Window, reference: Reference, limits: Limits
+) -> WindowResult:
+    """Return a result that rings only if it does centred on learned rows that are weighted to be such clients.
+
+    Where a model is wrong for some clients it always was, and more of them come, the mix has changed and no reason.
+    """
+    if not result.rings:
+        return result
+    known = _residuals(learned, reference)
+    weights = balanced(known.design[:, 1:], bare.design[:, 1:].mean(axis=0))
+    scores = known.design * (weights * (learned.labels - known.risks))[:, None]
+    sums, n_rows = client_sums(scores, learned.clients), bare.n_rows
+    statistic, df = chi2(bare.total - n_rows * sums.sum(axis=0), bare.variance + n_rows**2 * sums.T @ sums)
+    p, gain = tail(float(statistic), df), (float(statistic) - df) / (2 * n_rows)
+    rings = p < limits.alpha and gain > limits.minimum_gain * bare.log_loss
+    return replace(result, balanced_p=p, rings=rings)
 
 
 def _result(window: Window, found: Residuals, limits: Limits) -> WindowResult:

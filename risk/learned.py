@@ -10,13 +10,14 @@ import pandas as pd
 
 from risk import artifacts, files
 from risk.errors import DiskError
+from risk.scores import Floats
 from risk.typed import literal
 
-COLUMNS = ("client", "row", "position", "risk")
+COLUMNS = ("client", "row", "position", "risk", "learned")
 
 
 def write(folder: Path, frame: pd.DataFrame) -> None:
-    """Write the frame (client, row, position, risk) as parquet, the same bytes each time. Raises: DiskError."""
+    """Write the columns of the frame as parquet, the same bytes each time. Raises: DiskError."""
     path = folder / artifacts.LEARNED_RISKS
     try:
         files.write(path, lambda unfinished: _copy(frame, unfinished))
@@ -37,15 +38,28 @@ def read(folder: Path) -> pd.DataFrame:
     """Return the frame in a folder; an empty one where there is none."""
     path = folder / artifacts.LEARNED_RISKS
     if not path.is_file():
-        return pd.DataFrame(
-            {"client": [], "row": np.array([], np.uint64), "position": np.array([], np.int64), "risk": []}
-        )
+        kinds = (object, np.uint64, np.int64, np.float64, bool)
+        return pd.DataFrame({name: np.array([], kind) for name, kind in zip(COLUMNS, kinds, strict=True)})
     with duckdb.connect(config={"threads": 1}) as connection:
         return connection.execute("select * from read_parquet(?)", [str(path)]).df()
 
 
 def replace_learned(risks: pd.Series, clients: pd.Series, rows: pd.Series, folder: Path) -> pd.Series:
     """Return the risks, those of learned rows replaced by their out-of-fold risks: no model rates what it has seen."""
-    known = read(folder).drop_duplicates(["client", "row"]).set_index(["client", "row"])["risk"]
-    found = pd.Series(known.reindex(pd.MultiIndex.from_arrays([clients, rows])).to_numpy(), index=risks.index)
+    found = pd.Series(_remembered(read(folder), clients, rows), index=risks.index)
     return found.fillna(risks)
+
+
+def of_learned(clients: pd.Series, rows: pd.Series, folder: Path) -> Floats:
+    """Return the out-of-fold risk of every row that the model in a folder learned, NaN for others.
+
+    All are NaN where its rows are not marked: a former release that came back, or one of an earlier program.
+    """
+    known = read(folder)
+    marked = known["learned"] if "learned" in known else np.zeros(len(known), dtype=bool)
+    return _remembered(known[marked], clients, rows)
+
+
+def _remembered(known: pd.DataFrame, clients: pd.Series, rows: pd.Series) -> Floats:
+    risks = known.drop_duplicates(["client", "row"]).set_index(["client", "row"])["risk"]
+    return risks.reindex(pd.MultiIndex.from_arrays([clients, rows])).to_numpy(np.float64)

@@ -5,7 +5,7 @@ Arrays and frames in, frozen results out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -61,6 +61,8 @@ class Champion:
     """What the rules need of the live model: its family, how many labelled rows there were when it was trained, its
 
     reference, whether it is provisional, and how many labelled rows there were when a challenger was trained last.
+
+    `learned` returns rows that it learned, with their out-of-fold risks; it is called when they are needed.
     """
 
     family: str
@@ -68,6 +70,7 @@ class Champion:
     reference: Reference
     provisional: bool
     n_tried: int
+    learned: Callable[[], Window | None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def reason(
         return Reason(False, None, NO_DRIFT, None, "The live model has learned from every labelled row that there is.")
     limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
     with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
-        found = drift.scan(windows(news, risks, names), champion.reference, **limits)  # type: ignore[arg-type]
+        of_news = windows(news, risks, names)
+        found = drift.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
     scan, verdict = asdict(found), found.verdict
     if verdict in ("recalibrate", "retrain"):
         return train("drift", f"The reason for leaving has changed: {found.moved}.", verdict, scan)
@@ -121,17 +125,20 @@ def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, 
 def windows(news: pd.DataFrame, risks: Floats, names: Names) -> list[Window]:
     """Return the last 1, 2, 4 and 8 contents of the new labelled rows with the champion's risks."""
     contents = sorted(news["content"].unique())
-    numbers = pd.factorize(news[names.client])[0]
+    clients = pd.factorize(news[names.client])[0]
     found: list[Window] = []
     for size in WINDOWS:
         if size > len(contents) and found:
             break
         inside = news["content"].isin(contents[-size:]).to_numpy()
-        rows = news[inside]
-        features = {name: rows[name].to_numpy() for name in names.kinds}
-        left = rows[names.target].to_numpy(np.float64)
-        found.append(Window(min(size, len(contents)), features, left, risks[inside], numbers[inside]))
+        found.append(window(news[inside], risks[inside], names, clients[inside], min(size, len(contents))))
     return found
+
+
+def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, contents: int = 0) -> Window:
+    """Return labelled rows with their risks as the scan takes them; learned ones are a window of no contents."""
+    features = {name: rows[name].to_numpy() for name in names.kinds}
+    return Window(contents, features, rows[names.target].to_numpy(np.float64), risks, clients)
 
 
 def judged(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from risk.scores import Floats, clip
@@ -119,7 +120,8 @@ def _level(value: object) -> str:
 
 def _codes(values: Array, levels: tuple[str, ...]) -> NDArray[np.int64]:
     numbers = {level: number for number, level in enumerate(levels)}
-    return np.fromiter((numbers.get(_level(value), -1) for value in values.tolist()), np.int64, len(values))
+    codes, found = pd.factorize(values, use_na_sentinel=False)
+    return np.array([numbers.get(_level(value), -1) for value in found.tolist()], dtype=np.int64)[codes]
 
 
 def _design(described: tuple[Feature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:

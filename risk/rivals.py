@@ -226,7 +226,9 @@ def _champion(live: Live, rows: Rows, production: Production) -> policy.Champion
     values = {name: rows.x[name].to_numpy()[:end][learned] for name in rows.names.kinds}
     left = rows.left[:end][learned]
     residuals = reference(values, rows.names.kinds, left, taught.risks[learned])  # type: ignore[arg-type]
-    return policy.Champion(taught.family, end, residuals, live.provisional, production.n_tried)
+    known = policy.window(rows.frame[:end][learned], taught.risks[learned], rows.names, rows.clients[:end][learned])
+    marked = None if taught.release else known
+    return policy.Champion(taught.family, end, residuals, live.provisional, production.n_tried, lambda: marked)
 
 
 POLICIES: dict[str, Policy] = {OURS: ours, NEVER: first, ALWAYS: always, F1_FALLS: f1_falls}

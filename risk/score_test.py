@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from risk.scores import Floats, client_sums, clip, log_losses
 
 SMALLEST_EIGENVALUE = 0.02  # of the correlation form, whose mean eigenvalue is 1
+STEPS = 1 << 16  # a drawn label has the risk to this precision
 DRAWN_CELLS = 100_000  # draws times rows held at once: few enough for the processor to keep near
 
 
@@ -116,11 +117,12 @@ def _variance(design: Floats, risks: Floats) -> Floats:
 def _smallest_drawn_tail(found: Residuals, limits: Limits) -> float:
     """Return the smallest tail p of parametric bootstrap draws, labels drawn from the risks."""
     generator = np.random.Generator(np.random.SFC64(limits.seed))
-    risks, design = found.risks.astype(np.float32), found.design.astype(np.float32)
+    bounds = np.clip(np.round(found.risks * STEPS), 1, STEPS - 1).astype(np.uint16)
+    design = found.design.astype(np.float32)
     size, totals = max(1, DRAWN_CELLS // found.n_rows), []
     for start in range(0, limits.draws, size):
-        uniform = generator.random((min(size, limits.draws - start), found.n_rows), np.float32)
-        totals.append((uniform < risks).astype(np.float32) @ design)
-    drawn = (np.concatenate(totals) - found.risks @ found.design).T
-    statistics, df = chi2(drawn, _variance(found.design, found.risks))
+        uniform = generator.integers(0, STEPS, (min(size, limits.draws - start), found.n_rows), np.uint16)
+        totals.append((uniform < bounds).astype(np.float32) @ design)
+    drawn = (np.concatenate(totals) - bounds / STEPS @ found.design).T
+    statistics, df = chi2(drawn, _variance(found.design, bounds / STEPS))
     return tail(float(np.max(statistics)), df)

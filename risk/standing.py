@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from risk import learned, model, releases
+from risk import learned, model, policy, releases
+from risk.dataset import Dataset
+from risk.drift import Window
 from risk.learning import Standing
+from risk.policy import Names
 from risk.releases import Release
 from risk.schema import Schema
+
+MOST_ROWS = 20_000  # learned rows that the scan for drift lays beside new ones
 
 
 def champion(live: Release | None, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
@@ -36,6 +42,17 @@ def former(production: Path, labelled: pd.DataFrame, schema: Schema, dataset: st
     if card is None or card.sha256 in releases.rolled_back(production, dataset):
         return None
     return _standing(before, labelled, schema)
+
+
+def learned_rows(release: Release, schema: Schema, parts: Path, names: Names) -> Window | None:
+    """Return rows that a release learned with their out-of-fold risks; None where it does not know which they are."""
+    if release.manifest is None:
+        return None
+    frame = Dataset(release.manifest, schema, parts).labelled(MOST_ROWS)
+    risks = learned.of_learned(frame[schema.client], frame["row"], release.folder)
+    known = ~np.isnan(risks)
+    rows = frame[known]
+    return policy.window(rows, risks[known], names, pd.factorize(rows[schema.client])[0]) if known.any() else None
 
 
 def _standing(release: Release, labelled: pd.DataFrame, schema: Schema) -> Standing | None:

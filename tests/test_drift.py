@@ -56,6 +56,7 @@ def fitted(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
 class Champion:
     coefficients: np.ndarray
     reference: Reference
+    learned: Window
 
     def window(self, features: dict[str, np.ndarray], labels: np.ndarray, contents: int = 1) -> Window:
         risks = logistic(columns(features) @ self.coefficients)
@@ -74,7 +75,8 @@ def trained(seed: int, n_rows: int = 2_000, **changed: float) -> Champion:
     risks = np.empty(n_rows)
     for one in range(5):
         risks[fold == one] = logistic(x[fold == one] @ fitted(x[fold != one], labels[fold != one]))
-    return Champion(fitted(x, labels), reference(features, KINDS, labels, risks))
+    learned = Window(0, features, labels, risks, np.arange(n_rows))
+    return Champion(fitted(x, labels), reference(features, KINDS, labels, risks), learned)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,43 @@ def test_a_harmless_shift_of_the_clients_does_not_ring(champions: list[Champion]
     found = scans(champions, 3, 2_000, moved=1.0)
 
     assert rings(found) <= 1
+
+
+def test_more_clients_for_whom_the_model_was_always_wrong_are_no_change() -> None:
+    generator, rang, still = np.random.default_rng(5), 0, 0
+    for champion in (trained(seed, curved=0.4) for seed in range(20)):
+        features = clients(generator, 2_000, moved=0.8)
+        window = champion.window(features, outcome(generator, features, curved=0.4))
+        bare = scan([window], champion.reference)
+        found = scan([window], champion.reference, learned=lambda it=champion: it.learned)
+        rang, still = rang + bare.windows[0].rings, still + found.windows[0].rings
+        assert (found.windows[0].balanced_p is not None) == bare.windows[0].rings
+
+    assert rang > 15  # a model of the wrong form is no worse than before for such clients; there are only more of them
+    assert still < 6  # weights by means alone do not undo all of it
+
+
+def test_a_change_among_other_clients_is_still_found(champions: list[Champion]) -> None:
+    generator = np.random.default_rng(6)
+    for champion in champions[:10]:
+        features = clients(generator, 2_000, moved=0.5)
+        window = champion.window(features, outcome(generator, features, activity=0.3))
+        found = scan([window], champion.reference, learned=lambda it=champion: it.learned)
+
+        assert found.verdict == "retrain"
+        assert found.windows[0].balanced_p < 1e-4
+
+
+def test_learned_rows_are_asked_for_only_when_a_window_rings(champions: list[Champion]) -> None:
+    def learned() -> Window:
+        raise AssertionError("nothing rang")
+
+    generator = np.random.default_rng(7)
+    features = clients(generator, 500)
+
+    found = scan([champions[0].window(features, outcome(generator, features))], champions[0].reference, learned=learned)
+
+    assert found.verdict == "no drift"
 
 
 def test_a_harmful_change_is_found_in_its_first_2000_rows(champions: list[Champion]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import Project, table
 
-from risk import artifacts, learned
+from risk import artifacts, journal, learned
 
 
 @pytest.fixture
@@ -37,6 +37,20 @@ def test_after_a_change_every_recent_row_is_kept(small: Project) -> None:
     assert said.json["outcome"] == "deployed"
     card = small.json("models/trainedmodel.json")
     assert (card["learned"], card["n_rows"], card["n_labelled"]) == ("recent rows", 700, 3_700)
+
+
+def test_the_rows_that_were_learned_are_marked_and_lie_beside_new_ones_when_the_scan_rings(small: Project) -> None:
+    first = learned.read(small.root / "production_deployment/current")
+    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
+    small.run("fullprocess")
+
+    line = journal.last_look(small.root / f"production_deployment/{artifacts.JOURNAL}")
+    second = learned.read(small.root / "production_deployment/current")
+
+    assert first["learned"].all()
+    assert second["learned"].sum() == 700 < len(second)
+    assert all((it["balanced_p"] is not None) == it["rings"] for it in line["scan"]["windows"])
+    assert line["scan"]["windows"][0]["rings"]
 
 
 def test_the_card_and_the_journal_tell_what_was_compared(small: Project) -> None:
