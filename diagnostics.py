@@ -26,6 +26,7 @@ from risk import (
     files,
     intake,
     journal,
+    learning,
     model,
     policy,
     reader,
@@ -155,8 +156,9 @@ def _looked(settings: Settings, rows: Dataset, champion: Model, live: Release) -
     names = policy.Names(schema.client, schema.target, schema.kinds)
     desk = model.read_card(settings.models)
     tried = desk.n_labelled if desk and desk.schema == schema.identity else 0
+    n_learned = card.n_labelled if card.learned == learning.ALL_ROWS else card.n_rows
     known = policy.Champion(
-        card.family, card.n_labelled, card.residuals, live.provisional, tried,
+        card.family, card.n_labelled, n_learned, card.residuals, live.provisional, tried,
         lambda: standing.learned_rows(live, schema, rows.parts, names),
     )  # fmt: skip
     n_labelled = rows.manifest.counts["n_labelled"]

@@ -58,19 +58,25 @@ class Reason:
 
 @dataclass(frozen=True)
 class Champion:
-    """What the rules need of the live model: its family, how many labelled rows there were when it was trained, its
+    """What the rules need of the live model: its family, how many labelled rows there were when it was trained and how
 
-    reference, whether it is provisional, and how many labelled rows there were when a challenger was trained last.
-
-    `learned` returns rows that it learned, with their out-of-fold risks; it is called when they are needed.
+    many of them it learned (all, where these are a sample), its reference, whether it is provisional, and how many
+    labelled rows there were when a challenger was trained last. `learned` returns rows that it learned, with their
+    out-of-fold risks; it is called when they are needed.
     """
 
     family: str
     n_labelled: int
+    n_learned: int
     reference: Reference
     provisional: bool
     n_tried: int
     learned: Callable[[], Window | None] = lambda: None
+
+    def has_doubled(self, n_labelled: int) -> bool:
+        """Whether there are twice as many rows of its kind to learn from as when a model was trained last."""
+        since, tried = n_labelled - self.n_labelled, max(0, self.n_tried - self.n_labelled)
+        return self.n_learned + since >= 2 * (self.n_learned + tried)
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,8 @@ def reason(
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
         return train("the live model is provisional", sentence, verdict, scan)
-    if n_labelled >= 2 * max(champion.n_labelled, champion.n_tried):
-        sentence = "The labelled rows have doubled since a model was trained last."
+    if champion.has_doubled(n_labelled):
+        sentence = "The labelled rows that a model could learn from have doubled since one was trained last."
         return train("labelled rows have doubled", sentence, verdict, scan)
     tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
     if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):

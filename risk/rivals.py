@@ -228,7 +228,10 @@ def _champion(live: Live, rows: Rows, production: Production) -> policy.Champion
     residuals = reference(values, rows.names.kinds, left, taught.risks[learned])  # type: ignore[arg-type]
     known = policy.window(rows.frame[:end][learned], taught.risks[learned], rows.names, rows.clients[:end][learned])
     marked = None if taught.release else known
-    return policy.Champion(taught.family, end, residuals, live.provisional, production.n_tried, lambda: marked)
+    n_learned = end if taught.learned == learning.ALL_ROWS else int(learned.sum())
+    return policy.Champion(
+        taught.family, end, n_learned, residuals, live.provisional, production.n_tried, lambda: marked
+    )
 
 
 POLICIES: dict[str, Policy] = {OURS: ours, NEVER: first, ALWAYS: always, F1_FALLS: f1_falls}

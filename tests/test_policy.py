@@ -25,11 +25,18 @@ def rows(n_rows: int, seed: int = 0, *, turned: bool = False) -> tuple[pd.DataFr
     return frame, wrong if turned else risks
 
 
-def given(*, n_labelled: int = 1_400, n_tried: int = 0, provisional: bool = False, turned: bool = False) -> Reason:
+def given(
+    *,
+    n_labelled: int = 1_400,
+    n_learned: int = 1_000,
+    n_tried: int = 0,
+    provisional: bool = False,
+    turned: bool = False,
+) -> Reason:
     learned, risks = rows(1_000, 1)
     known = reference({"size": learned["size"].to_numpy()}, {"size": "numeric"}, learned["left"].to_numpy(), risks)
     news, told = rows(400, 2, turned=turned)
-    champion = Champion("logistic", 1_000, known, provisional, n_tried)
+    champion = Champion("logistic", 1_000, n_learned, known, provisional, n_tried)
     return policy.reason(news, told, NAMES, champion, n_labelled, Drift(), "auto")
 
 
@@ -57,10 +64,17 @@ def test_a_refused_challenger_is_not_trained_again_before_the_rows_have_doubled_
     assert given(n_labelled=4_000, n_tried=2_000).name == "labelled rows have doubled"
 
 
+def test_a_model_of_recent_rows_has_doubled_when_as_many_have_come_as_it_learned() -> None:
+    assert not given(n_labelled=1_399, n_learned=400).train
+    assert given(n_labelled=1_400, n_learned=400).name == "labelled rows have doubled"
+    assert not given(n_labelled=2_199, n_learned=400, n_tried=1_400).train
+    assert given(n_labelled=2_200, n_learned=400, n_tried=1_400).name == "labelled rows have doubled"
+
+
 def test_no_news_are_no_reason() -> None:
     learned, risks = rows(100)
     known = reference({"size": learned["size"].to_numpy()}, {"size": "numeric"}, learned["left"].to_numpy(), risks)
-    champion = Champion("logistic", 100, known, True, 0)
+    champion = Champion("logistic", 100, 100, known, True, 0)
 
     found = policy.reason(learned.iloc[:0], risks[:0], NAMES, champion, 100, Drift(), "auto")
 
