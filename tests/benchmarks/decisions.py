@@ -333,7 +333,8 @@ def table(rows: Sequence[Row]) -> Table:
         "are looked at; models are logistic, but where `auto` is named. In brackets the one-sided 95 % bound, which is "
         "compared with the goal. Rows without a goal show other rules on the same files, or what no goal is set for. "
         "A list holds the first 10 %; catchable leavers are those on a list by the true risks; deployments are those "
-        "after the first. On the streams called steady and harmless the reasons for leaving stay the same.",
+        "after the first; a worse one has lost by the next one, by the true risks, be it by a later change. On the "
+        "streams called steady and harmless the reasons for leaving stay the same.",
         rows,
     )
 
@@ -417,7 +418,9 @@ def _list_rows() -> Iterator[Row]:
         alarms = [sum(it.reason == "drift" for it in one.story(rivals.OURS).changes) for one in found]
         worse = [sum(it.worse for it in one.story(rivals.OURS).changes) for one in found]
         most = 0 if stream in UNCHANGED else MOST_CHANGES
-        figure = f"{max(changes)} at most, of these {max(alarms)} by drift, {max(worse)} worse"
+        figure = (
+            f"{max(changes)} at most ({np.mean(changes):.1f} on average), {max(alarms)} by drift, {max(worse)} worse"
+        )
         yield f"{what}: our deployments", figure, f"≤ {most}" if most else "0", max(changes) <= most
         others = (_in_short(name, beside) for name in POLICIES if name != rivals.OURS)
         yield "… by other rules: leavers, deployments, worse ones", "; ".join(others), "", None
