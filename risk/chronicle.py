@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from risk.errors import DataError, UsageError
-from risk.explanation import named, of_run, publication
+from risk.explanation import named, of_run, person, publication
 from risk.safe_text import one_line
 from risk.typography import counted, moment
 
@@ -138,18 +138,18 @@ def _short(run: Record, published: Sequence[Pair]) -> str:
     if run.get("script") == "deployment" and published:
         return f"{named(run)}: {publication(run, *published[-1])}"
     if run.get("released"):
-        return f"{named(run)}: A person took in {run['released']}, which had been held back."
-    asked = " A person had asked for training." if "--force" in str(run.get("reason_to_train")) else ""
+        return f"{named(run)}: {person(run)} took in {run['released']}, which had been held back."
+    asked = f" {person(run)} had asked for training." if "--force" in str(run.get("reason_to_train")) else ""
     why = str(run.get("error") or run.get("sentence") or "").rstrip(".")
     return f"{named(run)}: {run.get('outcome')}. {why + '.' if why else ''}{asked}".rstrip()
 
 
 def _act(record: Record) -> str:
     if record.get("act") == "check dependencies":
-        return "A person asked the package index for the newest versions."
+        return f"{person(record)} asked the package index for the newest versions."
     if record.get("act") == "backtest":
-        return "A person had the policy replayed over the company's own files (backtest)."
-    return f"A person's act: {record.get('act')}."
+        return f"{person(record)} had the policy replayed over the company's own files (backtest)."
+    return f"{person(record)} did this: {record.get('act')}."
 
 
 def _wrapped(line: str, width: int) -> str:

@@ -131,7 +131,7 @@ def _judged(run: Record) -> list[str]:
 def _followed(run: Record, published: Iterable[tuple[Record, Record | None]]) -> list[str]:
     told = [publication(run, intent, end) for intent, end in published]
     if run.get("released"):
-        told.append(f"A person took in {run['released']}, which had been held back (ingestion.py --release).")
+        told.append(f"{person(run)} took in {run['released']}, which had been held back (ingestion.py --release).")
     if run.get("error"):
         told.append(f"It failed: {str(run['error']).rstrip('.')}. What was live before stayed.")
     if not told and "reason" in run:
@@ -144,20 +144,25 @@ def _followed(run: Record, published: Iterable[tuple[Record, Record | None]]) ->
 
 def publication(run: Record | None, intent: Record, end: Record | None) -> str:
     """Return what became of one deployment or rollback, and on whose word."""
-    person = bool(intent.get("forced")) or (run or {}).get("script") in BY_PERSON
+    by_hand = bool(intent.get("forced")) or (run or {}).get("script") in BY_PERSON
     name, former = intent.get("release"), intent.get("from") or "nothing"
     why = f", for this reason: {intent['reason']}" if intent.get("reason") else ""
     if intent.get("action") == "rollback":
-        way = "A person went back" if person else "By the gate's figures production went back"
+        way = f"{person(intent)} went back" if by_hand else "By the gate's figures production went back"
         told = f"{way} from {former} to {name}{why}"
     elif intent.get("forced"):
-        told = f"A person deployed {name} by force and gave this reason: {intent.get('reason')}"
+        told = f"{person(intent)} deployed {name} by force and gave this reason: {intent.get('reason')}"
     else:
-        told = f"Release {name} was deployed{' by hand' if person else ''}"
+        told = f"Release {name} was deployed{' by hand' if by_hand else ''}"
     if end is None:
         return f"{told}: its end is not recorded."
     done = end.get("kind") == "done"
     return f"{told.rstrip('.')}. It {'went live' if done else 'was cut off and abandoned'} on {moment(end.get('at'))}."
+
+
+def person(record: Record) -> str:
+    """Return who did it: a person, with the account where the line names one."""
+    return f"A person (account {record['user']})" if record.get("user") else "A person"
 
 
 def _recorded(run: Record, settings: str | None) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,14 +32,26 @@ class Timing:
 
 
 def append(path: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Add a record, chained to the line before, and make it durable. A torn last line is cut first and noted."""
+    """Add a record, chained to the line before, and make it durable. A torn last line is cut first and noted.
+
+    Every line names the account of the operating system that it was written by.
+    """
     lines = _whole_lines(path)
     torn = _cut_torn_line(path)
     previous = files.digest(lines[-1]) if lines else FIRST
-    record = {"previous": previous, "at": now()} | record | ({"torn_line_cut": torn} if torn else {})
+    record = (
+        {"previous": previous, "at": now(), "user": _account()} | record | ({"torn_line_cut": torn} if torn else {})
+    )
     line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     files.append(path, line)
     return record
+
+
+def _account() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # an account without a name, as in many containers
+        return str(os.geteuid())
 
 
 def read(path: Path) -> list[dict[str, Any]]:

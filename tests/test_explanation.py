@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import pwd
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from risk import chronicle, explanation, journal
 
 JOURNAL = "production_deployment/journal.jsonl"
 TODAY = journal.now()[:10]
+ACCOUNT = pwd.getpwuid(os.geteuid()).pw_name
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +89,7 @@ def test_a_run_without_training_tells_why_and_what_stayed_live(story: Project) -
 def test_a_persons_acts_are_told_as_such(story: Project) -> None:
     back, forced, last = explain(story, "3"), explain(story, "7"), explain(story, "last")
 
-    assert "A person went back from 2-" in back
+    assert f"A person (account {ACCOUNT}) went back from 2-" in back
     assert "by force and gave this reason: the board wants it" in forced
     assert forced == last
 
@@ -99,7 +102,7 @@ def test_a_day_tells_all_runs_acts_and_what_was_live_at_its_end(story: Project) 
     assert f"{TODAY} (UTC): 7 runs." in text
     assert f"Release {live}, deployed by run 7, live since" in text
     assert "made of 2 sources: dataset1.csv, dataset2.csv." in text
-    assert "A person went back from 2-" in text
+    assert f"A person (account {ACCOUNT}) went back from 2-" in text
     assert all(f"Run {number} of " in text for number in range(1, 8))
 
 

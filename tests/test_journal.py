@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,15 @@ def test_journal_chains_its_lines_and_verifies_them(tmp_path: Path) -> None:
     assert journal.verify(path) == 3
     assert journal.read(path)[0]["previous"] == journal.FIRST
     assert journal.next_run(path) == 4
+
+
+def test_every_line_names_the_account_that_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal.append(path, line(1))
+    monkeypatch.setattr("os.geteuid", lambda: 2**31 - 7)
+    journal.append(path, line(2))
+
+    assert [it["user"] for it in journal.read(path)] == [pwd.getpwuid(os.getuid()).pw_name, str(2**31 - 7)]
 
 
 def test_journal_names_the_first_line_that_another_hand_changed(tmp_path: Path) -> None:
