@@ -57,15 +57,8 @@ def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     _recorded(settings, run, manifest)
     found = _resumed(settings, manifest.name) or _reason(settings, run, manifest, asked)
-    run.note(
-        verdict=found.verdict,
-        reason=found.sentence,
-        sentence=found.sentence,
-        scan=found.scan,
-        evidence=manifest.evidence,
-        rows=manifest.rows,
-        judged_up_to=manifest.judged_up_to,
-    )
+    run.note(verdict=found.verdict, reason=found.sentence, sentence=found.sentence, scan=found.scan)
+    run.note(evidence=manifest.evidence, rows=manifest.rows, judged_up_to=manifest.judged_up_to)
     log.info(event("reason to train", train=found.train, reason=found.sentence))
     return found
 
@@ -225,7 +218,7 @@ def _explain(settings: Settings, asked: str) -> Answer:
 
 def _verify(settings: Settings) -> Answer:
     """Say that journal, releases and parts are as they were recorded, or what is not; exit code 1 then."""
-    found = evidence.check(settings.production, settings.ingested)
+    found = evidence.check(settings.production, settings.ingested, settings.models / artifacts.REPORTS)
     versions = counted(found.n_versions, "version of the dataset", "versions of the dataset")
     kept = f"{counted(found.n_releases, 'release')}, {versions}, {counted(found.n_parts, 'part')}"
     line = f"sound: {counted(found.n_lines, 'line')}, {kept}"

@@ -143,6 +143,7 @@ def _papers(
         "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
         "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
+        "journal": journal.anchor(path),
         "schema": snapshot.of_schema(settings.schema),
         "backtest": _backtest(settings, manifest.input_folder),
     }

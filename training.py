@@ -149,21 +149,13 @@ def _card(
     inside = x[used]
     values = {name: inside[name].to_numpy() for name in schema.kinds}
     return Card(
-        sha256=digest,
-        family=taught.family,
-        learned=taught.learned,
-        features=dict(schema.kinds),
-        target=schema.target,
-        horizon=schema.horizon,
-        threshold=taught.threshold,
-        schema=schema.identity,
-        n_rows=taught.n_rows,
+        sha256=digest, family=taught.family, learned=taught.learned, n_rows=taught.n_rows, threshold=taught.threshold,
+        features=dict(schema.kinds), target=schema.target, horizon=schema.horizon, schema=schema.identity,
         base_rate=float(left[used].mean()),
         scores=asdict(evaluate(left[used], taught.risks[used], taught.threshold, k)),
         reference=reference(values, schema.kinds, left[used], taught.risks[used]).as_dict(),
-        packages=script.packages(),
-        **facts,
-    )
+        packages=script.packages(), **facts,
+    )  # fmt: skip
 
 
 def _segments(

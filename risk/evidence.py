@@ -33,8 +33,10 @@ class Evidence:
         return not self.faults
 
 
-def check(production: Path, ingested: Path) -> Evidence:
+def check(production: Path, ingested: Path, reports: Path) -> Evidence:
     """Compute again the chain, the papers of every release, the names of dataset versions, and the parts of all.
+
+    A journal that was cut or rewritten whole is told by the reports: each names the last line of its time.
 
     Writes nothing and takes no lock. That the counts of the dataset follow from its parts is asked by `soundness`.
     """
@@ -45,9 +47,18 @@ def check(production: Path, ingested: Path) -> Evidence:
     versions = [folder for folder in folders if folder.parent == shelves[0]]
     faults += [fault for folder in folders for fault in _described(folder, known[folder], folder in versions)]
     parts = sorted({pair for found in known.values() if found for pair in found.parts.items()})
+    faults += _reported(production / artifacts.JOURNAL, reports)
     faults += [fault for pair in parts for fault in _part(*pair, known, ingested / artifacts.PARTS)]
     n_releases = len(folders) - len(versions)
     return Evidence(len(records), n_releases, len(versions), len(parts), tuple(faults))
+
+
+def _reported(path: Path, reports: Path) -> Iterator[str]:
+    for folder in sorted(reports.glob("[0-9]*")):
+        kept = (files.read_json(folder / artifacts.SNAPSHOT) or {}).get("journal")
+        if kept and not journal.holds(path, kept):
+            told = f"{kept['lines']} lines when report {folder.name} was made, and these are not its first ones now"
+            yield f"{path}: it had {told}; compare it with a backup"
 
 
 def digests(papers: Mapping[str, files.Content]) -> dict[str, str]:

@@ -32,15 +32,10 @@ OUTCOMES = {
 def sources_of(manifest: Manifest, run: int) -> list[dict[str, Any]]:
     """Return what this run judged for the first time: the newest content of every source that was new or changed."""
     judged = [(it, it.newest) for it in manifest.entries if it.judged_run == run and it.newest]
+    numbers = ("n_accepted", "n_labelled", "n_refused")
     return [
-        {
-            "path": entry.path,
-            "state": entry.state,
-            "reason": entry.reason,
-            "n_accepted": content.n_accepted,
-            "n_labelled": content.n_labelled,
-            "n_refused": content.n_refused,
-        }
+        {"path": entry.path, "state": entry.state, "reason": entry.reason}
+        | {it: getattr(content, it) for it in numbers}
         for entry, content in judged
     ]
 

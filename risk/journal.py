@@ -73,6 +73,16 @@ def verify(path: Path) -> int:
     return len(lines)
 
 
+def anchor(path: Path) -> dict[str, Any]:
+    """Return how many lines there are and the SHA-256 of the last: who keeps it elsewhere can prove them later."""
+    return _anchor(_whole_lines(path))
+
+
+def holds(path: Path, kept: dict[str, Any]) -> bool:
+    """Return whether the lines that an anchor was made of are still there, unchanged, as far as the chain is sound."""
+    return _anchor(_whole_lines(path)[: kept["lines"]]) == kept
+
+
 def fault(path: Path) -> str | None:
     """Return where the chain is broken, in one line; None while it is sound."""
     try:
@@ -139,6 +149,10 @@ def _steps(path: Path) -> Iterator[tuple[str, float]]:
     for record in runs(path):
         for step in record["steps"]:
             yield step["name"], step["seconds"]
+
+
+def _anchor(lines: list[bytes]) -> dict[str, Any]:
+    return {"lines": len(lines), "sha256": files.digest(lines[-1]) if lines else FIRST}
 
 
 def _whole_lines(path: Path) -> list[bytes]:

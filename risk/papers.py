@@ -180,16 +180,20 @@ def _dependencies(dependencies: Snapshot) -> list[Flowable]:
     return [text("Packages", "subheading"), table(columns, rows, HALF), *more, text(note, "small")]
 
 
-def history(runs: Sequence[Snapshot]) -> list[Flowable]:
-    """Show the runs, the newest first."""
+def history(runs: Sequence[Snapshot], journal: Snapshot | None) -> list[Flowable]:
+    """Show the runs, the newest first, and by what the journal of their time can be proven."""
     if not runs:
         return [text("This is the first run.")]
+    lines = counted((journal or {}).get("lines") or 0, "line")
+    kept = (
+        [text(f"Before this run the journal had {lines}; SHA-256 of the last: {journal['sha256']}")] if journal else []
+    )
     columns = [
         Column("Run", 28, is_number=True), Column("When (UTC)", 84), Column("Outcome", 78, style="strong"),
         Column("Release", 82, longest=40), Column("F1", 34, is_number=True), Column("Seconds", 44, is_number=True),
         Column("Reason", 137, longest=140),
     ]  # fmt: skip
-    return [table(columns, [_run_row(run) for run in runs])]
+    return [table(columns, [_run_row(run) for run in runs]), *kept]
 
 
 def _run_row(run: Snapshot) -> list[str]:

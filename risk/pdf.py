@@ -66,7 +66,7 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
         *section("The data", *papers.data(snapshot)),
         *section("The files", *papers.files(snapshot)),
         *section("The system", *papers.system(snapshot)),
-        *section("The runs so far", *papers.history(snapshot["history"])),
+        *section("The runs so far", *papers.history(snapshot["history"], snapshot.get("journal"))),
     ]
     return document(
         story, title=f"Client risk report, run {run}", footer=f"run {run} · {name}", made_at=snapshot["made_at"]

@@ -105,11 +105,7 @@ def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> 
     known = set(frame[schema.client]) if reading.odd else set()
     content = Content(
         reading.digest or "",
-        reading.size,
-        reading.seconds,
-        reading.n_read,
-        reading.n_accepted,
-        reading.n_refused,
+        *reading.told,
         n_labelled=int(frame[schema.target].notna().sum()),
         first_period=min(periods, default=None),
         last_period=max(periods, default=None),
@@ -187,11 +183,7 @@ class _Room:
         known = self._writer.known(slices, list(reading.odd)) if reading.odd else set()
         return Content(
             digest,
-            reading.size,
-            reading.seconds,
-            reading.n_read,
-            reading.n_accepted,
-            reading.n_refused,
+            *reading.told,
             n_labelled=sum(piece.n_labelled for piece in pieces),
             first_period=min((piece.first_period for piece in pieces if piece.first_period), default=None),
             last_period=max((piece.last_period for piece in pieces if piece.last_period), default=None),

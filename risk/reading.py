@@ -41,6 +41,11 @@ class Reading:
     def waits(self) -> bool:
         return None in self.pieces
 
+    @property
+    def told(self) -> tuple[int, float, int, int, int]:
+        """Size, seconds, and the rows that were read, accepted and refused."""
+        return self.size, self.seconds, self.n_read, self.n_accepted, self.n_refused
+
     def exactly(self, chunks: Iterable[Chunk]) -> Iterator[list[str]]:
         """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
         for row in self.exact.rows(chunk.lines for chunk in chunks):

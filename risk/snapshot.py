@@ -82,18 +82,17 @@ def of_dataset(manifest: Manifest) -> dict[str, Any]:
 
 
 def _source(entry: Any) -> dict[str, Any]:
-    newest = entry.newest
+    read, accepted, labelled = (
+        sum(getattr(it, name) for it in entry.shown) for name in ("n_read", "n_accepted", "n_labelled")
+    )
     return {
-        "path": entry.path,
-        "state": entry.state,
-        "reason": entry.reason,
-        "rows_read": sum(content.n_read for content in entry.shown),
-        "accepted": sum(content.n_accepted for content in entry.shown),
-        "refused": sum(content.n_read - content.n_accepted for content in entry.shown),
+        **{name: getattr(entry, name) for name in ("path", "state", "reason")},
+        "rows_read": read,
+        "accepted": accepted,
+        "refused": read - accepted,
         "duplicate": entry.n_duplicate,
-        "labelled": sum(content.n_labelled for content in entry.shown),
-        "first_period": newest.first_period if newest else None,
-        "last_period": newest.last_period if newest else None,
+        "labelled": labelled,
+        **{name: getattr(entry.newest, name, None) for name in ("first_period", "last_period")},
     }
 
 
@@ -117,18 +116,11 @@ def of_refusals(refusals: Sequence[tuple[str, Refusal]]) -> list[dict[str, Any]]
 
 def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the last runs, the newest first."""
+    kept = ("run", "at", "outcome", "verdict", "release", "seconds")
     return [
-        {
-            "run": record["run"],
-            "at": record["at"],
-            "outcome": record["outcome"],
-            "verdict": record.get("verdict"),
-            "reason": record.get("reason") or record.get("error"),
-            "release": record.get("release"),
-            "f1": (record.get("scores") or {}).get("f1"),
-            "seconds": record.get("seconds"),
-        }
-        for record in records[::-1][:MOST_RUNS]
+        {name: it.get(name) for name in kept}
+        | {"reason": it.get("reason") or it.get("error"), "f1": (it.get("scores") or {}).get("f1")}
+        for it in records[::-1][:MOST_RUNS]
     ]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import Project, Said, table
+from pypdf import PdfReader
 
 from risk import artifacts, evidence, files, journal, releases
 
@@ -133,13 +135,40 @@ def test_a_release_that_is_gone_or_that_no_line_tells_of_is_named(deployed: Proj
     assert "7-abcabcabcabc: no line of the journal tells of this release" in said.out
 
 
+@pytest.mark.parametrize("how", ["cut", "written anew"])
+def test_a_journal_that_was_cut_or_written_anew_is_told_by_the_reports(deployed: Project, how: str) -> None:
+    deployed.drop("sourcedata/dataset2.csv", table(30, seed=5, first=7_000))
+    deployed.run("fullprocess")
+    assert verify(deployed).code == 0
+    path = deployed.root / JOURNAL
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    path.unlink()
+    for record in records[:1] if how == "cut" else records:
+        others = {key: value for key, value in record.items() if key != "previous"}
+        journal.append(path, others | ({"user": "somebody else"} if how == "written anew" else {}))
+
+    said = verify(deployed)
+
+    assert journal.fault(path) is None
+    assert f"journal.jsonl: it had {len(records) - 1} lines when report 2 was made" in said.out
+    assert said.code == 1
+
+
+def test_the_report_names_the_last_line_of_the_journal(deployed: Project) -> None:
+    lines = (deployed.root / JOURNAL).read_bytes().split(b"\n")[:-2]
+    text = " ".join(page.extract_text() for page in PdfReader(deployed.root / "models/report.pdf").pages)
+
+    assert f"the journal had {len(lines)} lines" in " ".join(text.split())
+    assert hashlib.sha256(lines[-1]).hexdigest() in text
+
+
 def test_a_link_that_was_turned_by_hand_is_named(deployed: Project) -> None:
     production = deployed.root / "production_deployment"
     first = releases.name_of(production)
     releases.publish(production, "b" * 64, {}, {"action": "deploy", "model": "b" * 64})
     files.turn(production / "current", production / "releases" / str(first))
 
-    faults = evidence.check(production, deployed.root / "ingesteddata").faults
+    faults = evidence.check(production, deployed.root / "ingesteddata", deployed.root / "models/reports").faults
 
     assert any(f"it names {first}, but the journal's last deployment is 2-bbbbbbbbbbbb" in fault for fault in faults)
 
@@ -162,6 +191,7 @@ def test_a_release_of_an_older_program_is_verified_by_what_it_has(deployed: Proj
     for record in records:
         journal.append(path, {key: it for key, it in record.items() if key not in ("papers", "previous")})
     (deployed.root / RELEASE / artifacts.MODEL_CARD).unlink()
+    edit(deployed.root / "models/reports/1/snapshot.json", lambda told: told.pop("journal"))
 
     assert verify(deployed).code == 0
 
