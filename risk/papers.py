@@ -19,39 +19,42 @@ PACKAGES_SHOWN = 24  # they stand beside the seconds, on one page
 HALF = (WIDTH - GUTTER) / 2
 STATES = {"in": "in", "held": "held back", "refused": "refused", "gone": "in, file is gone"}
 
+NO_WINDOW = "No file holds outcomes that the deployed model was not trained on."
+AMONG_SUCH = "p among such: beside the learned clients, weighted to be such as came; it is asked where all else rings."
+
 
 def decision(record: Snapshot) -> list[Flowable]:
     """Say why a challenger was trained or not, and show the figures of the scan and of the gate."""
     why = record["reason_to_train"]
     reason = f"Reason to train: {why}." if why else "There was no reason to train a new model."
-    return [text(record["sentence"]), text(reason), *_scan(record["scan"]), *_gate(record["gate"])]
+    return [text(record["sentence"]), text(reason), *_scan(record["scan"]), *_gate(record["gate"], record["sentence"])]
 
 
 def _scan(scan: Snapshot | None) -> list[Flowable]:
     if scan is None:
         return []
-    titles = ("Newest files", "Rows", "Leavers", "χ²", "df", "p", "Gain", "Alarm")
-    columns = [Column(title, 60, is_number=True) for title in titles]
+    titles = ("Newest files", "Rows", "Leavers", "χ²", "df", "p", "p among such", "Gain", "Alarm")
+    columns = [Column(title, 53, is_number=True) for title in titles]
     windows = [_window_row(window) for window in scan["windows"]]
-    shown = (
-        table(columns, windows)
-        if windows
-        else text("No file holds outcomes that the deployed model was not trained on.")
-    )
-    moved = [text(scan["moved"])] if scan["moved"] else []
+    shown = table(columns, windows) if windows else text(NO_WINDOW)
+    asked = any(window.get("balanced_p") is not None for window in scan["windows"])
+    moved = ([text(AMONG_SUCH)] if asked else []) + ([text(scan["moved"])] if scan["moved"] else [])
     return [text("Have the reasons for leaving changed?", "subheading"), shown, *moved]
 
 
 def _window_row(window: Snapshot) -> list[str]:
-    p = window["p"]
     return [
         number(window["contents"]), number(window["n_rows"]), number(window["leavers"]), number(window["chi2"], 1),
-        number(window["df"]), "< 0.0001" if p is not None and p < 0.0001 else number(p, 4), number(window["gain"], 4),
+        number(window["df"]), _chance(window["p"]), _chance(window.get("balanced_p")), number(window["gain"], 4),
         "yes" if window["rings"] else "no",
     ]  # fmt: skip
 
 
-def _gate(gate: Snapshot | None) -> list[Flowable]:
+def _chance(p: float | None) -> str:
+    return "< 0.0001" if p is not None and p < 0.0001 else number(p, 4)
+
+
+def _gate(gate: Snapshot | None, said: str) -> list[Flowable]:
     if gate is None:
         return []
     columns = [
@@ -64,7 +67,8 @@ def _gate(gate: Snapshot | None) -> list[Flowable]:
         number(gate["z"], 2), number(gate["capture_difference"], 3),
     ]  # fmt: skip
     title = "Is the new model better than what is deployed?"
-    return [text(title, "subheading"), table(columns, [row]), text(gate["sentence"])]
+    told = [text(gate["sentence"])] if gate["sentence"] != said else []
+    return [text(title, "subheading"), table(columns, [row]), *told]
 
 
 def backtest(told: Snapshot, drawn: bytes | None) -> list[Flowable]:

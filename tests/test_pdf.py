@@ -253,7 +253,7 @@ def test_report_warns_when_the_scores_are_of_seen_clients() -> None:
 def test_report_shows_decision_data_files_and_system(typical: bytes) -> None:
     text = read_text(typical)
 
-    assert "2 3,998 809 38.2 5 < 0.0001 0.0042 no" in text
+    assert "2 3,998 809 38.2 5 < 0.0001 – 0.0042 no" in text
     assert "deploy 2-77aa01bc44d0 3,998 809 0.0192 4.81 0.021" in text
     assert "lastyear_activity numeric 1,422 1,180 1,010 0.4 %" in text
     assert "is not a number; expected a number of at least 0" in text
