@@ -119,7 +119,7 @@ def _missing(comparison: _Comparison) -> Iterator[Fault]:
     for place in np.flatnonzero((now >= MISSING_NOW) & (before <= MISSING_BEFORE)):
         n_rows, name = len(comparison.rows), comparison.names[place]
         figures = f"{name} is missing in {round(now[place] * n_rows):,} of {n_rows:,} rows"
-        yield Fault("missing", (name,), f"{figures}; before, in {before[place]:.1%} of {comparison.whom}")
+        yield Fault("missing", (name,), f"{figures}; before, in {100 * before[place]:.1f} % of {comparison.whom}")
 
 
 def _stuck(comparison: _Comparison) -> Iterator[Fault]:
@@ -131,7 +131,7 @@ def _stuck(comparison: _Comparison) -> Iterator[Fault]:
         chance = ((before * len(old) + 1) / (len(old) + 1)) ** (len(new) / ALIKE_ROWS)
         if chance < STUCK_P and not _usual(old) and (value == 0 or comparison.known or _varied(old)):
             figures = f"{name} is {_said(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
-            sentence = f"{figures}; before, in {before:.1%} of {comparison.whom}"
+            sentence = f"{figures}; before, in {100 * before:.1f} % of {comparison.whom}"
             yield Fault("constant" if value else "zero-filled", (name,), sentence)
 
 

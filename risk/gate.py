@@ -105,8 +105,8 @@ def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, ju
         spoiled = _mean(log_losses(labels, copy)) >= loss  # mixing up the risks of a failed model may mend it
         if spoiled and (gate := judge(labels, risks, copy, clients, capture_k)).outcome == "deploy":
             raise GateError(
-                f"the gate's own test: {name} was to be deployed (gain {gate.gain:.1%}, z {gate.z:.2f}), expected a "
-                "refusal; nothing is deployed. Check the labelled rows of this run and the gate's settings."
+                f"the gate's own test: {name} was to be deployed (gain {100 * gate.gain:.1f} %, z {gate.z:.2f}), "
+                "expected a refusal; nothing is deployed. Check the labelled rows of this run and the gate's settings."
             )
 
 
@@ -202,7 +202,7 @@ def _objections(figures: Figures, z: float, minimum_gain: float) -> list[str]:
     if not figures.z > z:
         objections.append(f"this may be chance (more than z {z} is needed)")
     if not figures.gain > minimum_gain:
-        objections.append(f"the gain is not more than {minimum_gain:.1%}")
+        objections.append(f"the gain is not more than {100 * minimum_gain:.1f} %")
     if figures.capture_upper < 0:
         objections.append("its call list catches fewer leavers")
     if figures.calibration_lower > 0 and figures.calibration_difference > max(figures.gain / 2, minimum_gain):
@@ -212,10 +212,11 @@ def _objections(figures: Figures, z: float, minimum_gain: float) -> list[str]:
 
 def _finding(figures: Figures, against: str) -> str:
     way = "better" if figures.gain > 0 else "worse"
-    caught = f"{figures.challenger_capture:.1%} of the leavers instead of {figures.champion_capture:.1%}"
+    shares = (f"{100 * it:.1f} %" for it in (figures.challenger_capture, figures.champion_capture))
+    caught = " of the leavers instead of ".join(shares)
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
-        f"{abs(figures.gain):.1%} {way} than that of {against} (z {figures.z:.2f}), "
+        f"{100 * abs(figures.gain):.1f} % {way} than that of {against} (z {figures.z:.2f}), "
         f"its list of {figures.capture_k:,} catches {caught}"
     )
 

@@ -38,7 +38,7 @@ def _scan(scan: Snapshot | None) -> list[Flowable]:
     windows = [_window_row(window) for window in scan["windows"]]
     shown = table(columns, windows) if windows else text(NO_WINDOW)
     asked = any(window.get("balanced_p") is not None for window in scan["windows"])
-    moved = ([text(AMONG_SUCH)] if asked else []) + ([text(scan["moved"])] if scan["moved"] else [])
+    moved = ([text(AMONG_SUCH)] if asked else []) + ([text(f"What moved: {scan['moved']}.")] if scan["moved"] else [])
     return [text("Have the reasons for leaving changed?", "subheading"), shown, *moved]
 
 

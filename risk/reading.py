@@ -75,8 +75,8 @@ class Reading:
         """Refuse the file as a whole where too many of its rows are."""
         if not self.fault and self.n_refused >= TOO_MANY and self.n_refused > TOO_LARGE_SHARE * self.n_read:
             first = self.refusals[0]
-            share = f"{self.n_refused:,} of {self.n_read:,} rows ({self.n_refused / self.n_read:.0%}) are refused"
-            self.fault = replace(first, reason=f"{first.reason}, and {share}")
+            share = f"{self.n_refused:,} of {self.n_read:,} rows ({100 * self.n_refused / self.n_read:.0f} %)"
+            self.fault = replace(first, reason=f"{first.reason}, and {share} are refused")
 
     def warnings(self, known: set[str]) -> tuple[str, ...]:
         """Return what a person should know; `known` are the clients of the file that an odd one is the twin of."""

@@ -91,8 +91,8 @@ def _segments(
 
 def _sentence(by: str, worst: Segment) -> str:
     told = f"{worst.name} clients ({by} {worst.lowest:,.10g} to {worst.highest:,.10g}, {worst.n_rows:,} rows)"
-    true = f"the risks of these say that {worst.risk:.1%} leave, and {worst.share:.1%} did"
+    true = f"the risks of these say that {100 * worst.risk:.1f} % leave, and {100 * worst.share:.1f} % did"
     if worst.gain is None:
         return f"The risks are least true for {told}: {true}."
     way = "better" if worst.gain >= 0 else "worse"
-    return f"The challenger gains least with {told}: its log-loss is {abs(worst.gain):.1%} {way}; {true}."
+    return f"The challenger gains least with {told}: its log-loss is {100 * abs(worst.gain):.1f} % {way}; {true}."

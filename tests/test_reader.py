@@ -380,7 +380,7 @@ def test_a_file_with_too_many_refused_rows_is_refused_and_lists_them(tmp_path: P
 
     content = read_one(source, tmp_path)
 
-    assert fault_of(content) == (2, "lastmonth_activity", "is not a number, and 10 of 49 rows (20%) are refused")
+    assert fault_of(content) == (2, "lastmonth_activity", "is not a number, and 10 of 49 rows (20 %) are refused")
     assert (content.n_read, content.n_refused, len(refusals_of(content, tmp_path))) == (49, 10, 10)
 
 
