@@ -26,6 +26,7 @@ from risk import (
     files,
     intake,
     journal,
+    lateness,
     learning,
     model,
     policy,
@@ -39,7 +40,7 @@ from risk import (
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import BusyError, DataError
-from risk.manifest import Manifest, content_order, in_time
+from risk.manifest import Manifest, content_order
 from risk.model import Model
 from risk.policy import NO_DRIFT, NOT_ENOUGH, Reason
 from risk.releases import Release
@@ -58,7 +59,7 @@ def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason
     _recorded(settings, run, manifest)
     found = _resumed(settings, manifest.name) or _reason(settings, run, manifest, asked)
     run.note(verdict=found.verdict, reason=found.sentence, sentence=found.sentence, scan=found.scan)
-    run.note(evidence=manifest.evidence, rows=manifest.rows, judged_up_to=manifest.judged_up_to)
+    run.note(evidence=manifest.evidence, rows=manifest.rows)
     log.info(event("reason to train", train=found.train, reason=found.sentence))
     return found
 
@@ -100,7 +101,7 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
     last = journal.last_look(settings.production / artifacts.JOURNAL)
     if last and last["evidence"] == manifest.evidence:
         return _nothing_new(run, last, rows, champion)
-    if last and (late := _late(manifest, last)):
+    if last and (late := _late(rows, last["run"])):
         return _told_late(run, late)
     return _looked(settings, rows, champion, live)
 
@@ -127,11 +128,14 @@ def _unlabelled(rows: Dataset, champion: Model) -> TwoSample | None:
     return two_sample.compare(sides[0], sides[1], champion.card.residuals)
 
 
-def _late(manifest: Manifest, last: dict[str, Any]) -> list[str]:
-    """Return the sources that came since the last look, if all of them sort before what was judged then."""
-    fresh = [entry for entry in manifest.entries if entry.judged_run > last["run"] and entry.n_labelled]
-    known = last.get("judged_up_to")
-    late = [it.path for it in fresh if known and in_time((it.last_period, it.path)) < in_time(tuple(known))]
+def _late(rows: Dataset, run: int) -> list[str]:
+    """Return the sources that came after a run, if all of them come too late to tell of the present."""
+    known, fresh = ([it for it in rows.manifest.entries if (it.judged_run > run) == new] for new in (False, True))
+    fresh = [entry for entry in fresh if entry.n_labelled]
+    if rows.schema.period:
+        late = lateness.late_by_period(fresh, lateness.reached(rows.labelled_by_period()))
+    else:
+        late = lateness.late_by_name(fresh, known)
     return late if len(late) == len(fresh) else []
 
 

@@ -142,6 +142,12 @@ class Dataset:
         found = self._rows.run(f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})")
         return dict(zip(("n_rows", "n_labelled"), map(int, found.fetchall()[0]), strict=True))
 
+    def labelled_by_period(self) -> list[tuple[str, int]]:
+        """Return each period with the number of accepted rows in it whose outcome is known."""
+        rows = self._rows
+        told = f"select {rows.period}, count(*) from accepted where {rows.target} is not null group by {rows.period}"
+        return [(str(period), int(n_rows)) for period, n_rows in rows.run(told).fetchall()]
+
     def n_clients(self) -> int:
         """Return the number of clients who have ever had an accepted row."""
         return int(self._rows.run(f"select count(distinct {self._rows.client}) from accepted").fetchall()[0][0])

@@ -135,7 +135,8 @@ def _beside(
     if not result.rings:
         return result
     known = _residuals(learned, reference)
-    weights = balanced(known.design[:, 1:], bare.design[:, 1:].mean(axis=0))
+    old, new = (np.column_stack([it.design[:, 1:], it.design[:, 1:] ** 2]) for it in (known, bare))
+    weights = balanced(old, new.mean(axis=0))
     scores = known.design * (weights * (learned.labels - known.risks))[:, None]
     sums, n_rows = client_sums(scores, learned.clients), bare.n_rows
     statistic, df = chi2(bare.total - n_rows * sums.sum(axis=0), bare.variance + n_rows**2 * sums.T @ sums)

@@ -89,12 +89,6 @@ class Manifest:
         return _digest([self.input_folder, self.schema, labelled])[:12]
 
     @property
-    def judged_up_to(self) -> tuple[str, str] | None:
-        """The last labelled source in the order of time, as its last period and path: what sorts before it is late."""
-        told = [(entry.last_period, entry.path) for entry in self.entries if entry.n_labelled]
-        return max(told, key=in_time, default=None)
-
-    @property
     def n_refused(self) -> int:
         """Rows refused in what the sources show now; a refused file counts with all its rows."""
         return sum(content.n_read - content.n_accepted for entry in self.entries for content in entry.shown)
@@ -133,11 +127,6 @@ def read(folder: Path) -> Manifest | None:
         return None
     found["entries"] = tuple(_entry(entry) for entry in found["entries"])
     return Manifest(**found)
-
-
-def in_time(place: tuple[str, str]) -> tuple[Any, ...]:
-    """Return the key that puts sources (last period, path) in the order of time."""
-    return place[0], natural(place[1])
 
 
 def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
