@@ -118,6 +118,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.list:
         return _list(settings)
+    if asked.rollback:
+        releases.named(settings.production, asked.rollback)  # a wrong name is no run
     if asked.rollback is not None:
         return script.alone(
             settings, "deployment", lambda run: _said("rolled back", roll_back(settings, run, asked.rollback or None))
@@ -126,7 +128,10 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 
 def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:
+    before = releases.name_of(settings.production)
     released, card = deploy(settings, run, forced), model.read_card(settings.models)
+    if released.name == before:
+        return Answer(f"{before} is live already; nothing was changed", {"outcome": "live already", "release": before})
     return _said("rolled back" if card and card.release == released.name else "deployed", released)
 
 

@@ -69,9 +69,10 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
     judged = explanation.sources_of(manifest, run.number)
     run.note(sources=judged[: explanation.MOST_SOURCES], n_sources=len(judged))
     broken = journal.fault(settings.production / artifacts.JOURNAL)
-    if broken:
-        log.warning(event("the journal is broken", reason=broken))
-        run.note(warnings=[broken, *run.record.get("warnings", [])])
+    found = [broken] if broken else evidence.misplaced(settings.production)
+    for fault in found:
+        log.warning(event("the journal is broken" if broken else "another release is live", reason=fault))
+    run.note(warnings=[*found, *run.record.get("warnings", [])])
 
 
 def _resumed(settings: Settings, version: str) -> Reason | None:
@@ -89,8 +90,8 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
     rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
     left = rows.labelled(settings.model.max_training_rows)[settings.schema.target]
     if left.nunique() < 2:
-        kinds = left.nunique()
-        sentence = f"{len(left)} labelled rows with {kinds} kinds of outcome: nothing can be learned from them."
+        rows_told, kinds = counted(len(left), "labelled row"), counted(left.nunique(), "kind")
+        sentence = f"{rows_told} with {kinds} of outcome: nothing can be learned from them."
         return Reason(False, None, NOT_ENOUGH, None, sentence)
     if asked:
         return policy.train("asked for by --force", "A person asked for it.")
@@ -284,6 +285,8 @@ def _keep(settings: Settings, told: dict[str, Any]) -> None:
 
 
 def _predict(settings: Settings, path: Path) -> Answer:
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; expected CSV text with the columns of the schema")
     live = model.load(releases.live_folder(settings.production))
     frame, content = reader.read_frame(path, settings.schema, target_optional=True)
     if content.fault:

@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from risk.script import Answer, Run
 
 
-TOLD = ("run", "outcome", "verdict", "reason", "dataset", "release", "steps", "held", "rejected_rows")
+TOLD = (
+    "run",
+    "outcome",
+    "verdict",
+    "reason",
+    "reason_to_train",
+    "dataset",
+    "release",
+    "steps",
+    "held",
+    "rejected_rows",
+)
 
 
 def full_process(config: Settings, run: Run, force: bool = False, observed: str = "") -> Answer:

@@ -39,6 +39,7 @@ from risk.model import Card
 from risk.reference import reference
 from risk.scores import evaluate
 from risk.script import Answer, Run, event, log
+from risk.typography import counted
 
 BY_HAND = "asked for by hand"
 
@@ -109,7 +110,8 @@ def _check(settings: Settings, manifest: Manifest, left: Floats) -> None:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     if len(set(left)) < 2:
         raise DataError(
-            f"dataset {manifest.name}: {len(left)} labelled rows with {len(set(left))} kinds of outcome; "
+            f"dataset {manifest.name}: {counted(len(left), 'labelled row')} with "
+            f"{counted(len(set(left)), 'kind')} of outcome; "
             "a model needs clients who left and clients who stayed"
         )
 

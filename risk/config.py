@@ -125,10 +125,13 @@ class Settings:
         return self.input, self.holdout, self.root / self.outcomes_path
 
     @property
-    def links(self) -> tuple[Path, Path, Path]:
-        """The three links that move: of the dataset, of the report set, of production."""
-        reports = self.models / artifacts.REPORTS
-        return tuple(folder / artifacts.CURRENT for folder in (self.ingested, reports, self.production))  # type: ignore[return-value]
+    def links(self) -> tuple[Path, ...]:
+        """The three links that move (of the dataset, of the report set, of production), and the conventional names."""
+        moving = (self.ingested, self.models / artifacts.REPORTS, self.production)
+        named = {self.ingested: artifacts.DATASET_LINKS, self.models: artifacts.REPORT_LINKS}
+        named[self.production] = artifacts.RELEASE_LINKS
+        fixed = (folder / name for folder, names in named.items() for name in names)
+        return (*(folder / artifacts.CURRENT for folder in moving), *fixed)
 
     @property
     def identity(self) -> str:

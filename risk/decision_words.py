@@ -14,7 +14,7 @@ BASE_RATE = "base rate"
 BOTH = ("challenger", "champion")
 FINDINGS = {
     "retrain": "the model has to learn anew",
-    "recalibrate": "the risks are too high or too low as a whole; what they hang on has hardly changed",
+    "recalibrate": "the risks are too high, too low, too bold or too timid; what they hang on has hardly changed",
     "richer family": "nothing has changed, but a richer kind of model could follow more",
     "no drift": "nothing has changed in why clients leave",
     "not enough evidence": "too few outcomes to tell",

@@ -165,8 +165,16 @@ def _moved(window: Window, found: Residuals, reference: Reference, minimum_gain:
     terms = [0, *range(2, len(steps))] if carried else [0, 1]
     named = sorted(terms, key=lambda term: -abs(steps[term]))[:MOST_NAMED]
     words = _words(window, steps, reference)
+    if not carried and _turned(found, reference):
+        return "retrain", "the order of the risks has turned round: those at a high risk leave no sooner than others"
     moved = [words[term] for term in named if abs(steps[term]) > MOVED] or [words[named[0]]]
     return "retrain" if carried else "recalibrate", "; ".join(moved)
+
+
+def _turned(found: Residuals, reference: Reference) -> bool:
+    """Return whether one step of refitting the confidence would leave it no positive slope."""
+    total, variance = without_first(found.total, found.variance / (1 + found.n_rows / reference.n_rows))
+    return bool(variance[0, 0] > 0 and 1 + total[0] / variance[0, 0] <= 0)
 
 
 def _steps(found: Residuals) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +49,25 @@ def check(production: Path, ingested: Path, reports: Path) -> Evidence:
     faults += [fault for folder in folders for fault in _described(folder, known[folder], folder in versions)]
     parts = sorted({pair for found in known.values() if found for pair in found.parts.items()})
     faults += _reported(production / artifacts.JOURNAL, reports)
+    faults += _linked(production, artifacts.RELEASE_LINKS, artifacts.CURRENT)
+    faults += _linked(ingested, artifacts.DATASET_LINKS, artifacts.CURRENT)
+    faults += _linked(reports.parent, artifacts.REPORT_LINKS, f"{reports.name}/{artifacts.CURRENT}")
     faults += [fault for pair in parts for fault in _part(*pair, known, ingested / artifacts.PARTS)]
     n_releases = len(folders) - len(versions)
     return Evidence(len(records), n_releases, len(versions), len(parts), tuple(faults))
+
+
+def misplaced(production: Path) -> list[str]:
+    """Return in one sentence that production is not what the journal says was deployed last; none where it is."""
+    records = journal.read(production / artifacts.JOURNAL)
+    return list(_live(production, records, [it.get("release") for it in records if it.get("kind") == DONE]))
+
+
+def _linked(folder: Path, names: Iterable[str], through: str) -> Iterator[str]:
+    """Say which conventional names are no links to what is current; a name may be absent."""
+    for path in (folder / name for name in names):
+        if os.path.lexists(path) and not (path.is_symlink() and os.readlink(path) == f"{through}/{path.name}"):
+            yield f"{path}: it is not the link to what is current; run python fullprocess.py, which makes it one"
 
 
 def _reported(path: Path, reports: Path) -> Iterator[str]:

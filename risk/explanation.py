@@ -26,6 +26,7 @@ OUTCOMES = {
     "no drift": "no change was found, so the model stayed",
     "failed": "the run did not come to its end",
     "released": "a person took in what was held back",
+    "live already": "what was to be deployed was live; nothing was changed",
 }
 
 
@@ -64,7 +65,8 @@ def of_run(
 def headline(run: Record) -> str:
     """Return number, script, time and outcome of a run."""
     outcome = str(run.get("outcome"))
-    words = f" ({OUTCOMES[outcome]})" if outcome in OUTCOMES else ""
+    unasked = outcome == "no drift" and not run.get("scan")
+    words = " (there was nothing to look at)" if unasked else f" ({OUTCOMES[outcome]})" if outcome in OUTCOMES else ""
     return f"{named(run)}, {moment(run.get('at'))}: {outcome}{words}."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from risk import artifacts, files, journal
 from risk import manifest as manifests
 from risk.errors import ReleaseError
 from risk.manifest import Manifest
+
+log = logging.getLogger("risk")
 
 INTENT, DONE, ABANDONED = "intent", "done", "abandoned"
 ROLLBACK = "rollback"
@@ -86,7 +89,10 @@ def roll_back(production: Path, target: Release, why: dict[str, Any]) -> None:
 
 
 def settle(production: Path) -> None:
-    """Finish the record of a deployment that was cut off: done if the link had moved, abandoned and tidied if not."""
+    """Finish the record of a deployment that was cut off: done if the link had moved, abandoned and tidied if not.
+
+    The conventional names are made links again where another hand has changed them.
+    """
     records = journal.read(production / artifacts.JOURNAL)
     last = next((it for it in reversed(records) if it.get("kind") in (INTENT, DONE, ABANDONED)), None)
     if last and last["kind"] == INTENT:
@@ -95,6 +101,9 @@ def settle(production: Path) -> None:
     published = {it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE}
     files.tidy(production, lambda name: True)
     files.tidy(production / artifacts.RELEASES, lambda name: name in published)
+    if current(production):
+        for name in files.link_out(production, artifacts.RELEASE_LINKS, artifacts.CURRENT):
+            log.warning("replaced a real file by a link path=%s", production / name)
 
 
 def previous(production: Path) -> Release:

@@ -167,6 +167,15 @@ def test_weaker_reasons_are_called_over_confidence(champions: list[Champion]) ->
     assert sum("over-confidence" in one.moved for one in found) >= 36
 
 
+def test_a_rule_that_turns_round_is_called_so() -> None:
+    for champion in (trained(seed) for seed in range(10)):
+        found = champion.scan(np.random.default_rng(1), 2_000, activity=0.9, size=0.4, age=-0.3, gold=-0.5)
+
+        assert found.verdict == "retrain"
+        assert found.moved is not None
+        assert found.moved.startswith("the order of the risks has turned round")
+
+
 def test_the_effect_of_a_level_is_named() -> None:
     found = trained(3).scan(np.random.default_rng(3), 5_000, gold=-1.5)
 

@@ -154,6 +154,18 @@ def test_a_journal_that_was_cut_or_written_anew_is_told_by_the_reports(deployed:
     assert said.code == 1
 
 
+def test_a_file_under_a_conventional_name_is_told_and_made_a_link_again(deployed: Project) -> None:
+    path = deployed.root / "production_deployment/trainedmodel.pkl"
+    path.unlink()
+    path.write_bytes(b"foreign")
+
+    assert f"{path}: it is not the link to what is current" in verify(deployed).out
+    said = deployed.run("fullprocess")
+
+    assert (said.code, path.is_symlink()) == (0, True)
+    assert verify(deployed).code == 0
+
+
 def test_the_report_names_the_last_line_of_the_journal(deployed: Project) -> None:
     lines = (deployed.root / JOURNAL).read_bytes().split(b"\n")[:-2]
     text = " ".join(page.extract_text() for page in PdfReader(deployed.root / "models/report.pdf").pages)
@@ -169,7 +181,11 @@ def test_a_link_that_was_turned_by_hand_is_named(deployed: Project) -> None:
     files.turn(production / "current", production / "releases" / str(first))
 
     faults = evidence.check(production, deployed.root / "ingesteddata", deployed.root / "models/reports").faults
+    deployed.drop("sourcedata/dataset2.csv", table(30, seed=5, first=7_000))
+    deployed.run("fullprocess")
 
+    told = journal.runs(deployed.root / JOURNAL)[-1]["warnings"]
+    assert any("but the journal's last deployment is 2-bbbbbbbbbbbb" in warning for warning in told)
     assert any(f"it names {first}, but the journal's last deployment is 2-bbbbbbbbbbbb" in fault for fault in faults)
 
 

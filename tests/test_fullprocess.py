@@ -56,7 +56,8 @@ def test_the_second_run_has_no_new_data_and_changes_nothing(deployed: Project) -
 
     assert said.json["outcome"] == "no new data"
     assert set(said.json) == {
-        "run", "outcome", "verdict", "reason", "dataset", "release", "steps", "held", "rejected_rows",
+        "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held",
+        "rejected_rows",
     }  # fmt: skip
     assert deployed.run("fullprocess").out == "no new data\n"
     assert deployed.seen() == before

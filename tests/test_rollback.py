@@ -105,7 +105,7 @@ def test_deploying_by_hand_what_is_live_again_changes_nothing(back: Project) -> 
 
     said = killing.run(back, "--json", script="deployment")
 
-    assert said.json == {"outcome": "rolled back", "release": releases.all_of(production(back))[0].name}
+    assert said.json == {"outcome": "live already", "release": releases.all_of(production(back))[0].name}
     assert len(journal.read(production(back) / artifacts.JOURNAL)) == before + 1
 
 
