@@ -7,7 +7,7 @@ there is one row per client and period: of several the later source wins, and of
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from risk import artifacts, files, summary
 from risk import manifest as manifests
 from risk.manifest import Manifest, Periods, content_order, overlaps, periods_of
-from risk.reader import Content
-from risk.rows import PLAIN, Placed, Rows
+from risk.rows import PLAIN, Place, Rows
 from risk.schema import Column, Schema
 from risk.summary import Summary
 from risk.typed import literal, quoted
@@ -42,24 +41,6 @@ class Given:
     rows: int
     labelled: int
     upheld: int
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A content in its source: the position of its first row, and its place in the order of time."""
-
-    content: Content
-    source: int
-    position: int
-    order: int
-    known: bool
-
-    @property
-    def placed(self) -> Iterator[Placed]:
-        position = self.position
-        for piece in self.content.slices:
-            yield Placed(piece, position, self.known)
-            position += piece.rows
 
 
 class Dataset:
@@ -86,9 +67,8 @@ class Dataset:
         """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
         known = self.known.contents if self.known else {}
         fresh = [place for place in self._places if place.content.digest not in known and place.content.n_labelled]
-        during = (
-            periods_of(place.content for place in fresh) if self.schema.period and not self.schema.changes else None
-        )
+        whole = not self.schema.period or self.schema.changes
+        during = None if whole else periods_of(place.content for place in fresh)
         beside = self._places if self.schema.period and fresh else fresh
         rows = self._rows_of([it for it in (*beside, *self._known_places) if overlaps(it.content, during)])
         same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
@@ -105,18 +85,27 @@ class Dataset:
         last = sorted(news["content"].unique())[-(contents or len(news) or 1) :]
         return news[news["content"].isin(last)]
 
-    def clients(self, *, left_too: bool = False) -> pd.DataFrame:
+    def clients(self) -> pd.DataFrame:
         """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
+        query = f"select * from ({self._newest()}) where {self._rows.target} is distinct from 1"
+        return self._frame(self._rows, query)
+
+    def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
+        """Return every client that there ever was, and of its newest row the numbers of these names; NaN is missing."""
+        rows = self._rows
+        shown = "".join(f", cast({rows.names[name]} as double) as v{index}" for index, name in enumerate(names))
+        query = f"select {rows.client} as client{shown} from ({self._newest()}) order by {rows.order}"
+        found = rows.run(query).fetchnumpy()
+        values = {name: np.ma.filled(found[f"v{index}"], np.nan) for index, name in enumerate(names)}
+        return np.asarray(found["client"]), values
+
+    def _newest(self) -> str:
+        """Return the query of the newest row of every client."""
         rows = self._rows
         if rows.period:
             newest = f"({rows.client}, {rows.period}) in (select ({rows.client}, max({rows.period})) from accepted"
-            query = rows.resolved(f"{newest} group by {rows.client})")
-        else:
-            query = (
-                f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
-            )
-        stayed = "true" if left_too else f"{rows.target} is distinct from 1"
-        return self._frame(rows, f"select * from ({query}) where {stayed}")
+            return rows.resolved(f"{newest} group by {rows.client})")
+        return f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
 
     def unlabelled(self) -> pd.DataFrame:
         """Return the newest rows of clients whose outcome is not known, of the newest content that has such."""
@@ -139,8 +128,8 @@ class Dataset:
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows in the set and of labelled ones."""
-        found = self._rows.run(f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})")
-        return dict(zip(("n_rows", "n_labelled"), map(int, found.fetchall()[0]), strict=True))
+        found = self._rows.run(f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})").fetchall()
+        return dict(zip(("n_rows", "n_labelled"), map(int, found[0]), strict=True))
 
     def labelled_by_period(self) -> list[tuple[str, int]]:
         """Return each period with the number of accepted rows in it whose outcome is known."""
@@ -220,24 +209,24 @@ class Dataset:
     def _rows(self) -> Rows:
         return self._rows_of(self._places)
 
-    def _rows_of(self, places: list[_Place]) -> Rows:
+    def _rows_of(self, places: list[Place]) -> Rows:
         return Rows([placed for place in places for placed in place.placed], self.schema, self.parts)
 
     @functools.cached_property
-    def _places(self) -> list[_Place]:
+    def _places(self) -> list[Place]:
         return self._placed(self.manifest, False)
 
     @functools.cached_property
-    def _known_places(self) -> list[_Place]:
+    def _known_places(self) -> list[Place]:
         return self._placed(self.known, True) if self.known else []
 
-    def _placed(self, manifest: Manifest, known: bool) -> list[_Place]:
+    def _placed(self, manifest: Manifest, known: bool) -> list[Place]:
         """Return the contents by position: rows are counted through a source's contents."""
         order, found = content_order(self.manifest, self.known), []
         for source, entry in enumerate(manifest.entries):
             position = source * SPAN
             for content in entry.contents:
-                found.append(_Place(content, source, position, order[content.digest], known))
+                found.append(Place(content, source, position, order[content.digest], known))
                 position += sum(piece.rows for piece in content.slices)
         return found
 

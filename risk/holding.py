@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from risk.dataset import Dataset
 from risk.feeds import MINIMUM, Columns, faults
 from risk.manifest import Entry, Manifest, content_order
@@ -42,12 +40,9 @@ class Feeds:
 
     def _columns(self, contents: Iterable[Content]) -> Columns:
         entry = Entry("", "in", None, tuple(contents), None, 0)
-        frame = Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts).clients(left_too=True)
-        numbers = [
-            name for name, kind in self._schema.kinds.items() if kind == "numeric" and name not in self._schema.changes
-        ]
-        values = {name: frame[name].to_numpy(np.float64) for name in numbers}
-        return Columns(frame[self._schema.client].to_numpy(), values)
+        kinds, changes = self._schema.kinds, self._schema.changes
+        numbers = [name for name, kind in kinds.items() if kind == "numeric" and name not in changes]
+        return Columns(*Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts).figures(numbers))
 
 
 def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:

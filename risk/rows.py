@@ -6,7 +6,7 @@ Within the SQL the schema's columns are c0, c1, …, so that no name of theirs i
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import duckdb
 from risk.artifacts import UNFINISHED
 from risk.errors import DiskError
 from risk.parts import Slice
+from risk.reader import Content
 from risk.schema import Schema
 from risk.typed import EXACT_INTEGER, literal, pattern, quoted
 
@@ -41,6 +42,24 @@ class Placed:
     slice: Slice
     position: int
     known: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A content in its source: the position of its first row, and its place in the order of time."""
+
+    content: Content
+    source: int
+    position: int
+    order: int
+    known: bool
+
+    @property
+    def placed(self) -> Iterator[Placed]:
+        position = self.position
+        for piece in self.content.slices:
+            yield Placed(piece, position, self.known)
+            position += piece.rows
 
 
 class Rows:
