@@ -19,17 +19,8 @@ if TYPE_CHECKING:
 
 
 TOLD = (
-    "run",
-    "outcome",
-    "verdict",
-    "reason",
-    "reason_to_train",
-    "dataset",
-    "release",
-    "steps",
-    "held",
-    "rejected_rows",
-)
+    "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held", "rejected_rows",
+)  # fmt: skip
 
 
 def full_process(config: Settings, run: Run, force: bool = False, observed: str = "") -> Answer:

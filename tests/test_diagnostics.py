@@ -10,7 +10,7 @@ import pytest
 from conftest import Project, table
 from pypdf import PdfReader
 
-from risk import artifacts, dependencies
+from risk import artifacts, dependencies, journal
 from risk.errors import RiskError
 
 
@@ -72,6 +72,25 @@ def test_predict_refuses_a_file_with_a_bad_row_whole(deployed: Project) -> None:
 
     assert said.code == 1
     assert "1 of 20 rows are refused" in said.err
+
+
+def test_a_file_to_predict_that_is_not_there_is_called_so(deployed: Project) -> None:
+    said = deployed.run("diagnostics", "--predict", str(deployed.root / "absent.csv"))
+
+    assert (said.code, said.out) == (1, "")
+    assert "absent.csv: there is no such file" in said.err
+
+
+def test_a_release_that_is_not_there_or_is_live_makes_no_deployment(deployed: Project) -> None:
+    path = deployed.settings.production / "journal.jsonl"
+    before = journal.read(path)
+
+    unknown = deployed.run("deployment", "--rollback", "99")
+    assert (unknown.code, journal.read(path)) == (1, before)
+    again = deployed.run("deployment", "--force", "we must")
+
+    assert again.out.endswith("is live already; nothing was changed\n")
+    assert [it["outcome"] for it in journal.read(path)[len(before) :]] == ["live already"]
 
 
 def test_newest_versions_are_not_checked_until_asked(deployed: Project) -> None:
