@@ -118,7 +118,8 @@ def _evidence(settings: Settings, rows: Dataset, challenger: Model, live: Model 
     risks = told.loc[judged["position"]].to_numpy(np.float64)
     left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
     against = champion.risks(judged) if champion else _base_rate(left, clients, judged["content"].to_numpy())
-    found = policy.judged(left, against, risks, clients, rule, by_base_rate=champion is None)
+    reason = challenger.card.reason
+    found = policy.judged(left, against, risks, clients, rule, reason, by_base_rate=champion is None)
     if challenger.digest in releases.rolled_back(settings.production, challenger.card.dataset):
         return found, "This very model was rolled back on this dataset; it is not proposed again."
     return found, _spoiled(left, risks, challenger.risks(judged))

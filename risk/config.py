@@ -47,6 +47,7 @@ class Drift:
 class GateRule:
     z: float = Field(default=2.33, gt=0)
     minimum_gain: float = Field(default=0.005, ge=0)
+    steady_gain: float = Field(default=0.05, ge=0)
     minimum: int = Field(default=30, ge=2)
     top_share: float = Field(default=0.1, gt=0, le=1)
 

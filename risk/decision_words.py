@@ -117,11 +117,13 @@ def _error(gate: Record) -> str:
 def _list(gate: Record) -> str:
     k, shares = number(gate.get("capture_k")), [gate.get(f"{name}_capture") for name in BOTH]
     told = f"- Call list: its first {k} hold {' instead of '.join(map(percent, shares))} of those who left"
-    upper, (challenger, champion) = gate.get("capture_upper"), shares
+    lower, upper, (challenger, champion) = gate.get("capture_lower"), gate.get("capture_upper"), shares
     if upper is None or challenger is None or champion is None:
         return f"{told}."
-    if challenger >= champion:
-        return f"{told}: {'more' if challenger > champion else 'as many'}."
+    if challenger > champion:
+        return f"{told}: {'significantly more' if lower is not None and lower > 0 else 'more, but not significantly'}."
+    if challenger == champion:
+        return f"{told}: as many."
     return f"{told}: {'significantly fewer' if upper < 0 else 'fewer, but not significantly'}."
 
 

@@ -28,8 +28,8 @@ FLATTEST_LOGIT = 1e-4  # the variance of logit p below which a model has no slop
 class Figures:
     """The figures of the gate; `gain` and the calibrations are shares of the champion's log-loss.
 
-    A calibration is what recalibrating that model would win. `capture_upper` and `calibration_lower` are the one-sided
-    95 % bounds of the two differences (challenger less champion), which the guards look at.
+    A calibration is what recalibrating that model would win. `capture_lower`, `capture_upper` and `calibration_lower`
+    are one-sided 95 % bounds of the two differences (challenger less champion).
     """
 
     gain: float
@@ -44,6 +44,7 @@ class Figures:
     champion_capture: float
     challenger_capture: float
     capture_difference: float
+    capture_lower: float
     capture_upper: float
     champion_calibration: float
     challenger_calibration: float
@@ -73,22 +74,24 @@ Judge = Callable[[Array, Array, Array, Array, int], Gate]
 
 def judge(
     labels: Array, champion_risks: Array, challenger_risks: Array, clients: Array, capture_k: int, *,
-    minimum: int = 30, z: float = 2.33, minimum_gain: float = 0.005, against: str = "the champion",
+    minimum: int = 30, z: float = 2.33, minimum_gain: float = 0.005, steady_gain: float | None = None,
+    against: str = "the champion",
 ) -> Gate:  # fmt: skip
     """Return whether to deploy the challenger.
 
     It is deployed when its log-loss is better by more than `z` standard errors over clients and by more than
     `minimum_gain` of the champion's, unless it catches significantly fewer leavers among the `capture_k` highest risks,
     or is significantly worse calibrated by more than half of the gain (a bound of 0 would refuse a third of the truly
-    better first models, for any fitted model is a little less calibrated than the base rate). With fewer than `minimum`
-    leavers or stayers nothing is concluded.
+    better first models, for any fitted model is a little less calibrated than the base rate). Where the world stands
+    still (`steady_gain` is given) it must win more than that, or catch significantly more leavers. With fewer than
+    `minimum` leavers or stayers nothing is concluded.
     """
     figures = _figures(np.asarray(labels, dtype=np.float64), champion_risks, challenger_risks, clients, capture_k)
     if min(figures.leavers, figures.stayers) < minimum:
         found = f"{figures.leavers:,} leavers and {figures.stayers:,} stayers could be judged"
         sentence = f"{found}; at least {minimum} of each are needed to tell two models apart."
         return Gate(**vars(figures), outcome="not enough evidence", sentence=sentence)
-    objections = _objections(figures, z, minimum_gain)
+    objections = _objections(figures, z, minimum_gain, steady_gain)
     end = f"it is refused, for {' and '.join(objections)}." if objections else "it is deployed."
     return Gate(
         **vars(figures), outcome="refuse" if objections else "deploy", sentence=f"{_finding(figures, against)}: {end}"
@@ -145,6 +148,7 @@ def _figures(left: Floats, champion: Array, challenger: Array, clients: Array, c
         champion_capture=_mean(1.0 * lists[0][left == 1]),
         challenger_capture=_mean(1.0 * lists[1][left == 1]),
         capture_difference=capture,
+        capture_lower=capture - ONE_SIDED_95 * capture_error,
         capture_upper=capture + ONE_SIDED_95 * capture_error,
         champion_calibration=_mean(pulls[0]) / 2 / scale,
         challenger_calibration=_mean(pulls[1]) / 2 / scale,
@@ -197,12 +201,15 @@ def _pulls(left: Floats, risks: Array) -> Floats:
     return pulls
 
 
-def _objections(figures: Figures, z: float, minimum_gain: float) -> list[str]:
+def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:
     objections = []
     if not figures.z > z:
         objections.append(f"this may be chance (more than z {z} is needed)")
     if not figures.gain > minimum_gain:
         objections.append(f"the gain is not more than {100 * minimum_gain:.1f} %")
+    elif steady_gain is not None and figures.gain <= steady_gain and figures.capture_lower <= 0:
+        wanted = f"a gain of more than {100 * steady_gain:.1f} %, or a list that surely catches more leavers"
+        objections.append(f"nothing has changed, so more is asked of it ({wanted})")
     if figures.capture_upper < 0:
         objections.append("its call list catches fewer leavers")
     if figures.calibration_lower > 0 and figures.calibration_difference > max(figures.gain / 2, minimum_gain):

@@ -21,6 +21,8 @@ from risk.reference import Reference
 from risk.scores import Floats
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
+DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
+STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents
 
 
@@ -38,6 +40,8 @@ class GateRule(Protocol):
     def z(self) -> float: ...
     @property
     def minimum_gain(self) -> float: ...
+    @property
+    def steady_gain(self) -> float: ...
     @property
     def minimum(self) -> int: ...
     @property
@@ -109,11 +113,11 @@ def reason(
         return train("the live model is provisional", sentence, verdict, scan)
     if champion.has_doubled(n_labelled):
         sentence = "The labelled rows that a model could learn from have doubled since one was trained last."
-        return train("labelled rows have doubled", sentence, verdict, scan)
+        return train(DOUBLED, sentence, verdict, scan)
     tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
     if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
         sentence = "Squares and products of the features carry a signal that the live model lacks."
-        return train("a richer family would help", sentence, verdict, scan)
+        return train(RICHER, sentence, verdict, scan)
     if verdict == NOT_ENOUGH:
         told = f"{len(news)} new labelled rows are not enough to tell"
         return Reason(
@@ -148,9 +152,12 @@ def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, conten
 
 
 def judged(
-    left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, *, by_base_rate: bool = False
-) -> Gate:
+    left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, reason: str | None = None, *,
+    by_base_rate: bool = False,
+) -> Gate:  # fmt: skip
     """Return the gate's verdict on a challenger's out-of-fold risks against the champion's, or the base rate's.
+
+    `reason` is the one it was trained for: where nothing has changed, more is asked of it.
 
     Raises: GateError when the gate fails its own test.
     """
@@ -158,6 +165,7 @@ def judged(
     with threadpool_limits(1):
         found = gate.judge(
             left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
+            steady_gain=rule.steady_gain if reason in STEADY and not by_base_rate else None,
             against="the base rate" if by_base_rate else "the champion",
         )  # fmt: skip
         if found.outcome != NOT_ENOUGH:

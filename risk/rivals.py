@@ -171,7 +171,7 @@ def ours(seen: Sight, production: Production) -> Decided:
     taught = rows.taught(seen.step, rules, recent, live.up_to(seen.end), against)
     judged = policy.judged(
         rows.left[: seen.end][recent], live.risks[: seen.end][recent], taught.risks[recent],
-        rows.clients[: seen.end][recent], rules.gate,
+        rows.clients[: seen.end][recent], rules.gate, why.name,
     )  # fmt: skip
     reason = str(why.name)
     if judged.outcome != "deploy":

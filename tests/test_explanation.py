@@ -206,6 +206,15 @@ def test_the_candidate_that_was_taken_is_marked_and_the_guards_are_put_in_words(
     assert "of those who left: fewer, but not significantly." in chance
 
 
+@pytest.mark.parametrize(
+    ("lower", "words"), [(0.01, "significantly more"), (-0.01, "more, but not significantly"), (None, "more, but not")]
+)
+def test_a_longer_catch_is_told_with_what_is_sure_of_it(lower: float | None, words: str) -> None:
+    gate = {"champion_capture": 0.2, "challenger_capture": 0.3, "capture_upper": 0.2, "capture_lower": lower}
+
+    assert f"of those who left: {words}" in "\n".join(explanation.of_run({"run": 1, "gate": gate}))
+
+
 def test_a_killed_deployment_and_other_acts_have_their_place_in_the_day() -> None:
     day = f"{TODAY}T10:00:0"
     acts: list[dict[str, Any]] = [

@@ -95,14 +95,14 @@ def test_the_figures_stand_for_the_minimum_gain() -> None:
     assert "the gain is not more than" in refused.sentence
 
 
-def listed(lost: int, won: int) -> Gate:
+def listed(lost: int, won: int, steady_gain: float | None = None) -> Gate:
     """Judge a better challenger whose list of 100 loses and wins so many of the leavers on the champion's list."""
     labels = np.array(([1] * 50 + [0] * 50) + [1] * 50 + [0] * 850)
     champion = np.repeat([0.5, 0.4], [100, 900])
     challenger = np.repeat([0.5, 0.15], [100, 900])
     challenger[:lost], challenger[850 : 850 + lost] = 0.49, 0.495
     challenger[100 : 100 + won], challenger[99 : 99 - won : -1] = 0.51, 0.3
-    return judge(labels, champion, challenger, np.arange(1_000), 100)
+    return judge(labels, champion, challenger, np.arange(1_000), 100, steady_gain=steady_gain)
 
 
 def test_a_challenger_that_lists_significantly_fewer_leavers_is_refused() -> None:
@@ -122,6 +122,25 @@ def test_a_list_that_loses_a_few_leavers_by_chance_is_no_reason_to_refuse(lost: 
 
     assert gate.capture_upper >= 0
     assert gate.outcome == "deploy"
+
+
+@pytest.mark.parametrize(("won", "outcome"), [(0, "refuse"), (2, "refuse"), (20, "deploy")])
+def test_where_nothing_has_changed_a_challenger_must_catch_surely_more_leavers(won: int, outcome: str) -> None:
+    gate = listed(0, won, steady_gain=1.0)
+
+    assert gate.outcome == outcome
+    assert (gate.capture_lower > 0) == (outcome == "deploy")
+    assert ("nothing has changed, so more is asked of it (a gain of more than 100.0 %" in gate.sentence) == (
+        outcome == "refuse"
+    )
+    assert listed(0, won).outcome == "deploy"
+
+
+def test_where_nothing_has_changed_a_large_gain_is_enough() -> None:
+    gain = listed(0, 0).gain
+
+    assert listed(0, 0, steady_gain=gain).outcome == "refuse"
+    assert listed(0, 0, steady_gain=gain - 0.001).outcome == "deploy"
 
 
 def test_a_challenger_whose_risks_are_less_true_is_refused() -> None:

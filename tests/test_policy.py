@@ -94,6 +94,27 @@ def test_the_gate_is_told_whom_it_compares_with() -> None:
     assert by_champion.capture_k == 60
 
 
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        (policy.DOUBLED, "refuse"),
+        (policy.RICHER, "refuse"),
+        ("drift", "deploy"),
+        ("--force", "deploy"),
+        (None, "deploy"),
+    ],
+)
+def test_more_is_asked_of_a_challenger_where_nothing_has_changed(reason: str | None, outcome: str) -> None:
+    frame, risks = rows(3_000, 3)
+    left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
+    timid = 1 / (1 + ((1 - risks) / risks) ** 0.6)  # the same order, so the same list
+
+    found = policy.judged(left, timid, risks, clients, GateRule(), reason)
+
+    assert GateRule().minimum_gain < found.gain < GateRule().steady_gain
+    assert found.outcome == outcome
+
+
 def test_windows_hold_the_last_contents_and_number_the_clients() -> None:
     frame, risks = rows(400, 4)
     frame["client"] = [f"c{number % 150}" for number in range(400)]

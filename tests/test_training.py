@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import Project, table
 
-from risk import artifacts, journal, learned
+from risk import artifacts, journal, learned, policy
 
 
 @pytest.fixture
@@ -63,6 +63,22 @@ def test_the_card_and_the_journal_tell_what_was_compared(small: Project) -> None
     assert [it["chosen"] for it in told] == [False, False, True]
     line = small.text(f"production_deployment/{artifacts.JOURNAL}").splitlines()[-1]
     assert '"candidates": [{"name": "all rows, logistic"' in line
+
+
+@pytest.mark.parametrize(("steady_gain", "outcome"), [(0.0, "deployed"), (1.0, "challenger rejected")])
+def test_twice_the_rows_replace_the_model_only_for_what_is_worth_it(
+    project: Project, steady_gain: float, outcome: str
+) -> None:
+    project.configure(model={"family": "logistic"}, gate={"steady_gain": steady_gain})
+    project.drop("testdata/testdata.csv", table(200, seed=9, first=90_000))
+    project.drop("sourcedata/dataset1.csv", table(500))
+    assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
+    project.drop("sourcedata/dataset2.csv", table(4_000, seed=2, first=5_000))
+
+    said = project.run("fullprocess", "--json").json
+
+    assert (said["reason_to_train"], said["outcome"]) == (policy.DOUBLED, outcome)
+    assert ("nothing has changed" in project.json("models/verdict.json")["sentence"]) == (outcome != "deployed")
 
 
 def test_segments_are_told_by_size_with_the_gain_over_the_champion(small: Project) -> None:
