@@ -83,8 +83,8 @@ def judge(
     `minimum_gain` of the champion's, unless it catches significantly fewer leavers among the `capture_k` highest risks,
     or is significantly worse calibrated by more than half of the gain (a bound of 0 would refuse a third of the truly
     better first models, for any fitted model is a little less calibrated than the base rate). Where the world stands
-    still (`steady_gain` is given) it must win more than that, or catch significantly more leavers. With fewer than
-    `minimum` leavers or stayers nothing is concluded.
+    still (`steady_gain` is given) it must win more than that share, or catch significantly more leavers, and by that
+    share. With fewer than `minimum` leavers or stayers nothing is concluded.
     """
     figures = _figures(np.asarray(labels, dtype=np.float64), champion_risks, challenger_risks, clients, capture_k)
     if min(figures.leavers, figures.stayers) < minimum:
@@ -207,14 +207,19 @@ def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: fl
         objections.append(f"this may be chance (more than z {z} is needed)")
     if not figures.gain > minimum_gain:
         objections.append(f"the gain is not more than {100 * minimum_gain:.1f} %")
-    elif steady_gain is not None and figures.gain <= steady_gain and figures.capture_lower <= 0:
-        wanted = f"a gain of more than {100 * steady_gain:.1f} %, or a list that surely catches more leavers"
+    elif steady_gain is not None and not _worth_it(figures, steady_gain):
+        wanted = f"{100 * steady_gain:.1f} % less log-loss, or surely more leavers on its list and as many per cent"
         objections.append(f"nothing has changed, so more is asked of it ({wanted})")
     if figures.capture_upper < 0:
         objections.append("its call list catches fewer leavers")
     if figures.calibration_lower > 0 and figures.calibration_difference > max(figures.gain / 2, minimum_gain):
         objections.append("its risks are less true: it loses too much of its gain by calibration")
     return objections
+
+
+def _worth_it(figures: Figures, steady_gain: float) -> bool:
+    more = figures.capture_lower > 0 and figures.capture_difference > steady_gain * figures.champion_capture
+    return figures.gain > steady_gain or more
 
 
 def _finding(figures: Figures, against: str) -> str:
