@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from risk import artifacts, dataset, files, inbox, intake, manifest, pulling, reader, script, soundness
+from risk import artifacts, dataset, files, inbox, intake, manifest, pulling, reader, script, soundness, typography
 from risk.config import Settings
 from risk.config import changed as changed_settings
 from risk.counting import counted
@@ -221,7 +221,8 @@ def _check(settings: Settings, names: list[str]) -> Answer:
             found = intake.refusals_of(content, Path(scratch)) if content else [absent]
         refused += len(found)
         lines += [intake.sentence(name, refusal) for refusal in found]
-        lines.append(f"{name}: {content.n_accepted if content else 0} rows would be accepted, {len(found)} refusals")
+        accepted = typography.counted(content.n_accepted if content else 0, "row")
+        lines.append(f"{name}: {accepted} would be accepted, {typography.counted(len(found), 'refusal')}")
     return Answer("\n".join(lines), {"refusals": refused}, exit_code=1 if refused else 0)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from risk.schema import Schema
-from risk.values import fault
+from risk.values import SHOWN, fault
 
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 FIRST_LINE = re.compile(rb"(?:[ ]*(?:\r\n|\n|\r))*[^\r\n]*(?:\r\n|\n|\r)?")
@@ -106,12 +106,9 @@ def _check_missing(names: list[str], required: Sequence[str], number: int, after
     later = _found_later(required, number, after)
     if later:
         raise fault(f"has its header in line {later}", "the header before everything else", number, None, shown)
-    reason = (
-        "is missing from the header"
-        if len(missing) == 1
-        else f"and {', '.join(missing[1:])} are missing from the header"
-    )
-    raise fault(reason, expected, number, missing[0], shown)
+    told = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+    verb = "is" if len(missing) == 1 else "are"
+    raise fault(f"{verb} missing from the header {told!r}", expected, number, ", ".join(missing))
 
 
 def _found_later(required: Sequence[str], number: int, after: bytes) -> int | None:

@@ -552,7 +552,7 @@ def test_check_says_what_would_be_refused_and_takes_nothing_in(project: Project)
     said = project.run("ingestion", "--check", str(good), str(bad), str(bad.with_name("absent.csv")))
 
     assert said.code == 1
-    assert f"{good}: 1 rows would be accepted, 0 refusals" in said.out
+    assert f"{good}: 1 row would be accepted, 0 refusals" in said.out
     assert f"{bad}: line 3: lastmonth_activity ('x') is not a number; expected a plain decimal number" in said.out
     assert "absent.csv: is not there, or changes; expected a file at rest" in said.out
     assert marks(project.root) == before
