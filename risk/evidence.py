@@ -58,9 +58,17 @@ def check(production: Path, ingested: Path, reports: Path) -> Evidence:
 
 
 def misplaced(production: Path) -> list[str]:
-    """Return in one sentence that production is not what the journal says was deployed last; none where it is."""
-    records = journal.read(production / artifacts.JOURNAL)
-    return list(_live(production, records, [it.get("release") for it in records if it.get("kind") == DONE]))
+    """Return in one sentence that production is not what the journal says was deployed last; none where it is.
+
+    A deployment may move the link between two looks at journal and link, so what seems wrong is looked at again.
+    """
+    found: list[str] = []
+    for _ in range(LOOKS):
+        records = journal.read(production / artifacts.JOURNAL)
+        found = list(_live(production, records, [it.get("release") for it in records if it.get("kind") == DONE]))
+        if not found:
+            break
+    return found
 
 
 def _linked(folder: Path, names: Iterable[str], through: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import artifacts, files, journal
+from risk import artifacts, evidence, files, journal
 from risk.contracts import Contract
 from risk.errors import ModelError, RiskError
 from risk.schema import Schema
@@ -98,7 +98,7 @@ class Watch:
         self._links = (production / artifacts.CURRENT, models / artifacts.REPORTS / artifacts.CURRENT)
         self._schema = schema
         self._seen: tuple[str | None, ...] | None = None
-        self._proven: str | None = None
+        self._proven: tuple[str | None, str | None] | None = None
         self._again = 0.0
         self._live = Live()
         self._process: int | None = None
@@ -141,12 +141,12 @@ class Watch:
         gc.freeze()
 
     def _prove(self) -> None:
-        """Follow the chain of the journal when a line has come, or another hand was at it."""
-        stamp = _stamp(self._journal)
+        """Follow the chain of the journal when a line has come, or another hand was at it or at the live release."""
+        stamp = (_stamp(self._journal), _target(self._links[0]))
         if stamp != self._proven:
             self._proven, broken = stamp, journal.fault(self._journal)
-            record = _told(f"the record cannot be proven: {broken}") if broken else None
-            self._live = replace(self._live, record=record)
+            told = [f"the record cannot be proven: {broken}"] if broken else evidence.misplaced(self._journal.parent)
+            self._live = replace(self._live, record=_told(told[0]) if told else None)
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):

@@ -6,19 +6,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from risk import arrival, artifacts, dataset, journal, releases
+from risk import arrival, artifacts, dataset, evidence, journal, releases
 from risk.config import Settings
 from risk.errors import RiskError
 from risk.script import Answer, Run
 
 
 def status(settings: Settings) -> Answer:
-    """Return the state of the installation; exit code 1 when the journal is broken."""
+    """Return the state of the installation; exit code 1 when the journal is broken, or tells of another release."""
     path = settings.production / artifacts.JOURNAL
     try:
         chain, sound = f"{journal.verify(path)} lines, sound", True
     except RiskError as error:
         chain, sound = str(error), False
+    misplaced = evidence.misplaced(settings.production) if sound else []
     last = journal.runs(path)[-1:] if sound else []
     live = releases.current(settings.production)
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
@@ -35,9 +36,10 @@ def status(settings: Settings) -> Answer:
         "late": arrival.lateness(expectation(settings), time.time()) if sound else None,
         "rejected_rows": manifest.n_refused,
         "journal": chain,
+        "misplaced": misplaced[0] if misplaced else None,
         "bytes": room,
     }
-    return Answer("\n".join(_lines(fields)), fields, exit_code=0 if sound else 1)
+    return Answer("\n".join(_lines(fields)), fields, exit_code=0 if sound and not misplaced else 1)
 
 
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
@@ -70,6 +72,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
         f"journal:  {fields['journal']}",
+        *([f"warning:  {fields['misplaced']}"] if fields["misplaced"] else []),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
     ]
 

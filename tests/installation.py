@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import artifacts, families, files, fitting, learning, model
+from risk import artifacts, families, files, fitting, journal, learning, model, releases
 from risk.config import Settings, load
 
 HOSTILE = "<script>alert('x')</script>"
@@ -55,7 +55,9 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
     card = {one.name: card.get(one.name, blank.get(str(one.type), {})) for one in fields(model.Card)}
     papers = {artifacts.MODEL: content, artifacts.CARD: files.as_json(card)}
     shelf = settings.production / artifacts.RELEASES
-    return files.publish(shelf, name, papers, settings.production / artifacts.CURRENT)
+    folder = files.publish(shelf, name, papers, settings.production / artifacts.CURRENT)
+    journal.append(settings.production / artifacts.JOURNAL, {"kind": releases.DONE, "release": name})
+    return folder
 
 
 def report(

@@ -219,8 +219,8 @@ def test_a_broken_journal_is_faulty_health_and_said_on_the_page(tmp_path: Path) 
         health, page, answer = client.get("/health"), client.get("/"), client.post("/prediction", json=[ONE])
 
     assert health.json["status"] == "faulty"
-    assert "line 2: it does not follow" in health.json["detail"]
-    assert "line 2: it does not follow" in page.text
+    assert "line 3: it does not follow" in health.json["detail"]
+    assert "line 3: it does not follow" in page.text
     assert answer.status_code == 200
 
 

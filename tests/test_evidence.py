@@ -181,9 +181,11 @@ def test_a_link_that_was_turned_by_hand_is_named(deployed: Project) -> None:
     files.turn(production / "current", production / "releases" / str(first))
 
     faults = evidence.check(production, deployed.root / "ingesteddata", deployed.root / "models/reports").faults
+    status = deployed.run("fullprocess", "--status")
     deployed.drop("sourcedata/dataset2.csv", table(30, seed=5, first=7_000))
     deployed.run("fullprocess")
 
+    assert (status.code, "warning:  " in status.out, f"it names {first}" in status.out) == (1, True, True)
     told = journal.runs(deployed.root / JOURNAL)[-1]["warnings"]
     assert any("but the journal's last deployment is 2-bbbbbbbbbbbb" in warning for warning in told)
     assert any(f"it names {first}, but the journal's last deployment is 2-bbbbbbbbbbbb" in fault for fault in faults)

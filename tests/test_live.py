@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk import artifacts, journal, live
+from risk import artifacts, files, journal, live
 from risk.config import Settings
 from tests.installation import HOSTILE, deploy, lay_out, report
 
@@ -178,8 +178,28 @@ def test_a_journal_that_another_hand_changed_is_told_and_its_backup_mends_it(
     watch.look()
 
     assert (sound.wrong, watch.live.wrong) == ((), ())
-    assert "line 2: it does not follow" in broken.wrong[0]
+    assert "line 3: it does not follow" in broken.wrong[0]
     assert broken.model is sound.model
+
+
+def test_a_release_that_another_hand_made_live_is_told_until_it_is_put_right(
+    settings: Settings, watch: live.Watch
+) -> None:
+    former = deploy(settings, "1-aa")
+    newer = deploy(settings, "2-bb")
+    watch.look()
+    sound = watch.live.wrong
+
+    files.turn(settings.production / artifacts.CURRENT, former)
+    watch.look()
+    turned = watch.live
+    files.turn(settings.production / artifacts.CURRENT, newer)
+    watch.look()
+
+    assert (sound, watch.live.wrong) == ((), ())
+    assert "it names 1-aa, but the journal's last deployment is 2-bb" in turned.wrong[0]
+    assert turned.model is not None
+    assert turned.model.name == "1-aa"
 
 
 def test_a_new_line_of_the_journal_loads_nothing_again(settings: Settings, watch: live.Watch) -> None:
