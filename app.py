@@ -7,36 +7,27 @@ Writes: nothing.
 from __future__ import annotations
 
 import argparse
-import logging
 import signal
 import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
-from werkzeug.exceptions import HTTPException
 
-from risk import arrival, guard, live, page, script
+from risk import arrival, guard, live, page, replies, script
 from risk.answers import NO_REPORT, listed, predicted
 from risk.artifacts import REPORT
 from risk.config import Settings
-from risk.contracts import MAX_BODY, Contract, File, Ids, Rows
+from risk.contracts import Contract, File, Ids, Rows
 from risk.problems import Problem
+from risk.replies import answer
 from risk.serving import Server
 
-log = logging.getLogger("risk")
 service = Blueprint("service", __name__)
 
 NO_MODEL = "no model is deployed; run fullprocess.py"
 MAX_LISTED = 10_000
-SENTENCES = {
-    404: "there is nothing at this path; / shows what there is",
-    405: "the method is not allowed here; the header Allow names those that are",
-    413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
-}
 
 
 @dataclass(frozen=True)
@@ -45,7 +36,6 @@ class Rooms:
 
     settings: Settings
     watch: live.Watch
-    guard: guard.Guard
     instance: str
 
 
@@ -56,17 +46,12 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # nothing is redirected
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.jinja_env.filters.update(page.FILTERS)
     admitted = guard.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
-    app.extensions["rooms"] = Rooms(settings, watch, admitted, live.instance(settings.production))
+    app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production))
     app.register_blueprint(service)
-    app.before_request(_admit)
-    app.after_request(_protect)
-    app.register_error_handler(Problem, _problem)
-    app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(Exception, _fault)
+    replies.furnish(app, admitted)
     return app
 
 
@@ -77,20 +62,18 @@ def prediction() -> Response:
     if now.model is None or now.contract is None:
         raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
     asked = _asked(now.contract)
-    return _answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
+    return answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
 
 
 @service.get("/scoring")
 def scoring() -> Response:
     """Return how good the deployed model is."""
     shown = _shown()
-    scores, names = (
-        shown.snapshot["scores"],
-        ("f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on"),
-    )
+    scores = shown.snapshot["scores"]
+    names = ("f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on")
     if scores is None or shown.release is None:
         raise Problem(503, NO_MODEL)
-    return _answer({"release": shown.release} | {name: scores[name] for name in names})
+    return answer({"release": shown.release} | {name: scores[name] for name in names})
 
 
 @service.get("/summarystats")
@@ -98,14 +81,14 @@ def summary_statistics() -> Response:
     """Return mean, median and standard deviation of the numeric columns of the dataset."""
     snapshot = _shown().snapshot
     statistics = snapshot["statistics"]
-    return _answer({"dataset": snapshot["dataset"]["version"]} | {it: statistics[it] for it in ("n_rows", "columns")})
+    return answer({"dataset": snapshot["dataset"]["version"]} | {it: statistics[it] for it in ("n_rows", "columns")})
 
 
 @service.get("/diagnostics")
 def diagnostics() -> Response:
     """Return seconds of the steps, missing values and dependencies."""
     snapshot = _shown().snapshot
-    return _answer({name: snapshot[name] for name in ("seconds", "missing_percent", "dependencies")})
+    return answer({name: snapshot[name] for name in ("seconds", "missing_percent", "dependencies")})
 
 
 @service.get("/clients")
@@ -115,7 +98,7 @@ def clients() -> Response:
     limit, offset = _whole_number("limit", 100, MAX_LISTED), _whole_number("offset", 0, sys.maxsize)
     places = range(len(shown.clients.names))[offset : offset + limit]
     told = {"release": shown.release, "n_clients": len(shown.clients.names), "limit": limit, "offset": offset}
-    return _answer(told | {"clients": [shown.clients.row(place) for place in places]})
+    return answer(told | {"clients": [shown.clients.row(place) for place in places]})
 
 
 @service.get("/clients/<path:name>")
@@ -126,13 +109,13 @@ def client(name: str) -> Response:
         raise Problem(404, "this is not a current client; /clients lists them")
     reasons = [row["reasons"] for row in shown.snapshot["call_list"] if row["client"] == name]
     row = shown.clients.row(shown.clients.places[name])
-    return _answer({"release": shown.release} | row | {"reasons": reasons[0] if reasons else None})
+    return answer({"release": shown.release} | row | {"reasons": reasons[0] if reasons else None})
 
 
 @service.get("/history")
 def history() -> Response:
     """Return the last runs, the newest first."""
-    return _answer({"history": _shown().snapshot["history"]})
+    return answer({"history": _shown().snapshot["history"]})
 
 
 @service.get("/releases")
@@ -140,7 +123,7 @@ def releases() -> Response:
     """Return the current release and, of the last runs, those that changed it."""
     snapshot = _shown().snapshot
     changes = [run for run in snapshot["history"] if run["outcome"] in ("deployed", "rolled back")]
-    return _answer({"current": snapshot["release"], "changes": changes})
+    return answer({"current": snapshot["release"], "changes": changes})
 
 
 @service.get("/releases/<name>/card")
@@ -173,7 +156,7 @@ def health() -> Response:
     shown = now.shown
     told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
     late = arrival.lateness(shown.snapshot.get("expected"), time.time()) if shown else None
-    return _answer(told | {"made_at": shown.snapshot["made_at"] if shown else None, "late": late})
+    return answer(told | {"made_at": shown.snapshot["made_at"] if shown else None, "late": late})
 
 
 @service.get("/")
@@ -239,41 +222,6 @@ def _whole_number(name: str, default: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
         raise Problem(422, f"{name} is {text[:40]!r}, expected a whole number from 0 to {most}", field=name)
     return int(text)
-
-
-def _answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
-    return Response(msgspec.json.encode(value), status, mimetype=kind)
-
-
-def _admit() -> None:
-    headers = request.headers
-    _rooms().guard.admit(request.environ.get("HTTP_HOST", ""), request.remote_addr, headers.get("Authorization", ""))
-
-
-def _protect(response: Response) -> Response:
-    response.headers.update(guard.HEADERS)
-    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
-    return response
-
-
-def _problem(problem: Problem) -> Response:
-    response = _answer(problem.document, problem.status, "application/problem+json")
-    response.headers.update(problem.headers)
-    return response
-
-
-def _http_problem(error: HTTPException) -> Response:
-    """Turn Werkzeug's refusals (404, 405, 413, …) into problem details; Allow and the like are kept."""
-    status = error.code or 500
-    response = _problem(Problem(status, SENTENCES.get(status) or (error.description or error.name).rstrip(".")))
-    kept = [(name, text) for name, text in error.get_headers() if name.lower() != "content-type"]
-    response.headers.extend(kept)
-    return response
-
-
-def _fault(error: Exception) -> Response:
-    log.error(script.event("request failed", path=request.path), exc_info=error)
-    return _problem(Problem(500, "the service failed to answer; its log says why"))
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

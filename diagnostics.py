@@ -26,29 +26,22 @@ from risk import (
     files,
     intake,
     journal,
-    lateness,
-    learning,
+    looks,
     model,
     policy,
     reader,
     releases,
-    replay,
     script,
-    standing,
-    two_sample,
 )
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import BusyError, DataError
-from risk.manifest import Manifest, content_order
-from risk.model import Model
-from risk.policy import NO_DRIFT, NOT_ENOUGH, Reason
-from risk.releases import Release
-from risk.rivals import Rows, Rules
+from risk.manifest import Manifest
+from risk.policy import NOT_ENOUGH, Reason
+from risk.rivals import Rules
 from risk.script import Answer, Run, event, log
 from risk.tables import as_csv
-from risk.two_sample import Side, TwoSample
-from risk.typography import counted
+from risk.typography import counted, number
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
@@ -99,68 +92,10 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
         return policy.train("nothing is deployed", "Nothing is deployed yet.")
     if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
         return policy.train("another schema", "The live model was made for other columns.")
-    last = journal.last_look(settings.production / artifacts.JOURNAL)
-    if last and last["evidence"] == manifest.evidence:
-        return _nothing_new(run, last, rows, champion)
-    if last and (late := _late(rows, last["run"])):
-        return _told_late(run, late)
-    return _looked(settings, rows, champion, live)
-
-
-def _nothing_new(run: Run, last: dict[str, Any], rows: Dataset, champion: Model) -> Reason:
-    """Return that nothing can be judged: with new rows, because they bear no labels; else the former outcome stands."""
-    if last.get("rows") != rows.manifest.rows:
-        found = _unlabelled(rows, champion)
-        run.note(unlabelled=asdict(found) if found else None)
-        told = found.sentence if found else f"The new rows bear no labels. {two_sample.BLIND}"
-        return Reason(False, None, NOT_ENOUGH, None, f"{told} The list is made anew.")
-    outcome = NOT_ENOUGH if last.get("verdict") == NOT_ENOUGH else NO_DRIFT
-    since = f"run {last['run']} ({last['outcome']})"
-    sentence = f"No new labels have come since {since}: only the list and the report are made anew."
-    return Reason(False, None, outcome, None, sentence)
-
-
-def _unlabelled(rows: Dataset, champion: Model) -> TwoSample | None:
-    """Compare the newest rows without outcomes with those that the champion may have learned."""
-    schema, sides = rows.schema, []
-    for frame in (rows.unlabelled(), rows.labelled(two_sample.MOST_ROWS)):
-        features = {name: frame[name].to_numpy() for name in champion.card.features}
-        sides.append(Side(features, frame[schema.client].to_numpy()))
-    return two_sample.compare(sides[0], sides[1], champion.card.residuals)
-
-
-def _late(rows: Dataset, run: int) -> list[str]:
-    """Return the sources that came after a run, if all of them come too late to tell of the present."""
-    known, fresh = ([it for it in rows.manifest.entries if (it.judged_run > run) == new] for new in (False, True))
-    fresh = [entry for entry in fresh if entry.n_labelled]
-    if rows.schema.period:
-        late = lateness.late_by_period(fresh, lateness.reached(rows.labelled_by_period()))
-    else:
-        late = lateness.late_by_name(fresh, known)
-    return late if len(late) == len(fresh) else []
-
-
-def _told_late(run: Run, late: list[str]) -> Reason:
-    named = ", ".join(late[:3]) + (f" and {len(late) - 3} more" if len(late) > 3 else "")
-    sentence = f"{named}: taken in, but sorts before what was judged already, so it says nothing of the present."
-    log.warning(event("source", warning=sentence))
-    run.note(warnings=[*run.record.get("warnings", []), sentence])
-    return Reason(False, None, NO_DRIFT, None, sentence)
-
-
-def _looked(settings: Settings, rows: Dataset, champion: Model, live: Release) -> Reason:
-    """Look at the labelled rows that are new to the champion."""
-    news, schema, card = rows.news(), settings.schema, champion.card
-    names = policy.Names(schema.client, schema.target, schema.kinds)
-    desk = model.read_card(settings.models)
-    tried = desk.n_labelled if desk and desk.schema == schema.identity else 0
-    n_learned = card.n_labelled if card.learned == learning.ALL_ROWS else card.n_rows
-    known = policy.Champion(
-        card.family, card.n_labelled, n_learned, card.residuals, live.provisional, tried,
-        lambda: standing.learned_rows(live, schema, rows.parts, names),
-    )  # fmt: skip
-    n_labelled = rows.manifest.counts["n_labelled"]
-    return policy.reason(news, champion.risks(news), names, known, n_labelled, settings.drift, settings.model.family)
+    before, desk = journal.last_look(settings.production / artifacts.JOURNAL), model.read_card(settings.models)
+    tried = desk.n_labelled if desk and desk.schema == settings.schema.identity else 0
+    known = looks.known(rows, champion, live, tried)
+    return looks.look(rows, champion, known, before, settings.drift, settings.model.family, run)
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:
@@ -237,29 +172,15 @@ def _backtest(settings: Settings) -> Answer:
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
     frame = Dataset(manifest, schema, parts).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
-    rows = Rows(frame, replay.steps_of(frame["content"].to_numpy()), names)
-    if rows.n_steps < 2:
-        raise DataError(
-            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected two at "
-            "least to replay; let it take in another file with outcomes, then try again"
-        )
+    rules = Rules(names, settings.drift, settings.gate, settings.model.family)
+    facts = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
+    facts |= {"program": artifacts.PROGRAM, "settings": settings.identity}
     try:
-        found = replay.replay(rows, Rules(names, settings.drift, settings.gate, settings.model.family), told=_bar)
+        told = backtest.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
-    facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
-    facts |= {"program": artifacts.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
-    told = backtest.as_dict(found, _contents(manifest, rows), settings.gate.top_share, **facts)
     _keep(settings, told)
     return Answer(backtest.page(told), told)
-
-
-def _contents(manifest: Manifest, rows: Rows) -> list[str]:
-    """Return the source of each content that was replayed; of contents that were joined the first and the last."""
-    order = content_order(manifest)
-    paths = {order[content.digest]: entry.path for entry in manifest.entries for content in entry.contents}
-    ends = rows.frame["content"].groupby(rows.step).agg(["min", "max"])
-    return [" to ".join(dict.fromkeys([paths[first], paths[last]])) for first, last in ends.to_numpy()]
 
 
 def _bar(done: int, total: int) -> None:
@@ -310,30 +231,14 @@ def _summary(settings: Settings) -> Answer:
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     summary = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS).summary()
     fields = {"statistics": asdict(summary), "seconds": timings(settings), "dependencies": packages(settings)}
-    lines = [f"dataset {manifest.name}: {summary.n_rows} labelled rows"]
-    for name, percent in summary.missing_percent.items():
-        told = summary.columns.get(name)
-        shown = (
-            f"mean {_short(told.mean)}  median {_short(told.median)}  sd {_short(told.standard_deviation)}"
-            if told
-            else ""
-        )
-        lines.append(f"  {name:<24} {percent:6.2f} % missing  {shown}".rstrip())
-    lines += [
-        f"{name}: last {_short(it['last'])} s, median {_short(it['median'])} s"
-        for name, it in fields["seconds"].items()
-    ]
+    lines = [f"dataset {manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
+    for name, it in fields["seconds"].items():
+        lines.append(f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s")
     lines.append(f"packages (newest: {fields['dependencies']['checked_on'] or 'not checked; --check-dependencies'}):")
     for package in fields["dependencies"]["packages"]:
-        lines.append(
-            f"  {package['name']:<16} required {package['required']:<10} "
-            f"installed {package['installed']}  newest {package['newest'] or '-'}"
-        )
+        asked = f"required {package['required']:<10} installed {package['installed']}"
+        lines.append(f"  {package['name']:<16} {asked}  newest {package['newest'] or '-'}")
     return Answer("\n".join(lines), fields)
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.4g}"
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from risk import (
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import DataError
+from risk.holdout import Holdout
 from risk.model import Model
 from risk.script import Answer, Run, event, log
 
@@ -97,6 +98,10 @@ def _scores(settings: Settings, scored: Model, folder: Path) -> dict[str, Any] |
     except DataError as error:
         log.warning(event("no scores", reason=error))
         return None
+    return _scored(settings, scored, held_out)
+
+
+def _scored(settings: Settings, scored: Model, held_out: Holdout) -> dict[str, Any]:
     found = holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
     return asdict(found) | {"scored_on": held_out.scored_on}
 
@@ -114,40 +119,13 @@ def _papers(
 ) -> tuple[dict[str, Any], dict[str, files.Content]]:
     """Return the snapshot and every file of the set."""
     everyone, calls = _list(settings, subject)
-    expected = status.expectation(settings, run)
-    late = arrival.lateness(expected, time.time())
-    manifest, parts = subject.rows.manifest, subject.rows.parts
-    path = settings.production / artifacts.JOURNAL
-    decided = run.record if "reason" in run.record else journal.last_look(path) or {}
-    shown = {
-        "run": run.number,
-        "made_at": journal.now(),
-        "outcome": outcome,
-        "verdict": decided.get("verdict"),
-        "reason": decided.get("sentence", "Nothing has been decided yet."),
-        "instance": live.instance(settings.production),
-        "program": artifacts.PROGRAM,
-        "settings": settings.identity,
-        "dataset": snapshot.of_dataset(manifest) | {"n_clients": subject.rows.n_clients()},
-        "release": snapshot.of_release(subject.model, subject.provisional),
-        "scores": subject.scores,
-        "decision": {name: decided.get(name) for name in ("reason_to_train", "scan", "gate", "sentence")},
-        **_measured(settings, run, subject.rows),
+    shown = _of_run(settings, run, outcome) | _of_rows(settings, subject) | _measured(settings, run, subject.rows)
+    shown |= {
         "clients": len(everyone),
-        "capacity": asdict(settings.capacity),
         "call_list": calls,
         "expected_leavers": _expected_leavers(subject, calls, len(everyone)),
-        "rejected_rows": manifest.n_refused,
-        "refusals": snapshot.of_refusals(intake.refused_rows(manifest, parts)),
-        "held": manifest.held,
-        "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
-        "expected": expected,
-        "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
-        "journal": journal.anchor(path),
-        "schema": snapshot.of_schema(settings.schema),
-        "backtest": _backtest(settings, manifest.input_folder),
     }
-    pictures = _pictures(subject.scores, shown["backtest"])
+    pictures = figures.drawn(subject.scores, shown["backtest"])
     papers: dict[str, files.Content] = {
         artifacts.SNAPSHOT: files.as_json(shown),
         artifacts.CALL_LIST: snapshot.calls_csv(calls),
@@ -157,6 +135,45 @@ def _papers(
     if "confusion matrix" in pictures:
         papers[artifacts.CONFUSION_MATRIX] = pictures["confusion matrix"]
     return shown, papers
+
+
+def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
+    """Return what is shown of the run, of what it decided (or the last that decided), and of the record."""
+    path = settings.production / artifacts.JOURNAL
+    decided = run.record if "reason" in run.record else journal.last_look(path) or {}
+    expected = status.expectation(settings, run)
+    late = arrival.lateness(expected, time.time())
+    return {
+        "run": run.number,
+        "made_at": journal.now(),
+        "outcome": outcome,
+        "verdict": decided.get("verdict"),
+        "reason": decided.get("sentence", "Nothing has been decided yet."),
+        "decision": {name: decided.get(name) for name in ("reason_to_train", "scan", "gate", "sentence")},
+        "instance": live.instance(settings.production),
+        "program": artifacts.PROGRAM,
+        "settings": settings.identity,
+        "schema": snapshot.of_schema(settings.schema),
+        "capacity": asdict(settings.capacity),
+        "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
+        "expected": expected,
+        "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
+        "journal": journal.anchor(path),
+    }
+
+
+def _of_rows(settings: Settings, subject: Subject) -> dict[str, Any]:
+    """Return what is shown of the dataset, of the release, and of the backtest of both."""
+    manifest, parts = subject.rows.manifest, subject.rows.parts
+    return {
+        "dataset": snapshot.of_dataset(manifest) | {"n_clients": subject.rows.n_clients()},
+        "release": snapshot.of_release(subject.model, subject.provisional),
+        "scores": subject.scores,
+        "rejected_rows": manifest.n_refused,
+        "refusals": snapshot.of_refusals(intake.refused_rows(manifest, parts)),
+        "held": manifest.held,
+        "backtest": _backtest(settings, manifest.input_folder),
+    }
 
 
 def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
@@ -197,22 +214,11 @@ def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
     return found if asked == {name: found.get(name) for name in asked} else None
 
 
-def _pictures(scores: dict[str, Any] | None, backtest: dict[str, Any] | None) -> dict[str, bytes]:
-    drawn = {"backtest": figures.backtest(backtest["policies"])} if backtest else {}
-    if scores is None:
-        return drawn
-    drawn["confusion matrix"] = figures.confusion_matrix(scores["confusion"])
-    return drawn | ({"calibration": figures.calibration(scores["calibration"])} if scores["calibration"] else {})
-
-
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FILE", help="report on the rows of this file instead of the dataset")
-    parser.add_argument(
-        "--model", metavar="FOLDER", help="report with the model in this folder instead of the live release"
-    )
-    parser.add_argument(
-        "--to", metavar="FOLDER", default="report", help="where a report on other data or models goes (default: report)"
-    )
+    parser.add_argument("--model", metavar="FOLDER", help="report with the model in this folder, not the live release")
+    where = "where a report on other data or models goes (default: report)"
+    parser.add_argument("--to", metavar="FOLDER", default="report", help=where)
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
@@ -239,10 +245,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             rows = Dataset(manifest, settings.schema, Path(scratch))
             labelled = rows.counts()["n_labelled"]
             held_out = holdout.of_file(Path(asked.data), settings.schema) if labelled else None
-            found = (
-                holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share) if held_out else None
-            )
-            scores = asdict(found) | {"scored_on": Path(asked.data).name} if found else None
+            scores = _scored(settings, scored, held_out) if held_out else None
         else:
             rows, scores = _live(settings).rows, _scores(settings, scored, folder)
         _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores))

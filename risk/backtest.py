@@ -4,16 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from risk import replay
+from risk.errors import DataError
+from risk.manifest import Manifest, content_order
+from risk.replay import Progress, Replay, Story
+from risk.rivals import Rows, Rules
 from risk.safe_text import one_line
 from risk.typography import NOTHING, counted, number, percent
 
-if TYPE_CHECKING:
-    from risk.replay import Replay, Story
-
 DRIFT = "drift"
 TITLES = ("policy", "leavers on the lists", "share", "deployments", "worse", "delay")
+
+
+def over(
+    frame: pd.DataFrame, manifest: Manifest, rules: Rules, facts: Mapping[str, str], told: Progress
+) -> dict[str, Any]:
+    """Return the replay of all policies over the labelled rows of a dataset, for JSON.
+
+    Raises: DataError where they come from fewer than two contents.
+    """
+    rows = Rows(frame, replay.steps_of(frame["content"].to_numpy()), rules.names)
+    if rows.n_steps < 2:
+        raise DataError(
+            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected two at "
+            "least to replay; let it take in another file with outcomes, then try again"
+        )
+    found = replay.replay(rows, rules, told=told)
+    return as_dict(found, _contents(manifest, rows), rules.gate.top_share, **facts, n_rows=len(frame))
+
+
+def _contents(manifest: Manifest, rows: Rows) -> list[str]:
+    """Return the source of each content that was replayed; of contents that were joined the first and the last."""
+    order = content_order(manifest)
+    paths = {order[content.digest]: entry.path for entry in manifest.entries for content in entry.contents}
+    ends = rows.frame["content"].groupby(rows.step).agg(["min", "max"])
+    return [" to ".join(dict.fromkeys([paths[first], paths[last]])) for first, last in ends.to_numpy()]
 
 
 def as_dict(found: Replay, contents: Sequence[str], top_share: float, **facts: Any) -> dict[str, Any]:

@@ -40,6 +40,15 @@ LOOK: Any = {
 }
 
 
+def drawn(scores: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None) -> dict[str, bytes]:
+    """Return the pictures that a report with these scores and this replay has, by name."""
+    found = {"backtest": backtest(replayed["policies"])} if replayed else {}
+    if scores is None:
+        return found
+    found["confusion matrix"] = confusion_matrix(scores["confusion"])
+    return found | ({"calibration": calibration(scores["calibration"])} if scores["calibration"] else {})
+
+
 def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predicted, and what happened") -> bytes:
     """Return the picture of the four counts (`tp`, `fp`, `fn`, `tn`), each with its share of the row."""
     from matplotlib.colors import LinearSegmentedColormap

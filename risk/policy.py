@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk import drift, gate
+from risk.config import Drift, GateRule
 from risk.drift import Window
 from risk.families import outgrown
 from risk.gate import Gate
@@ -24,28 +25,6 @@ NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
 DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
 STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents
-
-
-class ScanRule(Protocol):
-    @property
-    def alpha(self) -> float: ...
-    @property
-    def minimum_gain(self) -> float: ...
-    @property
-    def minimum(self) -> int: ...
-
-
-class GateRule(Protocol):
-    @property
-    def z(self) -> float: ...
-    @property
-    def minimum_gain(self) -> float: ...
-    @property
-    def steady_gain(self) -> float: ...
-    @property
-    def minimum(self) -> int: ...
-    @property
-    def top_share(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +72,7 @@ class Names:
 
 
 def reason(
-    news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: ScanRule, choice: str
+    news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: Drift, choice: str
 ) -> Reason:
     """Return the reason to train that labelled rows new to the champion give, one risk of its a row, or why none is.
 

@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk import fitting, learning, policy
+from risk.config import Drift, GateRule
 from risk.fitting import Floats, Marks
 from risk.learning import Challenger, Standing
-from risk.policy import GateRule, Names, ScanRule
+from risk.policy import Names
 from risk.reference import reference
 
 OURS, NEVER, ALWAYS, F1_FALLS = "ours", "never retrain", "always retrain", "retrain when F1 falls"
@@ -30,7 +31,7 @@ class Rules:
     """What the settings say: the columns, the scan, the gate, the choice of the family."""
 
     names: Names
-    scan: ScanRule
+    scan: Drift
     gate: GateRule
     choice: str
 

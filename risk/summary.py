@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from risk.rows import Rows
 from risk.schema import Schema
+
+SHORT = {"mean": "mean", "median": "median", "standard_deviation": "sd"}
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,16 @@ class Summary:
     columns: dict[str, ColumnStatistics]
     missing_percent: dict[str, float]
 
+    def lines(self) -> list[str]:
+        """Return a line for each column, as people read it in a terminal."""
+        found = []
+        for name, percent in self.missing_percent.items():
+            told = self.columns.get(name)
+            pairs = asdict(told).items() if told else ()
+            shown = "  ".join(f"{SHORT[what]} {_short(value)}" for what, value in pairs)
+            found.append(f"  {name:<24} {percent:6.2f} % missing  {shown}".rstrip())
+        return found
+
 
 def of_rows(rows: Rows, query: str, schema: Schema) -> Summary:
     """Return the statistics of the rows that the query gives, exact to the last digit on every run."""
@@ -39,3 +51,7 @@ def of_rows(rows: Rows, query: str, schema: Schema) -> Summary:
     percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
     columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
     return Summary(n_rows, columns, dict(zip(rows.names, percent, strict=True)))
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.4g}"
