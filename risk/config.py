@@ -32,7 +32,7 @@ class Capacity:
 
 @dataclass(frozen=True, config=CLOSED)
 class ModelChoice:
-    family: Literal["auto", "logistic", "boosting"] = "auto"
+    family: Literal["auto", "logistic", "quadratic", "boosting"] = "auto"
     max_training_rows: int = Field(default=500_000, ge=1_000)
 
 

@@ -23,6 +23,11 @@ ENTERS = {
         "plain": "the value, standardised; a missing value counts as the median",
         "categorical": "one indicator per level that at least ten rows bear; the rarer ones are one level",
     },
+    "quadratic": {
+        "log": "the logarithm of 1 + the value, standardised and cut at ±3, with its square and products",
+        "plain": "the value, standardised and cut at ±3, with its square and products",
+        "categorical": "one indicator per level that at least ten rows bear; the rarer ones are one level",
+    },
     "boosting": {
         "log": "by thresholds on the value; a missing value goes its own way",
         "plain": "by thresholds on the value; a missing value goes its own way",

@@ -12,16 +12,24 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 
 Kinds = Mapping[str, str]
 Name = tuple[str, str]
+Group = tuple[str, object, list[str]]  # of columns: its name, what becomes of them, their names
 
 AUTO = "auto"
 MOST_LEVELS = 200  # of one column; trees take 255 at most, the rarest share one
 MANY_ROWS = 10_000  # from here a tenth of the rows can be spared to say when to stop
 FEWEST_KNOWN = 30  # values of a column; scikit-learn fails at one that is blank in the rows that it looks at
 FEWEST_ROWS, FEWEST_OF_EACH = 500, 30
+MOST_SQUARED = 20  # numeric features; more of them have more products than few rows can bear
 
 
 def _as_fitted(fitted: Pipeline) -> Pipeline:
@@ -65,15 +73,20 @@ def outgrown(name: str, choice: str, n_rows: int) -> bool:
 
 def _logistic(kinds: Kinds, x: pd.DataFrame) -> Pipeline:
     """Return a logistic regression on log1p (where non-negative), standardised and one-hot features."""
+    return make_pipeline(_columns([*_standardised(kinds, x), _levels(kinds)]), LogisticRegression(max_iter=1000))
+
+
+def _quadratic(kinds: Kinds, x: pd.DataFrame) -> Pipeline:
+    """Return a logistic regression that knows squares and products of the numeric features too, and is shrunk more.
+
+    Standardised values are cut at ±3: beyond what was often seen a square would run away.
+    """
     numeric = _of_kind(kinds, "numeric")
-    logged = [name for name in numeric if not (x[name] < 0).any()]
-    rare = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)
-    groups = [
-        ("logged", make_pipeline(*_log1p(), *_numbers()), logged),
-        ("plain", make_pipeline(*_numbers()), [name for name in numeric if name not in logged]),
-        ("levels", rare, _of_kind(kinds, "categorical")),
-    ]
-    return make_pipeline(_columns(groups), LogisticRegression(max_iter=1000))
+    cut = FunctionTransformer(np.clip, kw_args={"a_min": -3, "a_max": 3})
+    terms = PolynomialFeatures(2 if len(numeric) <= MOST_SQUARED else 1, include_bias=False)
+    numbers = make_pipeline(_columns(_standardised(kinds, x)), cut, terms, StandardScaler()) if numeric else "drop"
+    groups = [("numbers", numbers, numeric), _levels(kinds)]
+    return make_pipeline(_columns(groups), LogisticRegression(C=0.3, max_iter=1000))
 
 
 def _boosting(kinds: Kinds, x: pd.DataFrame) -> Pipeline:
@@ -89,7 +102,7 @@ def _boosting(kinds: Kinds, x: pd.DataFrame) -> Pipeline:
         encoded_missing_value=np.nan,
         max_categories=MOST_LEVELS,
     )
-    groups = [("levels", codes, categorical), ("numbers", "passthrough", known)]
+    groups: list[Group] = [("levels", codes, categorical), ("numbers", "passthrough", known)]
     if not known and not categorical:
         groups = [("numbers", SimpleImputer(keep_empty_features=True), numeric)]
     many = len(x) >= MANY_ROWS
@@ -120,8 +133,23 @@ def _of_kind(kinds: Kinds, kind: str) -> list[str]:
     return [name for name, found in kinds.items() if found == kind]
 
 
-def _columns(groups: list[tuple[str, object, list[str]]]) -> ColumnTransformer:
+def _columns(groups: list[Group]) -> ColumnTransformer:
     return ColumnTransformer([group for group in groups if group[2]], verbose_feature_names_out=False)
+
+
+def _standardised(kinds: Kinds, x: pd.DataFrame) -> list[Group]:
+    numeric = _of_kind(kinds, "numeric")
+    logged = [name for name in numeric if not (x[name] < 0).any()]
+    plain = [name for name in numeric if name not in logged]
+    return [
+        ("logged", make_pipeline(*_log1p(), *_numbers()), logged),
+        ("plain", make_pipeline(*_numbers()), plain),
+    ]
+
+
+def _levels(kinds: Kinds) -> Group:
+    rare = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)
+    return "levels", rare, _of_kind(kinds, "categorical")
 
 
 def _log1p() -> tuple[FunctionTransformer, FunctionTransformer]:
@@ -165,6 +193,7 @@ _OF_LOGISTIC: frozenset[Name] = frozenset(
         ("sklearn.preprocessing._encoders", "OneHotEncoder"),
     }
 )
+_OF_QUADRATIC = _OF_LOGISTIC | {("sklearn.preprocessing._polynomial", "PolynomialFeatures")}
 _OF_BOOSTING: frozenset[Name] = frozenset(
     {
         ("sklearn._loss._loss", "CyHalfBinomialLoss"),
@@ -180,5 +209,6 @@ _OF_BOOSTING: frozenset[Name] = frozenset(
 )
 KNOWN: tuple[Family, ...] = (
     Family("logistic", _logistic, _OF_LOGISTIC, calibrated=False, fewest_rows=0, fewest_of_each=0),
+    Family("quadratic", _quadratic, _OF_QUADRATIC, calibrated=False),
     Family("boosting", _boosting, _OF_BOOSTING, trim=_trimmed),
 )

@@ -12,7 +12,7 @@ from test_learning import KINDS, world
 from risk import config, families, fitting, learning
 from risk.families import KNOWN, Family
 
-BOOSTING = KNOWN[1]
+QUADRATIC, BOOSTING = KNOWN[1:]
 EACH = pytest.mark.parametrize("family", KNOWN, ids=lambda family: family.name)
 
 
@@ -23,7 +23,7 @@ def names(*words: object) -> list[str]:
 def test_on_few_rows_the_simplest_competes_alone() -> None:
     assert names("auto", 499, 200) == ["logistic"]
     assert names("auto", 5_000, 29) == ["logistic"]
-    assert names("auto", 500, 30) == ["logistic", "boosting"]
+    assert names("auto", 500, 30) == ["logistic", "quadratic", "boosting"]
 
 
 def test_one_family_can_be_fixed_and_the_simplest_stands_in_for_it() -> None:
@@ -37,6 +37,8 @@ def test_a_family_is_outgrown_where_a_richer_one_competes() -> None:
     assert families.outgrown("logistic", "boosting", 500)
     assert not families.outgrown("logistic", "auto", 499)
     assert not families.outgrown("logistic", "logistic", 500)
+    assert families.outgrown("quadratic", "auto", 500)
+    assert not families.outgrown("quadratic", "quadratic", 500)
     assert not families.outgrown("boosting", "auto", 500)
     assert not families.outgrown("a family of their own", "auto", 500)
 
@@ -100,16 +102,45 @@ def test_a_column_of_hundreds_of_levels_is_borne(family: Family) -> None:
     assert np.isfinite(fitting.risks_of(fitted, x)).all()
 
 
-def test_boosting_follows_what_a_logistic_cannot() -> None:
+def test_each_family_follows_what_a_simpler_one_cannot() -> None:
     draw = np.random.default_rng(0)
     x = pd.DataFrame(draw.normal(size=(3_000, 2)), columns=["a", "b"])
-    left = (draw.random(3_000) < np.where(x["a"] * x["b"] > 0, 0.6, 0.1)).astype(float)
     nobody, none = np.arange(3_000).astype(str), np.zeros(3_000, dtype=bool)
+    bowl, steps = 1 / (1 + np.exp(2.5 - x["a"] ** 2 - x["a"] * x["b"])), np.where(np.sin(4 * x["a"]) > 0, 0.6, 0.1)
 
-    taught = learning.teach(x, left, nobody, np.zeros(3_000), none, dict.fromkeys("ab", "numeric"))
+    curved, stepped = (
+        learning.teach(
+            x, (draw.random(3_000) < risk).astype(float), nobody, np.zeros(3_000), none, dict.fromkeys("ab", "numeric")
+        )
+        for risk in (bowl, steps)
+    )
 
-    assert taught.family == "boosting"
-    assert taught.compared[1].log_loss < 0.9 * taught.compared[0].log_loss
+    assert (curved.family, stepped.family) == ("quadratic", "boosting")
+    assert curved.compared[1].log_loss < 0.9 * curved.compared[0].log_loss
+    assert stepped.compared[2].log_loss < 0.95 * stepped.compared[1].log_loss
+
+
+def test_no_value_makes_a_square_run_away() -> None:
+    x, left = world(900)
+    fitted = fitting.fit(QUADRATIC, KINDS, x, left)
+    far = x.iloc[[0, 0]].assign(size=[1e9, 1e12])
+
+    risks = fitting.risks_of(fitted, far)
+
+    assert risks[0] == risks[1]
+
+
+def test_of_very_many_numbers_no_products_are_made() -> None:
+    draw = np.random.default_rng(0)
+    x = pd.DataFrame(draw.normal(size=(600, 21))).rename(columns=str)
+    left = (draw.random(600) < 0.3).astype(float)
+
+    widths = [
+        fitting.fit(QUADRATIC, dict.fromkeys(names, "numeric"), x, left)[-1].coef_.size
+        for names in (list(x), list(x)[:20])
+    ]
+
+    assert widths == [21, 20 + 20 * 21 // 2]
 
 
 def test_what_is_trimmed_away_changes_no_answer() -> None:
@@ -135,4 +166,4 @@ def test_few_leavers_among_many_rows_are_borne(n_rows: int) -> None:
     taught = learning.teach(x, left, nobody, np.zeros(n_rows), none, KINDS)
 
     assert np.isfinite(taught.risks).all()
-    assert len(taught.compared) == 2
+    assert len(taught.compared) == 3

@@ -213,8 +213,8 @@ def test_every_candidate_is_told_with_its_log_loss() -> None:
     )
 
     assert [it.name for it in taught.compared] == [
-        "all rows, logistic", "all rows, boosting", "recalibrated, logistic", "former release 1-abc, logistic",
-        "recent rows, logistic", "recent rows, boosting",
+        "all rows, logistic", "all rows, quadratic", "all rows, boosting", "recalibrated, logistic",
+        "former release 1-abc, logistic", "recent rows, logistic", "recent rows, quadratic", "recent rows, boosting",
     ]  # fmt: skip
     assert [it.chosen for it in taught.compared].count(True) == 1
     assert all(0 < it.log_loss < 1 for it in taught.compared)

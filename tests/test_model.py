@@ -126,7 +126,7 @@ def test_a_model_that_stops_early_names_nothing_more() -> None:
     assert names_in(packed("boosting", families.MANY_ROWS)) <= model._ALLOWED
 
 
-@pytest.mark.parametrize("choice", ["logistic", "boosting"])
+@pytest.mark.parametrize("choice", ["logistic", "quadratic", "boosting"])
 def test_equal_rows_give_equal_bytes_in_every_process(choice: str) -> None:
     program = f"import test_model, hashlib; print(hashlib.sha256(test_model.packed({choice!r})).hexdigest())"
     root = Path(model.__file__).parents[1]
