@@ -38,8 +38,7 @@ from killing import (
     undisturbed,
 )  # fmt: skip
 
-import reporting
-from risk import artifacts, journal, pdf, tick
+from risk import artifacts, figures, journal, pdf, tick
 
 CHUNKS = 8
 SAMPLE = 10  # every tenth state is in the short test
@@ -247,7 +246,7 @@ def test_an_equal_snapshot_gives_an_equal_pdf_wherever_and_whenever(next_run: St
     def printed(zone: str, moment: str) -> bytes:
         os.environ.update(TZ=zone, SOURCE_DATE_EPOCH=moment)
         time.tzset()
-        return pdf.report(shown, reporting._pictures(shown["scores"], shown["backtest"]))
+        return pdf.report(shown, figures.drawn(shown["scores"], shown["backtest"]))
 
     places = (("UTC", "1"), ("Pacific/Auckland", "86400"), ("America/New_York", "1700000000"))
     found = {killing.apart(functools.partial(printed, *place)) for place in places}
