@@ -121,7 +121,8 @@ def _list(gate: Record) -> str:
     if upper is None or challenger is None or champion is None:
         return f"{told}."
     if challenger > champion:
-        return f"{told}: {'significantly more' if lower is not None and lower > 0 else 'more, but not significantly'}."
+        sure = "" if lower is None else ", significantly" if lower > 0 else ", but not significantly"
+        return f"{told}: more{sure}."
     if challenger == champion:
         return f"{told}: as many."
     return f"{told}: {'significantly fewer' if upper < 0 else 'fewer, but not significantly'}."

@@ -84,7 +84,7 @@ def _quadratic(kinds: Kinds, x: pd.DataFrame) -> Pipeline:
     numeric = _of_kind(kinds, "numeric")
     cut = FunctionTransformer(np.clip, kw_args={"a_min": -3, "a_max": 3})
     terms = PolynomialFeatures(2 if len(numeric) <= MOST_SQUARED else 1, include_bias=False)
-    numbers = make_pipeline(_columns(_standardised(kinds, x)), cut, terms, StandardScaler()) if numeric else "drop"
+    numbers = make_pipeline(_columns(_standardised(kinds, x)), cut, terms, StandardScaler())
     groups = [("numbers", numbers, numeric), _levels(kinds)]
     return make_pipeline(_columns(groups), LogisticRegression(C=0.3, max_iter=1000))
 

@@ -207,7 +207,7 @@ def test_the_candidate_that_was_taken_is_marked_and_the_guards_are_put_in_words(
 
 
 @pytest.mark.parametrize(
-    ("lower", "words"), [(0.01, "significantly more"), (-0.01, "more, but not significantly"), (None, "more, but not")]
+    ("lower", "words"), [(0.01, "more, significantly."), (-0.01, "more, but not significantly."), (None, "more.")]
 )
 def test_a_longer_catch_is_told_with_what_is_sure_of_it(lower: float | None, words: str) -> None:
     gate = {"champion_capture": 0.2, "challenger_capture": 0.3, "capture_upper": 0.2, "capture_lower": lower}

@@ -120,6 +120,15 @@ def test_each_family_follows_what_a_simpler_one_cannot() -> None:
     assert stepped.compared[2].log_loss < 0.95 * stepped.compared[1].log_loss
 
 
+@EACH
+def test_a_table_without_any_number_is_borne(family: Family) -> None:
+    x, left = world(900)
+
+    fitted = fitting.fit(family, {"plan": "categorical"}, x[["plan"]], left)
+
+    assert len(set(fitting.risks_of(fitted, x[["plan"]]).tolist())) > 1
+
+
 def test_no_value_makes_a_square_run_away() -> None:
     x, left = world(900)
     fitted = fitting.fit(QUADRATIC, KINDS, x, left)
