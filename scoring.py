@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from risk import artifacts, dataset, files, fitting, gate, holdout, journal, learned, model, policy, releases, script
 from risk.config import Settings
@@ -115,27 +114,24 @@ def _evidence(settings: Settings, rows: Dataset, challenger: Model, live: Model 
     judged = rows.recent(since.get("moved_in")) if champion else rows.labelled(settings.model.max_training_rows)
     told = _out_of_fold(settings, challenger)
     judged = judged[judged["position"].isin(told.index)]  # of very many rows only a sample was compared
-    risks = told.loc[judged["position"]].to_numpy(np.float64)
+    stated = told.loc[judged["position"]]
     left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
-    against = champion.risks(judged) if champion else _base_rate(left, clients, judged["content"].to_numpy())
-    reason = challenger.card.reason
-    found = policy.judged(left, against, risks, clients, rule, reason, by_base_rate=champion is None)
+    against = champion.risks(judged) if champion else fitting.base_rate(left, fitting.folds(clients, left))
+    nested, forward = stated["nested"].to_numpy(np.float64), stated["forward"].to_numpy(np.float64)
+    reason, bare = challenger.card.reason, champion is None
+    found = policy.judged(left, against, nested, clients, rule, reason, by_base_rate=bare, forward=forward)
     if challenger.digest in releases.rolled_back(settings.production, challenger.card.dataset):
         return found, "This very model was rolled back on this dataset; it is not proposed again."
-    return found, _spoiled(left, risks, challenger.risks(judged))
+    return found, _spoiled(left, stated["risk"].to_numpy(np.float64), challenger.risks(judged))
 
 
-def _out_of_fold(settings: Settings, challenger: Model) -> pd.Series:
-    """Return the challenger's out-of-fold risks by position. Raises: ModelError when they are another's."""
+def _out_of_fold(settings: Settings, challenger: Model) -> pd.DataFrame:
+    """Return what training stated of each row, out-of-fold, by position. Raises: ModelError when they are another's."""
     if files.digest_file(settings.models / artifacts.LEARNED_RISKS) != challenger.card.learned_sha256:
         raise ModelError(
             f"{settings.models / artifacts.LEARNED_RISKS}: not of the challenger beside it; run python training.py"
         )
-    return learned.read(settings.models).set_index("position")["risk"]
-
-
-def _base_rate(left: fitting.Floats, clients: NDArray[Any], contents: NDArray[Any]) -> fitting.Floats:
-    return fitting.base_rate(left, fitting.folds(clients, contents))
+    return learned.read(settings.models).set_index("position")
 
 
 def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Floats) -> str | None:

@@ -62,12 +62,13 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     champion = standing.champion(live, labelled, settings.schema)
     former = _release_before(settings, labelled, manifest.name) if champion else None
     x = fitting.features(labelled, settings.schema.kinds)
-    clients, contents = labelled[settings.schema.client].to_numpy(), labelled["content"].to_numpy()
+    clients, when = labelled[settings.schema.client].to_numpy(), rows.when(labelled)
     taught = learning.teach(
-        x, left, clients, contents, recent, settings.schema.kinds, settings.model.family, champion, former
+        x, left, clients, when, recent, settings.schema.kinds, settings.model.family, champion, former
     )
     marked = taught.rows if taught.release is None else False
-    learned.write(settings.models, labelled.assign(client=clients, risk=taught.risks, learned=marked))
+    stated = {"risk": taught.risks, "nested": taught.nested, "forward": taught.forward}
+    learned.write(settings.models, labelled.assign(client=clients, learned=marked, **stated))
     facts = {
         "learned_sha256": files.digest_file(settings.models / artifacts.LEARNED_RISKS),
         "dataset": manifest.name,
@@ -98,7 +99,8 @@ def _labelled(
     recent = rows.recent(contents) if has_live else labelled.iloc[:0]
     more = recent[~recent["position"].isin(labelled["position"])]
     if 0 < len(more) <= len(recent) <= most:
-        labelled = pd.concat([labelled, more]).sort_values("position", kind="stable", ignore_index=True)
+        order = ["row", settings.schema.target, "position"]
+        labelled = pd.concat([labelled, more]).sort_values(order, kind="stable", ignore_index=True)
     total = rows.manifest.counts.get("n_labelled", len(labelled))
     if total > len(labelled):
         log.info(event("sample", rows=len(labelled), labelled=total))

@@ -27,6 +27,7 @@ def over(
 
     Raises: DataError where they come from fewer than two contents.
     """
+    frame = frame.sort_values("content", kind="stable", ignore_index=True)
     rows = Rows(frame, replay.steps_of(frame["content"].to_numpy()), rules.names)
     if rows.n_steps < 2:
         raise DataError(

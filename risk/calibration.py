@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.calibration import CalibratedClassifierCV, _CalibratedClassifier, _SigmoidCalibration
 from sklearn.frozen import FrozenEstimator
@@ -43,20 +42,16 @@ def log_odds(risks: Floats) -> Floats:
 
 
 def fitted(odds: Floats, left: Floats) -> Sigmoid:
-    """Return the sigmoid that makes these log-odds true of these labels; of one kind of label alone nothing follows."""
+    """Return the sigmoid that makes these log-odds true of these labels; of one kind of label alone nothing follows.
+
+    It never turns an order round: where a higher log-odds would mean a lower risk, every risk is the share of leavers.
+    """
     if len(set(left.tolist())) < 2:
         return Sigmoid()
     found = _SigmoidCalibration().fit(odds, left)
+    if found.a_ > 0:
+        return Sigmoid(0.0, -float(log_odds(np.asarray(left.mean()))))
     return Sigmoid(float(found.a_), float(found.b_))
-
-
-def cross_fitted(odds: Floats, left: Floats, fold: NDArray[np.int64], rows: NDArray[np.bool_]) -> Floats:
-    """Return calibrated risks, those of each fold by the sigmoid of the other folds' `rows`: none has seen its row."""
-    risks = np.empty(len(odds))
-    for number in set(fold.tolist()):
-        inside, others = fold == number, rows & (fold != number)
-        risks[inside] = fitted(odds[others], left[others]).risks(odds[inside])
-    return risks
 
 
 def calibrated(base: Any, sigmoid: Sigmoid) -> CalibratedClassifierCV:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from risk import artifacts, files, summary
 from risk import manifest as manifests
-from risk.manifest import Manifest, Periods, content_order, overlaps, periods_of
+from risk.manifest import Manifest, Periods, arrivals, content_order, overlaps, periods_of
 from risk.rows import PLAIN, Place, Rows
 from risk.schema import Column, Schema
 from risk.summary import Summary
@@ -47,13 +47,14 @@ class Dataset:
     """The rows of one manifest. Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and
 
     `row` (uint64, the same for the same client, period and features), `content` (order of the content), `position`.
+    They come in the order of `row`: what is computed from them does not depend on how a file was sorted.
     """
 
     def __init__(self, manifest: Manifest, schema: Schema, parts: Path, known: Manifest | None = None):
         self.manifest, self.schema, self.parts, self.known = manifest, schema, parts, known
 
     def labelled(self, most: int | None = None) -> pd.DataFrame:
-        """Return the labelled rows in order: what may be trained on.
+        """Return the labelled rows: what may be trained on.
 
         Of more than `most` rows a sample: by the hash of a row, so that it depends on nothing but the rows, with as
         large a share of leavers as among all accepted rows.
@@ -84,6 +85,15 @@ class Dataset:
         news = self.news()
         last = sorted(news["content"].unique())[-(contents or len(news) or 1) :]
         return news[news["content"].isin(last)]
+
+    def when(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        """Return for each row of a frame a number that grows with its period, else with the run that took it in."""
+        if self.schema.period:
+            periods = np.unique(frame[self.schema.period].to_numpy(str), return_inverse=True)
+            return np.asarray(periods[1], dtype=np.int64)
+        came, order = arrivals(self.manifest), content_order(self.manifest, self.known)
+        moments = {order[digest]: moment for digest, moment in came.items()}
+        return np.array([moments[content] for content in frame["content"].tolist()], dtype=np.int64)
 
     def clients(self) -> pd.DataFrame:
         """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
@@ -163,7 +173,7 @@ class Dataset:
         if self.schema.changes:
             shown += "".join(f", d{place} as {quoted(name)}" for place, name in enumerate(self.schema.changes))
             query = f"select * from ({query}) join ({rows.changes()}) using ({rows.client}, {rows.period})"
-        query = f"select {shown}, {rows.row()} as row, position from ({query}) order by {rows.order}"
+        query = f"select {shown}, {rows.row()} as row, position from ({query}) order by row, {rows.target}, position"
         frame: pd.DataFrame = rows.run(query).df()
         order = np.array([place.order for place in self._places], dtype=np.int64)
         frame.insert(frame.shape[1] - 1, "content", order[self._at(frame["position"].to_numpy())])

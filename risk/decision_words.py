@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isclose
 from typing import Any
 
 from risk.typography import counted, interval, number, percent
@@ -38,25 +37,20 @@ def searched(scan: Record) -> list[str]:
     return told
 
 
-def compared(candidates: Sequence[Record], gate: Record) -> list[str]:
-    """Return the lines that tell of the candidates; none where they are not recorded.
-
-    The one that was taken is known by its log-loss: the gate judged it on the same rows.
-    """
+def compared(candidates: Sequence[Record]) -> list[str]:
+    """Return the lines that tell of the candidates; none where they are not recorded."""
     if not candidates:
         return []
-    judged_loss = gate.get("challenger_log_loss")
     return [
         f"{counted(len(candidates), 'candidate')} by their error on clients that they had not seen (lower is better).",
         "Of those that chance does not tell apart, the simpler one with more data is taken.",
-        *(f"- {_candidate(it, judged_loss)}" for it in candidates),
+        *(f"- {_candidate(it)}" for it in candidates),
     ]
 
 
-def _candidate(candidate: Record, judged_loss: float | None) -> str:
-    loss = candidate.get("log_loss")
-    taken = loss is not None and judged_loss is not None and isclose(loss, judged_loss, rel_tol=1e-9)
-    return f"{candidate.get('name')}: log-loss {number(loss, 4)}{', which was taken' if taken else ''}"
+def _candidate(candidate: Record) -> str:
+    taken = ", which was taken" if candidate.get("chosen") else ""
+    return f"{candidate.get('name')}: log-loss {number(candidate.get('log_loss'), 4)}{taken}"
 
 
 def judged(gate: Record) -> list[str]:
@@ -70,7 +64,7 @@ def judged(gate: Record) -> list[str]:
     told = [f"The new model was compared with {champion}, on {rows} that neither had learned; {leavers} left."]
     if gate.get("outcome") == "not enough evidence":
         return [*told, "These are too few to tell two models apart."]
-    return [*told, _error(gate), _list(gate), _calibration(gate), SELF_TEST]
+    return [*told, _error(gate), _list(gate), _calibration(gate), *_forward(gate), SELF_TEST]
 
 
 def scored(scores: Record) -> list[str]:
@@ -131,3 +125,16 @@ def _list(gate: Record) -> str:
 def _calibration(gate: Record) -> str:
     shares = (percent(gate.get(f"{name}_calibration"), 2) for name in BOTH)
     return f"- Calibration: setting its risks right would mend {' instead of '.join(shares)} of the error."
+
+
+def _forward(gate: Record) -> list[str]:
+    """Return how the recipe did on the newest rows without them; nothing of decisions older than this guard."""
+    if "forward_z" not in gate:
+        return []
+    if gate["forward_z"] is None:
+        return ["- Forward in time: not judged; there was nothing older to train on, or too few outcomes were new."]
+    way = "better" if gate["forward_gain"] > 0 else "worse"
+    rows = f"trained without the newest {counted(gate['forward_rows'], 'row')} its error on them"
+    return [
+        f"- Forward in time: {rows} was {percent(abs(gate['forward_gain']))} {way} (z {number(gate['forward_z'], 2)})."
+    ]

@@ -51,7 +51,7 @@ def of_run(
     sections = {
         "What was known": _known(run),
         "Was there a reason to train?": _reason(run),
-        "What was compared": compared(run.get("candidates") or [], run.get("gate") or {}),
+        "What was compared": compared(run.get("candidates") or []),
         "How it was judged": _judged(run),
         "What followed": _followed(run, published),
         "For the record": _recorded(run, settings),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -47,50 +46,48 @@ def risks_of(estimator: Any, x: pd.DataFrame) -> Floats:
 def out_of_fold(
     family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, fold: NDArray[np.int64], rows: Marks
 ) -> Floats:
-    """Return the risk of every row by a model of the other folds' `rows`: no model predicts a row that it has seen.
-
-    Of more than `MOST_FOLD_ROWS` a model learns a seeded sample.
-    """
+    """Return the risk of every row by a model of the other folds' `rows`: no model predicts a row that it has seen."""
     risks = np.empty(len(left))
     for number in range(N_FOLDS):
-        inside, others = fold == number, np.flatnonzero(rows & (fold != number))
-        if len(others) > MOST_FOLD_ROWS:
-            others = np.sort(np.random.default_rng(number).choice(others, MOST_FOLD_ROWS, replace=False))
-        if inside.any():
-            risks[inside] = _risks_after(family, kinds, x, left, others, inside)
+        inside = fold == number
+        risks[inside] = risks_after(family, kinds, x, left, rows & ~inside, inside)
     return risks
+
+
+def risks_after(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, rows: Marks, inside: Marks) -> Floats:
+    """Return the risks of the rows `inside` by a model trained on `rows`, or their rate where they are too few.
+
+    Of more than `MOST_FOLD_ROWS` a seeded sample is drawn.
+    """
+    trained, leavers = np.flatnonzero(rows), left[rows].sum()
+    if len(trained) > MOST_FOLD_ROWS:
+        trained = np.sort(np.random.default_rng(0).choice(trained, MOST_FOLD_ROWS, replace=False))
+    if not inside.any() or min(leavers, len(left[rows]) - leavers) < FEWEST_OF_EACH:
+        return np.full(int(inside.sum()), rate(left[rows]))
+    return risks_of(fit(family, kinds, x.iloc[trained], left[trained]), x[inside])
 
 
 def base_rate(left: Floats, fold: NDArray[np.int64]) -> Floats:
     """Return the share of leavers in the other folds, for every row: the model that knows nothing."""
-    return np.array([_rate(left[fold != number]) for number in range(N_FOLDS)])[fold]
+    return np.array([rate(left[fold != number]) for number in range(N_FOLDS)])[fold]
 
 
-def folds(clients: NDArray[Any], contents: NDArray[Any], recent: Marks | None = None) -> NDArray[np.int64]:
-    """Return the fold of every row: by client where clients occur in several contents, else blocks in order.
+def folds(clients: NDArray[Any], left: Floats) -> NDArray[np.int64]:
+    """Return the fold of every row, the same for all rows of a client, whatever the order of the rows.
 
-    Random folds would leak: rows of one client, or of one week, know of each other. The recent rows have blocks of
-    their own: as one block they would be rated only by models that know nothing of what is new.
+    Clients who ever left and clients who never did are each dealt evenly in the order of a hash of the client. So all
+    folds have the same share of leavers: else the base rate of the other folds would run against a fold's own.
     """
-    pairs = pd.DataFrame({"client": clients, "content": contents}).drop_duplicates()
-    if pairs["client"].duplicated().any():
-        return np.array([zlib.crc32(str(client).encode("utf-8", "surrogatepass")) % N_FOLDS for client in clients])
-    found = np.zeros(len(clients), dtype=np.int64)
-    late = np.zeros(len(clients), dtype=bool) if recent is None else recent
-    for part in (late, ~late):
-        found[part] = np.arange(part.sum()) * N_FOLDS // max(int(part.sum()), 1)
-    return found
+    place, names = pd.factorize(np.asarray(clients).astype(str).astype(object))
+    ever_left = np.bincount(place, left, len(names)) > 0
+    hashes = pd.util.hash_array(np.asarray(names, dtype=object), categorize=False)
+    dealt = np.empty(len(names), dtype=np.int64)
+    for group in (ever_left, ~ever_left):
+        members = np.flatnonzero(group)
+        dealt[members[np.argsort(hashes[members], kind="stable")]] = np.arange(len(members)) % N_FOLDS
+    return dealt[place]
 
 
-def _risks_after(
-    family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, learned: NDArray[np.int64], inside: Marks
-) -> Floats:
-    leavers = left[learned].sum()
-    if min(leavers, len(learned) - leavers) < FEWEST_OF_EACH:
-        return np.full(int(inside.sum()), _rate(left[learned]))
-    return risks_of(fit(family, kinds, x.iloc[learned], left[learned]), x[inside])
-
-
-def _rate(left: Floats) -> float:
+def rate(left: Floats) -> float:
     """Return the share of leavers, half a leaver and half a stayer added: never 0 and never 1."""
     return float((left.sum() + 0.5) / (len(left) + 1))

@@ -1,55 +1,23 @@
 """May the challenger take the champion's place? Both are judged on the same labelled rows that neither has seen.
 
-Source: the paired test per client: Liang and Zeger, Biometrika 73 (1986); the one-standard-error rule:
-Breiman and others, Classification and Regression Trees (1984), 3.4.3.
+Source: the one-standard-error rule: Breiman and others, Classification and Regression Trees (1984), 3.4.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from risk.comparison import Array, Figures, Forward, compare, mean, per_client
 from risk.errors import GateError
-from risk.scores import Floats, client_sums, clip, highest, log_losses
+from risk.scores import Floats, clip, log_losses
 
 Outcome = Literal["deploy", "refuse", "not enough evidence"]
-Array = NDArray[Any]
 
-ONE_SIDED_95 = 1.645
-LARGEST_LOGIT = 6.0
-FLATTEST_LOGIT = 1e-4  # the variance of logit p below which a model has no slope to judge
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The figures of the gate; `gain` and the calibrations are shares of the champion's log-loss.
-
-    A calibration is what recalibrating that model would win. `capture_lower`, `capture_upper` and `calibration_lower`
-    are one-sided 95 % bounds of the two differences (challenger less champion).
-    """
-
-    gain: float
-    z: float
-    n_rows: int
-    n_clients: int
-    leavers: int
-    stayers: int
-    champion_log_loss: float
-    challenger_log_loss: float
-    capture_k: int
-    champion_capture: float
-    challenger_capture: float
-    capture_difference: float
-    capture_lower: float
-    capture_upper: float
-    champion_calibration: float
-    challenger_calibration: float
-    calibration_difference: float
-    calibration_lower: float
+ONE_SIDED_99 = 2.326
 
 
 @dataclass(frozen=True)
@@ -75,7 +43,7 @@ Judge = Callable[[Array, Array, Array, Array, int], Gate]
 def judge(
     labels: Array, champion_risks: Array, challenger_risks: Array, clients: Array, capture_k: int, *,
     minimum: int = 30, z: float = 2.33, minimum_gain: float = 0.005, steady_gain: float | None = None,
-    against: str = "the champion",
+    against: str = "the champion", newest: Forward | None = None,
 ) -> Gate:  # fmt: skip
     """Return whether to deploy the challenger.
 
@@ -84,9 +52,10 @@ def judge(
     or is significantly worse calibrated by more than half of the gain (a bound of 0 would refuse a third of the truly
     better first models, for any fitted model is a little less calibrated than the base rate). Where the world stands
     still (`steady_gain` is given) it must win more than that share, or catch significantly more leavers, and by that
-    share. With fewer than `minimum` leavers or stayers nothing is concluded.
+    share. It is refused where it is worse on the `newest` rows at one-sided 1 %: what leans on time shows there alone.
+    With fewer than `minimum` leavers or stayers nothing is concluded.
     """
-    figures = _figures(np.asarray(labels, dtype=np.float64), champion_risks, challenger_risks, clients, capture_k)
+    figures = compare(labels, champion_risks, challenger_risks, clients, capture_k, newest)
     if min(figures.leavers, figures.stayers) < minimum:
         found = f"{figures.leavers:,} leavers and {figures.stayers:,} stayers could be judged"
         sentence = f"{found}; at least {minimum} of each are needed to tell two models apart."
@@ -103,9 +72,9 @@ def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, ju
 
     Raises: GateError when one of them would be deployed.
     """
-    loss = _mean(log_losses(labels, risks))
+    loss = mean(log_losses(labels, risks))
     for name, copy in _copies(np.asarray(labels), clip(risks)).items():
-        spoiled = _mean(log_losses(labels, copy)) >= loss  # mixing up the risks of a failed model may mend it
+        spoiled = mean(log_losses(labels, copy)) >= loss  # mixing up the risks of a failed model may mend it
         if spoiled and (gate := judge(labels, risks, copy, clients, capture_k)).outcome == "deploy":
             raise GateError(
                 f"the gate's own test: {name} was to be deployed (gain {100 * gate.gain:.1f} %, z {gate.z:.2f}), "
@@ -122,83 +91,9 @@ def choose(candidates: Sequence[tuple[str, Array]], labels: Array, clients: Arra
     losses = [log_losses(labels, risks) for _, risks in candidates]
     means = tuple(float(loss.mean()) for loss in losses)
     best = losses[int(np.argmin(means))]
-    behind = [_per_client(loss - best, clients) for loss in losses]
+    behind = [per_client(loss - best, clients) for loss in losses]
     index = next(index for index, (mean, error) in enumerate(behind) if mean <= error)
     return Choice(index, candidates[index][0], means)
-
-
-def _figures(left: Floats, champion: Array, challenger: Array, clients: Array, capture_k: int) -> Figures:
-    losses = log_losses(left, champion), log_losses(left, challenger)
-    scale = _mean(losses[0]) or 1.0
-    better, better_error = _per_client(losses[0] - losses[1], clients)
-    lists = highest(champion, capture_k), highest(challenger, capture_k)
-    capture, capture_error = _capture_difference(left, lists[1].astype(np.float64) - lists[0], clients)
-    pulls = _pulls(left, champion), _pulls(left, challenger)
-    twice_worse, calibration_error = _per_client(pulls[1] - pulls[0], clients)
-    return Figures(
-        gain=better / scale,
-        z=better / better_error if better_error > 0 else 0.0,
-        n_rows=len(left),
-        n_clients=len(set(clients.tolist())),
-        leavers=int(left.sum()),
-        stayers=len(left) - int(left.sum()),
-        champion_log_loss=_mean(losses[0]),
-        challenger_log_loss=_mean(losses[1]),
-        capture_k=min(capture_k, len(left)),
-        champion_capture=_mean(1.0 * lists[0][left == 1]),
-        challenger_capture=_mean(1.0 * lists[1][left == 1]),
-        capture_difference=capture,
-        capture_lower=capture - ONE_SIDED_95 * capture_error,
-        capture_upper=capture + ONE_SIDED_95 * capture_error,
-        champion_calibration=_mean(pulls[0]) / 2 / scale,
-        challenger_calibration=_mean(pulls[1]) / 2 / scale,
-        calibration_difference=twice_worse / 2 / scale,
-        calibration_lower=(twice_worse / 2 - ONE_SIDED_95 * calibration_error) / scale,
-    )
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else 0.0
-
-
-def _per_client(values: Floats, clients: Array) -> tuple[float, float]:
-    """Return the mean over rows and its standard error, robust to several rows of a client."""
-    if not len(values):
-        return 0.0, 0.0
-    mean = _mean(values)
-    sums = client_sums((values - mean)[:, None], clients)
-    correction = len(sums) / max(len(sums) - 1, 1)
-    return mean, float(np.sqrt(correction * np.square(sums).sum())) / len(values)
-
-
-def _capture_difference(left: Floats, moves: Floats, clients: Array) -> tuple[float, float]:
-    """Return how many more of the leavers the challenger's list holds, as a share of all, and the standard error.
-
-    `moves` is 1 for a row that only the challenger lists, −1 for one that only the champion does. Half a leaver is
-    added on each side, else three leavers lost by chance would look significant.
-    Source: Agresti and Min, Statistics in Medicine 24 (2005).
-    """
-    leavers, sums = float(left.sum()), client_sums((left * moves)[:, None], clients)
-    difference = float(sums.sum())
-    spread = np.square(sums).sum() + 1 - difference**2 / (leavers + 2)
-    return difference / max(leavers, 1.0), float(np.sqrt(spread)) / (leavers + 2)
-
-
-def _pulls(left: Floats, risks: Array) -> Floats:
-    """Return per row how it pulls at share and slope of logit p; half the mean is what recalibrating would win.
-
-    With g = [1, logit p less its mean], u = g (y − p), s the mean of u and V that of g gᵀ p(1 − p): the win is
-    c = sᵀ V⁻ s / 2, and the pulls sᵀ V⁻ u have the mean 2c and the spread of c (delta method, V held fixed).
-    """
-    risk = clip(risks)
-    residual, weights = left - risk, risk * (1 - risk)
-    logit = np.clip(np.log(risk / (1 - risk)), -LARGEST_LOGIT, LARGEST_LOGIT)
-    centred = logit - weights @ logit / max(weights.sum(), 1e-12)
-    weight, spread = max(_mean(weights), 1e-12), _mean(weights * centred**2)
-    pulls: Floats = _mean(residual) / weight * residual
-    if spread > FLATTEST_LOGIT * weight:
-        pulls = pulls + _mean(centred * residual) / spread * centred * residual
-    return pulls
 
 
 def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:
@@ -214,6 +109,8 @@ def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: fl
         objections.append("its call list catches fewer leavers")
     if figures.calibration_lower > 0 and figures.calibration_difference > max(figures.gain / 2, minimum_gain):
         objections.append("its risks are less true: it loses too much of its gain by calibration")
+    if figures.forward_z is not None and figures.forward_z < -ONE_SIDED_99:
+        objections.append(f"trained without the newest {figures.forward_rows:,} rows, it is worse on these")
     return objections
 
 
@@ -229,8 +126,14 @@ def _finding(figures: Figures, against: str) -> str:
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
         f"{100 * abs(figures.gain):.1f} % {way} than that of {against} (z {figures.z:.2f}), "
-        f"its list of {figures.capture_k:,} catches {caught}"
+        f"its list of {figures.capture_k:,} catches {caught}; {_forward(figures)}"
     )
+
+
+def _forward(figures: Figures) -> str:
+    if figures.forward_z is None:
+        return "not judged forward"
+    return f"forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
 
 
 def _copies(labels: Array, risks: Floats) -> dict[str, Floats]:

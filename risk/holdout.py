@@ -20,7 +20,10 @@ HELD_OUT, SEEN = "held-out clients", "seen clients"
 
 @dataclass(frozen=True)
 class Holdout:
-    """The labelled rows to score on, what they are, a digest of the files, and what a person should know of them."""
+    """The labelled rows to score on, what they are, a digest of the files, and what a person should know of them.
+
+    The rows stand in the order of a hash of their values: no score depends on how a file was sorted.
+    """
 
     rows: pd.DataFrame
     scored_on: str
@@ -52,7 +55,7 @@ def read(folder: Path, schema: Schema, learned_clients: set[str], *, size_cap: i
     unseen = rows[~rows[schema.client].isin(learned_clients)]
     enough = len(unseen) >= ENOUGH_UNSEEN or len(unseen) == len(rows)
     chosen, scored_on = (unseen, HELD_OUT) if enough else (rows, SEEN)
-    return Holdout(chosen.reset_index(drop=True), scored_on, files.digest(files.as_json(digests)), tuple(warnings))
+    return Holdout(_in_order(chosen, schema), scored_on, files.digest(files.as_json(digests)), tuple(warnings))
 
 
 def score(scored: Model, held_out: Holdout, target: str, top_share: float) -> Scores:
@@ -67,7 +70,12 @@ def of_file(path: Path, schema: Schema) -> Holdout:
     frame, content = reader.read_frame(path, schema)
     if content.fault:
         raise DataError(intake.sentence(str(path), content.fault))
-    rows = frame[frame[schema.target].notna()].reset_index(drop=True)
+    rows = _in_order(frame[frame[schema.target].notna()], schema)
     if rows.empty:
         raise DataError(f"{path}: no row has a value in {schema.target!r}; a score needs outcomes")
     return Holdout(rows, path.name, content.digest, ())
+
+
+def _in_order(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    hashes = pd.util.hash_pandas_object(rows.drop(columns=schema.target), index=False, categorize=False)
+    return rows.iloc[np.lexsort((rows[schema.target], hashes))].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The out-of-fold risk of every row that a model was compared on: what the gate judges by and the list shows."""
+"""The out-of-fold risk of every row that a model was compared on: what the list shows, and what the gate judges by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from risk.errors import DiskError
 from risk.scores import Floats
 from risk.typed import literal
 
-COLUMNS = ("client", "row", "position", "risk", "learned")
+COLUMNS = ("client", "row", "position", "risk", "learned", "nested", "forward")
 
 
 def write(folder: Path, frame: pd.DataFrame) -> None:
@@ -38,10 +38,11 @@ def read(folder: Path) -> pd.DataFrame:
     """Return the frame in a folder; an empty one where there is none."""
     path = folder / artifacts.LEARNED_RISKS
     if not path.is_file():
-        kinds = (object, np.uint64, np.int64, np.float64, bool)
+        kinds = (object, np.uint64, np.int64, np.float64, bool, np.float64, np.float64)
         return pd.DataFrame({name: np.array([], kind) for name, kind in zip(COLUMNS, kinds, strict=True)})
     with duckdb.connect(config={"threads": 1}) as connection:
-        return connection.execute("select * from read_parquet(?)", [str(path)]).df()
+        found = connection.execute("select * from read_parquet(?)", [str(path)]).df()
+    return found if "nested" in found else found.assign(nested=found["risk"], forward=np.nan)  # of an older program
 
 
 def replace_learned(risks: pd.Series, clients: pd.Series, rows: pd.Series, folder: Path) -> pd.Series:

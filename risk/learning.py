@@ -1,8 +1,13 @@
-"""The candidates that compete to be the challenger, and the choice among them by rows that none has seen."""
+"""The candidates that compete to be the challenger, and the choice among them by rows that none has seen.
+
+The choice would flatter the judge if he saw the rows that it was made by. So it is made five times more, inside the
+other folds, and the gate judges each fold by the candidate that was chosen without it.
+Source: Varma and Simon, BMC Bioinformatics 7 (2006) on nested cross-validation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +16,27 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from risk import calibration, gate
-from risk.families import AUTO, Family, Kinds, families
-from risk.fitting import Floats, Marks, fit, folds, out_of_fold
+from risk import gate
+from risk.candidates import (
+    ALL_ROWS,
+    FORMER,
+    RECALIBRATED,
+    RECENT_ROWS,
+    Calibrated,
+    Candidate,
+    Fitted,
+    Former,
+    Labelled,
+    Recalibrated,
+    Standing,
+)
+from risk.families import AUTO, Kinds, families
+from risk.fitting import N_FOLDS, Floats, Marks, folds
 from risk.scores import best_threshold
 
-ALL_ROWS, RECENT_ROWS, RECALIBRATED, FORMER = "all rows", "recent rows", "recalibrated", "former release"
+__all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Labelled", "Standing", "teach"]
 
-
-@dataclass(frozen=True)
-class Standing:
-    """A released model as it is, with its risk of every labelled row: out-of-fold where it has learned the row."""
-
-    release: str
-    family: str
-    estimator: Any
-    threshold: float
-    risks: Floats
+FEWEST_FORWARD = 30  # leavers and stayers among the newest rows, from which a recipe is judged forward
 
 
 @dataclass(frozen=True)
@@ -41,9 +50,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Challenger:
-    """The chosen model with the out-of-fold risk of every labelled row; `rows` marks those that it learned from.
+    """The chosen model with the out-of-fold risk of every labelled row; `rows` marks those that it was trained on.
 
-    `release` is the name of the former release that it is, and None for a model that was made now.
+    `nested` holds the risks that the gate judges, each by the candidate that was chosen without the row's fold, and
+    `forward` those of the newest rows by the same recipe trained without them (NaN elsewhere, and where they are too
+    few). `release` is the name of the former release that it is, and None for a model that was made now.
     """
 
     estimator: Any
@@ -53,6 +64,8 @@ class Challenger:
     threshold: float
     rows: Marks
     compared: tuple[Compared, ...]
+    nested: Floats
+    forward: Floats
     release: str | None = None
 
     @property
@@ -60,64 +73,34 @@ class Challenger:
         return int(self.rows.sum())
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """The labelled rows, one place a row: features, 1 for who left, client, fold, and whether the row is recent."""
-
-    x: pd.DataFrame
-    left: Floats
-    clients: NDArray[Any]
-    fold: NDArray[np.int64]
-    recent: Marks
-    kinds: Kinds
-
-    @property
-    def everyone(self) -> Marks:
-        return np.ones(len(self.left), dtype=bool)
-
-    @property
-    def recent_tells(self) -> bool:
-        """Whether there are recent rows and they hold both outcomes."""
-        return len(set(self.left[self.recent].tolist())) == 2
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What may become the challenger: the out-of-fold risk of every row, and what makes the model once it is chosen."""
-
-    learned: str
-    family: str
-    risks: Floats
-    rows: Marks
-    make: Callable[[], Any]
-    standing: Standing | None = None
-
-    @property
-    def name(self) -> str:
-        where = f" {self.standing.release}" if self.standing else ""
-        return f"{self.learned}{where}, {self.family}"
-
-
 def teach(
-    x: pd.DataFrame, left: Floats, clients: NDArray[Any], contents: NDArray[Any], recent: Marks, kinds: Kinds,
+    x: pd.DataFrame, left: Floats, clients: NDArray[Any], when: NDArray[Any], recent: Marks, kinds: Kinds,
     choice: str = AUTO, champion: Standing | None = None, former: Standing | None = None,
 ) -> Challenger:  # fmt: skip
     """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
 
-    Of those within one standard error of the best the first one is taken. Everything is fitted on one thread, so that
-    equal rows give equal bytes. Raises: ValueError when the labels are all the same.
+    Of those within one standard error of the best the first one is taken. `when` orders the rows in time: rows of one
+    value came together. Everything is fitted on one thread, so that equal rows give equal bytes.
+    Raises: ValueError when the labels are all the same.
     """
     with threadpool_limits(1):
-        rows = Labelled(x, left, clients, folds(clients, contents, recent), recent, kinds)
+        rows = Labelled(x, left, clients, folds(clients, left), recent, kinds)
         found = list(candidates(rows, choice, champion, former))
         judged = recent if recent.any() else rows.everyone
-        chosen = gate.choose([(it.name, it.risks[judged]) for it in found], left[judged], clients[judged])
+        risks = [it.risks() for it in found]
+        chosen = _choice(rows, found, risks, judged)
         best = found[chosen.index]
         told = enumerate(zip(found, chosen.log_losses, strict=True))
         compared = tuple(Compared(it.name, loss, place == chosen.index) for place, (it, loss) in told)
-        threshold = best.standing.threshold if best.standing else best_threshold(left[best.rows], best.risks[best.rows])
-        release = best.standing.release if best.standing else None
-        return Challenger(best.make(), best.family, best.learned, best.risks, threshold, best.rows, compared, release)
+        out_of_fold = risks[chosen.index]
+        threshold = (
+            best.standing.threshold if best.standing else best_threshold(left[best.rows], out_of_fold[best.rows])
+        )
+        return Challenger(
+            best.make(), best.family, best.learned, out_of_fold, threshold, best.rows, compared,
+            nested=_nested(rows, found, risks, judged, chosen.index), forward=_forward(best, when, judged),
+            release=best.standing.release if best.standing else None,
+        )  # fmt: skip
 
 
 def candidates(rows: Labelled, choice: str, champion: Standing | None, former: Standing | None) -> Iterator[Candidate]:
@@ -125,47 +108,40 @@ def candidates(rows: Labelled, choice: str, champion: Standing | None, former: S
 
     Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.
     """
-    yield from _taught(rows, choice, ALL_ROWS, rows.everyone)
+    yield from _families(rows, choice, ALL_ROWS, rows.everyone)
     if champion and rows.recent_tells:
-        yield _recalibrated(rows, champion)
+        yield Recalibrated(rows, champion)
     if former and rows.recent_tells:
-        yield Candidate(FORMER, former.family, former.risks, rows.recent, lambda: former.estimator, former)
+        yield Former(rows, former)
     if rows.recent_tells and not rows.recent.all():
-        yield from _taught(rows, choice, RECENT_ROWS, rows.recent)
+        yield from _families(rows, choice, RECENT_ROWS, rows.recent)
 
 
-def _taught(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
+def _families(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
     left = rows.left[inside]
     for family in families(choice, len(left), int(min(left.sum(), len(left) - left.sum()))):
-        yield _calibrated(rows, family, learned, inside) if family.calibrated else _plain(rows, family, learned, inside)
+        yield (Calibrated if family.calibrated else Fitted)(rows, family, learned, inside)
 
 
-def _plain(rows: Labelled, family: Family, learned: str, inside: Marks) -> Candidate:
-    risks = out_of_fold(family, rows.kinds, rows.x, rows.left, rows.fold, inside)
-    return Candidate(
-        learned, family.name, risks, inside, lambda: fit(family, rows.kinds, rows.x[inside], rows.left[inside])
-    )
+def _choice(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks) -> gate.Choice:
+    told = [(it.name, one[judged]) for it, one in zip(found, risks, strict=True)]
+    return gate.choose(told, rows.left[judged], rows.clients[judged])
 
 
-def _calibrated(rows: Labelled, family: Family, learned: str, inside: Marks) -> Candidate:
-    """One sigmoid is fitted on the out-of-fold risks: no further fit of the family is needed."""
-    bare = _plain(rows, family, learned, inside)
-    odds = calibration.log_odds(bare.risks)
-
-    def make() -> Any:
-        return calibration.calibrated(bare.make(), calibration.fitted(odds[inside], rows.left[inside]))
-
-    risks = calibration.cross_fitted(odds, rows.left, rows.fold, inside)
-    return Candidate(learned, family.name, risks, inside, make)
+def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks, chosen: int) -> Floats:
+    """Return each fold's risks by the candidate that is chosen on the other folds by models that lack this one."""
+    nested = risks[chosen].copy()
+    for outer in range(N_FOLDS) if len(found) > 1 else ():
+        here, others = rows.fold == outer, judged & (rows.fold != outer)
+        if (judged & here).any() and others.any():
+            nested[here] = risks[_choice(rows, found, [it.risks(outer) for it in found], others).index][here]
+    return nested
 
 
-def _recalibrated(rows: Labelled, champion: Standing) -> Candidate:
-    """The recent rows are news to the champion, so its risks of them are honest; its new sigmoid takes in the old."""
-    odds, inside = calibration.log_odds(champion.risks), rows.recent
-
-    def make() -> Any:
-        base, former = calibration.parts(champion.estimator)
-        return calibration.calibrated(base, calibration.fitted(odds[inside], rows.left[inside]).after(former))
-
-    risks = calibration.cross_fitted(odds, rows.left, rows.fold, inside)
-    return Candidate(RECALIBRATED, champion.family, risks, inside, make)
+def _forward(best: Candidate, when: NDArray[Any], judged: Marks) -> Floats:
+    """Return the risks of the newest judged rows by the recipe without them, where they are enough and not all."""
+    left, risks = best.labelled.left, np.full(len(when), np.nan)
+    newest = judged & (when == when[judged].max())
+    if min(left[newest].sum(), (1 - left[newest]).sum()) >= FEWEST_FORWARD and (when < when[newest][0]).any():
+        risks[newest] = best.forward(newest)
+    return risks

@@ -142,6 +142,17 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
     return ordered
 
 
+def arrivals(manifest: Manifest) -> dict[str, int]:
+    """Return when each content came: a number that grows with the run that took it in, and with each pull."""
+    came = {
+        it.digest: (entry.judged_run, age if entry.watermark else 0)
+        for entry in manifest.entries
+        for age, it in enumerate(entry.contents)
+    }
+    ranks = {moment: rank for rank, moment in enumerate(sorted(set(came.values())))}
+    return {digest: ranks[moment] for digest, moment in came.items()}
+
+
 def periods_of(contents: Iterable[Content]) -> Periods | None:
     """Return the first and the last period of the contents; None where they have none."""
     ends = [end for content in contents for end in (content.first_period, content.last_period) if end]

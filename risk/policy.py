@@ -14,9 +14,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk import drift, gate
+from risk.comparison import Forward
 from risk.config import Drift, GateRule
 from risk.drift import Window
 from risk.families import outgrown
+from risk.fitting import rate
 from risk.gate import Gate
 from risk.reference import Reference
 from risk.scores import Floats
@@ -132,20 +134,25 @@ def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, conten
 
 def judged(
     left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, reason: str | None = None, *,
-    by_base_rate: bool = False,
+    by_base_rate: bool = False, forward: Floats | None = None,
 ) -> Gate:  # fmt: skip
-    """Return the gate's verdict on a challenger's out-of-fold risks against the champion's, or the base rate's.
+    """Return the gate's verdict on a challenger's nested out-of-fold risks against the champion's, or the base rate's.
 
-    `reason` is the one it was trained for: where nothing has changed, more is asked of it.
+    `reason` is the one it was trained for: where nothing has changed, more is asked of it. `forward` holds the risks of
+    the newest rows by its recipe without them, and NaN elsewhere; the base rate is that of the others then.
 
     Raises: GateError when the gate fails its own test.
     """
     k, clients = max(1, round(rule.top_share * len(left))), pd.factorize(np.asarray(clients))[0]
+    newest = None
+    if forward is not None and (told := ~np.isnan(forward)).any():
+        beside = np.full(len(left), rate(left[~told])) if by_base_rate else against
+        newest = Forward(left[told], beside[told], forward[told], clients[told])
     with threadpool_limits(1):
         found = gate.judge(
             left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
             steady_gain=rule.steady_gain if reason in STEADY and not by_base_rate else None,
-            against="the base rate" if by_base_rate else "the champion",
+            against="the base rate" if by_base_rate else "the champion", newest=newest,
         )  # fmt: skip
         if found.outcome != NOT_ENOUGH:
             gate.self_test(left, risks, clients, k)

@@ -137,7 +137,7 @@ def _story(name: str, history: Sequence[tuple[Live | None, Decided]], rows: Rows
 
 
 def _caught(left: Floats, risks: Floats, k: int) -> int:
-    return int(left[highest(risks, k)].sum())
+    return round(float(left @ highest(risks, k)))
 
 
 def _deployment(step: int, end: int, replaced: Live | None, decided: Decided, rows: Rows) -> Deployment:

@@ -171,8 +171,8 @@ def ours(seen: Sight, production: Production) -> Decided:
     against = former.up_to(seen.end) if former else None
     taught = rows.taught(seen.step, rules, recent, live.up_to(seen.end), against)
     judged = policy.judged(
-        rows.left[: seen.end][recent], live.risks[: seen.end][recent], taught.risks[recent],
-        rows.clients[: seen.end][recent], rules.gate, why.name,
+        rows.left[: seen.end][recent], live.risks[: seen.end][recent], taught.nested[recent],
+        rows.clients[: seen.end][recent], rules.gate, why.name, forward=taught.forward[recent],
     )  # fmt: skip
     reason = str(why.name)
     if judged.outcome != "deploy":
@@ -190,9 +190,9 @@ def first(seen: Sight, production: Production) -> Decided:
     left, clients = rows.left[:end], rows.clients[:end]
     if len(set(left.tolist())) < 2:
         return Decided(policy.NOT_ENOUGH, "")
-    bar = fitting.base_rate(left, fitting.folds(clients, rows.step[:end]))
-    taught = seen.of_all_rows
-    judged = policy.judged(left, bar, taught.risks, clients, seen.rules.gate, by_base_rate=True)
+    bar = fitting.base_rate(left, fitting.folds(clients, left))
+    taught, rule = seen.of_all_rows, seen.rules.gate
+    judged = policy.judged(left, bar, taught.nested, clients, rule, by_base_rate=True, forward=taught.forward)
     return Decided(DEPLOYED, NOTHING_DEPLOYED, seen.live(taught, 0, judged.outcome != "deploy"))
 
 

@@ -62,7 +62,8 @@ def evaluate(labels: ArrayLike, risks: ArrayLike, threshold: float, capture_k: i
     """Return every score of `risks` against `labels` (0/1).
 
     F1 is 0.0 when nobody is rightly predicted to leave. Capture is the share of all leavers who are among the
-    `capture_k` highest risks, ties in the order of the rows.
+    `capture_k` highest risks; rows of equal risk share the places that are left. No score depends on the order of rows
+    of equal risk.
 
     Raises: ValueError without rows.
     """
@@ -116,12 +117,14 @@ def log_losses(labels: ArrayLike, risks: ArrayLike) -> Floats:
     return losses
 
 
-def highest(risks: ArrayLike, k: int) -> NDArray[np.bool_]:
-    """Mark the rows with the `k` highest risks; of equals the earlier row."""
+def highest(risks: ArrayLike, k: int) -> Floats:
+    """Return 1 for the rows with the `k` highest risks and 0 for others; equals at the end share the places left."""
     risk = np.asarray(risks, dtype=np.float64)
-    marked = np.zeros(len(risk), dtype=np.bool_)
-    marked[np.argsort(-risk, kind="stable")[:k]] = True
-    return marked
+    if k >= len(risk):
+        return np.ones(len(risk))
+    last = np.partition(risk, len(risk) - k)[len(risk) - k]
+    above, equal = risk > last, risk == last
+    return np.asarray(above + equal * ((k - above.sum()) / equal.sum()), dtype=np.float64)
 
 
 def client_sums(rows: Floats, clients: Sequence[object] | NDArray[np.generic]) -> Floats:
@@ -192,23 +195,19 @@ def _ranked_scores(labels: Floats, risks: Floats, capture_k: int, weights: Float
     """
     order = np.argsort(-risks, kind="stable")
     left, risk = labels[order], risks[order]
-    leavers = weights * left
+    leavers, rows = weights * left, weights
     n_rows, n_leavers = weights.sum(axis=1), leavers.sum(axis=1)
-    taken = np.clip(capture_k - (np.cumsum(weights, axis=1) - weights), 0, weights)
-    with np.errstate(invalid="ignore"):  # 0/0 is nan: undefined with one class
-        auc = _pairs_in_order(leavers, weights - leavers, risk) / (n_leavers * (n_rows - n_leavers))
-        capture = (taken @ left) / n_leavers
     log_loss, brier = weights @ log_losses(left, risk) / n_rows, weights @ (left - risk) ** 2 / n_rows
-    return np.column_stack([auc, log_loss, brier, capture])
-
-
-def _pairs_in_order(leavers: Floats, stayers: Floats, risk: Floats) -> Floats:
-    """Return how many pairs of a leaver and a stayer have the leaver first, ties counted half."""
     starts = np.flatnonzero(np.insert(np.diff(risk) != 0, 0, True))
-    if len(starts) < len(risk):
-        leavers, stayers = np.add.reduceat(leavers, starts, axis=1), np.add.reduceat(stayers, starts, axis=1)
+    if len(starts) < len(risk):  # rows of equal risk are one group from here on
+        leavers, rows = np.add.reduceat(leavers, starts, axis=1), np.add.reduceat(weights, starts, axis=1)
+    stayers = rows - leavers
     below = stayers.sum(axis=1, keepdims=True) - np.cumsum(stayers, axis=1) + stayers / 2
-    return np.asarray(np.einsum("ij,ij->i", leavers, below))
+    taken = np.clip(capture_k - (np.cumsum(rows, axis=1) - rows), 0, rows) / np.maximum(rows, 1)
+    with np.errstate(invalid="ignore"):  # 0/0 is nan: undefined with one class
+        auc = np.einsum("ij,ij->i", leavers, below) / (n_leavers * (n_rows - n_leavers))
+        capture = np.einsum("ij,ij->i", leavers, taken) / n_leavers
+    return np.column_stack([auc, log_loss, brier, capture])
 
 
 def _calibration(labels: Floats, risks: Floats) -> tuple[Bin, ...]:

@@ -10,7 +10,6 @@ Mann and Whitney, Annals of Mathematical Statistics 18 (1947).
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
+from risk.fitting import N_FOLDS, folds
 from risk.reference import Feature, Reference
 from risk.scores import Floats
 
 MOST_ROWS = 20_000  # of each side; more would only find what is too small to matter
-N_FOLDS = 5
 ALPHA, SMALLEST_AUC = 0.01, 0.55
 MOST_NAMED = 3
 BLIND = "A change in why clients leave cannot be seen this way: only outcomes tell that."
@@ -68,7 +67,7 @@ def compare(new: Side, learned: Side, reference: Reference) -> TwoSample | None:
     if min(new.n_rows, learned.n_rows) < 2 * N_FOLDS:
         return None
     is_new = np.repeat([1.0, 0.0], [new.n_rows, learned.n_rows])
-    fold = _folds(np.concatenate([new.clients, learned.clients]))
+    fold = folds(np.concatenate([new.clients, learned.clients]), is_new)
     columns = [np.concatenate(pair) for pair in zip(*(_design(it, reference) for it in (new, learned)), strict=True)]
     auc, error = _cross_fitted(np.column_stack(columns), is_new, fold)
     p = _upper_tail((auc - 0.5) / error)
@@ -91,10 +90,6 @@ def _some(side: Side) -> Side:
     """Return evenly spaced rows, at most so many."""
     step = math.ceil(side.n_rows / MOST_ROWS) or 1
     return Side({name: values[::step] for name, values in side.features.items()}, side.clients[::step])
-
-
-def _folds(clients: NDArray[Any]) -> NDArray[np.int64]:
-    return np.array([zlib.crc32(str(client).encode("utf-8", "surrogatepass")) % N_FOLDS for client in clients])
 
 
 def _design(side: Side, reference: Reference) -> list[Floats]:

@@ -36,24 +36,19 @@ def test_a_sigmoid_after_another_is_one_sigmoid() -> None:
     assert second.after(Sigmoid()) == second
 
 
-def test_a_row_is_never_calibrated_by_its_own_label() -> None:
-    odds, left = rows(1_000)
-    fold, everyone = np.arange(1_000) // 200, np.ones(1_000, dtype=bool)
-    risks = calibration.cross_fitted(odds, left, fold, everyone)
-
-    altered = np.where(fold == 2, 1 - left, left)
-    again = calibration.cross_fitted(odds, altered, fold, everyone)
-
-    assert (again[fold == 2] == risks[fold == 2]).all()
-    assert (again[fold != 2] != risks[fold != 2]).all()
-
-
 def test_labels_of_one_kind_leave_the_risks_as_they_are() -> None:
     odds, _ = rows(50)
 
-    risks = calibration.cross_fitted(odds, np.zeros(50), np.arange(50) % 5, np.ones(50, dtype=bool))
+    assert calibration.fitted(odds, np.zeros(50)) == Sigmoid()
 
-    assert risks == pytest.approx(Sigmoid().risks(odds))
+
+@pytest.mark.parametrize("slope", [-1.0, -0.05])
+def test_a_calibration_never_turns_an_order_round(slope: float) -> None:
+    odds, left = rows(20_000, slope=slope)
+
+    risks = calibration.fitted(odds, left).risks(odds)
+
+    assert risks == pytest.approx(np.full(20_000, left.mean()))
 
 
 def test_calibrations_never_nest() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from risk.comparison import Forward
 from risk.errors import GateError
 from risk.gate import Gate, choose, judge, self_test
 
@@ -250,3 +251,48 @@ def test_rows_of_one_client_are_one_piece_of_evidence_for_a_choice() -> None:
     )
 
     assert (alone.name, copied.name) == ("recent rows", "all rows")
+
+
+def forward(challenger_noise: float, n_rows: int = 1_000) -> Gate:
+    """Judge a far better challenger whose recipe is as good as its noise on the newest rows."""
+    labels, logit, generator = stream(n_rows, 8)
+    noise, clients = generator.normal(size=(2, n_rows)), np.arange(n_rows)
+    newest = Forward(labels, logistic(logit + 0.3 * noise[0]), logistic(logit + challenger_noise * noise[1]), clients)
+    return judge(labels, logistic(logit + noise[0]), logistic(logit), clients, 100, newest=newest)
+
+
+def test_a_challenger_that_is_worse_forward_is_refused_and_the_sentence_says_so() -> None:
+    gate = forward(1.5)
+
+    assert (gate.outcome, gate.forward_rows) == ("refuse", 1_000)
+    assert gate.forward_z is not None
+    assert gate.forward_z < -2.326
+    assert "trained without the newest 1,000 rows, it is worse on these" in gate.sentence
+
+
+def test_a_challenger_that_is_as_good_forward_is_deployed() -> None:
+    gate = forward(0.3)
+
+    assert gate.outcome == "deploy"
+    assert gate.forward_z == pytest.approx(0, abs=2.3)
+
+
+def test_without_newest_rows_the_sentence_says_that_nothing_was_judged_forward() -> None:
+    gate = judged(2_000, 1, 0.8, 0.1)
+
+    assert (gate.outcome, gate.forward_z) == ("deploy", None)
+    assert "not judged forward" in gate.sentence
+
+
+def test_the_list_of_the_base_rate_does_not_depend_on_the_order_of_the_rows() -> None:
+    labels, logit, _ = stream(1_000, 9)
+    sorted_rows = np.argsort(-labels, kind="stable")
+
+    mixed, ordered = (
+        judge(labels[rows], np.full(1_000, 0.2), logistic(logit[rows]), np.arange(1_000), 100)
+        for rows in (np.arange(1_000), sorted_rows)
+    )
+
+    assert mixed.champion_capture == pytest.approx(0.1)
+    assert ordered.champion_capture == pytest.approx(0.1)
+    assert ordered.capture_upper == pytest.approx(mixed.capture_upper)

@@ -10,6 +10,7 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 
 from risk import calibration, families, fitting, learning
+from risk.candidates import Calibrated
 from risk.scores import log_losses
 
 KINDS = {"size": "numeric", "balance": "numeric", "plan": "categorical"}
@@ -33,8 +34,7 @@ def test_out_of_fold_risks_come_from_models_that_never_saw_the_client() -> None:
     x, _ = world(400)
     noise = np.random.default_rng(1).integers(0, 2, 400).astype(float)
     clients = np.repeat(np.arange(200), 2).astype(str)
-    contents = np.tile([0, 1], 200)
-    fold = fitting.folds(clients, contents)
+    fold = fitting.folds(clients, noise)
 
     risks = fitting.out_of_fold(families.KNOWN[0], KINDS, x, noise, fold, np.ones(400, dtype=bool))
 
@@ -58,20 +58,23 @@ def test_nothing_can_be_learned_from_noise(family: families.Family) -> None:
     assert log_losses(noise, taught.risks).mean() > 0.99 * np.log(2)
 
 
-def test_the_recent_rows_are_spread_over_all_folds() -> None:
-    recent = np.arange(1_000) >= 980
+def test_every_fold_has_the_same_share_of_clients_who_ever_left() -> None:
+    clients, left = np.repeat(np.arange(500), 2).astype(str), np.zeros(1_000)
+    left[1::10] = 1
 
-    fold = fitting.folds(np.arange(1_000).astype(str), 1.0 * recent, recent)
+    fold = fitting.folds(clients, left)
 
-    assert np.bincount(fold[recent]).tolist() == [4] * 5
-    assert np.bincount(fold[~recent]).tolist() == [196] * 5
-    assert (np.diff(fold[recent]) >= 0).all()
+    assert np.bincount(fold).tolist() == [200] * 5
+    assert np.bincount(fold[left == 1]).tolist() == [20] * 5
+    assert all(len(set(fold[clients == client])) == 1 for client in clients[:50])
 
 
-def test_clients_that_occur_once_are_folded_in_blocks_of_time() -> None:
-    fold = fitting.folds(np.arange(10).astype(str), np.zeros(10))
+def test_folds_do_not_depend_on_the_order_of_the_rows() -> None:
+    draw = np.random.default_rng(0)
+    clients, left = draw.integers(0, 300, 1_000).astype(str), (draw.random(1_000) < 0.2).astype(float)
+    mixed = draw.permutation(1_000)
 
-    assert fold.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert (fitting.folds(clients[mixed], left[mixed]) == fitting.folds(clients, left)[mixed]).all()
 
 
 def test_more_activity_lowers_the_risk_and_other_columns_do_not_matter() -> None:
@@ -106,7 +109,7 @@ def told_to(
     x: pd.DataFrame, left: fitting.Floats, recent: fitting.Marks, champion: learning.Standing
 ) -> Iterator[learning.Candidate]:
     """Return the candidates on these rows."""
-    fold = fitting.folds(np.arange(len(left)).astype(str), 1.0 * recent, recent)
+    fold = fitting.folds(np.arange(len(left)), left)
     rows = learning.Labelled(x, left, np.arange(len(left)), fold, recent, KINDS)
     return learning.candidates(rows, "logistic", champion, None)
 
@@ -239,3 +242,65 @@ def test_a_fold_whose_others_know_only_stayers_gets_a_rate_and_no_error() -> Non
 
     assert np.isfinite(taught.risks).all()
     assert (taught.risks > 0).all()
+
+
+def test_the_gate_is_given_risks_by_candidates_that_were_chosen_without_the_fold() -> None:
+    x, left = world(600)
+    everyone, clients = np.ones(600, dtype=bool), np.arange(600)
+    fold = fitting.folds(clients, left)
+    rows = learning.Labelled(x, left, clients, fold, ~everyone, KINDS)
+    cheat = replace(rows, left=np.where(fold == 0, 1 - left, left))
+
+    def nested(labelled: learning.Labelled) -> fitting.Floats:
+        found = list(learning.candidates(labelled, "auto", None, None))
+        return learning._nested(labelled, found, [it.risks() for it in found], everyone, 0)
+
+    assert (nested(rows)[fold == 0] == nested(cheat)[fold == 0]).all()
+    assert (nested(rows)[fold != 0] != nested(cheat)[fold != 0]).any()
+
+
+def test_of_one_candidate_the_gate_judges_its_own_risks() -> None:
+    x, left = world(300)
+    nobody, none = np.arange(300).astype(str), np.zeros(300, dtype=bool)
+
+    taught = learning.teach(x, left, nobody, none, none, KINDS, "logistic")
+
+    assert (taught.nested == taught.risks).all()
+
+
+@pytest.mark.parametrize("family", ["logistic", "boosting"])
+def test_the_newest_rows_are_rated_by_the_recipe_without_them(family: str) -> None:
+    x, left = world(1_200)
+    nobody, none, when = np.arange(1_200).astype(str), np.zeros(1_200, dtype=bool), np.arange(1_200) // 400
+
+    taught = learning.teach(x, left, nobody, when, none, KINDS, family)
+    altered = np.where(when == 2, 1 - left, left)
+    again = learning.teach(x, altered, nobody, when, none, KINDS, family)
+
+    assert np.isfinite(taught.forward[when == 2]).all()
+    assert np.isnan(taught.forward[when < 2]).all()
+    if family == "logistic":  # the folds of the sigmoid follow the outcomes of all rows
+        assert (again.forward[when == 2] == taught.forward[when == 2]).all()
+
+
+@pytest.mark.parametrize("when", [np.zeros(1_200), 1.0 * (np.arange(1_200) >= 1_190)], ids=["one moment", "few rows"])
+def test_where_nothing_is_older_or_few_rows_are_new_nothing_is_judged_forward(when: fitting.Floats) -> None:
+    x, left = world(1_200)
+
+    taught = learning.teach(x, left, np.arange(1_200).astype(str), when, np.zeros(1_200, dtype=bool), KINDS, "logistic")
+
+    assert np.isnan(taught.forward).all()
+
+
+def test_a_calibrated_risk_knows_nothing_of_its_own_fold() -> None:
+    x, left = world(800)
+    everyone = np.ones(800, dtype=bool)
+    fold = fitting.folds(np.arange(800), left)
+    rows = learning.Labelled(x, left, np.arange(800), fold, ~everyone, KINDS)
+    altered = replace(rows, left=np.where(fold == 2, 1 - left, left))
+    boosting = families.KNOWN[2]
+
+    first, second = (Calibrated(it, boosting, learning.ALL_ROWS, everyone).risks() for it in (rows, altered))
+
+    assert (first[fold == 2] == second[fold == 2]).all()
+    assert (first[fold != 2] != second[fold != 2]).any()

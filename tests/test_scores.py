@@ -35,11 +35,11 @@ def test_confusion_counts_predictions_at_the_threshold() -> None:
     assert (scores.f1, scores.n_rows, scores.n_leavers) == (0.5, 5, 2)
 
 
-def test_capture_is_the_share_of_leavers_in_the_list_and_ties_go_by_row_order() -> None:
+def test_capture_is_the_share_of_leavers_in_the_list_and_equal_risks_share_its_last_places() -> None:
     labels, risks = [1, 0, 1, 1], [0.9, 0.5, 0.5, 0.1]
 
-    assert evaluate(labels, risks, 0.5, 2).capture == pytest.approx(1 / 3)
-    assert evaluate(labels[::-1], risks[::-1], 0.5, 2).capture == pytest.approx(2 / 3)
+    assert evaluate(labels, risks, 0.5, 2).capture == pytest.approx((1 + 1 / 2) / 3)
+    assert evaluate(labels[::-1], risks[::-1], 0.5, 2).capture == pytest.approx((1 + 1 / 2) / 3)
     assert evaluate(labels, risks, 0.5, 99).capture_k == 4
 
 
@@ -146,6 +146,7 @@ def test_client_sums_add_up_the_rows_of_a_client() -> None:
     assert client_sums(rows, np.array([3, 1, 2])).tolist() == rows.tolist()
 
 
-def test_highest_marks_the_earlier_of_equal_risks() -> None:
-    assert highest([0.2, 0.7, 0.7, 0.7], 2).tolist() == [False, True, True, False]
-    assert highest([0.2, 0.7], 9).all()
+def test_equal_risks_share_the_last_places_of_a_list() -> None:
+    assert highest([0.2, 0.7, 0.7, 0.7], 2).tolist() == pytest.approx([0, 2 / 3, 2 / 3, 2 / 3])
+    assert highest([0.2, 0.9, 0.7], 2).tolist() == [0, 1, 1]
+    assert highest([0.2, 0.7], 9).tolist() == [1, 1]
