@@ -36,7 +36,7 @@ from risk.scores import best_threshold
 
 __all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Labelled", "Standing", "teach"]
 
-FEWEST_FORWARD = 30  # leavers and stayers among the newest rows, from which a recipe is judged forward
+FEWEST_FORWARD = 30  # leavers and stayers, among the newest rows and those before, to judge a recipe forward
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats],
 
 
 def _forward(best: Candidate, when: NDArray[Any], judged: Marks) -> Floats:
-    """Return the risks of the newest judged rows by the recipe without them, where they are enough and not all."""
+    """Return the risks of the newest judged rows by the recipe without them, where both sides have enough rows."""
     left, risks = best.labelled.left, np.full(len(when), np.nan)
     newest = judged & (when == when[judged].max())
-    if min(left[newest].sum(), (1 - left[newest]).sum()) >= FEWEST_FORWARD and (when < when[newest][0]).any():
+    if all(min(left[rows].sum(), (1 - left[rows]).sum()) >= FEWEST_FORWARD for rows in (newest, best.rows & ~newest)):
         risks[newest] = best.forward(newest)
     return risks

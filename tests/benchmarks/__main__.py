@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.benchmarks.measure import Table
 
-HALVES = {"bench": ("ticks", "runs", "feeds", "ingestion", "models"), "bench-decisions": ("decisions",)}
+HALVES = {"bench": ("ticks", "runs", "feeds", "ingestion", "models"), "bench-decisions": ("decisions", "selection")}
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 PACKAGES = ("duckdb", "numpy", "pandas", "scikit-learn", "flask", "waitress")

@@ -231,8 +231,9 @@ def gate_use(seed: int, n_rows: int, size: float, choice: str = "logistic") -> U
     standing = Standing("1", live.taught.family, live.taught.estimator, live.taught.threshold, risks)
     taught = _taught(rows, kinds, recent, choice, standing)
     found = policy.judged(
-        new["left"].to_numpy(), risks[recent], taught.risks[recent], new[names.client].to_numpy(), GateRule()
-    )
+        new["left"].to_numpy(), risks[recent], taught.nested[recent], new[names.client].to_numpy(), GateRule(),
+        forward=taught.forward[recent],
+    )  # fmt: skip
     challenger = fitting.risks_of(taught.estimator, fitting.features(fresh, kinds))
     was, would = (expected_log_loss(fresh["truth"].to_numpy(), it) for it in (live.risks(fresh), challenger))
     return Use(found.outcome == "deploy", (was - would) / was)
