@@ -43,8 +43,8 @@ def of_rows(rows: Rows, query: str, schema: Schema) -> Summary:
     for name in numbers:
         x = f"cast({rows.names[name]} as double)"
         asked += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
-    in_order = f"select * from ({query}) order by {rows.order}"
-    rows.run("set threads = 1")  # sums of float64 depend on their order
+    in_order = f"select * from ({query}) order by {', '.join(rows.names.values())}"
+    rows.run("set threads = 1")  # sums of float64 depend on their order, and that must not be the order of a file
     n_rows, *found = rows.run(f"select {', '.join(asked)} from ({in_order})").fetchall()[0]
     rows.run("set threads = 2")
     missing, figures = found[: len(rows.names)], found[len(rows.names) :]

@@ -133,3 +133,30 @@ def test_the_order_of_the_test_data_changes_no_score(tmp_path: Any) -> None:
         scores.append(project.json("models/verdict.json")["scores"])
 
     assert scores[0] == scores[1]
+
+
+def test_the_statistics_do_not_depend_on_the_order_of_the_rows(tmp_path: Any) -> None:
+    rows = [f"c{place},{place / 7:.6f},{place % 11}.1,1,{place % 2}" for place in range(2_000)]
+
+    figures = []
+    for name, some in {"up": rows, "down": rows[::-1]}.items():
+        (tmp_path / name).mkdir()
+        project = Project(tmp_path / name)
+        project.drop("sourcedata/dataset1.csv", csv(some))
+        project.run("ingestion")
+        figures.append(project.run("diagnostics", "--json").json["statistics"])
+
+    assert figures[0] == figures[1]
+
+
+def test_without_periods_the_newest_rows_are_those_of_the_last_run_that_brought_labels(project: Project) -> None:
+    run = first_run(project, b=table(400), a=table(400, seed=2, first=1_000))
+    project.drop("sourcedata/0.csv", table(700, seed=3, first=2_000, turned=True))
+
+    assert project.run("fullprocess", "--force").code == 0
+
+    assert run["verdict"]["gate"]["forward_rows"] is None
+    assert "not judged forward" in run["verdict"]["sentence"]
+    card, verdict = project.json("models/trainedmodel.json"), project.json("models/verdict.json")
+    judged_forward = card["learned"] == "all rows"
+    assert verdict["gate"]["forward_rows"] == (700 if judged_forward else None)
