@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from risk.files import as_json, digest
@@ -14,13 +14,16 @@ from risk.files import as_json, digest
 Kind = Literal["numeric", "categorical"]
 
 CLOSED = ConfigDict(extra="forbid")
+Number = Annotated[float, Strict(), AllowInfNan(False)]  # neither true nor a text that looks like a number
+Whole = Annotated[int, Strict()]
+Name = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Feature:
     kind: Kind = "numeric"
-    minimum: float | None = None
-    change_of: str | None = None
+    minimum: Number | None = None
+    change_of: Name | None = None
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -58,13 +61,13 @@ class Column:
 class Schema:
     """What the columns of a client file mean."""
 
-    client: str = "corporation"
-    target: str = "exited"
+    client: Name = "corporation"
+    target: Name = "exited"
     target_values: TargetValues = field(default_factory=TargetValues)
-    features: dict[str, Feature] = Field(default_factory=_default_features, min_length=1)
-    period: str | None = None
-    owner: str | None = None
-    value: str | None = None
+    features: dict[Name, Feature] = Field(default_factory=_default_features, min_length=1)
+    period: Name | None = None
+    owner: Name | None = None
+    value: Name | None = None
     horizon: str = "the next period"
     ignore: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -74,6 +77,10 @@ class Schema:
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, list):
+            if not all(isinstance(name, str) for name in value):
+                raise ValueError("expected the names of columns")
+            if twice := [name for name in value if value.count(name) > 1]:
+                raise ValueError(f"{twice[0]!r} stands twice")
             value = dict.fromkeys(value, "numeric")
         if not isinstance(value, dict):
             return value
