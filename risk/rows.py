@@ -112,7 +112,7 @@ class Rows:
 
     def row(self) -> str:
         """Return the expression of a key that is the same for the same client, period and features, ever after."""
-        others = (self._schema.owner, self._schema.value, self._schema.target)
+        others = {self._schema.owner, self._schema.value, self._schema.target} - set(self._schema.features)
         numbers = {column.name for column in self._schema.columns if column.kind == "number"}
         named = [(inner, name in numbers) for name, inner in self.names.items() if name not in others]
         texts = (f"cast({inner} as double)" if number else inner for inner, number in named)

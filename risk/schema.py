@@ -87,8 +87,18 @@ class Schema:
         return {name: {"kind": kind} if isinstance(kind, str) else kind for name, kind in value.items()}
 
     @model_validator(mode="after")
+    def _without_what_is_ignored(self) -> Schema:
+        wanted = {name: it for name, it in self.features.items() if name not in self.ignore}
+        if not wanted:
+            raise ValueError("every feature is ignored; expected one at least")
+        object.__setattr__(self, "features", wanted)
+        return self
+
+    @model_validator(mode="after")
     def _each_column_once(self) -> Schema:
         names = [*(column.name for column in self.columns), *self.changes]
+        if ignored := sorted(set(names) & set(self.ignore)):
+            raise ValueError(f"column {ignored[0]!r} is used and ignored")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"column {twice[0]!r} has two meanings")
@@ -115,15 +125,22 @@ class Schema:
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns in schema order: client, period, owner, features, value, target."""
+        """The columns in schema order: client, period, owner, features, value, target.
+
+        A manager that is a categorical feature too, or a worth that is a numeric one, stands once, as the feature.
+        """
         kinds = {"numeric": "number", "categorical": "text"}
         found = [Column(self.client, "client")]
         found += [Column(self.period, "period")] if self.period else []
-        found += [Column(self.owner, "text")] if self.owner else []
+        found += [Column(self.owner, "text")] if self.owner and not self._teaches(self.owner, "categorical") else []
         read = [(name, it) for name, it in self.features.items() if name not in self.changes]
         found += [Column(name, kinds[it.kind], it.minimum) for name, it in read]  # type: ignore[arg-type]
-        found += [Column(self.value, "number")] if self.value else []
+        found += [Column(self.value, "number")] if self.value and not self._teaches(self.value, "numeric") else []
         return (*found, Column(self.target, "target"))
+
+    def _teaches(self, name: str, kind: Kind) -> bool:
+        """Whether a column is a feature of this kind that files hold."""
+        return name in self.features and self.features[name].kind == kind and name not in self.changes
 
     @functools.cached_property
     def kinds(self) -> dict[str, Kind]:

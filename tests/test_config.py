@@ -142,3 +142,52 @@ def test_settings_nested_without_end_are_one_sentence(project: Project) -> None:
 
     with pytest.raises(ConfigError, match="not readable as JSON"):
         _ = project.settings
+
+
+def test_a_column_may_be_worth_and_feature_or_manager_and_feature(project: Project) -> None:
+    features = {"charges": {"minimum": 0}, "tenure": "numeric", "ann": "categorical"}
+    project.configure(schema={"features": features, "value": "charges", "owner": "ann"})
+
+    schema = project.settings.schema
+
+    told = [(column.name, column.kind, column.minimum) for column in schema.columns]
+    assert told == [
+        ("corporation", "client", None), ("charges", "number", 0), ("tenure", "number", None), ("ann", "text", None),
+        ("exited", "target", None),
+    ]  # fmt: skip
+    assert list(schema.kinds) == ["charges", "tenure", "ann"]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"features": ["a", "corporation"]},
+        {"features": ["a", "exited"]},
+        {"features": {"a": "categorical"}, "value": "a"},
+        {"features": {"a": "numeric"}, "owner": "a"},
+        {"features": {"a": "categorical"}, "period": "a"},
+        {"features": {"a": "numeric", "b": {"change_of": "a"}}, "period": "month", "value": "b"},
+        {"features": ["a"], "value": "exited"},
+        {"features": ["a"], "owner": "corporation"},
+        {"features": ["a"], "owner": "b", "value": "b"},
+        {"features": ["a"], "owner": "b", "period": "b"},
+        {"features": ["a"], "ignore": ["exited"]},
+        {"features": ["a"], "value": "b", "ignore": ["b"]},
+        {"features": ["a", "b"], "value": "b", "ignore": ["b"]},
+    ],
+)
+def test_a_column_whose_two_meanings_exclude_each_other_is_named(project: Project, sections: dict[str, Any]) -> None:
+    project.configure(schema=sections)
+
+    with pytest.raises(ConfigError, match=r"key 'schema': column '\w+' (has two meanings|is used and ignored)"):
+        _ = project.settings
+
+
+def test_a_feature_that_is_ignored_is_none(project: Project) -> None:
+    project.configure(schema={"features": ["a", "b"], "ignore": ["b"]})
+    assert list(project.settings.schema.kinds) == ["a"]
+
+    project.configure(schema={"features": ["a", "b"], "ignore": ["a", "b"]})
+
+    with pytest.raises(ConfigError, match="key 'schema': every feature is ignored"):
+        _ = project.settings
