@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from risk import (
     artifacts,
     backtest,
@@ -93,9 +95,9 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
     if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
         return policy.train("another schema", "The live model was made for other columns.")
     before, desk = journal.last_look(settings.production / artifacts.JOURNAL), model.read_card(settings.models)
-    tried = desk.n_labelled if desk and desk.schema == settings.schema.identity else 0
-    known = looks.known(rows, champion, live, tried)
-    return looks.look(rows, champion, known, before, settings.drift, settings.model.family, run)
+    known, choice = looks.known(rows, champion, live, desk), settings.model.family
+    found = looks.look(rows, champion, known, before, settings.drift, choice, run)
+    return policy.by_family(found, known, choice, left.to_numpy(np.float64), manifest.counts["n_labelled"])
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from risk import (
     artifacts,
     dataset,
+    families,
     files,
     fitting,
     journal,
@@ -59,6 +60,9 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
     left = labelled[settings.schema.target].to_numpy(np.float64)
     _check(settings, manifest, left)
+    if too_few := families.short_of(settings.model.family, left):
+        log.warning(event("family", reason=too_few))
+        run.note(warnings=[*run.record.get("warnings", []), too_few])
     champion = standing.champion(live, labelled, settings.schema)
     former = _release_before(settings, labelled, manifest.name) if champion else None
     x = fitting.features(labelled, settings.schema.kinds)

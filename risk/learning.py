@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk import calibration, gate
-from risk.families import AUTO, Family, Kinds, families
+from risk.families import AUTO, Family, Kinds, families, rarer
 from risk.fitting import Floats, Marks, fit, folds, out_of_fold
 from risk.scores import best_threshold
 
@@ -125,19 +125,23 @@ def candidates(rows: Labelled, choice: str, champion: Standing | None, former: S
 
     Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.
     """
+    names = {choice, *(it.name for it in _able(rows.left, choice))}  # where one is fixed, no other competes
     yield from _taught(rows, choice, ALL_ROWS, rows.everyone)
-    if champion and rows.recent_tells:
+    if champion and rows.recent_tells and (choice == AUTO or champion.family in names):
         yield _recalibrated(rows, champion)
-    if former and rows.recent_tells:
+    if former and rows.recent_tells and (choice == AUTO or former.family in names):
         yield Candidate(FORMER, former.family, former.risks, rows.recent, lambda: former.estimator, former)
     if rows.recent_tells and not rows.recent.all():
-        yield from _taught(rows, choice, RECENT_ROWS, rows.recent)
+        yield from (it for it in _taught(rows, choice, RECENT_ROWS, rows.recent) if it.family in names)
 
 
 def _taught(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
-    left = rows.left[inside]
-    for family in families(choice, len(left), int(min(left.sum(), len(left) - left.sum()))):
+    for family in _able(rows.left[inside], choice):
         yield _calibrated(rows, family, learned, inside) if family.calibrated else _plain(rows, family, learned, inside)
+
+
+def _able(left: Floats, choice: str) -> tuple[Family, ...]:
+    return families(choice, len(left), rarer(left))
 
 
 def _plain(rows: Labelled, family: Family, learned: str, inside: Marks) -> Candidate:
