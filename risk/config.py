@@ -122,6 +122,11 @@ class Settings:
         return self.root / self.prod_deployment_path
 
     @property
+    def size_cap(self) -> int:
+        """The bytes that one file may have."""
+        return self.max_source_mb * 1_000_000
+
+    @property
     def watched(self) -> tuple[Path, Path, Path]:
         """The folders whose listing the idle tick compares."""
         return self.input, self.holdout, self.root / self.outcomes_path

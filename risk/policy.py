@@ -24,6 +24,8 @@ from risk.scores import Floats
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
 DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
 FAMILY = "the configured family has changed"
+FORCED, BY_HAND = "asked for by --force", "asked for by hand"
+BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
 STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents
 
@@ -91,7 +93,7 @@ def reason(
     `choice` is the setting of the family. No rows are no reason.
     """
     if news.empty:
-        return Reason(False, None, NO_DRIFT, None, "The live model has learned from every labelled row that there is.")
+        return Reason(False, None, NO_DRIFT, None, "No labelled row is new to the live model.")
     limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
     with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
         of_news = windows(news, risks, names)

@@ -101,6 +101,12 @@ class Rows:
             union all select {features}, 1::tinyint, p_left from twins where p_left is not null
             union all select {features}, null::tinyint, p_open from twins where p_stayed is null and p_left is null"""
 
+    def held_out(self, share: float) -> str:
+        """Return the condition that a row's client is among this share, by a hash of the name alone."""
+        if not share:
+            return "false"
+        return f"(md5_number_lower('held out' || chr(31) || {self.client}) % 10000 < {round(10_000 * share)})"
+
     def changes(self) -> str:
         """Return the query of every client's and period's change of some numbers since the period before: d0, d1, …"""
         order = f"over (partition by {self.client} order by {self.period})"
