@@ -90,7 +90,8 @@ def _live(settings: Settings) -> Subject:
         return Subject(rows, None, False, None)
     held_out = _holdout(settings, rows, release.folder)
     scores = _scored(settings, live_model, held_out) if held_out else None
-    return Subject(rows, live_model, release.provisional, scores, held_out.warnings if held_out else ())
+    warnings = [*(held_out.warnings if held_out else ()), *([live_model.warning] if live_model.warning else [])]
+    return Subject(rows, live_model, release.provisional, scores, tuple(warnings))
 
 
 def _holdout(settings: Settings, rows: Dataset, folder: Path) -> Holdout | None:

@@ -209,6 +209,8 @@ _OF_LOGISTIC: frozenset[Name] = frozenset(
         ("sklearn.preprocessing._encoders", "OneHotEncoder"),
     }
 )
+# Names in files of scikit-learn before 1.9, by which nothing is looked for.
+RENAMED: dict[Name, Name] = {("_loss", "CyHalfBinomialLoss"): ("sklearn._loss._loss", "CyHalfBinomialLoss")}
 _OF_QUADRATIC = _OF_LOGISTIC | {("sklearn.preprocessing._polynomial", "PolynomialFeatures")}
 _OF_BOOSTING: frozenset[Name] = frozenset(
     {
