@@ -23,7 +23,8 @@ def status(settings: Settings) -> Answer:
     last = journal.runs(path)[-1:] if sound else []
     live = releases.current(settings.production)
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    card = (files.read_json(live.folder / artifacts.CARD) if live else None) or {}
+    card = files.read_json(live.folder / artifacts.CARD) if live else None
+    made_with = card.get("packages") if isinstance(card, dict) else None
     room = {folder.name: _bytes(folder) for folder in (settings.ingested, settings.models, settings.production)}
     fields: dict[str, Any] = {
         "release": live.name if live else None,
@@ -38,7 +39,7 @@ def status(settings: Settings) -> Answer:
         "rejected_rows": manifest.n_refused,
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
-        "other_versions": dependencies.other_versions(card.get("packages") or {}),
+        "other_versions": dependencies.other_versions(made_with or {}),
         "bytes": room,
     }
     return Answer("\n".join(_lines(fields)), fields, exit_code=0 if sound and not misplaced else 1)
