@@ -156,7 +156,8 @@ def health() -> Response:
     shown = now.shown
     told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
     late = arrival.lateness(shown.snapshot.get("expected"), time.time()) if shown else None
-    return answer(told | {"made_at": shown.snapshot["made_at"] if shown else None, "late": late})
+    told |= {"made_at": shown.snapshot["made_at"] if shown else None, "late": late}
+    return answer(told | {"warning": now.model.warning if now.model else None})
 
 
 @service.get("/")

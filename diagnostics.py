@@ -1,6 +1,6 @@
 """Tells how the system is: its data, its timings, its packages, and whether there is a reason to train.
 
-Reads:  output_folder_path, prod_deployment_path, requirements.txt, requirements.lock
+Reads:  output_folder_path, prod_deployment_path, test_data_path, requirements.txt, requirements.lock
 Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest one too, and in output_model_path
         backtest.json and backtest.png
 """
@@ -14,6 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from risk import (
     artifacts,
     backtest,
@@ -24,6 +26,7 @@ from risk import (
     explanation,
     figures,
     files,
+    holdout,
     intake,
     journal,
     looks,
@@ -79,23 +82,29 @@ def _resumed(settings: Settings, version: str) -> Reason | None:
 
 def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Reason:
     live = releases.current(settings.production)
-    champion = model.load(live.folder) if live else None
-    rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
+    rows = _rows(settings, manifest, live.manifest if live else None)
     left = rows.labelled(settings.model.max_training_rows)[settings.schema.target]
     if left.nunique() < 2:
         rows_told, kinds = counted(len(left), "labelled row"), counted(left.nunique(), "kind")
         sentence = f"{rows_told} with {kinds} of outcome: nothing can be learned from them."
         return Reason(False, None, NOT_ENOUGH, None, sentence)
     if asked:
-        return policy.train("asked for by --force", "A person asked for it.")
-    if live is None or champion is None:
+        return policy.train(policy.FORCED, "A person asked for it.")
+    if live is None:
         return policy.train("nothing is deployed", "Nothing is deployed yet.")
+    champion = model.load(live.folder)
     if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
         return policy.train("another schema", "The live model was made for other columns.")
     before, desk = journal.last_look(settings.production / artifacts.JOURNAL), model.read_card(settings.models)
-    tried = desk.n_labelled if desk and desk.schema == settings.schema.identity else 0
-    known = looks.known(rows, champion, live, tried)
-    return looks.look(rows, champion, known, before, settings.drift, settings.model.family, run)
+    known, choice = looks.known(rows, champion, live, desk), settings.model.family
+    found = looks.look(rows, champion, known, before, settings.drift, choice, run)
+    return policy.by_family(found, known, choice, left.to_numpy(np.float64), manifest.counts["n_labelled"])
+
+
+def _rows(settings: Settings, manifest: Manifest, known: Manifest | None = None) -> Dataset:
+    """Return the rows without those of clients who are held out."""
+    spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
+    return Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, known, spared)
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:
@@ -168,9 +177,9 @@ def _verify(settings: Settings) -> Answer:
 
 def _backtest(settings: Settings) -> Answer:
     """Replay the policies over the labelled rows in their order, and keep what came of it for the next report."""
-    schema, parts = settings.schema, settings.ingested / artifacts.PARTS
+    schema = settings.schema
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
-    frame = Dataset(manifest, schema, parts).labelled(settings.model.max_training_rows)
+    frame = _rows(settings, manifest).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
     rules = Rules(names, settings.drift, settings.gate, settings.model.family)
     facts = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}

@@ -57,6 +57,7 @@ class Subject:
     model: Model | None
     provisional: bool
     scores: dict[str, Any] | None
+    warnings: tuple[str, ...] = ()
 
 
 def report(settings: Settings, run: Run, outcome: str) -> Path:
@@ -87,18 +88,20 @@ def _live(settings: Settings) -> Subject:
     if live_model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
         return Subject(rows, None, False, None)
-    return Subject(rows, live_model, release.provisional, _scores(settings, live_model, release.folder))
+    held_out = _holdout(settings, rows, release.folder)
+    scores = _scored(settings, live_model, held_out) if held_out else None
+    warnings = [*(held_out.warnings if held_out else ()), *([live_model.warning] if live_model.warning else [])]
+    return Subject(rows, live_model, release.provisional, scores, tuple(warnings))
 
 
-def _scores(settings: Settings, scored: Model, folder: Path) -> dict[str, Any] | None:
-    """Return the scores on the test data as it is now; None, with a warning, where there is none."""
-    clients, size_cap = set(learned.read(folder)["client"]), settings.max_source_mb * 1_000_000
+def _holdout(settings: Settings, rows: Dataset, folder: Path) -> Holdout | None:
+    """Return the clients who are held out now; None, with a warning, where nobody's outcome is known."""
+    clients = set(learned.read(folder)["client"])
     try:
-        held_out = holdout.read(settings.holdout, settings.schema, clients, size_cap=size_cap)
+        return holdout.read(settings.holdout, rows, settings.test_share, clients, size_cap=settings.size_cap)
     except DataError as error:
         log.warning(event("no scores", reason=error))
         return None
-    return _scored(settings, scored, held_out)
 
 
 def _scored(settings: Settings, scored: Model, held_out: Holdout) -> dict[str, Any]:
@@ -120,6 +123,7 @@ def _papers(
     """Return the snapshot and every file of the set."""
     everyone, calls = _list(settings, subject)
     shown = _of_run(settings, run, outcome) | _of_rows(settings, subject) | _measured(settings, run, subject.rows)
+    shown["warnings"] += subject.warnings
     shown |= {
         "clients": len(everyone),
         "call_list": calls,
@@ -247,7 +251,9 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             held_out = holdout.of_file(Path(asked.data), settings.schema) if labelled else None
             scores = _scored(settings, scored, held_out) if held_out else None
         else:
-            rows, scores = _live(settings).rows, _scores(settings, scored, folder)
+            rows = _live(settings).rows
+            held_out = _holdout(settings, rows, folder)
+            scores = _scored(settings, scored, held_out) if held_out else None
         _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores))
     for name, content in papers.items():
         files.write(Path(asked.to) / name, content)

@@ -60,15 +60,16 @@ def judge(settings: Settings, run: Run) -> Verdict:
             f"{settings.models}: the challenger was trained on dataset {challenger.card.dataset}, the current one is "
             f"{manifest.name}; run python training.py first"
         )
-    held_out = _holdout(settings, settings.models)
+    rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
+    held_out = _holdout(settings, settings.models, rows)
     covers = (challenger.digest, live.name if live else BASE_RATE, manifest.name, held_out.digest, run.number)
     ended = journal.finished(settings.production / artifacts.JOURNAL)
     found = _carried_out(settings, live, challenger, ended)
     found = found or _standing(settings, covers, challenger.card.reason, ended)
     if found is None:
-        rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
-        evidence, bar = _evidence(settings, rows, challenger, model.load(live.folder) if live else None)
+        evidence, bar = _evidence(settings, rows, challenger, _champion(live, challenger.card.reason))
         found = _verdict(covers, challenger, _score(settings, challenger, held_out), evidence, bar)
+        found.scores["scored_on"] = held_out.scored_on
         files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
         files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
         log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
@@ -76,13 +77,26 @@ def judge(settings: Settings, run: Run) -> Verdict:
     return found
 
 
-def _holdout(settings: Settings, folder: Path) -> Holdout:
+def _holdout(settings: Settings, folder: Path, rows: Dataset) -> Holdout:
     clients = set(learned.read(folder)["client"])
-    return holdout.read(settings.holdout, settings.schema, clients, size_cap=settings.max_source_mb * 1_000_000)
+    found = holdout.read(settings.holdout, rows, settings.test_share, clients, size_cap=settings.size_cap)
+    for warning in found.warnings:
+        log.warning(event("test data", warning=warning))
+    return found
 
 
 def _score(settings: Settings, scored: Model, held_out: Holdout) -> Scores:
     return holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
+
+
+def _champion(live: Release | None, reason: str) -> Model | None:
+    """Return the live model; None where it cannot be opened and a person asked for another."""
+    try:
+        return model.load(live.folder) if live else None
+    except ModelError:
+        if reason not in policy.BY_A_PERSON:
+            raise
+        return None
 
 
 def _carried_out(settings: Settings, live: Release | None, challenger: Model, ended: int) -> Verdict | None:
@@ -193,7 +207,12 @@ def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Score any model on any data, writing nothing."""
     folder = Path(asked.model) if asked.model else releases.live_folder(settings.production)
     scored = model.load(folder)
-    held_out = holdout.of_file(Path(asked.data), settings.schema) if asked.data else _holdout(settings, folder)
+    if asked.data:
+        held_out = holdout.of_file(Path(asked.data), settings.schema)
+    else:
+        manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+        rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS)
+        held_out = _holdout(settings, folder, rows)
     found = _score(settings, scored, held_out)
     line = f"F1 {found.f1:.3f} on {found.n_rows} rows of {held_out.scored_on}"
     return Answer(line, {"model": scored.digest, "scored_on": held_out.scored_on, **asdict(found)})

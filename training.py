@@ -1,6 +1,7 @@
 """Trains a challenger on the labelled rows and lays it on the desk with its card. It is not live yet.
 
-Reads:  output_folder_path: the current version of the dataset; the live release and the one before it
+Reads:  output_folder_path: the current version of the dataset; the live release and the one before it; test_data_path
+        (while no test file holds an outcome, a share of the clients is held out)
 Writes: output_model_path: trainedmodel.pkl, trainedmodel.json (its card), learnedrisks.parquet (out-of-fold risks)
 """
 
@@ -18,12 +19,15 @@ from numpy.typing import NDArray
 from risk import (
     artifacts,
     dataset,
+    families,
     files,
     fitting,
+    holdout,
     journal,
     learned,
     learning,
     model,
+    policy,
     releases,
     script,
     segments,
@@ -37,11 +41,10 @@ from risk.learning import Challenger, Standing
 from risk.manifest import Manifest
 from risk.model import Card
 from risk.reference import reference
+from risk.releases import Release
 from risk.scores import evaluate
 from risk.script import Answer, Run, event, log
 from risk.typography import counted
-
-BY_HAND = "asked for by hand"
 
 
 def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) -> Card:
@@ -55,11 +58,17 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     if on_desk and under_way and on_desk.dataset == manifest.name and model.whole(settings.models):
         return _noted(run, on_desk)
     live = releases.current(settings.production)
-    rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
+    parts, known = settings.ingested / artifacts.PARTS, live.manifest if live else None
+    spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
+    rows = Dataset(manifest, settings.schema, parts, known, spared)
     labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
     left = labelled[settings.schema.target].to_numpy(np.float64)
     _check(settings, manifest, left)
-    champion = standing.champion(live, labelled, settings.schema)
+    if too_few := families.short_of(settings.model.family, left):
+        log.warning(event("family", reason=too_few))
+        run.note(warnings=[*run.record.get("warnings", []), too_few])
+    reason = why["name"] if why else policy.BY_HAND
+    champion = _champion(settings, live, labelled, reason)
     former = _release_before(settings, labelled, manifest.name) if champion else None
     x = fitting.features(labelled, settings.schema.kinds)
     clients, when = labelled[settings.schema.client].to_numpy(), rows.when(labelled)
@@ -73,7 +82,7 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         "learned_sha256": files.digest_file(settings.models / artifacts.LEARNED_RISKS),
         "dataset": manifest.name,
         "run": run.number,
-        "reason": why["name"] if why else BY_HAND,
+        "reason": reason,
         "why": dict(why) if why else None,
         "n_labelled": manifest.counts.get("n_labelled", len(left)),
         "candidates": [asdict(it) for it in taught.compared],
@@ -102,7 +111,7 @@ def _labelled(
         order = ["row", settings.schema.target, "position"]
         labelled = pd.concat([labelled, more]).sort_values(order, kind="stable", ignore_index=True)
     total = rows.manifest.counts.get("n_labelled", len(labelled))
-    if total > len(labelled):
+    if total > most:
         log.info(event("sample", rows=len(labelled), labelled=total))
     return labelled, labelled["position"].isin(recent["position"]).to_numpy()
 
@@ -116,6 +125,17 @@ def _check(settings: Settings, manifest: Manifest, left: Floats) -> None:
             f"{counted(len(set(left)), 'kind')} of outcome; "
             "a model needs clients who left and clients who stayed"
         )
+
+
+def _champion(settings: Settings, live: Release | None, labelled: pd.DataFrame, reason: str) -> Standing | None:
+    """Return the live model. One that cannot be opened does not compete where a person asked; else nothing does."""
+    try:
+        return standing.champion(live, labelled, settings.schema)
+    except ModelError as error:
+        if reason not in policy.BY_A_PERSON:
+            raise
+        log.warning(event("the live model does not compete", reason=error))
+        return None
 
 
 def _release_before(settings: Settings, labelled: pd.DataFrame, version: str) -> Standing | None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
-from risk import arrival, artifacts
+from risk import arrival, artifacts, settings_file
 from risk.database import DatabaseSource
 from risk.errors import ConfigError
 from risk.files import digest
-from risk.schema import CLOSED, Schema
+from risk.schema import CLOSED, Name, Number, Schema, Whole
 
+Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
 _FOLDERS = {
     "input_folder_path": "client files arrive",
     "test_data_path": "the held-out clients lie",
@@ -26,54 +26,54 @@ _FOLDERS = {
 
 @dataclass(frozen=True, config=CLOSED)
 class Capacity:
-    calls_per_week: int = Field(default=50, ge=1)
+    calls_per_week: Whole = Field(default=50, ge=1, le=1_000_000)
     per: Literal["all", "owner"] = "all"
 
 
 @dataclass(frozen=True, config=CLOSED)
 class ModelChoice:
     family: Literal["auto", "logistic", "quadratic", "boosting"] = "auto"
-    max_training_rows: int = Field(default=500_000, ge=1_000)
+    max_training_rows: Whole = Field(default=500_000, ge=1_000, le=1_000_000_000)
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Drift:
-    alpha: float = Field(default=0.005, gt=0, lt=1)
-    minimum_gain: float = Field(default=0.01, ge=0)
-    minimum: int = Field(default=30, ge=2)
+    alpha: Number = Field(default=0.005, gt=0, lt=1)
+    minimum_gain: Number = Field(default=0.01, ge=0, le=1)
+    minimum: Whole = Field(default=30, ge=2, le=1_000_000)
 
 
 @dataclass(frozen=True, config=CLOSED)
 class GateRule:
-    z: float = Field(default=2.33, gt=0)
-    minimum_gain: float = Field(default=0.005, ge=0)
-    steady_gain: float = Field(default=0.05, ge=0)
-    minimum: int = Field(default=30, ge=2)
-    top_share: float = Field(default=0.1, gt=0, le=1)
+    z: Number = Field(default=2.33, gt=0, le=100)
+    minimum_gain: Number = Field(default=0.005, ge=0, le=1)
+    steady_gain: Number = Field(default=0.05, ge=0, le=1)
+    minimum: Whole = Field(default=30, ge=2, le=1_000_000)
+    top_share: Number = Field(default=0.1, gt=0, le=1)
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Server:
     host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65535)
+    port: Whole = Field(default=8000, ge=1, le=65535)
     token_file: str | None = None
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Practice:
-    input_folder_path: str = "practicedata"
-    output_model_path: str = artifacts.PRACTICE_MODELS
+    input_folder_path: Folder = "practicedata"
+    output_model_path: Folder = artifacts.PRACTICE_MODELS
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Settings:
     """All settings. Paths are those of the file; the properties give them as absolute paths."""
 
-    input_folder_path: str
-    output_folder_path: str
-    test_data_path: str
-    output_model_path: str
-    prod_deployment_path: str
+    input_folder_path: Folder
+    output_folder_path: Folder
+    test_data_path: Folder
+    output_model_path: Folder
+    prod_deployment_path: Folder
     schema: Schema = field(default_factory=Schema)
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -82,11 +82,12 @@ class Settings:
     server: Server = field(default_factory=Server)
     practice: Practice = field(default_factory=Practice)
     source: DatabaseSource | None = None
+    test_share: Number = Field(default=0.2, gt=0, le=0.5)
     expected_every: str | None = None
-    outcomes_path: str = artifacts.OUTCOMES
-    deadline_hours: float = Field(default=2.0, gt=0)
-    max_source_mb: int = Field(default=4096, ge=1)
-    max_final_rows: int = Field(default=2_000_000, ge=1)
+    outcomes_path: Folder = artifacts.OUTCOMES
+    deadline_hours: Number = Field(default=2.0, ge=1e-6, le=8_760)
+    max_source_mb: Whole = Field(default=4096, ge=1, le=1_000_000)
+    max_final_rows: Whole = Field(default=2_000_000, ge=1, le=1_000_000_000)
     source_file: Path = field(default=Path(artifacts.CONFIG), init=False)
 
     @field_validator("expected_every")
@@ -121,6 +122,11 @@ class Settings:
         return self.root / self.prod_deployment_path
 
     @property
+    def size_cap(self) -> int:
+        """The bytes that one file may have."""
+        return self.max_source_mb * 1_000_000
+
+    @property
     def watched(self) -> tuple[Path, Path, Path]:
         """The folders whose listing the idle tick compares."""
         return self.input, self.holdout, self.root / self.outcomes_path
@@ -146,7 +152,7 @@ def load(path: Path, practice: bool = False) -> Settings:
 
     Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
     """
-    found = _read(path)
+    found = settings_file.read(path)
     try:
         settings = TypeAdapter(Settings).validate_python(found)
     except ConfigError as error:
@@ -179,30 +185,6 @@ def changed(settings: Settings, **changes: Any) -> Settings:
     return found
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"{path}: there is no such file; run from the project's folder or name one with --config"
-        ) from error
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise ConfigError(
-            f"{path}: not readable as JSON ({error}); expected one object with the five folders"
-        ) from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: found {type(found).__name__}, expected one JSON object with the five folders")
-    return found
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"key {name!r} stands twice")
-    return dict(pairs)
-
-
 def _sentence(error: ValidationError) -> str:
     """Say the first fault in words: key, value, what is allowed, the nearest known key."""
     fault = error.errors()[0]
@@ -211,8 +193,11 @@ def _sentence(error: ValidationError) -> str:
         return f"unknown key {key!r}{_nearest(str(fault['loc'][-1]), fault['loc'])}"
     if fault["type"] in ("missing", "missing_argument"):
         return f"key {key!r} is missing; expected the path of a folder"
-    value = "wrong" if key.startswith("source") else re.sub(r"\s+", " ", repr(fault["input"]))[:80]
-    return f"key {key!r} is {value}; {fault['msg'][:1].lower()}{fault['msg'][1:]}"
+    told = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error" and not isinstance(fault["input"], list | str):
+        return f"key {key!r}: {told}"  # of a whole section
+    value = "wrong" if key.startswith("source") else settings_file.shown(fault["input"])
+    return f"key {key!r} is {value}; {told[:1].lower()}{told[1:]}"
 
 
 def _nearest(key: str, place: tuple[Any, ...]) -> str:

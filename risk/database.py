@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 
 from risk import files
 from risk.errors import ConfigError, SourceError
-from risk.schema import CLOSED, Schema
+from risk.schema import CLOSED, Schema, Whole
 from risk.typed import quoted
 from risk.watermark import Value, Watermark, begin, kind_of
 
@@ -52,7 +52,7 @@ class DatabaseSource:
     table: str | None = None
     query: str | None = None
     password_file: str | None = None
-    overlap: int = Field(default=300, ge=0)
+    overlap: Whole = Field(default=300, ge=0, le=1_000_000_000)
 
     @model_validator(mode="before")
     @classmethod

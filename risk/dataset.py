@@ -48,10 +48,13 @@ class Dataset:
 
     `row` (uint64, the same for the same client, period and features), `content` (order of the content), `position`.
     They come in the order of `row`: what is computed from them does not depend on how a file was sorted.
+    A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
     """
 
-    def __init__(self, manifest: Manifest, schema: Schema, parts: Path, known: Manifest | None = None):
-        self.manifest, self.schema, self.parts, self.known = manifest, schema, parts, known
+    def __init__(
+        self, manifest: Manifest, schema: Schema, parts: Path, known: Manifest | None = None, spared: float = 0
+    ):
+        self.manifest, self.schema, self.parts, self.known, self._spared = manifest, schema, parts, known, spared
 
     def labelled(self, most: int | None = None) -> pd.DataFrame:
         """Return the labelled rows: what may be trained on.
@@ -59,10 +62,14 @@ class Dataset:
         Of more than `most` rows a sample: by the hash of a row, so that it depends on nothing but the rows, with as
         large a share of leavers as among all accepted rows.
         """
-        n_labelled = self.manifest.counts.get("n_labelled", 0)
+        n_labelled = self.manifest.counts.get("n_labelled", 0) * (1 - self._spared)
         if most is None or n_labelled <= most:
-            return self._frame(self._rows, self._with_outcome())
+            return self._frame(self._rows, self._with_outcome(f"not {self._rows.held_out(self._spared)}"))
         return self._frame(self._rows, self._sample(SPARE * most / n_labelled, most))
+
+    def held_out(self, share: float) -> pd.DataFrame:
+        """Return the labelled rows of the clients who are held out at this share."""
+        return self._frame(self._rows, self._with_outcome(self._rows.held_out(share)))
 
     def news(self) -> pd.DataFrame:
         """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
@@ -73,9 +80,10 @@ class Dataset:
         beside = self._places if self.schema.period and fresh else fresh
         rows = self._rows_of([it for it in (*beside, *self._known_places) if overlaps(it.content, during)])
         same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
+        fresh_rows = rows.resolved(f"not {rows.held_out(self._spared)} and {self._during(during)}", labelled=True)
         found = self._frame(
             rows,
-            f"""select * from ({rows.resolved(self._during(during), labelled=True)}) r where not exists
+            f"""select * from ({fresh_rows}) r where not exists
                 (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
         )
         return found[found["content"].isin([place.order for place in fresh])].reset_index(drop=True)
@@ -186,7 +194,8 @@ class Dataset:
         found = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
         counts = {int(outcome): int(count) for outcome, count in found.fetchall()}
         quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
-        drawn = self._with_outcome(f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint")
+        below = f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint"
+        drawn = self._with_outcome(f"{below} and not {rows.held_out(self._spared)}")
         rank = f"row_number() over (partition by {target} order by {rows.key()}, position) as rank"
         within = " or ".join(f"{target} = {outcome} and rank <= {quota}" for outcome, quota in quotas.items())
         return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from risk.safe_text import one_line
 from risk.typography import counted, interval, number, percent
 
 Record = Mapping[str, Any]
@@ -72,6 +73,8 @@ def scored(scores: Record) -> list[str]:
     if not scores:
         return []
     rows, f1 = counted(scores.get("n_rows") or 0, "held-out row"), number(scores.get("f1"), 3)
+    if scores.get("scored_on"):
+        rows = f"{counted(scores.get('n_rows') or 0, 'row')} of {one_line(scores['scored_on'])}"
     others = f"AUC {number(scores.get('auc'), 3)}, log-loss {number(scores.get('log_loss'), 3)}"
     return [f"On {rows}: F1 {f1} (95 % interval {interval(scores.get('f1_interval'))}), {others}. {SHOWN_ONLY}"]
 

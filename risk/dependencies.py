@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 from risk.errors import RiskError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TELLING = {"sklearn": 9, "numpy": 1, "python": 2}  # numbers of a version by which a model may open or answer otherwise
+_CALLED = {"sklearn": "scikit-learn"}
 _PROBE = ("pip", "--retries", "0", "--timeout", "5")
 
 
@@ -45,6 +48,23 @@ def packages(root: Path, newest: dict[str, str] | None = None) -> list[Package]:
         latest = newest.get(name, installed) if newest is not None else None
         found.append(Package(name, pin, installed, latest, latest == installed if latest else None))
     return found
+
+
+def other_versions(made_with: Mapping[str, str]) -> str | None:
+    """Return the sentence that warns of a model made with other versions than are installed; None where it was not."""
+    here = {name: _installed(_CALLED.get(name, name)) for name in _TELLING} | {"python": sys.version.split()[0]}
+    others = [
+        name
+        for name, count in _TELLING.items()
+        if name in made_with and made_with[name].split(".")[:count] != str(here[name]).split(".")[:count]
+    ]
+    if not others:
+        return None
+    was, now = (" and ".join(f"{_CALLED.get(it, it)} {said[it]}" for it in others) for said in (made_with, here))
+    return (
+        f"The model was made with {was}; installed is {now}. Its answers may differ; "
+        "python fullprocess.py --force makes a model of the installed versions."
+    )
 
 
 def ask_index() -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -62,6 +63,21 @@ def families(choice: str, n_rows: int, n_rarer: int) -> tuple[Family, ...]:
     chosen = [family for family in KNOWN if choice in (AUTO, family.name)]
     able = [it for it in chosen if n_rows >= it.fewest_rows and n_rarer >= it.fewest_of_each]
     return tuple(able or KNOWN[:1])
+
+
+def rarer(left: NDArray[np.float64]) -> int:
+    """Return how many rows have the rarer of the two outcomes."""
+    return int(min(left.sum(), len(left) - left.sum()))
+
+
+def short_of(choice: str, left: NDArray[np.float64]) -> str | None:
+    """Return why a family that is fixed by name cannot be fitted on these rows; None where it can."""
+    fixed = next((family for family in KNOWN if family.name == choice), None)
+    if fixed is None or (len(left) >= fixed.fewest_rows and rarer(left) >= fixed.fewest_of_each):
+        return None
+    needed = f"{fixed.fewest_rows} labelled rows with {fixed.fewest_of_each} of each outcome"
+    found = f"there are {len(left)} with {rarer(left)} of the rarer one"
+    return f"model.family is {choice!r}, which needs {needed}; {found}, so {KNOWN[0].name} takes its place."
 
 
 def outgrown(name: str, choice: str, n_rows: int) -> bool:
@@ -193,6 +209,8 @@ _OF_LOGISTIC: frozenset[Name] = frozenset(
         ("sklearn.preprocessing._encoders", "OneHotEncoder"),
     }
 )
+# Names in files of scikit-learn before 1.9, by which nothing is looked for.
+RENAMED: dict[Name, Name] = {("_loss", "CyHalfBinomialLoss"): ("sklearn._loss._loss", "CyHalfBinomialLoss")}
 _OF_QUADRATIC = _OF_LOGISTIC | {("sklearn.preprocessing._polynomial", "PolynomialFeatures")}
 _OF_BOOSTING: frozenset[Name] = frozenset(
     {

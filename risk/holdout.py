@@ -1,4 +1,8 @@
-"""The held-out clients: every CSV below the test folder, read as strictly as client files, never trained on."""
+"""The held-out clients, never trained on: those of the test folder's files, read as strictly as client files.
+
+While no test file holds an outcome, a share of all clients is held out instead, by a hash of their names: `share` is
+the one place that says so.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from risk import files, inbox, intake, reader
+from risk.dataset import Dataset
 from risk.errors import DataError
 from risk.model import Model
 from risk.schema import Schema
@@ -31,13 +36,46 @@ class Holdout:
     warnings: tuple[str, ...]
 
 
-def read(folder: Path, schema: Schema, learned_clients: set[str], *, size_cap: int) -> Holdout:
+@dataclass(frozen=True)
+class _Files:
+    rows: pd.DataFrame
+    digests: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def share(folder: Path, schema: Schema, asked: float, *, size_cap: int) -> float:
+    """Return the share of clients that is held out by hash: the one asked for, 0 once a test file holds an outcome."""
+    return asked if _in(folder, schema, size_cap).rows.empty else 0.0
+
+
+def read(folder: Path, dataset: Dataset, asked: float, learned_clients: set[str], *, size_cap: int) -> Holdout:
     """Return the labelled test rows, without clients that the model has learned from if enough rows remain.
 
-    Raises: DataError where no file has a labelled row.
+    Without any they are those of the clients who are held out by hash, of so few that none is, of all. Raises:
+    DataError where there is no labelled row at all.
     """
-    frames, warnings, digests = [], [], []
-    for found in inbox.look(folder, size_cap=size_cap, settle=0).sources:
+    found, client = _in(folder, dataset.schema, size_cap), dataset.schema.client
+    rows, told = found.rows, HELD_OUT
+    if rows.empty:
+        rows = dataset.held_out(asked)
+        rows = dataset.labelled() if rows.empty else rows
+        state = "holds no outcome" if found.digests else "is empty"
+        told = f"{HELD_OUT} ({100 * asked:g} % of all, by hash; {folder.name}/ {state})"
+    if rows.empty:
+        raise DataError(f"{folder}: no labelled row was found there or in the dataset; a score needs outcomes")
+    unseen = rows[~rows[client].isin(learned_clients)]
+    enough = len(unseen) >= ENOUGH_UNSEEN or len(unseen) == len(rows)
+    chosen, scored_on = (unseen, told) if enough else (rows, SEEN)
+    digest = files.digest(files.as_json([*found.digests, *([asked] if found.rows.empty else [])]))
+    return Holdout(_in_order(chosen, dataset.schema), scored_on, digest, found.warnings)
+
+
+def _in(folder: Path, schema: Schema, size_cap: int) -> _Files:
+    """Return the labelled rows of the files below a folder."""
+    box = inbox.look(folder, size_cap=size_cap, settle=0)
+    frames, digests = [], []
+    warnings = [f"{folder.name}/{name}: {why}" for name, why in box.skipped.items() if name.lower().endswith(".csv")]
+    for found in box.sources:
         frame, content = reader.read_frame(found.path, schema)
         digests.append(content.digest)
         frames.append(frame[frame[schema.target].notna()])
@@ -48,14 +86,7 @@ def read(folder: Path, schema: Schema, learned_clients: set[str], *, size_cap: i
                 f"{folder.name}/{found.name}: {content.n_refused} rows are refused; see ingestion.py --check"
             )
     rows = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    if rows.empty:
-        raise DataError(
-            f"{folder}: no labelled row was found ({len(frames)} CSV files), expected held-out clients with outcomes"
-        )
-    unseen = rows[~rows[schema.client].isin(learned_clients)]
-    enough = len(unseen) >= ENOUGH_UNSEEN or len(unseen) == len(rows)
-    chosen, scored_on = (unseen, HELD_OUT) if enough else (rows, SEEN)
-    return Holdout(_in_order(chosen, schema), scored_on, files.digest(files.as_json(digests)), tuple(warnings))
+    return _Files(rows, tuple(digests), tuple(warnings))
 
 
 def score(scored: Model, held_out: Holdout, target: str, top_share: float) -> Scores:
@@ -77,5 +108,6 @@ def of_file(path: Path, schema: Schema) -> Holdout:
 
 
 def _in_order(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    hashes = pd.util.hash_pandas_object(rows.drop(columns=schema.target), index=False, categorize=False)
+    names = [column.name for column in schema.columns if column.name != schema.target]
+    hashes = pd.util.hash_pandas_object(rows[names], index=False, categorize=False)
     return rows.iloc[np.lexsort((rows[schema.target], hashes))].reset_index(drop=True)

@@ -30,7 +30,7 @@ from risk.candidates import (
     Recalibrated,
     Standing,
 )
-from risk.families import AUTO, Kinds, families
+from risk.families import AUTO, Family, Kinds, families, rarer
 from risk.fitting import N_FOLDS, Floats, Marks, folds
 from risk.scores import best_threshold
 
@@ -108,19 +108,23 @@ def candidates(rows: Labelled, choice: str, champion: Standing | None, former: S
 
     Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.
     """
+    names = {choice, *(it.name for it in _able(rows.left, choice))}  # where one is fixed, no other competes
     yield from _families(rows, choice, ALL_ROWS, rows.everyone)
-    if champion and rows.recent_tells:
+    if champion and rows.recent_tells and (choice == AUTO or champion.family in names):
         yield Recalibrated(rows, champion)
-    if former and rows.recent_tells:
+    if former and rows.recent_tells and (choice == AUTO or former.family in names):
         yield Former(rows, former)
     if rows.recent_tells and not rows.recent.all():
-        yield from _families(rows, choice, RECENT_ROWS, rows.recent)
+        yield from (it for it in _families(rows, choice, RECENT_ROWS, rows.recent) if it.family in names)
 
 
 def _families(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
-    left = rows.left[inside]
-    for family in families(choice, len(left), int(min(left.sum(), len(left) - left.sum()))):
+    for family in _able(rows.left[inside], choice):
         yield (Calibrated if family.calibrated else Fitted)(rows, family, learned, inside)
+
+
+def _able(left: Floats, choice: str) -> tuple[Family, ...]:
+    return families(choice, len(left), rarer(left))
 
 
 def _choice(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks) -> gate.Choice:

@@ -12,7 +12,7 @@ from typing import Any
 from risk import lateness, learning, policy, standing, two_sample
 from risk.config import Drift
 from risk.dataset import Dataset
-from risk.model import Model
+from risk.model import Card, Model
 from risk.policy import NO_DRIFT, NOT_ENOUGH, Reason
 from risk.releases import Release
 from risk.script import Run, event, log
@@ -38,13 +38,14 @@ def look(
     return policy.reason(news, champion.risks(news), _names(rows), known, n_labelled, rule, choice)
 
 
-def known(rows: Dataset, champion: Model, live: Release, n_tried: int) -> policy.Champion:
-    """Return what the rules need of the live model; with `n_tried` labelled rows a challenger was trained last."""
+def known(rows: Dataset, champion: Model, live: Release, tried: Card | None) -> policy.Champion:
+    """Return what the rules need of the live model; `tried` is the card of the challenger that was trained last."""
     card = champion.card
+    n_tried, family = (tried.n_labelled, tried.family) if tried and tried.schema == rows.schema.identity else (0, "")
     n_learned = card.n_labelled if card.learned == learning.ALL_ROWS else card.n_rows
     return policy.Champion(
         card.family, card.n_labelled, n_learned, card.residuals, live.provisional, n_tried,
-        lambda: standing.learned_rows(live, rows.schema, rows.parts, _names(rows)),
+        lambda: standing.learned_rows(live, rows.schema, rows.parts, _names(rows)), family,
     )  # fmt: skip
 
 

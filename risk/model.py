@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
-from risk import artifacts, families, files
+from risk import artifacts, dependencies, families, files
 from risk.errors import ModelError
 from risk.fitting import features, risks_of
 from risk.learning import Challenger
@@ -63,11 +65,15 @@ class Card:
 
 @dataclass(frozen=True)
 class Model:
-    """A model that is proven ours. `risks` takes a frame with at least the feature columns."""
+    """A model that is proven ours. `risks` takes a frame with at least the feature columns.
+
+    `warning` says that it was made with other versions than are installed.
+    """
 
     name: str
     card: Card
     estimator: Any
+    warning: str | None = None
 
     @property
     def digest(self) -> str:
@@ -114,7 +120,8 @@ def load(folder: Path) -> Model:
             f"{path}: its SHA-256 is not that of its card, so it is truncated or foreign and was not opened; "
             "train again, or roll back to another release"
         )
-    return Model(folder.name, card, _open(path, content))
+    other = dependencies.other_versions(card.packages)
+    return Model(folder.name, card, _open(path, content, card, other), other)
 
 
 def read_card(folder: Path) -> Card | None:
@@ -147,13 +154,22 @@ class _Closed(pickle.Unpickler):
     """Opens nothing but what our own model files name, by exact names."""
 
     def find_class(self, module: str, name: str) -> Any:
+        module, name = families.RENAMED.get((module, name), (module, name))
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
         return super().find_class(module, name)
 
 
-def _open(path: Path, content: bytes) -> Any:
+def _open(path: Path, content: bytes, card: Card, other: str | None) -> Any:
+    """Return the estimator; one that other versions made must also answer a client of whom nothing is known."""
     try:
-        return _Closed(io.BytesIO(content)).load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InconsistentVersionWarning)  # one a part of the model: `other` is one line
+            found = _Closed(io.BytesIO(content)).load()
+        if other:
+            risks_of(found, features(pd.DataFrame({name: [None] for name in card.features}), card.features))
+        return found
     except Exception as error:  # whatever a damaged file makes of the unpickler: the file is not opened
+        if other:
+            raise ModelError(f"{path}: it does not open here ({error}). {other}") from error
         raise ModelError(f"{path}: not a model of this program ({error}); train again") from error

@@ -114,7 +114,7 @@ def _factors(card: Facts, predict: Predict) -> list[str]:
 
 
 def _scores(card: Facts, verdict: Facts) -> list[str]:
-    found = {"out of fold": card.get("scores") or {}, "held-out clients": verdict.get("scores") or {}}
+    found = {"out of fold": card.get("scores") or {}, _scored_on(verdict): verdict.get("scores") or {}}
     rows = [[NAMES[name], *(cell for scores in found.values() for cell in _score(scores, name))] for name in NAMES]
     header = ["score", *(word for name in found for word in (name, "95 % interval"))]
     sizes = [
@@ -124,6 +124,11 @@ def _scores(card: Facts, verdict: Facts) -> list[str]:
         if it
     ]
     return [*_table(header, rows), "", *sizes, WORDS]
+
+
+def _scored_on(verdict: Facts) -> str:
+    """Say whose outcomes the scores of a verdict are of."""
+    return markdown((verdict.get("scores") or {}).get("scored_on") or "held-out clients")
 
 
 def _score(scores: Facts, name: str) -> tuple[str, str]:
@@ -136,7 +141,7 @@ def _calibration(card: Facts, verdict: Facts) -> list[str]:
     bins = (verdict.get("scores") or {}).get("calibration") or (card.get("scores") or {}).get("calibration") or []
     rows = [[percent(it["risk"]), percent(it["share"]), number(it["n_rows"])] for it in bins]
     held_out = bool((verdict.get("scores") or {}).get("calibration"))
-    where = "held-out clients" if held_out else "rows that the model rating them had not seen"
+    where = _scored_on(verdict) if held_out else "rows that the model rating them had not seen"
     return [
         f"Of those with about this risk, so many left ({where}):",
         "",

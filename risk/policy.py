@@ -17,7 +17,7 @@ from risk import drift, gate
 from risk.comparison import Forward
 from risk.config import Drift, GateRule
 from risk.drift import Window
-from risk.families import outgrown
+from risk.families import AUTO, outgrown, short_of
 from risk.fitting import rate
 from risk.gate import Gate
 from risk.reference import Reference
@@ -25,6 +25,9 @@ from risk.scores import Floats
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
 DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
+FAMILY = "the configured family has changed"
+FORCED, BY_HAND = "asked for by --force", "asked for by hand"
+BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
 STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents
 
@@ -46,8 +49,8 @@ class Champion:
     """What the rules need of the live model: its family, how many labelled rows there were when it was trained and how
 
     many of them it learned (all, where these are a sample), its reference, whether it is provisional, and how many
-    labelled rows there were when a challenger was trained last. `learned` returns rows that it learned, with their
-    out-of-fold risks; it is called when they are needed.
+    labelled rows there were when a challenger was trained last, of which family. `learned` returns rows that it
+    learned, with their out-of-fold risks; it is called when they are needed.
     """
 
     family: str
@@ -57,11 +60,22 @@ class Champion:
     provisional: bool
     n_tried: int
     learned: Callable[[], Window | None] = lambda: None
+    family_tried: str = ""
 
     def has_doubled(self, n_labelled: int) -> bool:
         """Whether there are twice as many rows of its kind to learn from as when a model was trained last."""
         since, tried = n_labelled - self.n_labelled, max(0, self.n_tried - self.n_labelled)
         return self.n_learned + since >= 2 * (self.n_learned + tried)
+
+    def may_be(self, choice: str, left: Floats, n_labelled: int) -> bool:
+        """Whether these rows may show that the family of the settings should be live and is not.
+
+        Where a challenger of that family was refused, only with twice the labelled rows that are new to this model.
+        """
+        if choice in (AUTO, self.family) or short_of(choice, left):
+            return False
+        tried = max(0, self.n_tried - self.n_labelled)
+        return self.family_tried != choice or n_labelled - self.n_labelled >= max(1, 2 * tried)
 
 
 @dataclass(frozen=True)
@@ -81,7 +95,7 @@ def reason(
     `choice` is the setting of the family. No rows are no reason.
     """
     if news.empty:
-        return Reason(False, None, NO_DRIFT, None, "The live model has learned from every labelled row that there is.")
+        return Reason(False, None, NO_DRIFT, None, "No labelled row is new to the live model.")
     limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
     with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
         of_news = windows(news, risks, names)
@@ -106,6 +120,17 @@ def reason(
         )
     sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
     return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, scan)
+
+
+def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_labelled: int) -> Reason:
+    """Return the reason that was found, or the better one that the settings fix another family than the live one.
+
+    `left` are the outcomes that can be trained on, `n_labelled` counts all of them.
+    """
+    if (found.train and found.name not in STEADY) or not champion.may_be(choice, left, n_labelled):
+        return found
+    sentence = f"The settings ask for {choice}, and the live model is {champion.family}."
+    return train(FAMILY, sentence, found.verdict, found.scan)
 
 
 def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, Any] | None = None) -> Reason:

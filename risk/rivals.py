@@ -112,6 +112,7 @@ class Production:
     releases: list[Live] = field(default_factory=list)
     place: int = -1
     n_tried: int = 0  # labelled rows when a challenger was trained last
+    family_tried: str = ""
 
     @property
     def live(self) -> Live | None:
@@ -162,6 +163,7 @@ def ours(seen: Sight, production: Production) -> Decided:
     why = policy.reason(
         new_rows, live.risks[news], rules.names, champion, seen.end, rules.scan, rules.choice,
     )  # fmt: skip
+    why = policy.by_family(why, champion, rules.choice, rows.left[: seen.end], seen.end)
     if not why.train:
         return Decided(why.outcome, "")
     production.n_tried = seen.end
@@ -170,6 +172,7 @@ def ours(seen: Sight, production: Production) -> Decided:
     former = production.former
     against = former.up_to(seen.end) if former else None
     taught = rows.taught(seen.step, rules, recent, live.up_to(seen.end), against)
+    production.family_tried = taught.family
     judged = policy.judged(
         rows.left[: seen.end][recent], live.risks[: seen.end][recent], taught.nested[recent],
         rows.clients[: seen.end][recent], rules.gate, why.name, forward=taught.forward[recent],
@@ -231,8 +234,9 @@ def _champion(live: Live, rows: Rows, production: Production) -> policy.Champion
     marked = None if taught.release else known
     n_learned = end if taught.learned == learning.ALL_ROWS else int(learned.sum())
     return policy.Champion(
-        taught.family, end, n_learned, residuals, live.provisional, production.n_tried, lambda: marked
-    )
+        taught.family, end, n_learned, residuals, live.provisional, production.n_tried, lambda: marked,
+        production.family_tried,
+    )  # fmt: skip
 
 
 POLICIES: dict[str, Policy] = {OURS: ours, NEVER: first, ALWAYS: always, F1_FALLS: f1_falls}

@@ -101,6 +101,12 @@ class Rows:
             union all select {features}, 1::tinyint, p_left from twins where p_left is not null
             union all select {features}, null::tinyint, p_open from twins where p_stayed is null and p_left is null"""
 
+    def held_out(self, share: float) -> str:
+        """Return the condition that a row's client is among this share, by a hash of the name alone."""
+        if not share:
+            return "false"
+        return f"(md5_number_lower('held out' || chr(31) || {self.client}) % 10000 < {round(10_000 * share)})"
+
     def changes(self) -> str:
         """Return the query of every client's and period's change of some numbers since the period before: d0, d1, …"""
         order = f"over (partition by {self.client} order by {self.period})"
@@ -112,7 +118,7 @@ class Rows:
 
     def row(self) -> str:
         """Return the expression of a key that is the same for the same client, period and features, ever after."""
-        others = (self._schema.owner, self._schema.value, self._schema.target)
+        others = {self._schema.owner, self._schema.value, self._schema.target} - set(self._schema.features)
         numbers = {column.name for column in self._schema.columns if column.kind == "number"}
         named = [(inner, name in numbers) for name, inner in self.names.items() if name not in others]
         texts = (f"cast({inner} as double)" if number else inner for inner, number in named)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from risk.files import as_json, digest
@@ -14,13 +14,16 @@ from risk.files import as_json, digest
 Kind = Literal["numeric", "categorical"]
 
 CLOSED = ConfigDict(extra="forbid")
+Number = Annotated[float, Strict(), AllowInfNan(False)]  # neither true nor a text that looks like a number
+Whole = Annotated[int, Strict()]
+Name = Annotated[str, Field(min_length=1)]
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Feature:
     kind: Kind = "numeric"
-    minimum: float | None = None
-    change_of: str | None = None
+    minimum: Number | None = None
+    change_of: Name | None = None
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -58,13 +61,13 @@ class Column:
 class Schema:
     """What the columns of a client file mean."""
 
-    client: str = "corporation"
-    target: str = "exited"
+    client: Name = "corporation"
+    target: Name = "exited"
     target_values: TargetValues = field(default_factory=TargetValues)
-    features: dict[str, Feature] = Field(default_factory=_default_features, min_length=1)
-    period: str | None = None
-    owner: str | None = None
-    value: str | None = None
+    features: dict[Name, Feature] = Field(default_factory=_default_features, min_length=1)
+    period: Name | None = None
+    owner: Name | None = None
+    value: Name | None = None
     horizon: str = "the next period"
     ignore: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -74,14 +77,28 @@ class Schema:
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, list):
+            if not all(isinstance(name, str) for name in value):
+                raise ValueError("expected the names of columns")
+            if twice := [name for name in value if value.count(name) > 1]:
+                raise ValueError(f"{twice[0]!r} stands twice")
             value = dict.fromkeys(value, "numeric")
         if not isinstance(value, dict):
             return value
         return {name: {"kind": kind} if isinstance(kind, str) else kind for name, kind in value.items()}
 
     @model_validator(mode="after")
+    def _without_what_is_ignored(self) -> Schema:
+        wanted = {name: it for name, it in self.features.items() if name not in self.ignore}
+        if not wanted:
+            raise ValueError("every feature is ignored; expected one at least")
+        object.__setattr__(self, "features", wanted)
+        return self
+
+    @model_validator(mode="after")
     def _each_column_once(self) -> Schema:
         names = [*(column.name for column in self.columns), *self.changes]
+        if ignored := sorted(set(names) & set(self.ignore)):
+            raise ValueError(f"column {ignored[0]!r} is used and ignored")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"column {twice[0]!r} has two meanings")
@@ -108,15 +125,22 @@ class Schema:
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns in schema order: client, period, owner, features, value, target."""
+        """The columns in schema order: client, period, owner, features, value, target.
+
+        A manager that is a categorical feature too, or a worth that is a numeric one, stands once, as the feature.
+        """
         kinds = {"numeric": "number", "categorical": "text"}
         found = [Column(self.client, "client")]
         found += [Column(self.period, "period")] if self.period else []
-        found += [Column(self.owner, "text")] if self.owner else []
+        found += [Column(self.owner, "text")] if self.owner and not self._teaches(self.owner, "categorical") else []
         read = [(name, it) for name, it in self.features.items() if name not in self.changes]
         found += [Column(name, kinds[it.kind], it.minimum) for name, it in read]  # type: ignore[arg-type]
-        found += [Column(self.value, "number")] if self.value else []
+        found += [Column(self.value, "number")] if self.value and not self._teaches(self.value, "numeric") else []
         return (*found, Column(self.target, "target"))
+
+    def _teaches(self, name: str, kind: Kind) -> bool:
+        """Whether a column is a feature of this kind that files hold."""
+        return name in self.features and self.features[name].kind == kind and name not in self.changes
 
     @functools.cached_property
     def kinds(self) -> dict[str, Kind]:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from risk import arrival, artifacts, dataset, evidence, journal, releases
+from risk import arrival, artifacts, dataset, dependencies, evidence, files, journal, releases
 from risk.config import Settings
 from risk.errors import RiskError
 from risk.script import Answer, Run
@@ -23,6 +23,8 @@ def status(settings: Settings) -> Answer:
     last = journal.runs(path)[-1:] if sound else []
     live = releases.current(settings.production)
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    card = files.read_json(live.folder / artifacts.CARD) if live else None
+    made_with = card.get("packages") if isinstance(card, dict) else None
     room = {folder.name: _bytes(folder) for folder in (settings.ingested, settings.models, settings.production)}
     fields: dict[str, Any] = {
         "release": live.name if live else None,
@@ -37,6 +39,7 @@ def status(settings: Settings) -> Answer:
         "rejected_rows": manifest.n_refused,
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
+        "other_versions": dependencies.other_versions(made_with or {}),
         "bytes": room,
     }
     return Answer("\n".join(_lines(fields)), fields, exit_code=0 if sound and not misplaced else 1)
@@ -72,7 +75,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
         f"journal:  {fields['journal']}",
-        *([f"warning:  {fields['misplaced']}"] if fields["misplaced"] else []),
+        *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
     ]
 

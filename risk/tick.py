@@ -43,7 +43,7 @@ def idle(arguments: list[str]) -> bool:
         if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
             return False
         os.utime(os.path.join(production, artifacts.LOCK))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return True
 
@@ -144,8 +144,8 @@ def listing(folder: str, below: str = "") -> list[tuple[str, int, int, int, int]
 
 
 def _production(path: str, practice: bool) -> str:
-    with open(path, encoding="utf-8") as file:
-        settings = json.load(file)
+    with open(path, "rb") as file:
+        settings = json.load(file)  # of bytes: a mark before them is passed over
     folder = os.path.dirname(os.path.abspath(path))
     if not practice:
         return os.path.join(folder, settings["prod_deployment_path"])

@@ -47,7 +47,8 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
     x.loc[::20, "size"] = np.nan
     fitted = fitting.fit(families.KNOWN[0], KINDS, fitting.features(x, KINDS), left)
     risks = fitting.risks_of(fitted, fitting.features(x, KINDS))
-    content = model.pack(learning.Challenger(fitted, "logistic", "all rows", risks, threshold, left >= 0, ()), x, left)
+    made = learning.Challenger(fitted, "logistic", "all rows", risks, threshold, left >= 0, (), risks, risks)
+    content = model.pack(made, x, left)
     card = {"sha256": files.digest(content), "family": "logistic", "learned": "all rows", "features": KINDS}
     card |= {"target": "left", "horizon": "the next month", "threshold": threshold, "dataset": "1-ab", "schema": "s"}
     card |= {"run": 1, "reason": "nothing is deployed", "n_rows": 300, "base_rate": 0.3, "scores": {}}

@@ -149,13 +149,14 @@ def test_an_unexpected_error_is_one_line_for_people_and_a_traceback_in_the_log(
 
 
 def test_a_failed_run_is_journaled_with_its_error(deployed: Project) -> None:
-    (deployed.root / "testdata" / "testdata.csv").unlink()
+    path = deployed.root / "production_deployment" / "trainedmodel.pkl"
+    path.resolve().write_bytes(b"torn")
     deployed.drop("sourcedata/dataset2.csv", table(600, seed=2, first=5000, turned=True))
 
     said = deployed.run("fullprocess", "--json")
 
     assert (said.code, said.json["outcome"]) == (1, "failed")
-    assert "no labelled row was found" in said.json["error"]
+    assert "truncated or foreign" in said.json["error"]
     assert '"outcome": "failed"' in deployed.text("production_deployment/journal.jsonl").splitlines()[-1]
 
 

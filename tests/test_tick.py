@@ -98,3 +98,17 @@ def test_the_idle_tick_imports_nothing_heavy(rested: Project) -> None:
 
     assert said.stdout == "no new data\n0 []\n"
     assert said.stderr == ""
+
+
+def test_settings_with_a_mark_before_them_let_a_tick_be_idle(project: Project) -> None:
+    path = project.root / "config.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    folders, production = [str(folder) for folder in project.settings.watched], project.root / "production_deployment"
+    production.mkdir()
+    (production / "fullprocess.lock").touch()
+    observed, links = tick.observe(str(path), folders), [str(link) for link in project.settings.links]
+
+    tick.remember(str(production), observed, folders, links, {"run": 3})
+
+    assert idle(project)
+    assert tick.answer(["--config", str(path), "--json"]).startswith('{"run": 3')
