@@ -26,6 +26,7 @@ from risk import (
     files,
     intake,
     journal,
+    leakage,
     looks,
     model,
     policy,
@@ -93,9 +94,25 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
     if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
         return policy.train("another schema", "The live model was made for other columns.")
     before, desk = journal.last_look(settings.production / artifacts.JOURNAL), model.read_card(settings.models)
-    tried = desk.n_labelled if desk and desk.schema == settings.schema.identity else 0
+    desk = desk if desk and desk.schema == settings.schema.identity else None
+    if settled := _settled(settings, desk or champion.card, live):
+        return settled
+    tried = desk.n_labelled if desk else 0
     known = looks.known(rows, champion, live, tried)
     return looks.look(rows, champion, known, before, settings.drift, settings.model.family, run)
+
+
+def _settled(settings: Settings, last: model.Card, live: releases.Release) -> Reason | None:
+    """Return that a person has settled every leak of the model that was trained last, which kept it from being proven.
+
+    Where it was refused, what it was trained for still holds: the rows that it is judged on are the same.
+    """
+    if not last.leaks or leakage.still(last.leaks, settings.schema.kinds, settings.schema.trusted):
+        return None
+    names = ", ".join(it["column"] for it in last.leaks)
+    why = {} if live.provisional else last.why or {}
+    sentence = f"A model was trained with {names}, which seemed to know the answer and is trusted now."
+    return policy.train(policy.TRUSTED, sentence, why.get("verdict"), why.get("scan"))
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:

@@ -15,7 +15,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import artifacts, dataset, files, fitting, gate, holdout, journal, learned, model, policy, releases, script
+from risk import (
+    artifacts,
+    dataset,
+    files,
+    fitting,
+    gate,
+    holdout,
+    journal,
+    leakage,
+    learned,
+    model,
+    policy,
+    releases,
+    script,
+)
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import ModelError
@@ -67,8 +81,12 @@ def judge(settings: Settings, run: Run) -> Verdict:
     found = found or _standing(settings, covers, challenger.card.reason, ended)
     if found is None:
         rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
-        evidence, bar = _evidence(settings, rows, challenger, model.load(live.folder) if live else None)
-        found = _verdict(covers, challenger, _score(settings, challenger, held_out), evidence, bar)
+        leaks = leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted)
+        champion = _champion(settings, live, bool(leaks))
+        evidence, bar = _evidence(settings, rows, challenger, champion)
+        proven = live is not None and not live.provisional
+        scores = _score(settings, challenger, held_out)
+        found = _verdict(covers, challenger, scores, evidence, bar, leaks, champion is not None, proven)
         files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
         files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
         log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
@@ -105,11 +123,22 @@ def _standing(settings: Settings, covers: tuple[Any, ...], reason: str, ended: i
     return None
 
 
-def _evidence(settings: Settings, rows: Dataset, challenger: Model, live: Model | None) -> tuple[gate.Gate, str | None]:
+def _champion(settings: Settings, live: Release | None, leaks: bool) -> Model | None:
+    """Return the live model if the challenger is compared with it; else with the base rate, on all labelled rows.
+
+    It is not where it was made for other columns, nor where it is provisional for leaks that the challenger is rid of.
+    """
+    schema, found = settings.schema, model.load(live.folder) if live else None
+    if live is None or found is None or (found.card.schema, found.card.features) != (schema.identity, schema.kinds):
+        return None
+    return None if live.provisional and found.card.leaks and not leaks else found
+
+
+def _evidence(
+    settings: Settings, rows: Dataset, challenger: Model, champion: Model | None
+) -> tuple[gate.Gate, str | None]:
     """Return the gate's figures on rows that neither has seen, and what bars the challenger whatever they say."""
     schema, rule = settings.schema, settings.gate
-    same = live and (live.card.schema, live.card.features) == (schema.identity, schema.kinds)
-    champion = live if same else None
     since = (challenger.card.why or {}).get("scan") or {}
     judged = rows.recent(since.get("moved_in")) if champion else rows.labelled(settings.model.max_training_rows)
     told = _out_of_fold(settings, challenger)
@@ -144,25 +173,35 @@ def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Float
     return f"The model answers with a log-loss of {now:.3f} where its papers tell {was:.3f}: it is refused as spoiled."
 
 
-def _verdict(covers: tuple[Any, ...], challenger: Model, scores: Scores, found: gate.Gate, bar: str | None) -> Verdict:
-    """Return what follows. The first model is deployed in any case, as provisional unless it beats the base rate."""
-    favoured, first = found.outcome == "deploy", covers[1] == BASE_RATE
+def _verdict(
+    covers: tuple[Any, ...], challenger: Model, scores: Scores, found: gate.Gate, bar: str | None,
+    leaks: list[dict[str, Any]], compared: bool, proven: bool,
+) -> Verdict:  # fmt: skip
+    """Return what follows. Where nothing is proven for these columns a model is deployed in any case, as provisional
+
+    unless it beats the base rate. With `leaks` it is provisional at most, and replaces nothing that is proven.
+    """
+    favoured, first = found.outcome == "deploy", not compared and not proven
+    if leaks and favoured and (proven or challenger.card.release):
+        bar = bar or "A column seems to know the answer, so the challenger does not replace a proven model."
     deploy = (favoured or first) and bar is None
     made_live = ROLLED_BACK if challenger.card.release else DEPLOYED
     outcome = made_live if deploy else NOT_ENOUGH if found.outcome == NOT_ENOUGH and bar is None else REJECTED
     sentence = bar or found.sentence
     if deploy and not favoured:
-        sentence += " There is no other model, so it is deployed as provisional: do not lean on it."
+        sentence += " Nothing is proven for these columns, so it is deployed as provisional: do not rely on it."
+    elif deploy and leaks:
+        sentence += " It is deployed as provisional, for a column seems to know the answer."
     named = dict(zip(COVERED, covers, strict=True))
     return Verdict(
         **named,
         reason=challenger.card.reason,
         deploy=deploy,
-        provisional=deploy and not favoured,
+        provisional=deploy and (not favoured or bool(leaks)),
         outcome=outcome,
-        sentence=sentence,
+        sentence=" ".join([sentence, *leakage.words(leaks)]),
         scores=asdict(scores),
-        gate=asdict(found) | {"against": covers[1]},
+        gate=asdict(found) | {"against": covers[1] if compared else BASE_RATE},
     )
 
 

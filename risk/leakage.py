@@ -26,6 +26,7 @@ from risk.typography import counted, number, percent
 Array = NDArray[Any]
 Codes = NDArray[np.int64]
 Marks = NDArray[np.bool_]
+Columns = Mapping[str, Any] | pd.DataFrame
 
 TOO_GOOD, WORTH_A_LOOK = 0.97, 0.9  # AUC
 FEWEST, Z95 = 30, 1.645  # clients of each outcome; one-sided 95 %
@@ -70,7 +71,7 @@ class Rows:
 
 
 def leaks(
-    features: Mapping[str, Any], left: Floats, clients: Array, fold: Codes, current: Mapping[str, Any],
+    features: Columns, left: Floats, clients: Array, fold: Codes, current: Columns,
     kinds: Mapping[str, str], trusted: Collection[str] = (),
 ) -> tuple[Leak, ...]:  # fmt: skip
     """Return the columns that know the answer, in the order of `kinds`; those that a person trusts are not looked at.
@@ -152,8 +153,8 @@ def _shares(codes: Codes, rows: Rows) -> Codes:
     n_rows, n_left = (np.bincount(cell, it, minlength=size).reshape(shape) for it in (None, rows.left))
     n_rows, n_left = (it.sum(axis=1, keepdims=True) - it for it in (n_rows, n_left))
     shares = (n_left + rows.left.mean()) / (n_rows + 1)
-    ranks: Codes = np.unique(shares.ravel(), return_inverse=True)[1]
-    return ranks[cell]
+    ranks: Codes = np.unique(shares.ravel(), return_inverse=True)[1][cell]
+    return ranks
 
 
 def _alone(score: Codes, rows: Rows) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from risk.scores import Floats
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
 DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
+TRUSTED = "a column is trusted now"
 STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents
 

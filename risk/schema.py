@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from dataclasses import field
 from typing import Any, Literal
@@ -67,6 +68,7 @@ class Schema:
     value: str | None = None
     horizon: str = "the next period"
     ignore: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     extra_columns: Literal["ignore", "refuse"] = "ignore"
 
@@ -78,6 +80,19 @@ class Schema:
         if not isinstance(value, dict):
             return value
         return {name: {"kind": kind} if isinstance(kind, str) else kind for name, kind in value.items()}
+
+    @model_validator(mode="after")
+    def _ignored_are_no_features(self) -> Schema:
+        used = {name: it for name, it in self.features.items() if name not in self.ignore}
+        if not used:
+            raise ValueError("every feature is ignored; a model needs one")
+        for name in self.trusted:
+            if name not in used:
+                near = difflib.get_close_matches(name, used, n=1)
+                why = "is ignored" if name in self.ignore else "is no feature"
+                raise ValueError(f"trusted {name!r} {why}; {f'did you mean {near[0]!r}?' if near else list(used)}")
+        object.__setattr__(self, "features", used)
+        return self
 
     @model_validator(mode="after")
     def _each_column_once(self) -> Schema:
