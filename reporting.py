@@ -29,6 +29,7 @@ from risk import (
     holdout,
     intake,
     journal,
+    leakage,
     learned,
     live,
     model,
@@ -57,6 +58,7 @@ class Subject:
     model: Model | None
     provisional: bool
     scores: dict[str, Any] | None
+    leaks: tuple[dict[str, Any], ...] = ()
 
 
 def report(settings: Settings, run: Run, outcome: str) -> Path:
@@ -81,13 +83,16 @@ def _live(settings: Settings) -> Subject:
     release = releases.current(settings.production)
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS)
+    desk = model.read_card(settings.models)
+    leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
-        return Subject(rows, None, False, None)
+        return Subject(rows, None, False, None, leaks)
     live_model = model.load(release.folder)
     if live_model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, None, False, None)
-    return Subject(rows, live_model, release.provisional, _scores(settings, live_model, release.folder))
+        return Subject(rows, None, False, None, leaks)
+    scores, leaks = _scores(settings, live_model, release.folder), (*live_model.card.leaks, *leaks)
+    return Subject(rows, live_model, release.provisional, scores, leaks)
 
 
 def _scores(settings: Settings, scored: Model, folder: Path) -> dict[str, Any] | None:
@@ -119,8 +124,11 @@ def _papers(
 ) -> tuple[dict[str, Any], dict[str, files.Content]]:
     """Return the snapshot and every file of the set."""
     everyone, calls = _list(settings, subject)
+    leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | _of_rows(settings, subject) | _measured(settings, run, subject.rows)
     shown |= {
+        "leaks": leaks,
+        "warnings": list(dict.fromkeys([*leakage.words(leaks), *shown["warnings"]])),
         "clients": len(everyone),
         "call_list": calls,
         "expected_leavers": _expected_leavers(subject, calls, len(everyone)),
@@ -248,7 +256,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             scores = _scored(settings, scored, held_out) if held_out else None
         else:
             rows, scores = _live(settings).rows, _scores(settings, scored, folder)
-        _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores))
+        _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores, tuple(scored.card.leaks)))
     for name, content in papers.items():
         files.write(Path(asked.to) / name, content)
     return Answer(f"{RESTED}: {Path(asked.to) / artifacts.REPORT}", {"outcome": RESTED, "folder": asked.to})

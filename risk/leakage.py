@@ -12,12 +12,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import exp, lgamma
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from risk.safe_text import one_line
 from risk.scores import Floats
@@ -235,5 +235,4 @@ def _pure(k: int, outcome: int, rows: Rows) -> float:
 def _all_of(k: int, these: int, others: int) -> float:
     """Return the chance that k clients, drawn from these and others, are all of these."""
     k, total = min(k, these), these + others
-    logs = gammaln([these + 1, total - k + 1, these - k + 1, total + 1])
-    return float(np.exp(logs[0] + logs[1] - logs[2] - logs[3]))
+    return exp(lgamma(these + 1) + lgamma(total - k + 1) - lgamma(these - k + 1) - lgamma(total + 1))

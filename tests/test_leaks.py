@@ -22,7 +22,9 @@ def with_reasons(text: str, reason: str = "price", honest: bool = False) -> str:
     """Return a client file with the column exit_reason: filled for leavers alone, or, where honest, for anybody."""
     head, *rows = list(csv.reader(io.StringIO(text)))
     draw = np.random.default_rng(len(rows)).random(len(rows))
-    told = [reason if (share < 0.5 if honest else row[-1] == "1") else "" for row, share in zip(rows, draw, strict=True)]
+    told = [
+        reason if (share < 0.5 if honest else row[-1] == "1") else "" for row, share in zip(rows, draw, strict=True)
+    ]
     lines = [[*row[:-1], it, row[-1]] for row, it in zip(rows, told, strict=True)]
     return "\n".join(",".join(line) for line in [[*head[:-1], COLUMN, head[-1]], *lines]) + "\n"
 
@@ -68,14 +70,15 @@ def test_a_column_filled_for_leavers_only_is_named_everywhere_and_the_model_is_p
     assert any(COLUMN in it for it in shown["warnings"])
     card = project.json("production_deployment/current/trainedmodel.json")
     assert [it["column"] for it in card["leaks"]] == [COLUMN]
-    assert COLUMN in project.text("production_deployment/current/modelcard.md").split("## Caveats")[1].split("\n## ")[0]
+    caveats = project.text("production_deployment/current/modelcard.md").split("## Caveats")[1].split("\n## ")[0]
+    assert r"exit\_reason" in caveats
     assert [it["column"] for it in records(project)[-1]["leaks"]] == [COLUMN]
     assert COLUMN in project.run("diagnostics", "--explain", "last").out
 
 
 def test_predictions_and_the_page_warn_of_the_column(leaking: Project) -> None:
     client = create_app(leaking.settings).test_client()
-    row = {name: 1 for name in NUMBERS} | {"corporation": "new", COLUMN: None}
+    row = dict.fromkeys(NUMBERS, 1) | {"corporation": "new", COLUMN: None}
 
     computed = client.post("/prediction", json={"clients": [row]}).get_json()
     listed = client.post("/prediction", json={"ids": ["c07000"]}).get_json()
