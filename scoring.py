@@ -191,7 +191,7 @@ def _verdict(
     if deploy and not favoured:
         sentence += " Nothing is proven for these columns, so it is deployed as provisional: do not rely on it."
     elif deploy and leaks:
-        sentence += " It is deployed as provisional, for a column seems to know the answer."
+        sentence += " It is only provisional, for a column seems to know the answer."
     named = dict(zip(COVERED, covers, strict=True))
     return Verdict(
         **named,

@@ -90,7 +90,8 @@ class Schema:
             if name not in used:
                 near = difflib.get_close_matches(name, used, n=1)
                 why = "is ignored" if name in self.ignore else "is no feature"
-                raise ValueError(f"trusted {name!r} {why}; {f'did you mean {near[0]!r}?' if near else list(used)}")
+                told = f"did you mean {near[0]!r}?" if near else f"features are {', '.join(used)}"
+                raise ValueError(f"trusted {name!r} {why}; {told}")
         object.__setattr__(self, "features", used)
         return self
 

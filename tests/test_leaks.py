@@ -29,6 +29,10 @@ def with_reasons(text: str, reason: str = "price", honest: bool = False) -> str:
     return "\n".join(",".join(line) for line in [[*head[:-1], COLUMN, head[-1]], *lines]) + "\n"
 
 
+def configure(project: Project, schema: dict[str, Any]) -> None:
+    project.configure(schema=schema, model={"family": "logistic"})
+
+
 def fill(project: Project, honest: bool = False) -> Project:
     """Give a project labelled and current clients."""
     project.drop("testdata/testdata.csv", with_reasons(table(200, seed=9, first=90_000), honest=honest))
@@ -40,7 +44,7 @@ def fill(project: Project, honest: bool = False) -> Project:
 @pytest.fixture
 def leaking(project: Project) -> Project:
     """A project whose exit_reason is filled for leavers alone, after its first run."""
-    project.configure(schema=SCHEMA)
+    configure(project, SCHEMA)
     assert fill(project).run("fullprocess", "--json").json["outcome"] == "deployed"
     return project
 
@@ -55,7 +59,7 @@ def records(project: Project) -> list[dict[str, Any]]:
 
 
 def test_a_column_filled_for_leavers_only_is_named_everywhere_and_the_model_is_provisional(project: Project) -> None:
-    project.configure(schema=SCHEMA)
+    configure(project, SCHEMA)
     fill(project)
 
     said = project.run("fullprocess")
@@ -104,7 +108,7 @@ def test_a_run_without_training_goes_on_naming_the_column(leaking: Project) -> N
 
 
 def test_a_column_that_is_trusted_leads_to_a_proven_model_by_itself(leaking: Project) -> None:
-    leaking.configure(schema=SCHEMA | {"trusted": [COLUMN]})
+    configure(leaking, SCHEMA | {"trusted": [COLUMN]})
 
     would = leaking.run("fullprocess", "--dry-run", "--json").json
     said = leaking.run("fullprocess", "--json").json
@@ -121,7 +125,7 @@ def test_a_column_that_is_trusted_leads_to_a_proven_model_by_itself(leaking: Pro
 
 @pytest.mark.parametrize("features", [NUMBERS, SCHEMA["features"]])
 def test_a_column_that_is_ignored_leads_to_a_proven_model_without_it(leaking: Project, features: Any) -> None:
-    leaking.configure(schema={"features": features, "ignore": [COLUMN]})
+    configure(leaking, {"features": features, "ignore": [COLUMN]})
 
     said = leaking.run("fullprocess", "--json").json
 
@@ -131,7 +135,7 @@ def test_a_column_that_is_ignored_leads_to_a_proven_model_without_it(leaking: Pr
 
 
 def test_a_proven_model_stays_when_a_column_begins_to_know_the_answer(project: Project) -> None:
-    project.configure(schema=SCHEMA)
+    configure(project, SCHEMA)
     fill(project, honest=True).run("fullprocess")
     proven, was = project.json("models/snapshot.json")["release"], provisional(project)
     for name, text in (("dataset1", table(1_500)), ("dataset2", table(400, seed=3, first=7_000, labels=False))):
@@ -151,12 +155,12 @@ def test_a_proven_model_stays_when_a_column_begins_to_know_the_answer(project: P
 
 
 def test_what_a_leak_refused_is_judged_again_once_its_column_is_trusted(project: Project) -> None:
-    project.configure(schema=SCHEMA)
+    configure(project, SCHEMA)
     fill(project, honest=True).run("fullprocess")
     for name, text in (("dataset1", table(1_500)), ("dataset2", table(400, seed=3, first=7_000, labels=False))):
         project.drop(f"sourcedata/{name}.csv", with_reasons(text))
     project.run("fullprocess", "--force")
-    project.configure(schema=SCHEMA | {"trusted": [COLUMN]})
+    configure(project, SCHEMA | {"trusted": [COLUMN]})
 
     said = project.run("fullprocess", "--json").json
 
@@ -165,7 +169,7 @@ def test_what_a_leak_refused_is_judged_again_once_its_column_is_trusted(project:
 
 
 def test_a_person_may_deploy_it_by_force_and_it_is_provisional(project: Project) -> None:
-    project.configure(schema=SCHEMA)
+    configure(project, SCHEMA)
     fill(project, honest=True).run("fullprocess")
     for name, text in (("dataset1", table(1_500)), ("dataset2", table(400, seed=3, first=7_000, labels=False))):
         project.drop(f"sourcedata/{name}.csv", with_reasons(text))
@@ -178,7 +182,7 @@ def test_a_person_may_deploy_it_by_force_and_it_is_provisional(project: Project)
 
 
 def test_an_honest_column_is_not_named(project: Project) -> None:
-    project.configure(schema=SCHEMA)
+    configure(project, SCHEMA)
 
     said = fill(project, honest=True).run("fullprocess")
 
@@ -190,14 +194,14 @@ def test_an_honest_column_is_not_named(project: Project) -> None:
 def test_when_the_rest_proves_nothing_the_model_without_the_column_still_replaces_the_one_with_it(
     project: Project,
 ) -> None:
-    project.configure(schema={"features": {"number_of_employees": "numeric", COLUMN: "categorical"}})
+    configure(project, {"features": {"number_of_employees": "numeric", COLUMN: "categorical"}})
     lines = [line.split(",") for line in with_reasons(table(600, seed=4)).splitlines()]
     shuffled = np.random.default_rng(0).permutation([line[3] for line in lines[1:]])
     rows = [",".join([*line[:3], str(it), *line[4:]]) for line, it in zip(lines[1:], shuffled, strict=True)]
     project.drop("sourcedata/dataset1.csv", "\n".join([",".join(lines[0]), *rows]) + "\n")
     project.drop("testdata/testdata.csv", with_reasons(table(200, seed=9, first=90_000)))
     project.run("fullprocess")
-    project.configure(schema={"features": {"number_of_employees": "numeric"}, "ignore": [COLUMN]})
+    configure(project, {"features": {"number_of_employees": "numeric"}, "ignore": [COLUMN]})
 
     said = project.run("fullprocess", "--json").json
 
