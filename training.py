@@ -186,7 +186,7 @@ def _leaks(
     schema, clients = settings.schema, labelled[settings.schema.client].to_numpy()
     current = rows.clients()
     current = fitting.features(current[current[schema.target].isna()], schema.kinds)
-    fold = fitting.folds(clients, labelled["content"].to_numpy())
+    fold = fitting.folds(clients, left)
     return leakage.plain(leakage.leaks(x, left, clients, fold, current, schema.kinds, schema.trusted))
 
 
