@@ -189,7 +189,7 @@ def _of_one_outcome(name: str, here: Codes, there: Codes, levels: Array, rows: R
             told = f"{held} for everybody who {WHO[other]}, and not for {counted(whole, 'client')} who {WHO[outcome]}"
             alike = "; it is the same for every current client" if now.any() else ""
             return Leak(name, "filled", None, None, f"The column {name} is {told}{alike}.")
-        level = _level(here, with_outcome[outcome], with_outcome[other], now, outcome, rows)
+        level = _level(here, with_outcome[outcome], with_outcome[other], now, levels, outcome, rows)
         if level is not None:
             held = "being blank" if level == BLANK else f"the value {_shown(levels[level - 1])}"
             told = f"occurs with clients who {WHO[outcome]} and with nobody who {WHO[other]} or is current"
@@ -213,19 +213,22 @@ def _whole(here: Codes, of_others: Codes, now: Codes, outcome: int, rows: Rows) 
     return k if k and pure <= BY_CHANCE and HONEST**k * absent <= HONEST_CHANCE else 0
 
 
-def _level(here: Codes, of_these: Codes, of_others: Codes, now: Codes, outcome: int, rows: Rows) -> int | None:
+def _level(
+    here: Codes, of_these: Codes, of_others: Codes, now: Codes, levels: Array, outcome: int, rows: Rows
+) -> int | None:
     """Return the most frequent level that all of its rows, which are too many for chance, share an outcome with,
 
     and that current clients, who are like labelled ones, would have.
     """
     alone = np.flatnonzero((of_others == 0) & (now == 0) & (of_these >= 2))
-    for level in alone[np.argsort(-of_these[alone], kind="stable")][:1]:
-        k, filled = rows.clients(here == level), (here != BLANK) | (level == BLANK)
-        n_now = int(now.sum() if level == BLANK else now[1:].sum())
-        absent = _all_of(k, rows.clients(filled), n_now) * np.count_nonzero(of_these)
-        if _pure(k, outcome, rows) <= BY_CHANCE and absent <= ABSENT:
-            return int(level)
-    return None
+    if not len(alone):
+        return None
+    most = alone[of_these[alone] == of_these[alone].max()]
+    level = int(min(most, key=lambda it: "" if it == BLANK else str(levels[it - 1])))
+    k, filled = rows.clients(here == level), (here != BLANK) | (level == BLANK)
+    n_now = int(now.sum() if level == BLANK else now[1:].sum())
+    absent = _all_of(k, rows.clients(filled), n_now) * np.count_nonzero(of_these)
+    return level if _pure(k, outcome, rows) <= BY_CHANCE and absent <= ABSENT else None
 
 
 def _pure(k: int, outcome: int, rows: Rows) -> float:
