@@ -11,7 +11,7 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from risk import artifacts, evidence, files, manifest, model, model_card, releases, script, snapshot
+from risk import artifacts, evidence, files, leakage, manifest, model, model_card, releases, script, snapshot
 from risk.config import Settings
 from risk.errors import ReleaseError
 from risk.model import Model
@@ -44,6 +44,8 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
     papers |= {name: version / name for name in (artifacts.MANIFEST, artifacts.INGESTED_FILES)}
     told = verdict | {"forced": forced, "model": challenger.digest}
+    if forced and leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted):
+        told["provisional"] = True
     papers[artifacts.VERDICT] = files.as_json(told)
     papers[artifacts.MODEL_CARD] = model_card.text(
         asdict(challenger.card), told, snapshot.of_dataset(dataset), challenger.risks

@@ -29,6 +29,7 @@ from risk import (
     holdout,
     intake,
     journal,
+    leakage,
     looks,
     model,
     policy,
@@ -96,7 +97,10 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
     if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
         return policy.train("another schema", "The live model was made for other columns.")
     before, desk = journal.last_look(settings.production / artifacts.JOURNAL), model.read_card(settings.models)
-    known, choice = looks.known(rows, champion, live, desk), settings.model.family
+    choice, ours = settings.model.family, desk and desk.schema == settings.schema.identity
+    if settled := _settled(settings, desk if desk and ours else champion.card, live):
+        return settled
+    known = looks.known(rows, champion, live, desk)
     found = looks.look(rows, champion, known, before, settings.drift, choice, run)
     return policy.by_family(found, known, choice, left.to_numpy(np.float64), manifest.counts["n_labelled"])
 
@@ -105,6 +109,19 @@ def _rows(settings: Settings, manifest: Manifest, known: Manifest | None = None)
     """Return the rows without those of clients who are held out."""
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
     return Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, known, spared)
+
+
+def _settled(settings: Settings, last: model.Card, live: releases.Release) -> Reason | None:
+    """Return that a person has settled every leak of the model that was trained last, which kept it from being proven.
+
+    Where it was refused, what it was trained for still holds: the rows that it is judged on are the same.
+    """
+    if not last.leaks or leakage.still(last.leaks, settings.schema.kinds, settings.schema.trusted):
+        return None
+    names = ", ".join(it["column"] for it in last.leaks)
+    why = {} if live.provisional else last.why or {}
+    sentence = f"A model was trained with {names}, which seemed to know the answer and is trusted now."
+    return policy.train(policy.TRUSTED, sentence, why.get("verdict"), why.get("scan"))
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:

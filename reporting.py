@@ -29,6 +29,7 @@ from risk import (
     holdout,
     intake,
     journal,
+    leakage,
     learned,
     live,
     model,
@@ -57,6 +58,7 @@ class Subject:
     model: Model | None
     provisional: bool
     scores: dict[str, Any] | None
+    leaks: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -82,16 +84,19 @@ def _live(settings: Settings) -> Subject:
     release = releases.current(settings.production)
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS)
+    desk = model.read_card(settings.models)
+    leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
-        return Subject(rows, None, False, None)
+        return Subject(rows, None, False, None, leaks)
     live_model = model.load(release.folder)
     if live_model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, None, False, None)
+        return Subject(rows, None, False, None, leaks)
     held_out = _holdout(settings, rows, release.folder)
     scores = _scored(settings, live_model, held_out) if held_out else None
     warnings = [*(held_out.warnings if held_out else ()), *([live_model.warning] if live_model.warning else [])]
-    return Subject(rows, live_model, release.provisional, scores, tuple(warnings))
+    leaks = (*live_model.card.leaks, *leaks)
+    return Subject(rows, live_model, release.provisional, scores, leaks, tuple(warnings))
 
 
 def _holdout(settings: Settings, rows: Dataset, folder: Path) -> Holdout | None:
@@ -122,9 +127,12 @@ def _papers(
 ) -> tuple[dict[str, Any], dict[str, files.Content]]:
     """Return the snapshot and every file of the set."""
     everyone, calls = _list(settings, subject)
+    leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | _of_rows(settings, subject) | _measured(settings, run, subject.rows)
     shown["warnings"] += subject.warnings
     shown |= {
+        "leaks": leaks,
+        "warnings": list(dict.fromkeys([*leakage.words(leaks), *shown["warnings"]])),
         "clients": len(everyone),
         "call_list": calls,
         "expected_leavers": _expected_leavers(subject, calls, len(everyone)),
@@ -254,7 +262,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             rows = _live(settings).rows
             held_out = _holdout(settings, rows, folder)
             scores = _scored(settings, scored, held_out) if held_out else None
-        _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores))
+        _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores, tuple(scored.card.leaks)))
     for name, content in papers.items():
         files.write(Path(asked.to) / name, content)
     return Answer(f"{RESTED}: {Path(asked.to) / artifacts.REPORT}", {"outcome": RESTED, "folder": asked.to})

@@ -15,7 +15,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import artifacts, dataset, files, fitting, gate, holdout, journal, learned, model, policy, releases, script
+from risk import (
+    artifacts,
+    dataset,
+    files,
+    fitting,
+    gate,
+    holdout,
+    journal,
+    leakage,
+    learned,
+    model,
+    policy,
+    releases,
+    script,
+)
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import ModelError
@@ -67,8 +81,12 @@ def judge(settings: Settings, run: Run) -> Verdict:
     found = _carried_out(settings, live, challenger, ended)
     found = found or _standing(settings, covers, challenger.card.reason, ended)
     if found is None:
-        evidence, bar = _evidence(settings, rows, challenger, _champion(live, challenger.card.reason))
-        found = _verdict(covers, challenger, _score(settings, challenger, held_out), evidence, bar)
+        leaks = leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted)
+        champion = _champion(settings, live, bool(leaks), challenger.card.reason)
+        evidence, bar = _evidence(settings, rows, challenger, champion)
+        proven = live is not None and not live.provisional
+        scores = _score(settings, challenger, held_out)
+        found = _verdict(covers, challenger, scores, evidence, bar, leaks, champion is not None, proven)
         found.scores["scored_on"] = held_out.scored_on
         files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
         files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
@@ -87,16 +105,6 @@ def _holdout(settings: Settings, folder: Path, rows: Dataset) -> Holdout:
 
 def _score(settings: Settings, scored: Model, held_out: Holdout) -> Scores:
     return holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
-
-
-def _champion(live: Release | None, reason: str) -> Model | None:
-    """Return the live model; None where it cannot be opened and a person asked for another."""
-    try:
-        return model.load(live.folder) if live else None
-    except ModelError:
-        if reason not in policy.BY_A_PERSON:
-            raise
-        return None
 
 
 def _carried_out(settings: Settings, live: Release | None, challenger: Model, ended: int) -> Verdict | None:
@@ -119,11 +127,29 @@ def _standing(settings: Settings, covers: tuple[Any, ...], reason: str, ended: i
     return None
 
 
-def _evidence(settings: Settings, rows: Dataset, challenger: Model, live: Model | None) -> tuple[gate.Gate, str | None]:
+def _champion(settings: Settings, live: Release | None, leaks: bool, reason: str) -> Model | None:
+    """Return the live model if the challenger is compared with it; else with the base rate, on all labelled rows.
+
+    It is not where it was made for other columns, nor where it is provisional for leaks that the challenger is rid of,
+    nor where it cannot be opened and a person asked for another.
+    """
+    schema = settings.schema
+    try:
+        found = model.load(live.folder) if live else None
+    except ModelError:
+        if reason not in policy.BY_A_PERSON:
+            raise
+        return None
+    if live is None or found is None or (found.card.schema, found.card.features) != (schema.identity, schema.kinds):
+        return None
+    return None if live.provisional and found.card.leaks and not leaks else found
+
+
+def _evidence(
+    settings: Settings, rows: Dataset, challenger: Model, champion: Model | None
+) -> tuple[gate.Gate, str | None]:
     """Return the gate's figures on rows that neither has seen, and what bars the challenger whatever they say."""
     schema, rule = settings.schema, settings.gate
-    same = live and (live.card.schema, live.card.features) == (schema.identity, schema.kinds)
-    champion = live if same else None
     since = (challenger.card.why or {}).get("scan") or {}
     judged = rows.recent(since.get("moved_in")) if champion else rows.labelled(settings.model.max_training_rows)
     told = _out_of_fold(settings, challenger)
@@ -158,25 +184,35 @@ def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Float
     return f"The model answers with a log-loss of {now:.3f} where its papers tell {was:.3f}: it is refused as spoiled."
 
 
-def _verdict(covers: tuple[Any, ...], challenger: Model, scores: Scores, found: gate.Gate, bar: str | None) -> Verdict:
-    """Return what follows. The first model is deployed in any case, as provisional unless it beats the base rate."""
-    favoured, first = found.outcome == "deploy", covers[1] == BASE_RATE
+def _verdict(
+    covers: tuple[Any, ...], challenger: Model, scores: Scores, found: gate.Gate, bar: str | None,
+    leaks: list[dict[str, Any]], compared: bool, proven: bool,
+) -> Verdict:  # fmt: skip
+    """Return what follows. Where nothing is proven for these columns a model is deployed in any case, as provisional
+
+    unless it beats the base rate. With `leaks` it is provisional at most, and replaces nothing that is proven.
+    """
+    favoured, first = found.outcome == "deploy", not compared and not proven
+    if leaks and favoured and (proven or challenger.card.release):
+        bar = bar or "A column seems to know the answer, so the challenger does not replace a proven model."
     deploy = (favoured or first) and bar is None
     made_live = ROLLED_BACK if challenger.card.release else DEPLOYED
     outcome = made_live if deploy else NOT_ENOUGH if found.outcome == NOT_ENOUGH and bar is None else REJECTED
     sentence = bar or found.sentence
     if deploy and not favoured:
-        sentence += " There is no other model, so it is deployed as provisional: do not lean on it."
+        sentence += " Nothing is proven for these columns, so it is deployed as provisional: do not rely on it."
+    elif deploy and leaks:
+        sentence += " It is only provisional, for a column seems to know the answer."
     named = dict(zip(COVERED, covers, strict=True))
     return Verdict(
         **named,
         reason=challenger.card.reason,
         deploy=deploy,
-        provisional=deploy and not favoured,
+        provisional=deploy and (not favoured or bool(leaks)),
         outcome=outcome,
-        sentence=sentence,
+        sentence=" ".join([sentence, *leakage.words(leaks)]),
         scores=asdict(scores),
-        gate=asdict(found) | {"against": covers[1]},
+        gate=asdict(found) | {"against": covers[1] if compared else BASE_RATE},
     )
 
 

@@ -24,6 +24,7 @@ from risk import (
     fitting,
     holdout,
     journal,
+    leakage,
     learned,
     learning,
     model,
@@ -87,6 +88,7 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         "n_labelled": manifest.counts.get("n_labelled", len(left)),
         "candidates": [asdict(it) for it in taught.compared],
         "segments": _segments(settings, labelled, left, taught, champion, recent),
+        "leaks": _leaks(settings, rows, x, left, labelled),
     }
     card, packed = _former(settings, taught, facts) or _made(settings, taught, x, left, facts)
     files.write(settings.models / artifacts.MODEL, packed)
@@ -197,8 +199,24 @@ def _segments(
     )
 
 
+def _leaks(
+    settings: Settings, rows: Dataset, x: pd.DataFrame, left: Floats, labelled: pd.DataFrame
+) -> list[dict[str, Any]]:
+    """Return the features that know the answer: by the labelled rows, and the clients whose outcome is not known."""
+    schema, clients = settings.schema, labelled[settings.schema.client].to_numpy()
+    current = rows.clients()
+    current = fitting.features(current[current[schema.target].isna()], schema.kinds)
+    fold = fitting.folds(clients, left)
+    return leakage.plain(leakage.leaks(x, left, clients, fold, current, schema.kinds, schema.trusted))
+
+
 def _noted(run: Run, card: Card) -> Card:
-    run.note(challenger=card.sha256, reason_to_train=card.reason, candidates=card.candidates)
+    """Keep for the record what was compared, and warn of the columns that know the answer."""
+    told = leakage.words(card.leaks)
+    for leak in card.leaks:
+        log.warning(event("leak", column=leak["column"], reason=leak["sentence"]))
+    run.note(challenger=card.sha256, reason_to_train=card.reason, candidates=card.candidates, leaks=card.leaks)
+    run.note(warnings=[*run.record.get("warnings", []), *told])
     return card
 
 
@@ -207,7 +225,8 @@ def _work(settings: Settings, _: object) -> Answer:
         card = train(settings, run)
         line = f"trained: {card.family} on {card.n_rows} rows of {card.dataset}, out-of-fold F1 {card.scores['f1']:.3f}"
         return Answer(
-            line, {"outcome": "trained", "model": card.sha256, "dataset": card.dataset, "f1": card.scores["f1"]}
+            " ".join([line, *leakage.words(card.leaks)]),
+            {"outcome": "trained", "model": card.sha256, "dataset": card.dataset, "f1": card.scores["f1"]},
         )
 
     return script.alone(settings, "training", by_hand)

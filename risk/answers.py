@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from risk import leakage
 from risk.contracts import Ids, Rows
 from risk.live import Live
 from risk.problems import Problem
@@ -25,7 +26,7 @@ def predicted(now: Live, asked: Rows) -> dict[str, Any]:
     ranks = now.shown.clients.ranks(risks) if now.shown and current else [None] * len(risks)
     told |= {"risks": risks.tolist(), "ranks": ranks, "clients": asked.clients}
     old = OLD_LIST.format(now.shown.release) if now.shown and now.shown.release else NO_REPORT
-    return told | {"warnings": [] if current else [_warning(old)]}
+    return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now)]}
 
 
 def listed(now: Live, asked: Ids) -> dict[str, Any]:
@@ -42,8 +43,16 @@ def listed(now: Live, asked: Ids) -> dict[str, Any]:
     told |= {"predictions": [int(listed.cells[place][3]) for place in places], "risks": risks.tolist()}
     told |= {"ranks": listed.ranks(risks), "clients": asked.clients}
     stale = now.model.name != released["name"]
-    return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else []}
+    return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else _leaks(now)}
 
 
-def _warning(message: str) -> dict[str, Any]:
-    return {"row": None, "field": None, "message": message}
+def _leaks(now: Live) -> list[dict[str, Any]]:
+    """Warn of every column of the model that seems to know the answer and that nobody trusts."""
+    assert now.model is not None
+    assert now.contract is not None
+    told = leakage.still(now.model.card.leaks, now.contract.kinds, now.contract.trusted)
+    return [_warning(words, it["column"]) for it, words in zip(told, leakage.words(told), strict=True)]
+
+
+def _warning(message: str, field: str | None = None) -> dict[str, Any]:
+    return {"row": None, "field": field, "message": message}

@@ -63,7 +63,7 @@ class Contract:
     def __init__(self, schema: Schema, kinds: Mapping[str, str]) -> None:
         self.client = schema.client
         self.features = {name: schema.features.get(name, Feature()).minimum for name in kinds}
-        self.kinds = dict(kinds)
+        self.kinds, self.trusted = dict(kinds), schema.trusted
         self.missing = frozenset(("", *schema.missing))
         known = [*(column.name for column in schema.columns), *schema.features, *schema.ignore]
         others = [name for name in dict.fromkeys(known) if name not in self.kinds and name != self.client]

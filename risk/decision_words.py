@@ -59,7 +59,7 @@ def judged(gate: Record) -> list[str]:
     if not gate:
         return []
     against = gate.get("against")
-    champion = "the average risk, as no model was live" if against == BASE_RATE else f"the live model, {against}"
+    champion = "the average risk" if against == BASE_RATE else f"the live model, {against}"
     rows = f"{counted(gate.get('n_rows') or 0, 'row')} of {counted(gate.get('n_clients') or 0, 'client')}"
     leavers = number(gate.get("leavers"))
     told = [f"The new model was compared with {champion}, on {rows} that neither had learned; {leavers} left."]

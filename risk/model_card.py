@@ -10,6 +10,7 @@ from typing import Any
 
 from risk import factors
 from risk.factors import Predict
+from risk.leakage import words
 from risk.safe_text import markdown
 from risk.typography import counted, interval, number, percent
 
@@ -26,7 +27,7 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
     manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.
     """
     parts = {
-        f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(verdict),
+        f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
         "## What it is not for": NOT_FOR,
         "## Data": _data(card, dataset),
@@ -69,10 +70,14 @@ WORDS = (
 )
 
 
-def _standing(verdict: Facts) -> list[str]:
+def _standing(card: Facts, verdict: Facts) -> list[str]:
     if verdict.get("forced"):
         return [
             f"**Deployed by force.** A person overruled the verdict, for this reason: {markdown(verdict['forced'])}"
+        ]
+    if verdict.get("provisional") and card.get("leaks"):
+        return [
+            "**Provisional.** It uses a column that seems to know the answer, so nothing proves it; see the caveats."
         ]
     if verdict.get("provisional"):
         return ["**Provisional.** It is not proven better than the average risk: do not lean on its percentages."]
@@ -175,7 +180,10 @@ def _caveats(card: Facts, verdict: Facts) -> list[str]:
     found = [
         f"- It has seen {number(n_leavers)} clients leave in its rows; the intervals say how little or much that is."
     ]
-    found += [words for key, words in FLAGS.items() if verdict.get(key)]
+    found += [flag for key, flag in FLAGS.items() if verdict.get(key)]
+    found += [
+        f"- When it was trained, leakage was found. {markdown(it, 1000)}" for it in words(card.get("leaks") or ())
+    ]
     found += [] if verdict.get("scores") else ["- It was not measured on held-out clients."]
     return [
         *found,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from risk.score_words import score_rows, scored_on
+from risk.score_words import provisional, score_rows, scored_on
 from risk.typography import NOTHING, counted, digits_for, interval, moment, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -30,6 +30,7 @@ def words(snapshot: Snapshot, deployed: str | None) -> dict[str, Any]:
         "columns": _call_columns(snapshot["call_list"]),
         "scored_on": scored_on(scores) if scores else None,
         "score_rows": score_rows(scores) if scores else [],
+        "provisional": provisional(release) if release else None,
         "figures": _key_figures(snapshot),
         "statistics": _statistics(snapshot),
         "sources": _sources(snapshot["dataset"]["sources"]),

@@ -22,7 +22,7 @@ from risk.layout import (
     table,
     text,
 )
-from risk.score_words import score_rows, scored_on
+from risk.score_words import provisional, score_rows, scored_on
 from risk.typography import NOTHING, counted, moment, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -101,9 +101,7 @@ def _banner(snapshot: Snapshot) -> list[Flowable]:
         return [panel([text("No release yet", "alert"), text(words)], alert=True)]
     if not release["provisional"]:
         return []
-    words = (f"It was learned from {counted(release['n_rows'], 'row')} and has not been proven better than the average "
-             "risk. Use the order of the call list with care, and do not rely on the percentages.")  # fmt: skip
-    return [panel([text("This release is provisional", "alert"), text(words)], alert=True)]
+    return [panel([text("This release is provisional", "alert"), text(provisional(release))], alert=True)]
 
 
 def _notes(snapshot: Snapshot) -> list[Flowable]:

@@ -28,6 +28,7 @@ DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
 FAMILY = "the configured family has changed"
 FORCED, BY_HAND = "asked for by --force", "asked for by hand"
 BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
+TRUSTED = "a column is trusted now"
 STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents
 

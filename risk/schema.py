@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 from dataclasses import field
 from typing import Annotated, Any, Literal
@@ -70,6 +71,7 @@ class Schema:
     value: Name | None = None
     horizon: str = "the next period"
     ignore: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     extra_columns: Literal["ignore", "refuse"] = "ignore"
 
@@ -91,6 +93,12 @@ class Schema:
         wanted = {name: it for name, it in self.features.items() if name not in self.ignore}
         if not wanted:
             raise ValueError("every feature is ignored; expected one at least")
+        for name in self.trusted:
+            if name not in wanted:
+                near = difflib.get_close_matches(name, wanted, n=1)
+                why = "is ignored" if name in self.ignore else "is no feature"
+                told = f"did you mean {near[0]!r}?" if near else f"features are {', '.join(wanted)}"
+                raise ValueError(f"trusted {name!r} {why}; {told}")
         object.__setattr__(self, "features", wanted)
         return self
 

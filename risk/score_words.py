@@ -11,6 +11,16 @@ from risk.typography import counted, interval, number, percent
 Scores = Mapping[str, Any]
 
 
+def provisional(release: Mapping[str, Any]) -> str:
+    """Say why a release is provisional, and what to make of its list."""
+    why = (
+        f"It was learned from {counted(release['n_rows'], 'row')} and has not been proven better than the average risk"
+    )
+    if release.get("leaks"):
+        why = f"It uses {', '.join(release['leaks'])}, which seems to know the answer, so nothing proves it"
+    return f"{why}. Use the order of the call list with care, and do not rely on the percentages."
+
+
 def scored_on(scores: Scores) -> str:
     """Say which rows the scores were measured on, and how far that can be trusted."""
     rows, leavers = counted(scores["n_rows"], "row"), number(scores["n_leavers"])

@@ -105,6 +105,7 @@ def of_release(model: Model | None, provisional: bool) -> dict[str, Any] | None:
         name: getattr(card, name)
         for name in ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
     }
+    told["leaks"] = [leak["column"] for leak in card.leaks]
     return {"name": model.name, "digest": model.digest, "provisional": provisional, **told}
 
 

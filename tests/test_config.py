@@ -35,6 +35,13 @@ def test_five_keys_are_enough(project: Project) -> None:
             r"'schema.features.a.kind' is 'words'; .*'numeric' or 'categorical'",
         ),
         ({"schema": {"features": ["exited"]}}, r"column 'exited' has two meanings"),
+        (
+            {"schema": {"trusted": ["lastmonth_activty"]}},
+            r"'lastmonth_activty' is no feature; did you mean 'lastmonth_",
+        ),
+        ({"schema": {"trusted": ["size"]}}, r"trusted 'size' is no feature; features are lastmonth_activity, last"),
+        ({"schema": {"features": ["a", "b"], "ignore": ["a"], "trusted": ["a"]}}, r"trusted 'a' is ignored"),
+        ({"schema": {"features": ["a"], "ignore": ["a"]}}, r"every feature is ignored"),
         ({"input_folder_path": "/sourcedata/"}, r"there is no folder /sourcedata; did you mean 'sourcedata'\?"),
         ({"prod_deployment_path": "/prod_here/"}, r"there is no folder /prod_here; did you mean 'prod_here'\?"),
         ({"test_data_path": "absent"}, r"'test_data_path': there is no folder .*absent; make it"),
@@ -191,3 +198,20 @@ def test_a_feature_that_is_ignored_is_none(project: Project) -> None:
 
     with pytest.raises(ConfigError, match="key 'schema': every feature is ignored"):
         _ = project.settings
+
+
+def test_an_ignored_feature_is_no_feature(project: Project) -> None:
+    project.configure(schema={"features": ["a", "b"], "ignore": ["b"]})
+
+    schema = project.settings.schema
+
+    assert list(schema.kinds) == ["a"]
+    assert "b" not in [column.name for column in schema.columns]
+
+
+def test_a_trusted_column_does_not_change_how_files_are_read(project: Project) -> None:
+    project.configure(schema={"features": ["a", "b"]})
+    before = project.settings.schema.identity
+    project.configure(schema={"features": ["a", "b"], "trusted": ["b"]})
+
+    assert project.settings.schema.identity == before

@@ -74,7 +74,7 @@ def test_a_run_that_deployed_tells_what_was_known_compared_and_decided(story: Pr
 def test_a_first_release_is_compared_with_the_average_risk(story: Project) -> None:
     text = explain(story, "1")
 
-    assert "compared with the average risk, as no model was live" in text
+    assert "compared with the average risk, on" in text
     assert "(reason to train: nothing is deployed)" in text
 
 

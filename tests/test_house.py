@@ -53,6 +53,7 @@ GROUND = [
     "feeds",
     "gate",
     "header",
+    "leakage",
     "model_card",
     "proof",
     "reasons",
