@@ -13,7 +13,7 @@ from risk.config import Capacity
 from risk.manifest import Manifest
 from risk.model import Model
 from risk.reader import Refusal
-from risk.reasons import reasons, typical
+from risk.reasons import reasons
 from risk.schema import Schema
 from risk.tables import as_csv
 
@@ -46,7 +46,7 @@ def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Sc
     values = everyone[[FEATURE + name for name in schema.features]].rename(
         columns=lambda name: name.removeprefix(FEATURE)
     )
-    told = reasons(model.risks, values.loc[chosen.index], schema.kinds, typical(values, schema.kinds))
+    told = reasons(model.risks, values.loc[chosen.index], schema.kinds, values)
     rows = [
         dict(zip(LIST_COLUMNS, map(_plain, row), strict=True))
         for row in chosen[list(LIST_COLUMNS)].itertuples(index=False)
