@@ -22,7 +22,7 @@ from risk.layout import (
     table,
     text,
 )
-from risk.score_words import score_rows, scored_on
+from risk.score_words import key_figures, newest_on, score_rows, scored_on, tested
 from risk.typography import NOTHING, counted, moment, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -91,7 +91,7 @@ def _what_happened(snapshot: Snapshot) -> list[Flowable]:
         parts.append(text(VERDICTS.get(verdict, f"Verdict: {verdict}.")))
     parts.append(text(snapshot["reason"]))
     told = section("What happened", panel(parts, alert=outcome == "failed"))
-    return [*told, *_banner(snapshot), *_notes(snapshot), *_key_figures(snapshot)]
+    return [*told, *_banner(snapshot), *_notes(snapshot), space(5), figures_in_a_row(key_figures(snapshot))]
 
 
 def _banner(snapshot: Snapshot) -> list[Flowable]:
@@ -119,18 +119,6 @@ def _notes(snapshot: Snapshot) -> list[Flowable]:
     if not notes:
         return []
     return [panel([text("Please note", "alert"), *(text(note, longest=600) for note in notes)], alert=True)]
-
-
-def _key_figures(snapshot: Snapshot) -> list[Flowable]:
-    scores, release = snapshot["scores"] or {}, snapshot["release"] or {}
-    figures = [
-        (number(snapshot["clients"]), "clients, ranked by their risk" if release else "clients"),
-        (number(len(snapshot["call_list"])), "clients on the call list"),
-        (percent(release.get("base_rate")), "of the clients it learned from had left"),
-        (percent(scores.get("capture"), 0), f"of all leavers are in the first {number(scores.get('capture_k'))}"),
-        (number(scores.get("f1"), 2), "F1 on test data"),
-    ]
-    return [space(5), figures_in_a_row([figure for figure in figures if figure[0] != NOTHING])]
 
 
 def _call_list(snapshot: Snapshot) -> list[Flowable]:
@@ -169,14 +157,20 @@ def _call_table(clients: Sequence[Snapshot]) -> Flowable:
 
 
 def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
-    scores = snapshot["scores"]
+    scores, newest = snapshot["scores"], snapshot.get("newest")
+    told = [text(newest_on(newest)), _scores(newest)] if newest else []
     if scores is None:
-        return [text("There are no scores yet: no model has been measured on test data.")]
+        return told or [text("There are no scores yet: no model has been measured on test data.")]
+    title = [text(f"On {tested(scores)}", "subheading")] if newest else []
+    return [*told, *title, text(scored_on(scores, newest)), _scores(scores), space(6), *_pictures(pictures)]
+
+
+def _scores(scores: Snapshot) -> Flowable:
     columns = [
         Column("Score", 74, style="strong"), Column("Value", 44, is_number=True),
         Column("95 % interval", 84, is_number=True), Column("In words", 285),
     ]  # fmt: skip
-    return [text(scored_on(scores)), table(columns, score_rows(scores)), space(6), *_pictures(pictures)]
+    return table(columns, score_rows(scores))
 
 
 def _pictures(pictures: Mapping[str, bytes]) -> list[Flowable]:
