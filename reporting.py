@@ -60,6 +60,7 @@ class Subject:
     model: Model | None = None
     folder: Path | None = None
     provisional: bool = False
+    forced: str | None = None
     scores: dict[str, Any] | None = None
 
 
@@ -92,7 +93,7 @@ def _live(settings: Settings) -> Subject:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
         return Subject(rows)
     scores = _scores(settings, live_model, release.folder)
-    return Subject(rows, live_model, release.folder, release.provisional, scores)
+    return Subject(rows, live_model, release.folder, release.provisional, release.forced, scores)
 
 
 def _scores(settings: Settings, scored: Model, folder: Path) -> dict[str, Any] | None:
@@ -185,7 +186,7 @@ def _of_rows(settings: Settings, subject: Subject) -> dict[str, Any]:
     manifest, parts = subject.rows.manifest, subject.rows.parts
     return {
         "dataset": snapshot.of_dataset(manifest) | {"n_clients": subject.rows.n_clients()},
-        "release": snapshot.of_release(subject.model, subject.provisional),
+        "release": snapshot.of_release(subject.model, subject.provisional, subject.forced),
         "scores": subject.scores,
         "newest": _newest(settings, subject),
         "rejected_rows": manifest.n_refused,
@@ -274,7 +275,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             scores = _scored(settings, scored, held_out, folder) if held_out else None
         else:
             rows, scores = _live(settings).rows, _scores(settings, scored, folder)
-        subject = Subject(rows, scored, folder, _unproven(folder, scored), scores)
+        subject = Subject(rows, scored, folder, _unproven(folder, scored), scores=scores)
         _, papers = _papers(settings, run, RESTED, subject)
     for name, content in papers.items():
         files.write(Path(asked.to) / name, content)

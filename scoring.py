@@ -69,7 +69,8 @@ def judge(settings: Settings, run: Run) -> Verdict:
     if found is None:
         rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
         evidence, bar = _evidence(settings, rows, challenger, model.load(live.folder) if live else None)
-        found = _verdict(covers, challenger, _score(settings, challenger, held_out), evidence, bar)
+        scores = _score(settings, challenger, held_out)
+        found = _verdict(covers, challenger, scores, held_out.scored_on, evidence, bar)
         files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
         files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
         log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
@@ -148,7 +149,9 @@ def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Float
     return f"The model answers with a log-loss of {now:.3f} where its papers tell {was:.3f}: it is refused as spoiled."
 
 
-def _verdict(covers: tuple[Any, ...], challenger: Model, scores: Scores, found: gate.Gate, bar: str | None) -> Verdict:
+def _verdict(
+    covers: tuple[Any, ...], challenger: Model, scores: Scores, scored_on: str, found: gate.Gate, bar: str | None
+) -> Verdict:
     """Return what follows. The first model is deployed in any case, as provisional unless it beats the base rate."""
     favoured, first = found.outcome == "deploy", covers[1] == BASE_RATE
     deploy = (favoured or first) and bar is None
@@ -165,8 +168,8 @@ def _verdict(covers: tuple[Any, ...], challenger: Model, scores: Scores, found: 
         provisional=deploy and not favoured,
         outcome=outcome,
         sentence=sentence,
-        scores=asdict(scores),
-        gate=asdict(found) | {"against": covers[1]},
+        scores=asdict(scores) | {"scored_on": scored_on},
+        gate=asdict(found) | {"against": covers[1], "sentence": bar or found.sentence},
     )
 
 
@@ -186,8 +189,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
     def by_hand(run: Run) -> Answer:
         found = judge(settings, run)
-        line = f"{found.outcome}: F1 {found.scores['f1']:.3f} on {found.scores['n_rows']} rows. {found.sentence}"
         word = "favourable" if found.deploy else found.outcome
+        line = f"{word}: F1 {found.scores['f1']:.3f} on {found.scores['n_rows']} rows of test data. {found.sentence}"
         return Answer(line, {"outcome": word, "f1": found.scores["f1"], "verdict": asdict(found)})
 
     return script.alone(settings, "scoring", by_hand)

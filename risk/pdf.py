@@ -33,19 +33,19 @@ PICTURES = ("confusion matrix", "calibration")
 
 HEADLINES = {
     "deployed": "A new model was deployed.",
-    "challenger rejected": "A new model was trained and rejected; the deployed one stays.",
-    "no drift": "Nothing has changed; the deployed model stays.",
+    "challenger rejected": "A new model was trained and not deployed.",
+    "no drift": "No change was found; the deployed model stays.",
     "not enough evidence": "There is not enough evidence yet to decide.",
-    "rolled back": "The previous model is back in service.",
+    "rolled back": "A former model is back in service.",
     "no new data": "There was no new data.",
     "failed": "The run failed.",
 }
 VERDICTS = {
-    "no drift": "Clients leave for the same reasons as before.",
+    "no drift": "No change was found in why clients leave.",
     "not enough evidence": "Too few outcomes are known to say whether the reasons for leaving have changed.",
     "recalibrate": "The order of the clients still holds, but the stated risks were too high or too low.",
     "retrain": "Clients leave for other reasons than before.",
-    "richer family": "A richer kind of model would describe better why clients leave.",
+    "richer family": "A richer kind of model might describe better why clients leave.",
 }
 
 
@@ -99,6 +99,9 @@ def _banner(snapshot: Snapshot) -> list[Flowable]:
     if release is None:
         words = "No model is deployed, so no risks can be stated. Run fullprocess.py when there is data to learn from."
         return [panel([text("No release yet", "alert"), text(words)], alert=True)]
+    if release.get("forced"):
+        words = f"The verdict did not favour it; the reason that was given: {release['forced']}"
+        return [panel([text("A person deployed this release", "alert"), text(words)], alert=True)]
     if not release["provisional"]:
         return []
     words = (f"It was learned from {counted(release['n_rows'], 'row')} and has not been proven better than the average "

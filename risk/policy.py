@@ -80,7 +80,7 @@ def reason(
     `choice` is the setting of the family. No rows are no reason.
     """
     if news.empty:
-        return Reason(False, None, NO_DRIFT, None, "The live model has learned from every labelled row that there is.")
+        return Reason(False, None, NO_DRIFT, None, "No labelled row has come that is new to the live model.")
     limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
     with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
         of_news = windows(news, risks, names)

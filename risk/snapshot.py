@@ -96,8 +96,8 @@ def _source(entry: Any) -> dict[str, Any]:
     }
 
 
-def of_release(model: Model | None, provisional: bool) -> dict[str, Any] | None:
-    """Return what is shown of the live release."""
+def of_release(model: Model | None, provisional: bool, forced: str | None = None) -> dict[str, Any] | None:
+    """Return what is shown of the live release; `forced` is the reason of a person who overruled its verdict."""
     if model is None:
         return None
     card = model.card
@@ -105,7 +105,7 @@ def of_release(model: Model | None, provisional: bool) -> dict[str, Any] | None:
         name: getattr(card, name)
         for name in ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
     }
-    return {"name": model.name, "digest": model.digest, "provisional": provisional, **told}
+    return {"name": model.name, "digest": model.digest, "provisional": provisional, "forced": forced, **told}
 
 
 def of_refusals(refusals: Sequence[tuple[str, Refusal]]) -> list[dict[str, Any]]:
