@@ -50,6 +50,7 @@ from risk.script import Answer, Run, event, log
 
 KEPT_SETS = 20
 RESTED = "reported"
+OTHERS = "This is a report of other data or of another model: nothing was decided by it."
 
 
 @dataclass(frozen=True)
@@ -266,6 +267,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Write a report of any data and model into a folder of its own; nothing of the system is touched."""
     folder = Path(asked.model) if asked.model else releases.live_folder(settings.production)
     scored, run = model.load(folder), script.run_of(settings, "reporting")
+    run.note(reason=OTHERS, sentence=OTHERS)
     with tempfile.TemporaryDirectory() as scratch:
         if asked.data:
             manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))

@@ -164,5 +164,6 @@ def test_a_report_of_a_file_and_a_folder_claims_nothing_that_it_does_not_know(pr
     told = project.json("elsewhere/snapshot.json")
     assert "The model was trained on these clients, so it looks better" in words(told, None)["scored_on"]
     assert told["newest"]["n_out_of_fold"] == 400
+    assert "nothing was decided by it" in told["reason"]
     risks = {it["client"]: it["risk"] for it in told["call_list"]}
     assert risks == {it["client"]: it["risk"] for it in project.json("models/snapshot.json")["call_list"]}
