@@ -80,17 +80,18 @@ def _lowest_and_typical(probe: Facts) -> tuple[float | None, float]:
 
 
 def _probe(name: str, kind: str, known: pd.Series, n_rows: int) -> dict[str, Any]:
-    counts = known.value_counts()
-    values: list[Any]
-    typical: Any
-    if kind == "numeric":
-        values, typical = _points(known), _middle(known)
-    else:
-        values = sorted(counts.index, key=lambda level: (-counts[level], level))[:MOST_LEVELS]
-        typical = values[0] if values else None
-    n_unasked = 0 if kind == "numeric" else len(counts) - len(values)
+    levels = _levels(known) if kind != "numeric" else []
+    values: list[Any] = levels[:MOST_LEVELS] if levels else _points(known)
+    typical = levels[0] if levels else _middle(known)
     values = [*values, *([None] if len(known) < n_rows else [])]
+    n_unasked = max(0, len(levels) - MOST_LEVELS)
     return {"name": name, "kind": kind, "typical": typical, "values": values, "n_unasked": n_unasked}
+
+
+def _levels(known: pd.Series) -> list[str]:
+    """Return the levels, the most frequent first."""
+    counts = known.value_counts()
+    return sorted(counts.index, key=lambda level: (-counts[level], level))
 
 
 def _points(known: pd.Series) -> list[float]:

@@ -74,8 +74,8 @@ def against_average(
         for start in range(0, len(values), size):
             some = values.iloc[start : start + size]
             rows = frame.iloc[np.tile(np.arange(len(frame)), len(some))]
-            asked = _log_odds(predict(rows.assign(**{name: some.repeat(len(frame)).to_numpy()})))
-            means += weights[start : start + size] @ asked.reshape(len(some), len(frame))
+            rows[name] = some.repeat(len(frame)).to_numpy()
+            means += weights[start : start + size] @ _log_odds(predict(rows)).reshape(len(some), len(frame))
         found[name] = odds - means
     return found
 

@@ -71,6 +71,25 @@ def test_every_release_has_a_card_with_all_sections_and_the_figures_of_its_paper
     assert "why* clients leave" in section(text, "What it cannot see")
 
 
+def test_every_figure_of_a_deployed_card_is_the_answer_of_the_model_beside_it(deployed: Project) -> None:
+    text = deployed.text(f"production_deployment/current/{artifacts.MODEL_CARD}")
+    live = model.load((deployed.root / "production_deployment/current").resolve())
+
+    cells = [line.strip("| ").split(" | ") for line in section(text, "Factors").splitlines() if " % at " in line]
+
+    plain = {row[0].replace("\\", ""): row[3:] for row in cells}
+    typical = {name: float(row[0].replace(",", "")) for name, row in plain.items()}
+    asked = [
+        (percent, typical | {name: float(value.replace(",", ""))})
+        for name, row in plain.items()
+        for percent, value in re.findall(r"([\d.]+ %) at ([\d,.]+?)(?=, |$)", row[1])
+    ]
+    assert set(typical) == set(live.card.features)
+    assert len(asked) >= 2 * len(typical)
+    risks = live.risks(pd.DataFrame([row for _, row in asked]))
+    assert [percent for percent, _ in asked] == [f"{100 * risk:.1f} %" for risk in risks]
+
+
 def test_equal_facts_give_equal_bytes_without_a_clock(deployed: Project) -> None:
     folder = (deployed.root / "production_deployment/current").resolve()
     found, source = model.load(folder), manifest.read(folder)
