@@ -152,10 +152,9 @@ def _list(settings: Settings) -> Answer:
         rows.append(told | {"f1": float(score), "card": str(card) if card.is_file() else None})
     lines = []
     for row in rows:
-        kind = "  provisional" if row["provisional"] else ""
-        lines.append(
-            f"{'*' if row['live'] else ' '} {row['release']}  F1 {row['f1']:.3f}{kind}  {row['card'] or ''}".rstrip()
-        )
+        kind, mark = "  provisional" if row["provisional"] else "", "*" if row["live"] else " "
+        f1 = f"F1 {row['f1']:.3f} on test data"
+        lines.append(f"{mark} {row['release']}  {f1}{kind}  {row['card'] or ''}".rstrip())
     return Answer("\n".join(lines) or "no release yet; run python fullprocess.py", {"releases": rows})
 
 

@@ -8,6 +8,7 @@ Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import tempfile
 import time
@@ -33,7 +34,9 @@ from risk import (
     learned,
     live,
     model,
+    newest,
     pdf,
+    policy,
     releases,
     script,
     snapshot,
@@ -48,16 +51,19 @@ from risk.script import Answer, Run, event, log
 
 KEPT_SETS = 20
 RESTED = "reported"
+OTHERS = "This is a report of other data or of another model: nothing was decided by it."
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a report is about: the rows, the model, where its out-of-fold risks lie, and its scores."""
+    """What a report is about: the rows, the model, the folder of its papers, and its scores on the test data."""
 
     rows: Dataset
-    model: Model | None
-    provisional: bool
-    scores: dict[str, Any] | None
+    model: Model | None = None
+    folder: Path | None = None
+    provisional: bool = False
+    forced: str | None = None
+    scores: dict[str, Any] | None = None
     leaks: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -87,31 +93,50 @@ def _live(settings: Settings) -> Subject:
     desk = model.read_card(settings.models)
     leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
-        return Subject(rows, None, False, None, leaks)
+        return Subject(rows, leaks=leaks)
     live_model = model.load(release.folder)
     if live_model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, None, False, None, leaks)
-    held_out = _holdout(settings, rows, release.folder)
-    scores = _scored(settings, live_model, held_out) if held_out else None
-    warnings = [*(held_out.warnings if held_out else ()), *([live_model.warning] if live_model.warning else [])]
+        return Subject(rows, leaks=leaks)
+    scores, told = _scores(settings, rows, live_model, release.folder)
+    warnings = (*told, *([live_model.warning] if live_model.warning else []))
     leaks = (*live_model.card.leaks, *leaks)
-    return Subject(rows, live_model, release.provisional, scores, leaks, tuple(warnings))
+    return Subject(rows, live_model, release.folder, release.provisional, release.forced, scores, leaks, warnings)
 
 
-def _holdout(settings: Settings, rows: Dataset, folder: Path) -> Holdout | None:
-    """Return the clients who are held out now; None, with a warning, where nobody's outcome is known."""
+def _scores(
+    settings: Settings, rows: Dataset, scored: Model, folder: Path
+) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """Return the scores on the clients who are held out now, and what a person should know of these.
+
+    There are none, with a warning, where nobody's outcome is known.
+    """
     clients = set(learned.read(folder)["client"])
     try:
-        return holdout.read(settings.holdout, rows, settings.test_share, clients, size_cap=settings.size_cap)
+        held_out = holdout.read(settings.holdout, rows, settings.test_share, clients, size_cap=settings.size_cap)
     except DataError as error:
         log.warning(event("no scores", reason=error))
-        return None
+        return None, ()
+    scores = _scored(settings, scored, held_out, folder) | {"before_change": _before_change(settings, held_out.digest)}
+    return scores, held_out.warnings
 
 
-def _scored(settings: Settings, scored: Model, held_out: Holdout) -> dict[str, Any]:
-    found = holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
-    return asdict(found) | {"scored_on": held_out.scored_on}
+def _scored(settings: Settings, scored: Model, held_out: Holdout, folder: Path) -> dict[str, Any]:
+    """Return the scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
+    schema, known = settings.schema, learned.read(folder)["client"]
+    found = holdout.score(scored, held_out, schema.target, settings.gate.top_share)
+    n_seen = int(held_out.rows[schema.client].isin(known).sum()) if len(known) else None
+    told = {"scored_on": held_out.scored_on, "n_seen": n_seen}
+    return asdict(found) | told | newest.periods(held_out.rows, schema.period)
+
+
+def _before_change(settings: Settings, digest: str) -> str | None:
+    """Return the last release that was trained for drift, if this very test data was there before it."""
+    found = releases.all_of(settings.production)
+    for before, after in reversed(list(itertools.pairwise(found))):
+        if (files.read_json(after.folder / artifacts.CARD) or {}).get("reason") == policy.DRIFT:
+            return after.name if before.verdict.get("holdout") == digest else None
+    return None
 
 
 def _covers(done: dict[str, Any], settings: Settings, run: Run, outcome: str, subject: Subject) -> bool:
@@ -179,8 +204,9 @@ def _of_rows(settings: Settings, subject: Subject) -> dict[str, Any]:
     manifest, parts = subject.rows.manifest, subject.rows.parts
     return {
         "dataset": snapshot.of_dataset(manifest) | {"n_clients": subject.rows.n_clients()},
-        "release": snapshot.of_release(subject.model, subject.provisional),
+        "release": snapshot.of_release(subject.model, subject.provisional, subject.forced),
         "scores": subject.scores,
+        "newest": _newest(settings, subject),
         "rejected_rows": manifest.n_refused,
         "refusals": snapshot.of_refusals(intake.refused_rows(manifest, parts)),
         "held": manifest.held,
@@ -188,14 +214,21 @@ def _of_rows(settings: Settings, subject: Subject) -> dict[str, Any]:
     }
 
 
+def _newest(settings: Settings, subject: Subject) -> dict[str, Any] | None:
+    """Return the scores on the newest outcomes; None where there is no model or there are too few."""
+    if subject.model is None or subject.folder is None:
+        return None
+    most = settings.model.max_training_rows
+    return newest.scores(subject.rows, subject.model, subject.folder, settings.gate.top_share, most)
+
+
 def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Return every current client in the order of its risk, and those to call; nobody where there is no model."""
     frame, scored, schema = subject.rows.clients(), subject.model, settings.schema
-    if scored is None:
+    if scored is None or subject.folder is None:
         return snapshot.ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
     risks = pd.Series(scored.risks(frame), index=frame.index)
-    folder = settings.production / artifacts.RELEASES / scored.name
-    risks = learned.replace_learned(risks, frame[schema.client], frame["row"], folder)
+    risks = learned.replace_learned(risks, frame[schema.client], frame["row"], subject.folder)
     everyone = snapshot.ranked(frame, risks, scored.card.threshold, schema)
     return everyone, snapshot.to_call(everyone, scored, settings.capacity, schema)
 
@@ -251,21 +284,28 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Write a report of any data and model into a folder of its own; nothing of the system is touched."""
     folder = Path(asked.model) if asked.model else releases.live_folder(settings.production)
     scored, run = model.load(folder), script.run_of(settings, "reporting")
+    run.note(reason=OTHERS, sentence=OTHERS)
     with tempfile.TemporaryDirectory() as scratch:
         if asked.data:
             manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))
             rows = Dataset(manifest, settings.schema, Path(scratch))
             labelled = rows.counts()["n_labelled"]
             held_out = holdout.of_file(Path(asked.data), settings.schema) if labelled else None
-            scores = _scored(settings, scored, held_out) if held_out else None
+            scores = _scored(settings, scored, held_out, folder) if held_out else None
         else:
             rows = _live(settings).rows
-            held_out = _holdout(settings, rows, folder)
-            scores = _scored(settings, scored, held_out) if held_out else None
-        _, papers = _papers(settings, run, RESTED, Subject(rows, scored, False, scores, tuple(scored.card.leaks)))
+            scores, _ = _scores(settings, rows, scored, folder)
+        unproven, leaks = _unproven(folder, scored), tuple(scored.card.leaks)
+        _, papers = _papers(settings, run, RESTED, Subject(rows, scored, folder, unproven, None, scores, leaks))
     for name, content in papers.items():
         files.write(Path(asked.to) / name, content)
     return Answer(f"{RESTED}: {Path(asked.to) / artifacts.REPORT}", {"outcome": RESTED, "folder": asked.to})
+
+
+def _unproven(folder: Path, scored: Model) -> bool:
+    """Whether nothing says that the model in a folder is proven: its verdict is provisional, or of another model."""
+    verdict = files.read_json(folder / artifacts.VERDICT) or {}
+    return verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
 
 
 if __name__ == "__main__":

@@ -85,9 +85,8 @@ def judge(settings: Settings, run: Run) -> Verdict:
         champion = _champion(settings, live, bool(leaks), challenger.card.reason)
         evidence, bar = _evidence(settings, rows, challenger, champion)
         proven = live is not None and not live.provisional
-        scores = _score(settings, challenger, held_out)
+        scores = asdict(_score(settings, challenger, held_out)) | {"scored_on": held_out.scored_on}
         found = _verdict(covers, challenger, scores, evidence, bar, leaks, champion is not None, proven)
-        found.scores["scored_on"] = held_out.scored_on
         files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
         files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
         log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
@@ -185,7 +184,7 @@ def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Float
 
 
 def _verdict(
-    covers: tuple[Any, ...], challenger: Model, scores: Scores, found: gate.Gate, bar: str | None,
+    covers: tuple[Any, ...], challenger: Model, scores: dict[str, Any], found: gate.Gate, bar: str | None,
     leaks: list[dict[str, Any]], compared: bool, proven: bool,
 ) -> Verdict:  # fmt: skip
     """Return what follows. Where nothing is proven for these columns a model is deployed in any case, as provisional
@@ -211,8 +210,8 @@ def _verdict(
         provisional=deploy and (not favoured or bool(leaks)),
         outcome=outcome,
         sentence=" ".join([sentence, *leakage.words(leaks)]),
-        scores=asdict(scores),
-        gate=asdict(found) | {"against": covers[1] if compared else BASE_RATE},
+        scores=scores,
+        gate=asdict(found) | {"against": covers[1] if compared else BASE_RATE, "sentence": bar or found.sentence},
     )
 
 
@@ -232,8 +231,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
     def by_hand(run: Run) -> Answer:
         found = judge(settings, run)
-        line = f"{found.outcome}: F1 {found.scores['f1']:.3f} on {found.scores['n_rows']} rows. {found.sentence}"
         word = "favourable" if found.deploy else found.outcome
+        line = f"{word}: F1 {found.scores['f1']:.3f} on {found.scores['n_rows']} rows of test data. {found.sentence}"
         return Answer(line, {"outcome": word, "f1": found.scores["f1"], "verdict": asdict(found)})
 
     return script.alone(settings, "scoring", by_hand)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from risk import (
     artifacts,
     dataset,
+    factors,
     families,
     files,
     fitting,
@@ -180,6 +181,7 @@ def _card(
         base_rate=float(left[used].mean()),
         scores=asdict(evaluate(left[used], taught.risks[used], taught.threshold, k)),
         reference=reference(values, schema.kinds, left[used], taught.risks[used]).as_dict(),
+        probes=factors.probes(inside, schema.kinds, schema.changes, {it.name: it.minimum for it in schema.columns}),
         packages=script.packages(), **facts,
     )  # fmt: skip
 

@@ -13,23 +13,21 @@ Record = Mapping[str, Any]
 BASE_RATE = "base rate"
 BOTH = ("challenger", "champion")
 FINDINGS = {
-    "retrain": "the model has to learn anew",
+    "retrain": "the model has to be trained again",
     "recalibrate": "the risks are too high, too low, too bold or too timid; what they hang on has hardly changed",
-    "richer family": "nothing has changed, but a richer kind of model could follow more",
-    "no drift": "nothing has changed in why clients leave",
+    "richer family": "no change was found, but a richer kind of model could follow more",
+    "no drift": "no change was found in why clients leave",
     "not enough evidence": "too few outcomes to tell",
 }
-SHOWN_ONLY = "These scores are shown and decide nothing: the held-out clients may be of the time before a change."
-SELF_TEST = "- The gate's own test: it refused a model against itself and two spoiled copies."
+SHOWN_ONLY = "These scores are shown and decide nothing: the test data may be of the time before a change."
+SELF_TEST = "- The gate's own test: neither a model against itself nor a spoiled copy of it passed."
 
 
 def searched(scan: Record) -> list[str]:
     """Return the lines that tell of a scan: a line per window, the finding, how many rows are missing."""
     told = []
     if scan.get("windows"):
-        told.append(
-            "The live model's errors, on clients whose outcome it had not learned, were searched for a pattern:"
-        )
+        told.append("The live model's errors, on rows that it was not trained on, were searched for a pattern:")
         told += [f"- {_window(it)}" for it in scan["windows"]]
     finding = scan.get("verdict")
     told += [f"Finding: {finding} ({FINDINGS.get(finding, 'as recorded')})."] if finding else []
@@ -43,7 +41,7 @@ def compared(candidates: Sequence[Record]) -> list[str]:
     if not candidates:
         return []
     return [
-        f"{counted(len(candidates), 'candidate')} by their error on clients that they had not seen (lower is better).",
+        f"{counted(len(candidates), 'candidate')} by their error on rows new to them (lower is better).",
         "Of those that chance does not tell apart, the simpler one with more data is taken.",
         *(f"- {_candidate(it)}" for it in candidates),
     ]
@@ -62,7 +60,10 @@ def judged(gate: Record) -> list[str]:
     champion = "the average risk" if against == BASE_RATE else f"the live model, {against}"
     rows = f"{counted(gate.get('n_rows') or 0, 'row')} of {counted(gate.get('n_clients') or 0, 'client')}"
     leavers = number(gate.get("leavers"))
-    told = [f"The new model was compared with {champion}, on {rows} that neither had learned; {leavers} left."]
+    told = [
+        f"The new model was compared with {champion}, on {rows}, {leavers} of them leavers. Whatever rated a row was "
+        "not trained on it."
+    ]
     if gate.get("outcome") == "not enough evidence":
         return [*told, "These are too few to tell two models apart."]
     return [*told, _error(gate), _list(gate), _calibration(gate), *_forward(gate), SELF_TEST]
@@ -72,11 +73,13 @@ def scored(scores: Record) -> list[str]:
     """Return the line that tells of the scores on the test data; none where there are none."""
     if not scores:
         return []
-    rows, f1 = counted(scores.get("n_rows") or 0, "held-out row"), number(scores.get("f1"), 3)
-    if scores.get("scored_on"):
-        rows = f"{counted(scores.get('n_rows') or 0, 'row')} of {one_line(scores['scored_on'])}"
+    rows, f1 = counted(scores.get("n_rows") or 0, "row"), number(scores.get("f1"), 3)
+    seen = f", {one_line(scores['scored_on'])}" if scores.get("scored_on") else ""
     others = f"AUC {number(scores.get('auc'), 3)}, log-loss {number(scores.get('log_loss'), 3)}"
-    return [f"On {rows}: F1 {f1} (95 % interval {interval(scores.get('f1_interval'))}), {others}. {SHOWN_ONLY}"]
+    return [
+        f"On {rows} of test data{seen}: F1 {f1} (95 % interval {interval(scores.get('f1_interval'))}), {others}. "
+        f"{SHOWN_ONLY}"
+    ]
 
 
 def _window(window: Record) -> str:

@@ -8,6 +8,7 @@ from io import BytesIO
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast
 
+from risk.score_words import tested
 from risk.typography import ACCENT, ACCENT_SOFT, ALERT, INK, LINE, QUIET, SOFT, counted, number, percent, shown
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def drawn(scores: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None) 
     found = {"backtest": backtest(replayed["policies"])} if replayed else {}
     if scores is None:
         return found
-    found["confusion matrix"] = confusion_matrix(scores["confusion"])
-    return found | ({"calibration": calibration(scores["calibration"])} if scores["calibration"] else {})
+    where, bins = f"({tested(scores)})", scores["calibration"]
+    found["confusion matrix"] = confusion_matrix(scores["confusion"], f"Predicted, and what happened {where}")
+    return found | ({"calibration": calibration(bins, f"Stated risk, and what happened {where}")} if bins else {})
 
 
 def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predicted, and what happened") -> bytes:

@@ -47,8 +47,13 @@ def read(folder: Path) -> pd.DataFrame:
 
 def replace_learned(risks: pd.Series, clients: pd.Series, rows: pd.Series, folder: Path) -> pd.Series:
     """Return the risks, those of learned rows replaced by their out-of-fold risks: no model rates what it has seen."""
-    found = pd.Series(_remembered(read(folder), clients, rows), index=risks.index)
+    found = pd.Series(remembered(clients, rows, folder), index=risks.index)
     return found.fillna(risks)
+
+
+def remembered(clients: pd.Series, rows: pd.Series, folder: Path) -> Floats:
+    """Return the out-of-fold risk of every row that the model in a folder was compared on, NaN for others."""
+    return _remembered(read(folder), clients, rows)
 
 
 def of_learned(clients: pd.Series, rows: pd.Series, folder: Path) -> Floats:

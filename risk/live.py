@@ -31,6 +31,9 @@ log = logging.getLogger("risk")
 
 PAUSE = 0.25  # seconds between two looks at the links
 PATIENCE = 60.0  # seconds until what could not be loaded is tried again
+OLD_CARD = (
+    b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
+)
 COLUMNS = ["rank", "client", "risk", "prediction", "owner", "value", "period"]
 
 
@@ -229,8 +232,9 @@ def card_of(production: Path, name: str) -> bytes | None:
     """Return the model card of a release, by its name or number; None where there is no such release or no card."""
     shelf = production / artifacts.RELEASES
     found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
-    with contextlib.suppress(OSError):
-        return (found[0] / artifacts.MODEL_CARD).read_bytes() if found else None
+    with contextlib.suppress(OSError, IndexError):
+        papers = files.read_json(found[0] / artifacts.CARD) or {}
+        return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / artifacts.MODEL_CARD).read_bytes()
     return None
 
 

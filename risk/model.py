@@ -32,7 +32,8 @@ class Card:
     """What is known of one model; `sha256` is that of its file, `learned_sha256` that of its out-of-fold risks.
 
     `n_labelled` counts the labelled rows that there were, of which `n_rows` were learned. `release` names the former
-    release that it is; None for a model that was made for this card. `leaks` are the columns that know the answer.
+    release that it is; None for a model that was made for this card. `probes`: values to ask the model about; `leaks`:
+    the columns that know the answer.
     """
 
     sha256: str
@@ -56,6 +57,7 @@ class Card:
     n_labelled: int = 0
     candidates: list[dict[str, Any]] = field(default_factory=list)
     segments: dict[str, Any] | None = None
+    probes: list[dict[str, Any]] | None = None
     release: str | None = None
     leaks: list[dict[str, Any]] = field(default_factory=list)
 

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from risk import factors
+from risk.decision_words import BASE_RATE
 from risk.factors import Predict
 from risk.leakage import words
+from risk.learning import ALL_ROWS, RECALIBRATED
 from risk.safe_text import markdown
 from risk.typography import counted, interval, number, percent
 
@@ -46,42 +48,49 @@ NOT_FOR = [
     "- Decisions about a single client, such as prices or credit: a risk is right on average over many clients.",
     "- Judging the people who look after clients: who has the difficult clients has the higher risks.",
     "- Saying what a call would change: nobody has compared clients who were called with like ones who were not.",
-    "- Clients of another kind than those it learned from, and horizons other than its own.",
+    "- Clients of another kind than those it was trained on, and horizons other than its own.",
 ]
 UNSEEN = [
     "- A change in *why* clients leave, as long as files come without outcomes. It shows when the outcomes come.",
     "- Anything that is not among the factors: a new competitor, a new price, a person who moved on.",
-    "- Levels of a category that it did not learn from: such clients get the risk of rare or missing levels.",
+    "- Levels of a category that it was not trained on: it answers, but no row speaks for the answer.",
     "- The effect of a call. The client at the highest risk is not always the one whom a call keeps (Ascarza 2018).",
     "- Its own success: a client who stays because of a call looks like one who would have stayed.",
 ]
 ASKED = (
-    "What it does was asked of the model itself, for a client who is otherwise average. It is an association: "
-    "to change the figure need not change whether the client leaves."
+    "What it does was asked of the model itself: of a row that is typical in every other factor. All values are ones "
+    "that occur in its training rows. It is an association: to change the figure need not change whether the client "
+    "leaves."
 )
 FLAGS = {
     "provisional": "- It is provisional: use the order of its list with care, and not the percentages.",
-    "forced": "- The gate did not ask for it; a person did.",
+}
+TESTED = {
+    "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
+    "seen clients": "the model was trained on rows of these clients, so it looks better there than it is.",
 }
 GAIN = "Gain: how much lower its log-loss is than that of the model that was live."
 WORDS = (
-    "- Out of fold: each row was rated by a model that had not seen its client. Lower is better for log-loss and Brier "
+    "- Out of fold: each row was rated by a model that was not trained on it. Lower is better for log-loss and Brier "
     "score, higher for the others."
 )
 
 
 def _standing(card: Facts, verdict: Facts) -> list[str]:
-    if verdict.get("forced"):
-        return [
-            f"**Deployed by force.** A person overruled the verdict, for this reason: {markdown(verdict['forced'])}"
-        ]
+    forced, against = verdict.get("forced"), verdict.get("champion")
+    if forced:
+        overruled = "A person overruled the verdict" if _overruled(verdict) else "The verdict was favourable too"
+        return [f"**Deployed by force.** {overruled}; the reason given: {markdown(forced)}"]
     if verdict.get("provisional") and card.get("leaks"):
         return [
             "**Provisional.** It uses a column that seems to know the answer, so nothing proves it; see the caveats."
         ]
     if verdict.get("provisional"):
-        return ["**Provisional.** It is not proven better than the average risk: do not lean on its percentages."]
-    return ["It was deployed because it was proven better than what was there before."]
+        return ["**Provisional.** It is not proven better than the average risk: do not rely on its percentages."]
+    if not verdict.get("deploy"):
+        return ["Why it was deployed is not recorded."]
+    before = "the average risk" if against == BASE_RATE else f"the model that was live, {markdown(against)}"
+    return [f"It was deployed because it was proven better than {before}."]
 
 
 def _use(card: Facts) -> list[str]:
@@ -90,19 +99,18 @@ def _use(card: Facts) -> list[str]:
         f"It states for every current client the risk, a probability, of leaving in {horizon}. The list in order of "
         "this risk tells a team whom to call first.",
         f"Where an answer of 0 or 1 is asked for, a risk of {threshold} or more is 1: the threshold at which its F1 "
-        "was best.",
+        "was best, out of fold.",
     ]
 
 
 def _data(card: Facts, dataset: Facts) -> list[str]:
-    n_rows, share = card.get("n_rows") or 0, card.get("base_rate")
+    share = card.get("base_rate")
     sources = [it for it in dataset.get("sources", ()) if it.get("accepted") and it.get("state") in ("in", "gone")]
     first, last = dataset.get("first_period"), dataset.get("last_period")
     version, n_labelled = markdown(dataset.get("version")), number(dataset.get("n_labelled"))
-    learned = f"{counted(n_rows, 'row')} ({markdown(card.get('learned', 'all rows'))})"
     told = [
         f"- Dataset {version}: {number(dataset.get('n_rows'))} rows, {n_labelled} of them with a known outcome.",
-        f"- Learned from {learned}, of which {percent(share)} had left.",
+        f"- {_trained_on(card)}, {percent(share)} of them leavers.",
         f"- Target: {markdown(card.get('target'))}. Horizon: {markdown(card.get('horizon'))}.",
         f"- Periods: {markdown(first)} to {markdown(last)}." if first else "- Periods: the files have none.",
         f"- Sources: {number(len(sources))}.",
@@ -112,9 +120,20 @@ def _data(card: Facts, dataset: Facts) -> list[str]:
     return told + named + ([f"  - and {number(rest)} more, all named in ingestedfiles.txt"] if rest > 0 else [])
 
 
+def _trained_on(card: Facts) -> str:
+    """Return what was fitted on how many rows: of very many a sample, of a recalibrated model its sigmoid alone."""
+    n_rows, n_labelled, learned = card.get("n_rows") or 0, card.get("n_labelled") or 0, card.get("learned", ALL_ROWS)
+    rows = counted(n_rows, "row")
+    if learned == RECALIBRATED:
+        return f"The former model, its risks set right (recalibrated) on {rows}"
+    if learned == ALL_ROWS and n_labelled > n_rows:
+        return f"Trained on {rows} (a sample of all {number(n_labelled)})"
+    return f"Trained on {rows} ({markdown(learned)})"
+
+
 def _factors(card: Facts, predict: Predict) -> list[str]:
-    rows = [[it.name, it.kind, it.enters, it.does] for it in factors.of(card, predict)]
-    told = _table(["factor", "kind", "how it enters", "what it does"], rows)
+    rows = [[it.name, it.kind, it.enters, it.typical, it.does] for it in factors.of(card, predict)]
+    told = _table(["factor", "kind", "how it enters", "typical", "what it does"], rows)
     return [f"Family: {markdown(card.get('family'))}.", "", *told, "", ASKED]
 
 
@@ -128,12 +147,19 @@ def _scores(card: Facts, verdict: Facts) -> list[str]:
         for name, it in found.items()
         if it
     ]
-    return [*_table(header, rows), "", *sizes, WORDS]
+    return [*_table(header, rows), "", *sizes, *_tested(verdict), WORDS]
+
+
+def _tested(verdict: Facts) -> list[str]:
+    """Say what the test data is; verdicts of older programs do not."""
+    scored_on = (verdict.get("scores") or {}).get("scored_on")
+    return [f"- test data: {TESTED[scored_on]}"] if scored_on in TESTED else []
 
 
 def _scored_on(verdict: Facts) -> str:
     """Say whose outcomes the scores of a verdict are of."""
-    return markdown((verdict.get("scores") or {}).get("scored_on") or "held-out clients")
+    scored_on = (verdict.get("scores") or {}).get("scored_on")
+    return "test data" if scored_on is None or scored_on in TESTED else markdown(scored_on)
 
 
 def _score(scores: Facts, name: str) -> tuple[str, str]:
@@ -143,10 +169,9 @@ def _score(scores: Facts, name: str) -> tuple[str, str]:
 
 
 def _calibration(card: Facts, verdict: Facts) -> list[str]:
-    bins = (verdict.get("scores") or {}).get("calibration") or (card.get("scores") or {}).get("calibration") or []
+    own, tested = ((it.get("scores") or {}).get("calibration") for it in (card, verdict))
+    bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict))
     rows = [[percent(it["risk"]), percent(it["share"]), number(it["n_rows"])] for it in bins]
-    held_out = bool((verdict.get("scores") or {}).get("calibration"))
-    where = _scored_on(verdict) if held_out else "rows that the model rating them had not seen"
     return [
         f"Of those with about this risk, so many left ({where}):",
         "",
@@ -177,18 +202,21 @@ def _plain(value: float | None) -> str:
 
 def _caveats(card: Facts, verdict: Facts) -> list[str]:
     n_leavers = (card.get("scores") or {}).get("n_leavers")
-    found = [
-        f"- It has seen {number(n_leavers)} clients leave in its rows; the intervals say how little or much that is."
-    ]
+    found = [f"- {number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
     found += [flag for key, flag in FLAGS.items() if verdict.get(key)]
+    found += ["- The gate did not ask for it; a person did."] if _overruled(verdict) else []
     found += [
         f"- When it was trained, leakage was found. {markdown(it, 1000)}" for it in words(card.get("leaks") or ())
     ]
-    found += [] if verdict.get("scores") else ["- It was not measured on held-out clients."]
+    found += [] if verdict.get("scores") else ["- It was not measured on test data."]
     return [
         *found,
-        "- Its scores tell of the past. Whether they still hold is tested with every file that has outcomes.",
+        "- Its scores tell of the past. Each report measures it on the newest outcomes.",
     ]
+
+
+def _overruled(verdict: Facts) -> bool:
+    return bool(verdict.get("forced")) and not verdict.get("deploy")
 
 
 def _origin(card: Facts, verdict: Facts) -> list[str]:

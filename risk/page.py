@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from risk.score_words import provisional, score_rows, scored_on
+from risk.score_words import key_figures, newest_on, provisional, score_rows, scored_on, tested
 from risk.typography import NOTHING, counted, digits_for, interval, moment, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -21,6 +21,7 @@ def words(snapshot: Snapshot, deployed: str | None) -> dict[str, Any]:
     from risk.pdf import HEADLINES, VERDICTS
 
     outcome, scores, release = snapshot["outcome"], snapshot["scores"], snapshot["release"]
+    newest = snapshot.get("newest")
     listed = release["name"] if release else None
     return {
         "headline": HEADLINES.get(outcome, f"Outcome: {outcome}."),
@@ -28,10 +29,13 @@ def words(snapshot: Snapshot, deployed: str | None) -> dict[str, Any]:
         "deployed": deployed if deployed != listed else None,
         "calls": snapshot["call_list"][:CALLS_SHOWN],
         "columns": _call_columns(snapshot["call_list"]),
-        "scored_on": scored_on(scores) if scores else None,
+        "newest_on": newest_on(newest) if newest else None,
+        "newest_rows": score_rows(newest) if newest else [],
+        "scored_on": scored_on(scores, newest) if scores else None,
         "score_rows": score_rows(scores) if scores else [],
         "provisional": provisional(release) if release else None,
-        "figures": _key_figures(snapshot),
+        "tested": tested(scores) if scores else None,
+        "figures": key_figures(snapshot),
         "statistics": _statistics(snapshot),
         "sources": _sources(snapshot["dataset"]["sources"]),
         "states": STATES,
@@ -41,19 +45,6 @@ def words(snapshot: Snapshot, deployed: str | None) -> dict[str, Any]:
 def _call_columns(calls: list[Snapshot]) -> set[str]:
     """Return the optional columns that any client fills."""
     return {name for name in ("owner", "value", "reasons") if any(call[name] not in (None, []) for call in calls)}
-
-
-def _key_figures(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """Return the few numbers of the top, each with its words; unknown ones are left out."""
-    scores, release = snapshot["scores"] or {}, snapshot["release"] or {}
-    found = [
-        (number(snapshot["clients"]), "clients, ranked by their risk" if release else "clients"),
-        (number(len(snapshot["call_list"])), "on the call list"),
-        (percent(release.get("base_rate")), "of the clients it learned from had left"),
-        (percent(scores.get("capture"), 0), f"of all leavers are in the first {number(scores.get('capture_k'))}"),
-        (number(scores.get("f1"), 2), "F1 on test data"),
-    ]
-    return [figure for figure in found if figure[0] != NOTHING]
 
 
 def _sources(sources: list[Snapshot]) -> list[Snapshot]:

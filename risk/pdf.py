@@ -22,7 +22,7 @@ from risk.layout import (
     table,
     text,
 )
-from risk.score_words import provisional, score_rows, scored_on
+from risk.score_words import key_figures, newest_on, provisional, score_rows, scored_on, tested
 from risk.typography import NOTHING, counted, moment, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -33,19 +33,19 @@ PICTURES = ("confusion matrix", "calibration")
 
 HEADLINES = {
     "deployed": "A new model was deployed.",
-    "challenger rejected": "A new model was trained and rejected; the deployed one stays.",
-    "no drift": "Nothing has changed; the deployed model stays.",
+    "challenger rejected": "A new model was trained and not deployed.",
+    "no drift": "No change was found; the deployed model stays.",
     "not enough evidence": "There is not enough evidence yet to decide.",
-    "rolled back": "The previous model is back in service.",
+    "rolled back": "A former model is back in service.",
     "no new data": "There was no new data.",
     "failed": "The run failed.",
 }
 VERDICTS = {
-    "no drift": "Clients leave for the same reasons as before.",
+    "no drift": "No change was found in why clients leave.",
     "not enough evidence": "Too few outcomes are known to say whether the reasons for leaving have changed.",
     "recalibrate": "The order of the clients still holds, but the stated risks were too high or too low.",
     "retrain": "Clients leave for other reasons than before.",
-    "richer family": "A richer kind of model would describe better why clients leave.",
+    "richer family": "A richer kind of model might describe better why clients leave.",
 }
 
 
@@ -91,7 +91,7 @@ def _what_happened(snapshot: Snapshot) -> list[Flowable]:
         parts.append(text(VERDICTS.get(verdict, f"Verdict: {verdict}.")))
     parts.append(text(snapshot["reason"]))
     told = section("What happened", panel(parts, alert=outcome == "failed"))
-    return [*told, *_banner(snapshot), *_notes(snapshot), *_key_figures(snapshot)]
+    return [*told, *_banner(snapshot), *_notes(snapshot), space(5), figures_in_a_row(key_figures(snapshot))]
 
 
 def _banner(snapshot: Snapshot) -> list[Flowable]:
@@ -99,6 +99,9 @@ def _banner(snapshot: Snapshot) -> list[Flowable]:
     if release is None:
         words = "No model is deployed, so no risks can be stated. Run fullprocess.py when there is data to learn from."
         return [panel([text("No release yet", "alert"), text(words)], alert=True)]
+    if release.get("forced"):
+        words = f"The verdict did not favour it; the reason that was given: {release['forced']}"
+        return [panel([text("A person deployed this release", "alert"), text(words)], alert=True)]
     if not release["provisional"]:
         return []
     return [panel([text("This release is provisional", "alert"), text(provisional(release))], alert=True)]
@@ -117,18 +120,6 @@ def _notes(snapshot: Snapshot) -> list[Flowable]:
     if not notes:
         return []
     return [panel([text("Please note", "alert"), *(text(note, longest=600) for note in notes)], alert=True)]
-
-
-def _key_figures(snapshot: Snapshot) -> list[Flowable]:
-    scores, release = snapshot["scores"] or {}, snapshot["release"] or {}
-    figures = [
-        (number(snapshot["clients"]), "clients, ranked by their risk" if release else "clients"),
-        (number(len(snapshot["call_list"])), "clients on the call list"),
-        (percent(release.get("base_rate")), "of the clients it learned from had left"),
-        (percent(scores.get("capture"), 0), f"of all leavers are in the first {number(scores.get('capture_k'))}"),
-        (number(scores.get("f1"), 2), "F1 on test data"),
-    ]
-    return [space(5), figures_in_a_row([figure for figure in figures if figure[0] != NOTHING])]
 
 
 def _call_list(snapshot: Snapshot) -> list[Flowable]:
@@ -167,14 +158,20 @@ def _call_table(clients: Sequence[Snapshot]) -> Flowable:
 
 
 def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
-    scores = snapshot["scores"]
+    scores, newest = snapshot["scores"], snapshot.get("newest")
+    told = [text(newest_on(newest)), _scores(newest)] if newest else []
     if scores is None:
-        return [text("There are no scores yet: no model has been measured on test data.")]
+        return told or [text("There are no scores yet: no model has been measured on test data.")]
+    title = [text(f"On {tested(scores)}", "subheading")] if newest else []
+    return [*told, *title, text(scored_on(scores, newest)), _scores(scores), space(6), *_pictures(pictures)]
+
+
+def _scores(scores: Snapshot) -> Flowable:
     columns = [
         Column("Score", 74, style="strong"), Column("Value", 44, is_number=True),
         Column("95 % interval", 84, is_number=True), Column("In words", 285),
     ]  # fmt: skip
-    return [text(scored_on(scores)), table(columns, score_rows(scores)), space(6), *_pictures(pictures)]
+    return table(columns, score_rows(scores))
 
 
 def _pictures(pictures: Mapping[str, bytes]) -> list[Flowable]:

@@ -24,6 +24,7 @@ from risk.reference import Reference
 from risk.scores import Floats
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
+DRIFT = "drift"
 DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
 FAMILY = "the configured family has changed"
 FORCED, BY_HAND = "asked for by --force", "asked for by hand"
@@ -103,7 +104,7 @@ def reason(
         found = drift.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
     scan, verdict = asdict(found), found.verdict
     if verdict in ("recalibrate", "retrain"):
-        return train("drift", f"The reason for leaving has changed: {found.moved}.", verdict, scan)
+        return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, scan)
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
         return train("the live model is provisional", sentence, verdict, scan)

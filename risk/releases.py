@@ -39,6 +39,12 @@ class Release:
     def provisional(self) -> bool:
         return bool(self.verdict.get("provisional"))
 
+    @property
+    def forced(self) -> str | None:
+        """The reason of the person who deployed it against its verdict; None where the verdict favoured it."""
+        told = self.verdict
+        return None if told.get("deploy") else told.get("forced")
+
 
 def current(production: Path) -> Release | None:
     """Return the release that is live, or None."""

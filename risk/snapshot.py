@@ -13,7 +13,7 @@ from risk.config import Capacity
 from risk.manifest import Manifest
 from risk.model import Model
 from risk.reader import Refusal
-from risk.reasons import reasons, typical
+from risk.reasons import reasons
 from risk.schema import Schema
 from risk.tables import as_csv
 
@@ -46,7 +46,7 @@ def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Sc
     values = everyone[[FEATURE + name for name in schema.features]].rename(
         columns=lambda name: name.removeprefix(FEATURE)
     )
-    told = reasons(model.risks, values.loc[chosen.index], schema.kinds, typical(values, schema.kinds))
+    told = reasons(model.risks, values.loc[chosen.index], schema.kinds, values)
     rows = [
         dict(zip(LIST_COLUMNS, map(_plain, row), strict=True))
         for row in chosen[list(LIST_COLUMNS)].itertuples(index=False)
@@ -96,8 +96,8 @@ def _source(entry: Any) -> dict[str, Any]:
     }
 
 
-def of_release(model: Model | None, provisional: bool) -> dict[str, Any] | None:
-    """Return what is shown of the live release."""
+def of_release(model: Model | None, provisional: bool, forced: str | None = None) -> dict[str, Any] | None:
+    """Return what is shown of the live release; `forced` is the reason of a person who overruled its verdict."""
     if model is None:
         return None
     card = model.card
@@ -105,7 +105,7 @@ def of_release(model: Model | None, provisional: bool) -> dict[str, Any] | None:
         name: getattr(card, name)
         for name in ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
     }
-    told["leaks"] = [leak["column"] for leak in card.leaks]
+    told |= {"leaks": [leak["column"] for leak in card.leaks], "forced": forced}
     return {"name": model.name, "digest": model.digest, "provisional": provisional, **told}
 
 

@@ -78,11 +78,9 @@ def compare(new: Side, learned: Side, reference: Reference) -> TwoSample | None:
 
 def _sentence(n_rows: int, auc: float, differ: bool, named: tuple[str, ...]) -> str:
     if not differ:
-        return (
-            f"The {n_rows:,} new rows without outcomes look like those the model learned from (AUC {auc:.2f}). {BLIND}"
-        )
+        return f"The {n_rows:,} new rows without outcomes look like those with known outcomes (AUC {auc:.2f}). {BLIND}"
     columns = ", ".join(named)
-    found = f"differ from those the model learned from, most in {columns} (AUC {auc:.2f})"
+    found = f"differ from those with known outcomes, most in {columns} (AUC {auc:.2f})"
     return f"The {n_rows:,} new rows without outcomes {found}. {BLIND}"
 
 

@@ -206,6 +206,21 @@ def test_the_card_of_a_release_is_served_by_name_and_by_number(tmp_path: Path) -
         problem_of(answer, 404)
 
 
+def test_a_card_that_an_older_program_made_is_served_with_a_note(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    folder = deploy(settings, "1-aa")
+    (folder / artifacts.MODEL_CARD).write_text("# Model card")
+    told = json.loads((folder / artifacts.CARD).read_text())
+    told.pop("probes")
+    (folder / artifacts.CARD).write_text(json.dumps(told))
+
+    with contextmanager(client_of)(settings) as client:
+        answer = client.get("/releases/1/card").text
+
+    assert answer.startswith("> An older program trained this model: figures in its table")
+    assert answer.endswith("# Model card")
+
+
 def test_a_broken_journal_is_faulty_health_and_said_on_the_page(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")

@@ -127,6 +127,9 @@ def test_a_spoiled_challenger_is_rejected_and_not_deployed(deployed: Project) ->
 
     assert said.out.startswith("challenger rejected")
     assert "refused as spoiled" in said.out
+    verdict = deployed.json("models/verdict.json")
+    assert verdict["gate"]["sentence"] == verdict["sentence"]
+    assert verdict["scores"]["scored_on"] == "held-out clients"
     assert refused.code == 1
     assert "challenger rejected" in refused.err
     assert release(deployed) == before

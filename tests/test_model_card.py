@@ -17,27 +17,16 @@ from risk import artifacts, manifest, model, model_card, snapshot
 SECTIONS = ["What it is for", "What it is not for", "Data", "Factors", "Scores", "Calibration", "Segments", "Caveats",
             "What it cannot see", "How it came here"]  # fmt: skip
 HOSTILE = "<script>|[x](javascript:1)|`*_\n# head"
-NUMERIC: dict[str, Any] = {
-    "name": "visits",
-    "kind": "numeric",
-    "log": True,
-    "mean": 3.0,
-    "deviation": 1.0,
-    "missing": False,
-    "levels": [],
-}
-LEVELS: dict[str, Any] = {
-    "name": "sector",
-    "kind": "categorical",
-    "log": False,
-    "mean": 0.0,
-    "deviation": 1.0,
-    "missing": False,
-}
+NUMERIC: dict[str, Any] = {"name": "visits", "kind": "numeric", "log": True, "mean": 3.0, "deviation": 1.0}
+LEVELS: dict[str, Any] = {"name": "sector", "kind": "categorical", "log": False, "levels": ["bank", ""]}
+PROBES: list[dict[str, Any]] = [
+    {"name": "visits", "kind": "numeric", "typical": 19.0, "values": [6.0, 19.0, 54.0], "n_unasked": 0},
+    {"name": "sector", "kind": "categorical", "typical": "bank", "values": ["bank", None], "n_unasked": 2},
+]
 
 
 def facts(**more: Any) -> dict[str, Any]:
-    features = [NUMERIC, LEVELS | {"levels": ["bank", ""]}]
+    features = [NUMERIC, LEVELS]
     card: dict[str, Any] = {
         "sha256": "a" * 64,
         "family": "logistic",
@@ -46,7 +35,7 @@ def facts(**more: Any) -> dict[str, Any]:
         "horizon": "a month",
     }
     card |= {"threshold": 0.25, "n_rows": 90, "base_rate": 0.2, "run": 3, "reason": "drift"}
-    return card | {"reference": {"features": features}, "packages": {"numpy": "2.4"}} | more
+    return card | {"reference": {"features": features}, "probes": PROBES, "packages": {"numpy": "2.4"}} | more
 
 
 def rising(frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -82,6 +71,25 @@ def test_every_release_has_a_card_with_all_sections_and_the_figures_of_its_paper
     assert "why* clients leave" in section(text, "What it cannot see")
 
 
+def test_every_figure_of_a_deployed_card_is_the_answer_of_the_model_beside_it(deployed: Project) -> None:
+    text = deployed.text(f"production_deployment/current/{artifacts.MODEL_CARD}")
+    live = model.load((deployed.root / "production_deployment/current").resolve())
+
+    cells = [line.strip("| ").split(" | ") for line in section(text, "Factors").splitlines() if " % at " in line]
+
+    plain = {row[0].replace("\\", ""): row[3:] for row in cells}
+    typical = {name: float(row[0].replace(",", "")) for name, row in plain.items()}
+    asked = [
+        (percent, typical | {name: float(value.replace(",", ""))})
+        for name, row in plain.items()
+        for percent, value in re.findall(r"([\d.]+ %) at ([\d,.]+?)(?=, |$)", row[1])
+    ]
+    assert set(typical) == set(live.card.features)
+    assert len(asked) >= 2 * len(typical)
+    risks = live.risks(pd.DataFrame([row for _, row in asked]))
+    assert [percent for percent, _ in asked] == [f"{100 * risk:.1f} %" for risk in risks]
+
+
 def test_equal_facts_give_equal_bytes_without_a_clock(deployed: Project) -> None:
     folder = (deployed.root / "production_deployment/current").resolve()
     found, source = model.load(folder), manifest.read(folder)
@@ -104,24 +112,35 @@ def test_client_text_is_never_markup(key: str) -> None:
 
 
 def test_names_of_features_levels_and_sources_are_never_markup() -> None:
-    features = [LEVELS | {"name": HOSTILE, "levels": [HOSTILE]}]
+    probes = [PROBES[1] | {"name": HOSTILE, "typical": HOSTILE, "values": [HOSTILE]}]
     sources = [{"path": HOSTILE, "accepted": 5, "state": "in"}]
 
-    text = told(facts(reference={"features": features}), {}, {"sources": sources, "version": HOSTILE})
+    text = told(facts(reference={}, probes=probes), {}, {"sources": sources, "version": HOSTILE})
 
     rows = [line for line in text.splitlines() if line.startswith("| &lt;script&gt;")]
     assert "<script>" not in text
     assert len(rows) == 1
-    assert len(re.findall(r"(?<!\\)\|", rows[0])) == 5
+    assert len(re.findall(r"(?<!\\)\|", rows[0])) == 6
 
 
 def test_what_a_factor_does_is_asked_of_the_model() -> None:
     rows = section(told(facts()), "Factors")
 
     assert re.search(
-        r"visits \| numeric \| the logarithm .* \| higher is riskier: 26\.9 % at 6\.389, 73\.1 % at 53\.6", rows
+        r"visits \| numeric \| the logarithm .* \| 19 \| higher is riskier: 25\.8 % at 6, 49\.9 % at 19, 73\.2 % at 54",
+        rows,
     )
-    assert re.search(r"sector \| categorical \| one indicator .* \| [0-9.]+ % at bank, [0-9.]+ % at missing", rows)
+    assert re.search(
+        r"sector \| categorical \| one .* \| bank \| 49\.9 % at bank, 49\.9 % at missing, 2 rarer levels not asked",
+        rows,
+    )
+
+
+def test_a_card_of_an_older_program_says_that_nothing_was_recorded_to_ask_about() -> None:
+    rows = section(told(facts(probes=None)), "Factors")
+
+    assert rows.count("| – | not recorded: the program that trained it kept no values") == 2
+    assert " % at " not in rows
 
 
 def test_a_provisional_and_a_forced_model_say_so_first() -> None:
@@ -129,8 +148,38 @@ def test_a_provisional_and_a_forced_model_say_so_first() -> None:
     forced = told(facts(), {"forced": "the board wants it", "provisional": True})
 
     assert provisional.splitlines()[2].startswith("**Provisional.**")
-    assert "do not lean" in provisional
-    assert "the board wants it" in forced.splitlines()[2]
+    assert "do not rely" in provisional
+    assert "A person overruled the verdict; the reason given: the board wants it" in forced.splitlines()[2]
+
+
+def test_why_it_was_deployed_is_told_as_the_verdict_has_it() -> None:
+    first, later = {"deploy": True, "champion": "base rate"}, {"deploy": True, "champion": "1-ab"}
+
+    assert "proven better than the average risk." in told(facts(), first)
+    assert "proven better than the model that was live, 1-ab." in told(facts(), later)
+    assert "The verdict was favourable too; the reason given: now" in told(facts(), later | {"forced": "now"})
+    assert "overruled" not in told(facts(), later | {"forced": "now"})
+    assert "Why it was deployed is not recorded." in told(facts())
+
+
+def test_what_it_was_trained_on_is_told_as_it_was() -> None:
+    sample = section(told(facts(n_labelled=900)), "Data")
+    mended = told(facts(learned="recalibrated"))
+
+    assert "Trained on 90 rows (a sample of all 900), 20.0 % of them leavers." in sample
+    assert "The former model, its risks set right (recalibrated) on 90 rows" in section(mended, "Data")
+    assert section(mended, "Factors").count("as in the model whose risks were set right") == 2
+
+
+def test_the_card_says_where_its_scores_come_from() -> None:
+    bins = [{"risk": 0.1, "share": 0.2, "n_rows": 30}]
+    seen = {"scores": {"n_rows": 40, "scored_on": "seen clients", "calibration": bins}}
+    unseen = {"scores": {"n_rows": 40, "scored_on": "held-out clients"}}
+
+    assert "rows of these clients, so it looks better there than it is" in section(told(facts(), seen), "Scores")
+    assert "It may be of the time before a change" in section(told(facts(), unseen), "Scores")
+    assert "so many left (test data)" in section(told(facts(), seen), "Calibration")
+    assert "so many left (out of fold)" in section(told(facts(scores={"calibration": bins}), seen), "Calibration")
 
 
 def test_a_source_that_is_held_or_refused_is_no_data_of_the_model() -> None:

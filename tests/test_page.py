@@ -91,6 +91,7 @@ def test_tables_have_captions_and_scopes(tmp_path: Path) -> None:
     [
         ({"release": None, "scores": None}, "No release yet."),
         ({"release": snapshot("1-aa", LISTED)["release"] | {"provisional": True}}, "This release is provisional."),
+        ({"release": snapshot("1-aa", LISTED)["release"] | {"forced": HOSTILE}}, f"that was given: {HOSTILE}"),
         ({"call_list": []}, "There is nobody to call"),
         ({"warnings": ["look at this"]}, "look at this"),
         ({"held": ["odd.csv"]}, "ingestion.py --release NAME"),

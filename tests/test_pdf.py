@@ -223,6 +223,13 @@ def test_report_of_a_provisional_release_says_so() -> None:
     assert "provisional" not in report()
 
 
+def test_report_of_a_release_that_a_person_deployed_against_its_verdict_says_so() -> None:
+    text = report(release={**RELEASE, "forced": "the board wants it"})
+
+    assert "A person deployed this release The verdict did not favour it" in text
+    assert "the board wants it" in text
+
+
 def test_report_says_in_words_what_the_scores_mean(typical: bytes) -> None:
     text = read_text(typical)
 
