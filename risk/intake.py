@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from risk import files
+from risk import files, future
 from risk.dataset import ADDED
 from risk.errors import ConfigError, DataError
 from risk.holding import Feeds
@@ -39,6 +39,7 @@ def take_in(
     opened. Files written: parts, and the refusals beside them. Raises: ConfigError, DiskError.
     """
     _check_names(schema)
+    before = future.all_judged(before, schema, parts)
     known = _known(before)
     sizes = {content.size for content in known.values()}
     digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
@@ -52,12 +53,13 @@ def take_in(
         else:
             fault = held.get(content.digest)
             entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run, fault)
-    feeds = Feeds(before, schema, parts)
+    feeds, periods = Feeds(before, schema, parts), before.periods
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
             unsettled.append(source.name)
             continue
         digests[source.name] = content.digest
+        content = future.judged(content, periods, schema, parts)
         fault = feeds.fault_of(content)
         entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
     present = {found.name for found in inbox.sources} | set(inbox.skipped)

@@ -43,7 +43,8 @@ class Entry:
 
     @property
     def last_period(self) -> str:
-        return max((content.last_period or "" for content in self.contents), default="")
+        """The last period that does not lie in the future; nothing where all do."""
+        return max((content.newest_period or "" for content in self.contents), default="")
 
     @property
     def newest(self) -> Content | None:
@@ -98,6 +99,11 @@ class Manifest:
         return [entry.path for entry in self.entries if entry.state == "held"]
 
     @property
+    def periods(self) -> set[str]:
+        """The newest period of every content, but for those of the future."""
+        return {it.newest_period for it in self.contents.values() if it.newest_period}
+
+    @property
     def file_names(self) -> set[str]:
         """Every file in the parts folder that this version needs."""
         contents = [*self.contents.values(), *(content for entry in self.entries for content in entry.shown)]
@@ -135,7 +141,7 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
     for each in (known, manifest):
         for source, entry in enumerate(each.entries if each else ()):
             for age, content in enumerate(entry.contents):
-                placed.append((content.last_period or "", source if each is manifest else -1, age, content.digest))
+                placed.append((content.newest_period or "", source if each is manifest else -1, age, content.digest))
     ordered: dict[str, int] = {}
     for *_, digest in sorted(placed):
         ordered.setdefault(digest, len(ordered))

@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from risk import database
+from risk import database, future
 from risk.holding import Feeds
 from risk.intake import add, sentence, with_digests
 from risk.manifest import Entry, Manifest
@@ -47,6 +47,7 @@ def pull_in(
     if content.fault:
         after = replace(entry, state="refused", reason=sentence(name, content.fault), refused=content)
         return Pulled(_with(before, after), tuple(said))
+    content = future.judged(content, before.periods, schema, parts)
     after = add(entry, content, run, Feeds(before, schema, parts).fault_of(content), pulled.anew)
     return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(said))
 

@@ -47,7 +47,9 @@ class Source:
 class Content:
     """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest.
 
-    `n_given` is how many rows of the set come from it; only a published manifest knows.
+    `n_given` is how many rows of the set come from it; only a published manifest knows. `judged` is the day on which a
+    run judged it first. Where rows lie in the future of that day, `limit` is the last day that does not, `n_future` the
+    number of such rows, and `last_present` the last period of the others.
     """
 
     digest: str
@@ -64,6 +66,15 @@ class Content:
     fault: Refusal | None
     warnings: tuple[str, ...]
     n_given: int = 0
+    judged: str = ""
+    limit: str | None = None
+    n_future: int = 0
+    last_present: str | None = None
+
+    @property
+    def newest_period(self) -> str | None:
+        """The last period that does not lie in the future."""
+        return self.last_present if self.limit else self.last_period
 
 
 def read(
