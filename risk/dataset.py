@@ -90,14 +90,14 @@ class Dataset:
         query = f"select * from ({self._newest()}) where {self._rows.target} is distinct from 1"
         return self._frame(self._rows, query)
 
-    def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
-        """Return every client that there ever was, and of its newest row the numbers of these names; NaN is missing."""
-        rows = self._rows
+    def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]], NDArray[Any]]:
+        """Return every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
+        rows, digests = self._rows, np.array([place.content.digest for place in self._places] or [""], dtype=object)
         shown = "".join(f", cast({rows.names[name]} as double) as v{index}" for index, name in enumerate(names))
-        query = f"select {rows.client} as client{shown} from ({self._newest()}) order by {rows.order}"
+        query = f"select {rows.client} as client, position{shown} from ({self._newest()}) order by {rows.order}"
         found = rows.run(query).fetchnumpy()
         values = {name: np.ma.filled(found[f"v{index}"], np.nan) for index, name in enumerate(names)}
-        return np.asarray(found["client"]), values
+        return np.asarray(found["client"]), values, digests[self._at(np.asarray(found["position"]))]
 
     def _newest(self) -> str:
         """Return the query of the newest row of every client."""

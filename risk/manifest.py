@@ -19,7 +19,10 @@ Periods = tuple[str, str]  # the first and the last
 
 @dataclass(frozen=True)
 class Entry:
-    """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held."""
+    """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held.
+
+    `former`: the contents that were in before one was released; they come back if that is withdrawn.
+    """
 
     path: str
     state: State
@@ -29,6 +32,7 @@ class Entry:
     judged_run: int
     n_duplicate: int = 0
     watermark: Watermark | None = None
+    former: tuple[Content, ...] = ()
 
     @property
     def shown(self) -> tuple[Content, ...]:
@@ -106,7 +110,7 @@ class Manifest:
     @property
     def file_names(self) -> set[str]:
         """Every file in the parts folder that this version needs."""
-        contents = [*self.contents.values(), *(content for entry in self.entries for content in entry.shown)]
+        contents = [content for entry in self.entries for content in (*entry.contents, *entry.shown, *entry.former)]
         return {*self.parts, *(content.refusals for content in contents if content.refusals)}
 
     def entry(self, path: str) -> Entry | None:
@@ -115,7 +119,7 @@ class Manifest:
     def with_entries(self, entries: Iterable[Entry]) -> Manifest:
         """Return this manifest with these entries, sorted, naming just the parts that they need."""
         entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
-        shown = [content for entry in entries for content in (*entry.contents, entry.refused) if content]
+        shown = [content for entry in entries for content in (*entry.contents, *entry.former, entry.refused) if content]
         needed = {piece.part for content in shown for piece in content.slices}
         return replace(self, entries=entries, parts={part: self.parts.get(part, "") for part in sorted(needed)})
 
@@ -167,6 +171,7 @@ def _digest(told: Any) -> str:
 def _told(entry: Entry) -> dict[str, Any]:
     return vars(entry) | {
         "contents": [_told_content(content) for content in entry.contents],
+        "former": [_told_content(content) for content in entry.former],
         "refused": _told_content(entry.refused) if entry.refused else None,
         "watermark": vars(entry.watermark) if entry.watermark else None,
     }
@@ -178,10 +183,11 @@ def _told_content(content: Content) -> dict[str, Any]:
 
 
 def _entry(found: dict[str, Any]) -> Entry:
-    contents = tuple(_content(content) for content in found.pop("contents"))
+    contents, former = (tuple(_content(content) for content in found.pop(name, ())) for name in ("contents", "former"))
     refused, watermark = found.pop("refused"), found.pop("watermark")
     marked = Watermark(**watermark) if watermark else None
-    return Entry(**found, contents=contents, refused=_content(refused) if refused else None, watermark=marked)
+    told = _content(refused) if refused else None
+    return Entry(**found, contents=contents, former=former, refused=told, watermark=marked)
 
 
 def _content(found: dict[str, Any]) -> Content:

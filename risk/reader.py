@@ -49,7 +49,8 @@ class Content:
 
     `n_given` is how many rows of the set come from it; only a published manifest knows. `judged` is the day on which a
     run judged it first. Where rows lie in the future of that day, `limit` is the last day that does not, `n_future` the
-    number of such rows, and `last_present` the last period of the others.
+    number of such rows, and `last_present` the last period of the others. `released` is why it was held, where a person
+    took it in all the same.
     """
 
     digest: str
@@ -70,6 +71,7 @@ class Content:
     limit: str | None = None
     n_future: int = 0
     last_present: str | None = None
+    released: str | None = None
 
     @property
     def newest_period(self) -> str | None:
