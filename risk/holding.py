@@ -16,6 +16,11 @@ from risk.manifest import Entry, Manifest, content_order
 from risk.reader import Content, Slice
 from risk.schema import Schema
 
+ENOUGH_WHOLE = 20  # values that were all whole numbers
+THOUSANDS = (
+    "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands (1.200 for "
+    "1200); send it without dots, or release it if these are decimals"
+)
 SEVERAL = 5  # contents that are left out of the reference, one at a time
 MOST = 50_000  # rows of a file, and of the newest contents, that are looked at
 
@@ -34,7 +39,11 @@ class Feeds:
 
     def fault_of(self, content: Content) -> str | None:
         """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held."""
-        if content.fault or content.n_accepted < MINIMUM or not self._before.contents:
+        if content.fault:
+            return None
+        if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
+            return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
+        if content.n_accepted < MINIMUM or not self._before.contents:
             return None
         file, _ = self._columns([replace(content, slices=_last(content.slices, MOST))])
         everything = self._reference(frozenset())[0]
@@ -49,6 +58,17 @@ class Feeds:
             found = tuple(fault for fault in found if not agree(file, everything, fault.columns))
         return "; ".join(fault.sentence for fault in found) or None
 
+    def _separates(self, name: str, shown: bool) -> bool:
+        """Return whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.
+
+        What a person released has settled that for its columns.
+        """
+        if any(name in content.dotted for content in self._before.contents.values() if content.released):
+            return False
+        values = self._dataset(self._newest(frozenset())).figures([name])[1][name]
+        values = values[~np.isnan(values)]
+        return bool(np.all(values == np.rint(values))) if len(values) >= ENOUGH_WHOLE else shown
+
     def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
         """Return the contents from which most of the rows come that the file is compared with."""
         reference, contents = self._reference(released)
@@ -59,22 +79,28 @@ class Feeds:
     def _reference(self, without: frozenset[str]) -> tuple[Columns, NDArray[Any]]:
         """Return the newest rows of the dataset without some contents, and the content of each."""
         if without not in self._references:
-            order, contents, missing = content_order(self._before), [], MOST
-            kept = (content for digest, content in self._before.contents.items() if digest not in without)
-            for content in sorted(kept, key=lambda it: -order[it.digest]):
-                if missing > 0:
-                    contents.append(replace(content, slices=_last(content.slices, missing)))
-                    missing -= content.n_accepted
-            self._references[without] = self._columns(reversed(contents))
+            self._references[without] = self._columns(self._newest(without))
         return self._references[without]
 
+    def _newest(self, without: frozenset[str]) -> list[Content]:
+        """Return the newest rows of the dataset as contents, oldest first."""
+        order, contents, missing = content_order(self._before), [], MOST
+        kept = (content for digest, content in self._before.contents.items() if digest not in without)
+        for content in sorted(kept, key=lambda it: -order[it.digest]):
+            if missing > 0:
+                contents.append(replace(content, slices=_last(content.slices, missing)))
+                missing -= content.n_accepted
+        return contents[::-1]
+
     def _columns(self, contents: Iterable[Content]) -> tuple[Columns, NDArray[Any]]:
-        entry = Entry("", "in", None, tuple(contents), None, 0)
         kinds, changes = self._schema.kinds, self._schema.changes
         numbers = [name for name, kind in kinds.items() if kind == "numeric" and name not in changes]
-        alone = Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts)
-        clients, values, digests = alone.figures(numbers)
+        clients, values, digests = self._dataset(contents).figures(numbers)
         return Columns(clients, values), digests
+
+    def _dataset(self, contents: Iterable[Content]) -> Dataset:
+        entry = Entry("", "in", None, tuple(contents), None, 0)
+        return Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts)
 
 
 def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,7 @@ class Content:
     n_future: int = 0
     last_present: str | None = None
     released: str | None = None
+    dotted: dict[str, bool] = field(default_factory=dict)
 
     @property
     def newest_period(self) -> str | None:
@@ -162,6 +163,7 @@ class _Room:
         if values.wide or values.period_length not in (None, plain.length):
             return False
         layout = Layout(header.positions, header.width)
+        reading.dots.look_at_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
             self._gathering.add_file(reading, plain.lines, plain.rows, layout)
             return True
@@ -176,6 +178,7 @@ class _Room:
         rows = reading.exactly(chunks)
         while accepted := list(itertools.islice(rows, AT_ONCE)):
             self._gathering.add_rows(reading, accepted)
+            reading.dots.look_at_rows(accepted, self._schema)
 
     def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = 0
@@ -204,6 +207,7 @@ class _Room:
             refusals=name,
             fault=reading.fault,
             warnings=reading.warnings(known),
+            dotted=reading.dots.columns(self._schema),
         )
 
 
