@@ -67,6 +67,7 @@ GROUND += [
     "sorted_sets",
     "swaps",
     "tables",
+    "thousands",
     "typed",
     "values",
     "watermark",
