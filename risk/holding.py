@@ -15,6 +15,7 @@ from risk.feeds import ENOUGH_KNOWN, MINIMUM, Columns, agree, comparable, faults
 from risk.manifest import Entry, Manifest, content_order
 from risk.reader import Content, Slice
 from risk.schema import Schema
+from risk.scores import Floats
 
 ENOUGH_WHOLE = 20  # values that were all whole numbers
 THOUSANDS = (
@@ -35,6 +36,7 @@ class Feeds:
     def __init__(self, before: Manifest, schema: Schema, parts: Path) -> None:
         self._before, self._schema, self._parts = before, schema, parts
         self._released = frozenset(digest for digest, it in before.contents.items() if it.released)
+        self._numbers: dict[str, Floats] = {}
         self._references: dict[frozenset[str], tuple[Columns, NDArray[Any]]] = {}
 
     def fault_of(self, content: Content) -> str | None:
@@ -65,8 +67,10 @@ class Feeds:
         """
         if any(name in content.dotted for content in self._before.contents.values() if content.released):
             return False
-        values = self._dataset(self._newest(frozenset())).figures([name])[1][name]
-        values = values[~np.isnan(values)]
+        if name not in self._numbers and self._before.contents:
+            values = self._dataset(self._newest(frozenset())).figures([name])[1][name]
+            self._numbers[name] = values[~np.isnan(values)]
+        values = self._numbers.get(name, np.empty(0))
         return bool(np.all(values == np.rint(values))) if len(values) >= ENOUGH_WHOLE else shown
 
     def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
