@@ -166,6 +166,7 @@ def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", nargs="+", metavar="FILE", help="test files without taking them in")
     parser.add_argument("--release", metavar="SOURCE", help="take in a source that is held back as a faulty feed")
+    parser.add_argument("--withdraw", metavar="SOURCE", help="take a release back: the rows leave, the source is held")
     parser.add_argument("--rejected", action="store_true", help="list the rows and files that were refused")
     parser.add_argument("--verify", action="store_true", help="compute every digest and count again from the parts")
     parser.add_argument("--export", metavar="FILE", help="write the labelled rows of the current version to a file")
@@ -186,7 +187,9 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.verify:
         return _verify(settings, current)
     if asked.release:
-        return script.alone(settings, "release", lambda run: _release(settings, run, asked.release))
+        return script.alone(settings, "release", lambda run: _by_hand(settings, run, asked.release, "released"))
+    if asked.withdraw:
+        return script.alone(settings, "withdraw", lambda run: _by_hand(settings, run, asked.withdraw, "withdrawn"))
     return script.alone(settings, "ingestion", lambda run: _answer(ingest(settings, run)))
 
 
@@ -201,13 +204,16 @@ def _verify(settings: Settings, current: Manifest) -> Answer:
     return Answer("\n".join(found) or line, told, exit_code=1 if found else 0)
 
 
-def _release(settings: Settings, run: Run, name: str) -> Answer:
-    """Take in a held source on a person's word; the run's line in the journal names it."""
+def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
+    """Take in a held source, or take it out again, on a person's word; the run's line in the journal names it."""
     current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    after = _publish(settings, current, intake.release(current, name, settings.schema, run.number))
-    run.note(released=name, dataset=after.name)
-    rows = after.counts["n_rows"]
-    return Answer(f"released: {name}; dataset {after.name} with {rows} rows", {"outcome": "released", "source": name})
+    if outcome == "released":
+        after = _publish(settings, current, intake.release(current, name, settings.schema, run.number))
+    else:
+        after = _publish(settings, current, intake.withdraw(current, name, run.number))
+    run.note(**{outcome: name}, dataset=after.name)
+    line = f"{outcome}: {name}; dataset {after.name} with {after.counts['n_rows']} rows"
+    return Answer(line, {"outcome": outcome, "source": name})
 
 
 def _check(settings: Settings, names: list[str]) -> Answer:

@@ -139,6 +139,8 @@ def _short(run: Record, published: Sequence[Pair]) -> str:
         return f"{named(run)}: {publication(run, *published[-1])}"
     if run.get("released"):
         return f"{named(run)}: {person(run)} took in {run['released']}, which had been held back."
+    if run.get("withdrawn"):
+        return f"{named(run)}: {person(run)} took {run['withdrawn']} out again."
     asked = f" {person(run)} had asked for training." if "--force" in str(run.get("reason_to_train")) else ""
     why = str(run.get("error") or run.get("sentence") or "").rstrip(".")
     return f"{named(run)}: {run.get('outcome')}. {why + '.' if why else ''}{asked}".rstrip()

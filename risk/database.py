@@ -6,7 +6,6 @@ Light: SQLAlchemy is imported when a database is asked.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -19,10 +18,11 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from risk import files
-from risk.errors import ConfigError, SourceError
+from risk.database_end import end_of, tail
+from risk.errors import ConfigError
 from risk.schema import CLOSED, Schema, Whole
 from risk.typed import quoted
-from risk.watermark import Value, Watermark, begin, kind_of
+from risk.watermark import Watermark, at, begin, kind_of, lies_after
 
 if TYPE_CHECKING:
     from risk.database_rows import Rows
@@ -117,14 +117,19 @@ def pull(source: DatabaseSource, schema: Schema, since: Watermark | None, scratc
     known = since if since and since.source == asked else None
     said = ["another url, table, query or columns: everything is read anew"] if since and not known else []
     with _rows(source, schema, root) as rows:
-        now = _now(source, rows, asked)
-        if now is None or now != known:
+        end = end_of(rows, source.watermark)
+        if end is None:
             said += _unmarked(source, rows)
-        if now is None or now == known:
-            said += ["it has no rows any more; what was taken in before is kept"] if known and not now else []
-            return Pull(None, now or known, 0, False, tuple(said))
+            said += ["it has no rows any more; what was taken in before is kept"] if known else []
+            return Pull(None, known, 0, False, tuple(said))
+        said += end.said
+        blind = known is not None and lies_after(known, source.overlap, end.limit)
+        if known and not blind and tail(rows, known.typed, source.overlap) == known.tail:
+            return Pull(None, known, 0, False, tuple(said))
+        said += _unmarked(source, rows)
+        now = Watermark(str(end.value), str(kind_of(end.value)), tail(rows, end.value, source.overlap), asked)
         first = begin(known.typed, source.overlap) if known else None
-        if known and not rows.reach(known.typed):
+        if known and (blind or not rows.reach(known.typed)):
             said.append(f"{source.watermark} ends at {now.value}, before {known.value} of last time: all is read again")
             first = None
         path = scratch / PULLED
@@ -135,10 +140,13 @@ def pull(source: DatabaseSource, schema: Schema, since: Watermark | None, scratc
 
 def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: Path) -> bool:
     """Whether a pull would find anything: only the rows at the end are looked at."""
-    asked = _asked(source, schema)
+    known = since if since and since.source == _asked(source, schema) else None
     with _rows(source, schema, root) as rows:
-        now = _now(source, rows, asked)
-    return now is not None and now != since
+        if known:
+            present = at(rows.present(), known.typed)
+            if not lies_after(known, source.overlap, present) and tail(rows, known.typed, source.overlap) == known.tail:
+                return False
+        return rows.ends()[1] is not None
 
 
 def password(source: DatabaseSource, root: Path) -> str | None:
@@ -174,28 +182,6 @@ def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[Rows]:
     url = _IN_URL.sub(lambda it: it[0].replace(f":{it[1]}@", "@"), source.url)
     with opened(url, password(source, root), question.name, root) as connection:
         yield Rows(connection, question)
-
-
-def _now(source: DatabaseSource, rows: Rows, asked: str) -> Watermark | None:
-    """Return how far the source goes now; its tail is read before the rows, so that none can come between unseen.
-
-    Raises: SourceError where the watermark column has no order.
-    """
-    lowest, highest = rows.ends()
-    if highest is None:
-        return None
-    kinds = {kind_of(lowest), kind_of(highest)}
-    kind = kind_of(highest)
-    if kind is None or not (len(kinds) == 1 or kinds <= {"int", "float"}):
-        held = " and ".join(sorted({type(lowest).__name__, type(highest).__name__}))
-        raise SourceError(
-            f"{name(source)}: column {source.watermark!r} holds {held}, which has no order that grows with time; "
-            "name a column of times or whole numbers in the key 'source.watermark'"
-        )
-    value: Value = highest  # type: ignore[assignment]
-    tail = hashlib.sha256()
-    rows.hand_on(begin(value, source.overlap), tail.update)
-    return Watermark(str(value), kind, tail.hexdigest(), asked)
 
 
 def _asked(source: DatabaseSource, schema: Schema) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -24,7 +25,10 @@ from risk.watermark import Value
 AT_ONCE = 10_000  # rows
 KEPT = LONGEST_FIELD + 1  # characters of a text: one more than the reader accepts, so that it refuses it
 BOOLEAN, FLOATS = 16, {700, 701}  # type numbers of PostgreSQL
-PLAIN = {20, 21, 23, 1082, 1114, 1184, 1700}  # its types whose text is never blank, padded or long
+TIMES = {1082, 1114, 1184}
+PLAIN = {20, 21, 23, 1700, *TIMES}  # its types whose text is never blank, padded or long
+FIRST_TIME, LAST_TIME = "'0001-01-02'", "'9999-12-30'"  # of Python; PostgreSQL knows more, and infinity
+HIGHEST = 20  # values among which a stray number is looked for
 
 
 @dataclass(frozen=True)
@@ -42,20 +46,51 @@ class Rows:
     """The rows that a question asks for, in an open transaction. Rows without a watermark are never among them."""
 
     def __init__(self, connection: Connection, question: Question) -> None:
-        self._connection, self._question = connection, question
+        self._connection, self._question, self.name = connection, question, question.name
         self._copies = (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
         found = self._described()
         relation = _relation(question, list(found))
         self._watermark: ColumnElement[Any] = relation.c[question.watermark]
+        self._timed = self._copies and found[question.watermark] in TIMES
         shown = [_shown(relation.c[name], found[name] if self._copies else None) for name in question.columns]
         ordered = [self._watermark, *shown]
         self._rows = sqlalchemy.select(*shown).where(self._watermark.is_not(None)).order_by(*ordered)
 
-    def ends(self) -> tuple[object, object]:
-        """Return the lowest and the highest watermark; None where there is no row."""
-        smallest, largest = sqlalchemy.func.min(self._watermark), sqlalchemy.func.max(self._watermark)
-        low, high = self._connection.execute(sqlalchemy.select(smallest, largest)).one()
+    def present(self) -> datetime:
+        """Return the database's own time in UTC, as of this transaction; this machine's where it tells none."""
+        statement: Select[Any] = sqlalchemy.select(sqlalchemy.literal_column("current_timestamp"))
+        return moment_of(self._connection.execute(statement).scalar())
+
+    def ends(self, until: Value | None = None) -> tuple[object, object]:
+        """Return the lowest and the highest watermark, or the highest up to a value; None where there is no row."""
+        ends = []
+        for end, clamp, known in (("min", "greatest", FIRST_TIME), ("max", "least", LAST_TIME)):
+            found = getattr(sqlalchemy.func, end)(self._watermark)
+            clamped = getattr(sqlalchemy.func, clamp)(found, sqlalchemy.literal_column(known))
+            ends.append(sqlalchemy.case((found.is_not(None), clamped)) if self._timed else found)
+        low, high = self._connection.execute(self._up_to(sqlalchemy.select(*ends), until)).one()
         return low, high
+
+    def highest(self) -> list[Any]:
+        """Return the highest watermarks, each once, in falling order; of numbers those that are finite."""
+        statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).distinct()
+        found = self._connection.execute(statement.order_by(self._watermark.desc()).limit(HIGHEST)).scalars()
+        return [value for value in found if math.isfinite(value)]
+
+    def after(self, value: Value) -> tuple[int, str]:
+        """Return how many rows come after a watermark, and the last of theirs as text."""
+        last = sqlalchemy.cast(sqlalchemy.func.max(self._watermark), sqlalchemy.Text)
+        statement = sqlalchemy.select(sqlalchemy.func.count(), last).where(self._watermark > self._bound(value))
+        n_rows, text = self._connection.execute(statement).one()
+        return int(n_rows), str(text)
+
+    def n_rows(self) -> int:
+        """Return the number of rows that have a watermark."""
+        statement = sqlalchemy.select(sqlalchemy.func.count(self._watermark))
+        return int(self._connection.execute(statement).scalar_one())
+
+    def _up_to(self, statement: Select[Any], until: Value | None) -> Select[Any]:
+        return statement if until is None else statement.where(self._watermark <= self._bound(until))
 
     def reach(self, value: Value) -> bool:
         """Whether any row is as new as the value."""
@@ -128,6 +163,15 @@ class Rows:
         known = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
         told = f"those there are: {', '.join(known[:20])}" if known else "there is none that this user may see"
         raise SourceError(f"{self._question.name}: there is no table {table!r}; {told}")
+
+
+def moment_of(told: object) -> datetime:
+    """Return a time that a database tells, in UTC; the time of this machine where it tells none."""
+    try:
+        moment = told if isinstance(told, datetime) else datetime.fromisoformat(str(told))
+    except ValueError:
+        moment = datetime.now(UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _relation(question: Question, names: list[str]) -> FromClause:

@@ -108,21 +108,22 @@ class Dataset:
         query = f"select * from ({self._newest()}) where {self._rows.target} is distinct from 1"
         return self._frame(self._rows, query)
 
-    def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]]]:
-        """Return every client that there ever was, and of its newest row the numbers of these names; NaN is missing."""
-        rows = self._rows
+    def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]], NDArray[Any]]:
+        """Return every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
+        rows, digests = self._rows, np.array([place.content.digest for place in self._places] or [""], dtype=object)
         shown = "".join(f", cast({rows.names[name]} as double) as v{index}" for index, name in enumerate(names))
-        query = f"select {rows.client} as client{shown} from ({self._newest()}) order by {rows.order}"
+        query = f"select {rows.client} as client, position{shown} from ({self._newest()}) order by {rows.order}"
         found = rows.run(query).fetchnumpy()
         values = {name: np.ma.filled(found[f"v{index}"], np.nan) for index, name in enumerate(names)}
-        return np.asarray(found["client"]), values
+        return np.asarray(found["client"]), values, digests[self._at(np.asarray(found["position"]))]
 
     def _newest(self) -> str:
         """Return the query of the newest row of every client."""
         rows = self._rows
         if rows.period:
-            newest = f"({rows.client}, {rows.period}) in (select ({rows.client}, max({rows.period})) from accepted"
-            return rows.resolved(f"{newest} group by {rows.client})")
+            last = f"coalesce(max({rows.period}) filter (where not ({self._in_future()})), max({rows.period}))"
+            newest = f"select ({rows.client}, {last}) from accepted group by {rows.client}"
+            return rows.resolved(f"({rows.client}, {rows.period}) in ({newest})")
         return f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
 
     def unlabelled(self) -> pd.DataFrame:
@@ -149,11 +150,15 @@ class Dataset:
         found = self._rows.run(f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})").fetchall()
         return dict(zip(("n_rows", "n_labelled"), map(int, found[0]), strict=True))
 
+    def rows_by_period(self, where: str = "true") -> dict[str, int]:
+        """Return each period with the number of accepted rows in it."""
+        told = f"select {self._rows.period}, count(*) from accepted where {where} group by {self._rows.period}"
+        return {str(period): int(n_rows) for period, n_rows in self._rows.run(told).fetchall()}
+
     def labelled_by_period(self) -> list[tuple[str, int]]:
-        """Return each period with the number of accepted rows in it whose outcome is known."""
-        rows = self._rows
-        told = f"select {rows.period}, count(*) from accepted where {rows.target} is not null group by {rows.period}"
-        return [(str(period), int(n_rows)) for period, n_rows in rows.run(told).fetchall()]
+        """Return each period that lies not in the future with the number of accepted rows whose outcome is known."""
+        known = f"{self._rows.target} is not null and not ({self._in_future()})"
+        return list(self.rows_by_period(known).items())
 
     def n_clients(self) -> int:
         """Return the number of clients who have ever had an accepted row."""
@@ -218,6 +223,12 @@ class Dataset:
         """Return the condition that a row's period lies in the periods."""
         period = self._rows.period
         return f"{period} between {literal(periods[0])} and {literal(periods[1])}" if periods and period else "true"
+
+    def _in_future(self) -> str:
+        """Return the condition that a row lies in the future of the day on which its content was judged first."""
+        places = ((it.position, sum(s.rows for s in it.content.slices), it.content.limit) for it in self._places)
+        rows = f"position between {{}} and {{}} and {self._rows.period} > {{}}"
+        return " or ".join(rows.format(at, at + n - 1, literal(limit)) for at, n, limit in places if limit) or "false"
 
     def _at(self, positions: NDArray[Any]) -> NDArray[np.int64]:
         """Return the place of the content in which each position lies."""

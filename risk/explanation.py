@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Record = Mapping[str, Any]
 
 MOST_SOURCES = 50
-BY_PERSON = ("deployment", "release")  # scripts that do a person's will
+BY_PERSON = ("deployment", "release", "withdraw")  # scripts that do a person's will
 OUTCOMES = {
     "deployed": "a new model went live",
     "rolled back": "an earlier model went live again",
@@ -26,6 +26,7 @@ OUTCOMES = {
     "no drift": "no change was found, so the model stayed",
     "failed": "the run did not come to its end",
     "released": "a person took in what was held back",
+    "withdrawn": "a person took out again what had been taken in by hand",
     "live already": "what was to be deployed was live; nothing was changed",
 }
 
@@ -73,7 +74,9 @@ def headline(run: Record) -> str:
 def named(run: Record) -> str:
     """Return a run by its number and script."""
     script = run.get("script") or "fullprocess"
-    return f"Run {run.get('run')} of {'ingestion.py --release' if script == 'release' else f'{script}.py'}"
+    return (
+        f"Run {run.get('run')} of {f'ingestion.py --{script}' if script in ('release', 'withdraw') else f'{script}.py'}"
+    )
 
 
 def _known(run: Record) -> list[str]:
@@ -129,6 +132,8 @@ def _followed(run: Record, published: Iterable[tuple[Record, Record | None]]) ->
     told = [publication(run, intent, end) for intent, end in published]
     if run.get("released"):
         told.append(f"{person(run)} took in {run['released']}, which had been held back (ingestion.py --release).")
+    if run.get("withdrawn"):
+        told.append(f"{person(run)} took {run['withdrawn']} out again; it is held back (ingestion.py --withdraw).")
     if run.get("error"):
         told.append(f"It failed: {str(run['error']).rstrip('.')}. What was live before stayed.")
     if not told and "reason" in run:

@@ -10,7 +10,7 @@ Source: docs/statistics.md; trimmed means and their errors: Wilcox, Introduction
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +34,7 @@ FACTORS = np.array([factor for power in (10.0, 100.0, 1000.0, 12.0) for factor i
 UNITS_TOLERANCE, WIDEST_TOLERANCE = 0.09, 0.35
 CLEAR_ERRORS = 8.0  # how far from 1 the ratio must be
 TRIMMED = 0.1
+OTHER_SIZE = np.log(4)  # nearer medians are those of one feed
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,26 @@ def faults(file: Columns, reference: Columns, *, minimum: int = MINIMUM) -> tupl
     for looking in (_missing, _stuck, _swapped, _units):
         found += looking(comparison.without(found))
     return tuple(found)
+
+
+def comparable(file: Columns, reference: Columns) -> bool:
+    """Return whether there are rows enough to compare a file with a reference."""
+    return _comparison(file, reference, MINIMUM) is not None
+
+
+def agree(file: Columns, reference: Columns, names: Sequence[str]) -> bool:
+    """Return whether columns of a file are about as large as in a reference, and as blank."""
+    comparison = _comparison(file, reference, MINIMUM)
+    if comparison is None:
+        return False
+    places = [comparison.names.index(name) for name in names]
+    new, old = (_middles(side[:, places]) for side in (comparison.new, comparison.old))
+    return bool(np.all(np.abs(new - old) < OTHER_SIZE))
+
+
+def _middles(figures: Floats) -> Floats:
+    """Return the logarithm of each column's median; 0 where more than half of it is missing."""
+    return logarithms(np.median(np.nan_to_num(figures), axis=0))
 
 
 def _comparison(file: Columns, reference: Columns, minimum: int) -> _Comparison | None:

@@ -2,47 +2,109 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from risk.dataset import Dataset
-from risk.feeds import MINIMUM, Columns, faults
+from risk.feeds import ENOUGH_KNOWN, MINIMUM, Columns, agree, comparable, faults
 from risk.manifest import Entry, Manifest, content_order
 from risk.reader import Content, Slice
 from risk.schema import Schema
+from risk.scores import Floats
 
+ENOUGH_WHOLE = 20  # values that were all whole numbers
+THOUSANDS = (
+    "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands (1.200 for "
+    "1200); send it without dots, or release it if these are decimals"
+)
+SEVERAL = 5  # contents that are left out of the reference, one at a time
 MOST = 50_000  # rows of a file, and of the newest contents, that are looked at
 
 
 class Feeds:
-    """Looks at new contents beside the newest rows of the dataset as it was before them."""
+    """Looks at new contents beside the newest rows of the dataset as it was before them.
+
+    What a person took in has no say in what is a fault, only in what is none. A fault must show beside the other rows
+    with each of their contents left out, so that no bad one speaks against a good one.
+    """
 
     def __init__(self, before: Manifest, schema: Schema, parts: Path) -> None:
         self._before, self._schema, self._parts = before, schema, parts
+        self._released = frozenset(digest for digest, it in before.contents.items() if it.released)
+        self._numbers: dict[str, Floats] = {}
+        self._references: dict[frozenset[str], tuple[Columns, NDArray[Any]]] = {}
 
     def fault_of(self, content: Content) -> str | None:
         """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held."""
-        if content.fault or content.n_accepted < MINIMUM or not self._before.contents:
+        if content.fault:
             return None
-        found = faults(self._columns([replace(content, slices=_last(content.slices, MOST))]), self._reference)
+        if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
+            return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
+        if content.n_accepted < MINIMUM or not self._before.contents:
+            return None
+        file, _ = self._columns([replace(content, slices=_last(content.slices, MOST))])
+        everything = self._reference(frozenset())[0]
+        released = self._released if comparable(file, self._reference(self._released)[0]) else frozenset()
+        found = faults(file, self._reference(released)[0])
+        for doubted in self._doubted(file, released) if found else ():
+            beside = self._reference(released | {doubted})[0]
+            if comparable(file, beside):
+                shown = {name for fault in faults(file, beside) for name in fault.columns}
+                found = tuple(fault for fault in found if shown & set(fault.columns))
+        if released:
+            found = tuple(fault for fault in found if not agree(file, everything, fault.columns))
         return "; ".join(fault.sentence for fault in found) or None
 
-    @functools.cached_property
-    def _reference(self) -> Columns:
+    def _separates(self, name: str, shown: bool) -> bool:
+        """Return whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.
+
+        What a person released has settled that for its columns.
+        """
+        if any(name in content.dotted for content in self._before.contents.values() if content.released):
+            return False
+        if name not in self._numbers and self._before.contents:
+            values = self._dataset(self._newest(frozenset())).figures([name])[1][name]
+            self._numbers[name] = values[~np.isnan(values)]
+        values = self._numbers.get(name, np.empty(0))
+        return bool(np.all(values == np.rint(values))) if len(values) >= ENOUGH_WHOLE else shown
+
+    def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
+        """Return the contents from which most of the rows come that the file is compared with."""
+        reference, contents = self._reference(released)
+        known = np.isin(reference.clients, file.clients)
+        digests, counts = np.unique(contents[known if known.sum() >= ENOUGH_KNOWN else slice(None)], return_counts=True)
+        return [str(digest) for digest in digests[np.argsort(-counts, kind="stable")[:SEVERAL]]]
+
+    def _reference(self, without: frozenset[str]) -> tuple[Columns, NDArray[Any]]:
+        """Return the newest rows of the dataset without some contents, and the content of each."""
+        if without not in self._references:
+            self._references[without] = self._columns(self._newest(without))
+        return self._references[without]
+
+    def _newest(self, without: frozenset[str]) -> list[Content]:
+        """Return the newest rows of the dataset as contents, oldest first."""
         order, contents, missing = content_order(self._before), [], MOST
-        for content in sorted(self._before.contents.values(), key=lambda it: -order[it.digest]):
+        kept = (content for digest, content in self._before.contents.items() if digest not in without)
+        for content in sorted(kept, key=lambda it: -order[it.digest]):
             if missing > 0:
                 contents.append(replace(content, slices=_last(content.slices, missing)))
                 missing -= content.n_accepted
-        return self._columns(reversed(contents))
+        return contents[::-1]
 
-    def _columns(self, contents: Iterable[Content]) -> Columns:
-        entry = Entry("", "in", None, tuple(contents), None, 0)
+    def _columns(self, contents: Iterable[Content]) -> tuple[Columns, NDArray[Any]]:
         kinds, changes = self._schema.kinds, self._schema.changes
         numbers = [name for name, kind in kinds.items() if kind == "numeric" and name not in changes]
-        return Columns(*Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts).figures(numbers))
+        clients, values, digests = self._dataset(contents).figures(numbers)
+        return Columns(clients, values), digests
+
+    def _dataset(self, contents: Iterable[Content]) -> Dataset:
+        entry = Entry("", "in", None, tuple(contents), None, 0)
+        return Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts)
 
 
 def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from risk import files
+from risk import files, future
 from risk.dataset import ADDED
 from risk.errors import ConfigError, DataError
 from risk.holding import Feeds
@@ -39,6 +38,7 @@ def take_in(
     opened. Files written: parts, and the refusals beside them. Raises: ConfigError, DiskError.
     """
     _check_names(schema)
+    before = future.all_judged(before, schema, parts)
     known = _known(before)
     sizes = {content.size for content in known.values()}
     digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
@@ -52,12 +52,13 @@ def take_in(
         else:
             fault = held.get(content.digest)
             entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run, fault)
-    feeds = Feeds(before, schema, parts)
+    feeds, periods = Feeds(before, schema, parts), before.periods
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
             unsettled.append(source.name)
             continue
         digests[source.name] = content.digest
+        content = future.judged(content, periods, schema, parts)
         fault = feeds.fault_of(content)
         entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
     present = {found.name for found in inbox.sources} | set(inbox.skipped)
@@ -155,27 +156,61 @@ def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest
     if entry is None or entry.state != "held" or entry.refused is None:
         held = ", ".join(manifest.held) or "none"
         raise DataError(f"{path}: this source is not held; held sources: {held}")
+    content = replace(entry.refused, released=entry.reason)
     if entry.watermark:
-        taken = add(entry, entry.refused, run, None, anew=False)
+        taken = add(entry, content, run, None, anew=False)
     else:
-        taken = _follow(replace(entry, state="in", refused=None), path, entry.refused, schema, run, None)
+        taken = _follow(replace(entry, state="in", refused=None), path, content, schema, run, None)
+    taken = replace(taken, former=entry.contents)
     return manifest.with_entries([*(other for other in manifest.entries if other is not entry), taken])
+
+
+def withdraw(manifest: Manifest, path: str, run: int) -> Manifest:
+    """Return the manifest without the last content of a source that was released, which is held again.
+
+    Whatever source shows it: its rows leave the set. Raises: DataError where nothing of the source was released.
+    """
+    entry = manifest.entry(path)
+    released = next((it for it in reversed(entry.contents) if it.released), None) if entry else None
+    if released is None:
+        others = [it.path for it in manifest.entries if any(content.released for content in it.contents)]
+        raise DataError(
+            f"{path}: nothing of it was released (sources with a release: {', '.join(others) or 'none'}). "
+            "Nothing was changed."
+        )
+    left = (_without(it, released, run) for it in manifest.entries)
+    return manifest.with_entries(it for it in left if it)
+
+
+def _without(entry: Entry, released: Content, run: int) -> Entry | None:
+    """Return the entry without a released content, or None where nothing of it is left."""
+    digests = [it.digest for it in entry.contents]
+    if released.digest not in digests:
+        return entry
+    place = digests.index(released.digest)
+    later = entry.contents[place + 1 :]
+    left = replace(entry, contents=(*(entry.former or entry.contents[:place]), *later), former=(), judged_run=run)
+    is_shown = entry.state == "in" and (entry.watermark or not later)
+    if is_shown:
+        return replace(left, state="held", reason=released.released, refused=replace(released, released=None))
+    return left if left.contents or left.refused or left.watermark else None
 
 
 def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int, fault: str | None) -> Entry:
     """Return the entry of a source that now shows this content; `fault` is why it is held, if it is."""
-    former = entry.contents if entry else ()
-    if fault and not content.fault:
-        first = entry.judged_run if entry and entry.refused and entry.refused.digest == content.digest else run
-        return Entry(path, "held", fault, former, content, first)
-    if content.fault:
-        first = entry.judged_run if entry and entry.refused and entry.refused.digest == content.digest else run
-        reason = sentence(path, content.fault)
-        return Entry(path, "refused", reason, former, content, first)
-    if entry and former and former[-1].digest == content.digest:
+    entry = entry or Entry(path, "in", None, (), None, run)
+    former = entry.contents
+    if content.fault or fault:
+        first = entry.judged_run if entry.refused and entry.refused.digest == content.digest else run
+        judged = replace(entry, refused=content, judged_run=first)
+        if content.fault:
+            return replace(judged, state="refused", reason=sentence(path, content.fault))
+        return replace(judged, state="held", reason=fault)
+    if former and former[-1].digest == content.digest:
         return replace(entry, state="in", reason=None, refused=None)
-    kept: Iterable[Content] = (it for it in former if it.digest != content.digest) if schema.period else ()
-    return Entry(path, "in", None, (*kept, content), None, run)
+    kept = tuple(it for it in former if it.digest != content.digest) if schema.period else ()
+    before = entry.former if any(it.released for it in kept) else ()
+    return Entry(path, "in", None, (*kept, content), None, run, former=before)
 
 
 def with_digests(manifest: Manifest, parts: Path) -> Manifest:

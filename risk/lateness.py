@@ -27,8 +27,11 @@ def reached(rows: Iterable[tuple[Any, int]]) -> Any:
 
 
 def late_by_period(fresh: Sequence[Entry], until: str | None) -> list[str]:
-    """Return the sources of which no row is of the period that was reached, or of a later one."""
-    return [entry.path for entry in fresh if until and entry.last_period < until]
+    """Return the sources of which no row is of the period that was reached, or of a later one.
+
+    One whose rows all lie in the future tells of no other time than the present.
+    """
+    return [entry.path for entry in fresh if until and "" < entry.last_period < until]
 
 
 def late_by_name(fresh: Sequence[Entry], known: Sequence[Entry]) -> list[str]:

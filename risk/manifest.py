@@ -19,7 +19,10 @@ Periods = tuple[str, str]  # the first and the last
 
 @dataclass(frozen=True)
 class Entry:
-    """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held."""
+    """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held.
+
+    `former`: the contents that were in before one was released; they come back if that is withdrawn.
+    """
 
     path: str
     state: State
@@ -29,6 +32,7 @@ class Entry:
     judged_run: int
     n_duplicate: int = 0
     watermark: Watermark | None = None
+    former: tuple[Content, ...] = ()
 
     @property
     def shown(self) -> tuple[Content, ...]:
@@ -43,7 +47,8 @@ class Entry:
 
     @property
     def last_period(self) -> str:
-        return max((content.last_period or "" for content in self.contents), default="")
+        """The last period that does not lie in the future; nothing where all do."""
+        return max((content.newest_period or "" for content in self.contents), default="")
 
     @property
     def newest(self) -> Content | None:
@@ -98,9 +103,14 @@ class Manifest:
         return [entry.path for entry in self.entries if entry.state == "held"]
 
     @property
+    def periods(self) -> set[str]:
+        """The newest period of every content, but for those of the future."""
+        return {it.newest_period for it in self.contents.values() if it.newest_period}
+
+    @property
     def file_names(self) -> set[str]:
         """Every file in the parts folder that this version needs."""
-        contents = [*self.contents.values(), *(content for entry in self.entries for content in entry.shown)]
+        contents = [content for entry in self.entries for content in (*entry.contents, *entry.shown, *entry.former)]
         return {*self.parts, *(content.refusals for content in contents if content.refusals)}
 
     def entry(self, path: str) -> Entry | None:
@@ -109,7 +119,7 @@ class Manifest:
     def with_entries(self, entries: Iterable[Entry]) -> Manifest:
         """Return this manifest with these entries, sorted, naming just the parts that they need."""
         entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
-        shown = [content for entry in entries for content in (*entry.contents, entry.refused) if content]
+        shown = [content for entry in entries for content in (*entry.contents, *entry.former, entry.refused) if content]
         needed = {piece.part for content in shown for piece in content.slices}
         return replace(self, entries=entries, parts={part: self.parts.get(part, "") for part in sorted(needed)})
 
@@ -135,7 +145,7 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
     for each in (known, manifest):
         for source, entry in enumerate(each.entries if each else ()):
             for age, content in enumerate(entry.contents):
-                placed.append((content.last_period or "", source if each is manifest else -1, age, content.digest))
+                placed.append((content.newest_period or "", source if each is manifest else -1, age, content.digest))
     ordered: dict[str, int] = {}
     for *_, digest in sorted(placed):
         ordered.setdefault(digest, len(ordered))
@@ -172,6 +182,7 @@ def _digest(told: Any) -> str:
 def _told(entry: Entry) -> dict[str, Any]:
     return vars(entry) | {
         "contents": [_told_content(content) for content in entry.contents],
+        "former": [_told_content(content) for content in entry.former],
         "refused": _told_content(entry.refused) if entry.refused else None,
         "watermark": vars(entry.watermark) if entry.watermark else None,
     }
@@ -183,10 +194,11 @@ def _told_content(content: Content) -> dict[str, Any]:
 
 
 def _entry(found: dict[str, Any]) -> Entry:
-    contents = tuple(_content(content) for content in found.pop("contents"))
+    contents, former = (tuple(_content(content) for content in found.pop(name, ())) for name in ("contents", "former"))
     refused, watermark = found.pop("refused"), found.pop("watermark")
     marked = Watermark(**watermark) if watermark else None
-    return Entry(**found, contents=contents, refused=_content(refused) if refused else None, watermark=marked)
+    told = _content(refused) if refused else None
+    return Entry(**found, contents=contents, former=former, refused=told, watermark=marked)
 
 
 def _content(found: dict[str, Any]) -> Content:

@@ -10,7 +10,7 @@ import itertools
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,10 @@ class Source:
 class Content:
     """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest.
 
-    `n_given` is how many rows of the set come from it; only a published manifest knows.
+    `n_given` is how many rows of the set come from it; only a published manifest knows. `judged` is the day on which a
+    run judged it first. Where rows lie in the future of that day, `limit` is the last day that does not, `n_future` the
+    number of such rows, and `last_present` the last period of the others. `released` is why it was held, where a person
+    took it in all the same.
     """
 
     digest: str
@@ -64,6 +67,17 @@ class Content:
     fault: Refusal | None
     warnings: tuple[str, ...]
     n_given: int = 0
+    judged: str = ""
+    limit: str | None = None
+    n_future: int = 0
+    last_present: str | None = None
+    released: str | None = None
+    dotted: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def newest_period(self) -> str | None:
+        """The last period that does not lie in the future."""
+        return self.last_present if self.limit else self.last_period
 
 
 def read(
@@ -149,6 +163,7 @@ class _Room:
         if values.wide or values.period_length not in (None, plain.length):
             return False
         layout = Layout(header.positions, header.width)
+        reading.dots.look_at_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
             self._gathering.add_file(reading, plain.lines, plain.rows, layout)
             return True
@@ -163,6 +178,7 @@ class _Room:
         rows = reading.exactly(chunks)
         while accepted := list(itertools.islice(rows, AT_ONCE)):
             self._gathering.add_rows(reading, accepted)
+            reading.dots.look_at_rows(accepted, self._schema)
 
     def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = 0
@@ -191,6 +207,7 @@ class _Room:
             refusals=name,
             fault=reading.fault,
             warnings=reading.warnings(known),
+            dotted=reading.dots.columns(self._schema),
         )
 
 

@@ -14,6 +14,7 @@ from risk.exact import ExactReader
 from risk.parts import Piece
 from risk.scanning import Chunk, Scan, Step, scanned
 from risk.schema import Schema
+from risk.thousands import Dots
 from risk.values import Fault, Refusal, Values
 
 LISTED = 1_000  # refused rows of a file that are listed one by one
@@ -35,6 +36,7 @@ class Reading:
     refusals: list[Refusal] = field(default_factory=list)
     fault: Refusal | None = None
     pieces: list[Piece | None] = field(default_factory=list)  # None: not written yet
+    dots: Dots = field(default_factory=Dots)
     odd: dict[str, set[str]] = field(default_factory=dict)  # ids not in Unicode normal form C, by that form
 
     @property

@@ -70,7 +70,8 @@ def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
 def of_dataset(manifest: Manifest) -> dict[str, Any]:
     """Return what is shown of the dataset and its sources."""
     contents = manifest.contents.values()
-    periods = [period for it in contents for period in (it.first_period, it.last_period) if period]
+    present = [it for it in contents if it.newest_period]  # what lies in the future is told of its source alone
+    periods = [period for it in present for period in (it.first_period, it.newest_period) if period]
     return {
         "version": manifest.name,
         "n_rows": manifest.counts.get("n_rows", 0),

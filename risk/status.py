@@ -20,7 +20,8 @@ def status(settings: Settings) -> Answer:
     except RiskError as error:
         chain, sound = str(error), False
     misplaced = evidence.misplaced(settings.production) if sound else []
-    last = journal.runs(path)[-1:] if sound else []
+    runs = journal.runs(path) if sound else []
+    last = runs[-1:]
     live = releases.current(settings.production)
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     card = files.read_json(live.folder / artifacts.CARD) if live else None
@@ -35,6 +36,7 @@ def status(settings: Settings) -> Answer:
         "dataset": manifest.name if manifest.number else None,
         **manifest.counts,
         "held": manifest.held,
+        "warnings": next((it["warnings"] for it in reversed(runs) if "warnings" in it), []),
         "late": arrival.lateness(expectation(settings), time.time()) if sound else None,
         "rejected_rows": manifest.n_refused,
         "journal": chain,
@@ -74,6 +76,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
+        *(f"warning:  {warning}" for warning in fields["warnings"]),
         f"journal:  {fields['journal']}",
         *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),

@@ -6,10 +6,12 @@ Pure: no files.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
+from typing import Any
 
 Value = int | float | Decimal | date | str
 
@@ -22,7 +24,11 @@ _READ: dict[str, Callable[[str], Value]] = {
     "str": str,
 }
 _ISO_TEXT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([ T])(\d\d:\d\d:\d\d).*)?", re.ASCII)
+_TIME_TEXT = re.compile(r"\d{4}([-/.])\d\d(?:(\1\d\d)(?:([ T])\d\d:.*)?)?", re.ASCII | re.DOTALL)
 _DAY = 86_400
+
+LOCAL = timedelta(hours=14)  # by so much the clock on a wall may be ahead of UTC
+JUMP, SMALL_JUMP = 10, 100_000  # times all the way before it, and steps: a number that jumps further is a stray one
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,36 @@ def begin(value: Value, overlap: int) -> Value:
     except (ValueError, OverflowError):
         return value
     return value - overlap
+
+
+def at(moment: datetime, like: Value) -> Value | None:
+    """Return a moment, of UTC, as a watermark of the same kind and form; None for a number, or text of no time."""
+    if isinstance(like, datetime):
+        return moment if like.tzinfo else moment.replace(tzinfo=None)
+    if isinstance(like, date):
+        return moment.date()
+    found = _TIME_TEXT.fullmatch(like) if isinstance(like, str) else None
+    if not found:
+        return None
+    dash, day, separator = found.groups()
+    shown = moment.strftime(dash.join(("%Y", "%m", "%d") if day else ("%Y", "%m")))
+    return f"{shown}{separator}{moment:%H:%M:%S}" if separator else shown
+
+
+def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:
+    """Return whether the next reading would begin after a limit, or cannot be compared with it any more."""
+    try:
+        return limit is not None and bool(begin(known.typed, overlap) > limit)  # type: ignore[operator]
+    except TypeError:
+        return True
+
+
+def before_jump(highest: Sequence[Any], lowest: Any) -> Any:
+    """Return the value before an absurd jump among the highest ones (distinct, in falling order); None without any."""
+    for below, above in pairwise(reversed(highest)):
+        if above - below > max(JUMP * (below - lowest), SMALL_JUMP):
+            return below
+    return None
 
 
 def _begin_of_text(text: str, overlap: int) -> str:

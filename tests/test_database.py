@@ -9,9 +9,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from risk.database import DatabaseSource, Pull
 from risk.errors import ConfigError, DiskError, SourceError
 from risk.reader import Content, Source, read, read_refusals
 from risk.schema import Schema
-from risk.watermark import Watermark, begin, kind_of
+from risk.watermark import Watermark, at, before_jump, begin, kind_of
 from tests.postgres import need
 
 need("sqlalchemy", "psycopg")
@@ -369,6 +370,142 @@ def test_a_database_to_try_is_filled_with_client_files_and_grows(tmp_path: Path)
     subprocess.run([*command, str(tmp_path / "2.csv")], check=True, cwd=ROOT)
     second = database.pull(source, SCHEMA, first.watermark, tmp_path, tmp_path)
     assert [row["corporation"] for row in rows(second)] == ["001", "002"]
+
+
+# --- one bad value ----------------------------------------------------------------------------------------------------
+
+
+def ago(form: str = "%Y-%m-%d %H:%M:%S", **time: float) -> str:
+    return (datetime.now(UTC) - timedelta(**time)).strftime(form)
+
+
+@pytest.mark.parametrize(
+    ("form", "stray"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "9999-12-31"),
+        ("%Y-%m-%d %H:%M:%S", "9999-12-31 00:00:00"),
+        ("%Y-%m-%dT%H:%M:%S", "2206-01-01T00:00:00"),
+        ("%Y-%m-%d", "9999-12-31"),
+        ("%Y/%m/%d %H:%M:%S", "9999/12/31"),
+        ("%Y-%m-%d %H:%M:%S", "unknown"),
+    ],
+)
+def test_a_row_of_the_far_future_is_taken_in_named_and_silences_none(shop: Shop, form: str, stray: str) -> None:
+    shop.add(("a", ago(form, days=4)), ("stray", stray))
+
+    pull = shop.pull()
+
+    assert [row["corporation"] for row in rows(pull)] == ["a", "stray"]
+    assert "updated_at lies after the database's own time" in pull.warnings[0]
+    assert ("in 1 row" in pull.warnings[0], stray in pull.warnings[0]) == (True, stray != "unknown")
+    assert shop.names() == []
+    assert not shop.news
+    shop.add(("later", ago(form, days=1)))
+    assert shop.news
+    assert "later" in shop.names()
+    assert not shop.news
+
+
+def test_a_clock_that_is_a_day_ahead_silences_no_row(shop: Shop) -> None:
+    shop.add(("a", ago(hours=2)), ("ahead", ago(hours=-24)))
+    assert "own time" in shop.pull().warnings[0]
+
+    shop.add(("b", ago(minutes=30)))
+
+    assert "b" in shop.names()
+    assert not shop.news
+
+
+def test_a_local_time_ahead_of_utc_is_not_named_and_not_news_once_it_has_come(shop: Shop) -> None:
+    shop.add(("a", ago(hours=2)), ("b", ago(seconds=-1)), ("local", ago(hours=-2)))
+    assert shop.pull().warnings == ()
+
+    time.sleep(2)
+
+    assert not shop.news
+    assert shop.names() == []
+
+
+def test_a_table_of_the_future_alone_is_taken_in_and_hides_nothing(shop: Shop) -> None:
+    shop.add(("stray", "9999-12-31 00:00:00"))
+
+    assert shop.names() == ["stray"]
+    assert shop.names() == []
+    shop.add(("b", ago(seconds=-1)))
+    assert shop.names() == ["b", "stray"]
+
+
+def test_a_watermark_that_an_older_program_left_in_the_future_is_healed(shop: Shop) -> None:
+    shop.add(("a", ago(days=3)), ("stray", "9999-12-31 00:00:00"))
+    shop.pull()
+    assert shop.since
+    shop.since = Watermark("9999-12-31 00:00:00", "str", "", shop.since.source)
+    shop.add(("b", ago(days=2)))
+    assert shop.news
+
+    assert shop.names() == ["a", "b", "stray"]
+    assert shop.names() == []
+
+
+@pytest.mark.parametrize("stray", [2**63 - 1, 99991231, float("inf")])
+def test_a_number_that_jumps_is_named_and_silences_none(tmp_path: Path, stray: float) -> None:
+    shop = Shop(tmp_path, overlap=0)
+    shop.run("drop table clients")
+    shop.run(CLIENTS.replace("updated_at text", "updated_at numeric"))
+    shop.add(*((f"c{day}", 20260100 + day) for day in range(1, 29)), ("stray", stray))
+
+    pull = shop.pull()
+
+    assert (pull.n_rows, "updated_at jumps from 20260128 to" in pull.warnings[0]) == (29, True)
+    assert shop.names() == []
+    shop.add(("later", 20260129))
+    assert "later" in shop.names()
+
+
+def test_numbers_that_go_on_after_a_jump_are_ordinary(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, overlap=0)
+    shop.add(*((f"c{number}", str(number)) for number in range(5)))
+    shop.run("drop table clients")
+    shop.run(CLIENTS.replace("updated_at text", "updated_at integer"))
+    shop.add(*((f"c{number}", number) for number in range(5)), *((f"d{it}", 10**9 + it) for it in range(30)))
+
+    assert shop.pull().warnings == ()
+
+
+@pytest.mark.parametrize("told", [None, "", "now"])
+def test_where_a_database_tells_no_time_this_machines_clock_counts(told: object) -> None:
+    from risk.database_rows import moment_of
+
+    assert abs(moment_of(told) - datetime.now(UTC)) < timedelta(hours=1)
+    assert moment_of("2026-01-01 10:00:00") == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert moment_of(datetime.fromisoformat("2026-01-01T10:00+02:00")) == datetime(2026, 1, 1, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("like", "shown"),
+    [
+        ("2026-01-01", "2026-11-27"),
+        ("2026-01", "2026-11"),
+        ("2026-01-01 10:00:00.5+02", "2026-11-27 09:05:00"),
+        ("2026-01-01T10:00", "2026-11-27T09:05:00"),
+        ("2026.01.01", "2026.11.27"),
+        (date(2026, 1, 1), date(2026, 11, 27)),
+        (datetime(2026, 1, 1), datetime(2026, 11, 27, 9, 5)),
+        ("0042", None),
+        ("A17", None),
+        (42, None),
+    ],
+)
+def test_a_moment_is_told_in_the_form_of_the_watermark(like: Any, shown: Any) -> None:
+    assert at(datetime(2026, 11, 27, 9, 5, tzinfo=UTC), like) == shown
+
+
+def test_a_jump_is_absurd_only_beside_all_the_way_before_it() -> None:
+    assert before_jump([10**9, 500, 400, 3], 0) == 500
+    assert before_jump([1000, 1], 1) is None
+    assert before_jump([3 * 10**6, 10**6], 0) is None
+    assert before_jump([10**18, 10**10, 500], 0) == 500
+    assert before_jump([], None) is None
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ GROUND += [
     "sorted_sets",
     "swaps",
     "tables",
+    "thousands",
     "typed",
     "values",
     "watermark",

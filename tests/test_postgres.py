@@ -193,6 +193,37 @@ def test_a_watermark_may_be_of_any_type_that_grows(shop: Shop, kind: str, first:
     assert shop.names() == []
 
 
+@pytest.mark.parametrize("stray", ["9999-12-31", "infinity", "200000-01-01"])
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_a_row_of_the_far_future_is_taken_in_named_and_silences_none(shop: Shop, kind: str, stray: str) -> None:
+    shop.server.run(f"alter table clients alter updated_at type {kind}")
+    shop.add(("a", "2026-01-01"), ("old", "-infinity"), ("stray", stray))
+
+    pull = shop.pull()
+
+    assert [row["corporation"] for row in rows(pull)] == ["old", "a", "stray"]
+    assert "updated_at lies after the database's own time" in pull.warnings[0]
+    assert (shop.names(), shop.news) == ([], False)
+    shop.server.run("insert into clients values ('later', 1, 2, 3, false, now())")
+    assert shop.news
+    assert shop.names()[-2:] == ["later", "stray"]
+    assert (shop.names(), shop.news) == ([], False)
+
+
+@pytest.mark.parametrize("kind", ["bigint", "numeric", "double precision"])
+def test_a_number_that_jumps_is_named_and_silences_none(shop: Shop, kind: str) -> None:
+    shop.server.run("alter table clients drop updated_at", f"alter table clients add updated_at {kind}")
+    stray = "9223372036854775807" if kind == "bigint" else "NaN"
+    shop.add(*((f"c{number}", str(number)) for number in range(1000, 1030)), ("stray", stray))
+
+    pull = shop.pull()
+
+    assert (pull.n_rows, f"updated_at jumps from 1029{'.0' * (kind[0] == 'd')} to" in pull.warnings[0]) == (31, True)
+    assert (shop.names(), shop.news) == ([], False)
+    shop.add(("later", "1400"))
+    assert "later" in shop.names()
+
+
 def test_a_query_may_hold_colons_percent_signs_and_a_comment(shop: Shop) -> None:
     shop.section = {
         "url": shop.server.url,

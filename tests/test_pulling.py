@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import Project, table
 
+from risk import journal
+
 COLUMNS = ("corporation", "lastmonth_activity", "lastyear_activity", "number_of_employees", "exited")
 
 
@@ -22,10 +24,10 @@ def served(project: Project) -> Project:
     return project
 
 
-def insert(path: Path, content: str, day: int) -> None:
+def insert(path: Path, content: str, day: int | str) -> None:
     with sqlite3.connect(path) as connection:
         named = ", ".join(COLUMNS)
-        connection.execute(f"create table if not exists clients ({named}, day integer)")
+        connection.execute(f"create table if not exists clients ({named}, day)")
         rows = [(*line.split(","), day) for line in content.splitlines()[1:]]
         connection.executemany("insert into clients values (?, ?, ?, ?, ?, ?)", rows)
     connection.close()
@@ -90,6 +92,26 @@ def test_a_database_that_is_gone_is_one_line_and_holds_back_no_file(served: Proj
     assert said.err.count("\n") == 1
     assert "database/clients" in said.err
     assert rows(served) == 600
+
+
+def test_a_row_of_the_far_future_is_named_everywhere_and_later_rows_arrive(project: Project) -> None:
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    insert(project.root / "clients.db", table(200, seed=2, first=1000), "2026-01-01")
+    insert(project.root / "clients.db", table(1, seed=3, first=4000), "9999-12-31")
+    project.configure(
+        source={"kind": "database", "url": "sqlite:///clients.db", "table": "clients", "watermark": "day"}
+    )
+    project.run("fullprocess")
+    shown = [project.run("fullprocess", "--status").out, project.text("models/reports/current/snapshot.json")]
+    told = journal.runs(project.settings.production / "journal.jsonl")[-1]["warnings"]
+    assert all("day lies after the database's own time" in text for text in (*shown, str(told)))
+    assert project.run("fullprocess").out == "no new data\n"
+
+    insert(project.root / "clients.db", table(50, seed=4, first=2000), "2026-01-02")
+
+    assert project.run("fullprocess", "--json").code == 0
+    assert rows(project) == 251
+    assert project.run("fullprocess").out == "no new data\n"
 
 
 def test_a_pull_that_is_refused_whole_does_not_move_the_watermark(served: Project) -> None:
