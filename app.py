@@ -37,6 +37,7 @@ class Rooms:
     settings: Settings
     watch: live.Watch
     instance: str
+    reach: str
 
 
 def create_app(settings: Settings, host: str | None = None) -> Flask:
@@ -49,7 +50,7 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     app.jinja_env.filters.update(page.FILTERS)
     admitted = guard.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
-    app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production))
+    app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production), admitted.reach)
     app.register_blueprint(service)
     replies.furnish(app, admitted)
     return app
@@ -182,7 +183,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
         signal.signal(number, lambda *_: ended.set())
     app.extensions["rooms"].watch.start()
     named = f"[{host}]" if ":" in host else host
-    print(f"serving on http://{named}:{server.port}/", flush=True)
+    script.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")
     server.run(ended.is_set)
     app.extensions["rooms"].watch.stop()
 

@@ -29,7 +29,8 @@ def furnish(app: Flask, admitted: guard.Guard) -> None:
     def admit() -> None:
         headers = request.headers
         host, token = request.environ.get("HTTP_HOST", ""), headers.get("Authorization", "")
-        admitted.admit(host, request.remote_addr, token)
+        names = (name for name, _ in headers)
+        admitted.admit(host, request.remote_addr, token, path=request.path, names=names)
 
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.before_request(admit)

@@ -19,9 +19,11 @@ from risk import artifacts, guard, journal
 from risk.config import Settings, load
 from risk.contracts import MAX_BODY
 from tests.installation import HOSTILE, deploy, lay_out, report
+from tests.test_serving import serving
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ["/scoring", "/summarystats", "/diagnostics", "/clients", "/history", "/releases", "/report"]
+TOKEN = "a-secret-of-at-least-32-characters"
 ONE = {"activity": 3, "size": 10, "sector": "bank", "company": "acme"}
 
 
@@ -240,16 +242,30 @@ def test_a_foreign_host_header_is_refused(client: FlaskClient) -> None:
     problem_of(client.get("/", headers={"Host": "evil.example"}), 421)
 
 
-def test_a_configured_token_is_asked_for_everywhere(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(guard.TOKEN, "secret")
+def test_a_configured_token_is_asked_for_everywhere_but_at_health(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(guard.TOKEN, TOKEN)
     client = next(client_of(settings))
 
-    refused = [client.get(path) for path in ("/", "/health", "/static/style.css", "/nothing")]
-    admitted = client.get("/health", headers={"Authorization": "Bearer secret", "Host": "risk.example"})
+    refused = [client.get(path) for path in ("/", "/static/style.css", "/nothing", "/health/")]
+    health = client.get("/health", headers={"Host": "risk.example", "X-Forwarded-For": "203.0.113.9"})
+    admitted = client.get("/scoring", headers={"Authorization": f"Bearer {TOKEN}", "Host": "risk.example"})
 
     assert {answer.status_code for answer in refused} == {401}
     assert "Basic" in refused[0].headers["WWW-Authenticate"]
-    assert admitted.status_code == 200
+    assert health.status_code == admitted.status_code == 200
+
+
+def test_a_proxy_is_refused_by_the_served_program_as_long_as_there_is_no_token(client: FlaskClient) -> None:
+    with serving(client.application) as port:
+        answers = [
+            requests.get(f"http://127.0.0.1:{port}/{path}", headers={"X-Forwarded-For": "203.0.113.9"}, timeout=20)
+            for path in ("", "health", "scoring", "static/style.css")
+        ]
+
+    assert [answer.status_code for answer in answers] == [403] * 4
+    assert "proxy" in answers[0].json()["detail"]
 
 
 def test_an_unexpected_error_tells_nothing_of_the_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
