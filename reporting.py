@@ -122,6 +122,7 @@ def _papers(
     shown = _of_run(settings, run, outcome) | _of_rows(settings, subject) | _measured(settings, run, subject.rows)
     shown |= {
         "clients": len(everyone),
+        "risks": everyone["risk"].tolist(),
         "call_list": calls,
         "expected_leavers": _expected_leavers(subject, calls, len(everyone)),
     }
