@@ -213,7 +213,7 @@ def _records(content: bytes, wanted: Collection[str]) -> Iterator[tuple[int, lis
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Problem(400, f"byte {error.start} is not UTF-8; save the file as CSV in UTF-8") from error
-    start = text.lstrip("\r\n ")[:MAX_HEADER].partition("\n")[0].strip()
+    start = "".join(text.lstrip("\r\n ")[:MAX_HEADER].splitlines()[:1]).strip()
     separator = next((word for mark, word in SEPARATORS.items() if mark in start), None)
     if separator and "," not in start and start.strip('"') not in wanted:
         raise Problem(422, f"line 1: is separated by {separator}, expected {', '.join(wanted)}, separated by commas")
