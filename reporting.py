@@ -108,9 +108,9 @@ def _scored(settings: Settings, scored: Model, held_out: Holdout) -> dict[str, A
 
 def _covers(done: dict[str, Any], settings: Settings, run: Run, outcome: str, subject: Subject) -> bool:
     """Return True when the set on disk is of this run and shows what is live now."""
-    released = done["release"]["name"] if done["release"] else None
+    released, version = (done.get("release") or {}).get("name"), (done.get("dataset") or {}).get("version")
     live_name = subject.model.name if subject.model else None
-    told = (done["run"], done["outcome"], done["dataset"]["version"], released, done["settings"])
+    told = (done.get("run"), done.get("outcome"), version, released, done.get("settings"))
     return told == (run.number, outcome, subject.rows.manifest.name, live_name, settings.identity)
 
 

@@ -175,6 +175,17 @@ def test_an_error_has_its_own_exit_code(project: Project) -> None:
     assert script.main("", work, arguments=["--config", str(project.root / "config.json")]) == 42
 
 
+def test_the_file_for_servers_explains_itself_and_serves_nothing(tmp_path: Path) -> None:
+    for words in (["--help"], []):
+        said = subprocess.run(
+            [sys.executable, ROOT / "wsgi.py", *words], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+
+        assert (said.returncode, said.stderr) == (0, "")
+        assert "usage: wsgi.py" in said.stdout
+        assert "wsgi:app" in said.stdout
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("words", [["fullprocess.py"], ["fullprocess.py", "--json"], ["fullprocess.py", "--status"]])
 def test_an_outcome_that_cannot_be_written_is_one_line(deployed: Project, words: list[str]) -> None:
