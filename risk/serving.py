@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import resource
 import socket
 import threading
@@ -26,7 +27,9 @@ from risk.script import event
 DRAIN_SECONDS = 20.0
 MOST_CONNECTIONS = 2_000
 FILES = 100  # descriptors left to reports, models and large bodies
-LONGEST_WAIT = 1.0  # seconds that a request waits for its turn
+MOST_WAITING = 1_000  # milliseconds of work that may wait for a thread, about: many small requests, or a few large ones
+LONGEST_WAIT = 5.0  # seconds that a request waits in any case
+BYTES_A_MILLISECOND = {"application/json": 25_000, "text/csv": 2_500}
 BUSY = Problem(503, "more is asked than can be answered; ask again in a few seconds", Retry_After="2")
 
 log = logging.getLogger("risk")
@@ -104,28 +107,44 @@ class Server:
 
 
 class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Requests that wait for one of the threads, and since when."""
+    """Requests that wait for one of the threads; those for which there is no time are left to the loop."""
 
-    told = 0.0
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused: list[Any] = []
+        self.told = -math.inf
 
     def add_task(self, task: Any) -> None:
+        """Let a request wait, unless no thread is free and too much waits already."""
         with self.lock:
-            task.waits_since = time.monotonic()
-            self.queue.append(task)
-            self.queue_cv.notify()
+            task.waits_since, task.work = time.monotonic(), _milliseconds(task.requests[0])
+            free = len(self.threads) - self.stop_count - self.active_count
+            too_much = task.work + sum(it.work for it in self.queue) > MOST_WAITING
+            if too_much and len(self.queue) >= max(free, 1) and not task.total_outbufs_len:
+                self.refused.append(task)
+            else:
+                self.queue.append(task)
+                self.queue_cv.notify()
 
     def overdue(self) -> list[Any]:
-        """Take out what has waited too long; what still sends a former answer could block, so it stays."""
+        """Take out what was refused or waits too long; what still sends a former answer could block, so it stays."""
         now = time.monotonic()
         with self.lock:
-            overdue = takewhile(lambda it: now - it.waits_since > LONGEST_WAIT, self.queue)
-            late = [it for it in overdue if not it.total_outbufs_len]
+            late = list(takewhile(lambda it: now - it.waits_since > LONGEST_WAIT, self.queue))
+            late = [it for it in late if not it.total_outbufs_len]
             for task in late:
                 self.queue.remove(task)
+            late, self.refused = late + self.refused, []
         if late and now - self.told > 60:
             self.told = now
             log.warning(event("overloaded", told_to_come_again=len(late)))
         return late
+
+
+def _milliseconds(request: Any) -> int:
+    """Return about how long a request keeps a thread busy, by the size and kind of its body."""
+    kind = str(request.headers.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+    return 1 + int(request.body_bytes_received // BYTES_A_MILLISECOND.get(kind, 25_000))
 
 
 def connection_limit() -> int:

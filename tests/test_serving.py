@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from risk import serving as serving_room
 from risk.errors import DiskError
 from risk.serving import Server
 from tests.installation import lay_out
@@ -100,10 +101,10 @@ def test_a_taken_address_is_an_error_for_people() -> None:
             Server(answering, "127.0.0.1", port)
 
 
-def asked(port: int, path: str) -> tuple[int, str | None, bytes]:
+def asked(port: int, path: str, body: bytes | None = None) -> tuple[int, str | None, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     with contextlib.closing(connection):
-        connection.request("GET", path)
+        connection.request("POST" if body else "GET", path, body)
         answer = connection.getresponse()
         return answer.status, answer.getheader("Retry-After"), answer.read()
 
@@ -120,7 +121,10 @@ def serving(application: Any) -> Iterator[int]:
         thread.join(30)
 
 
-def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered() -> None:
+def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving_room, "LONGEST_WAIT", 0.5)
     free = threading.Event()
 
     def busy(environ: Any, start_response: Any) -> Iterable[bytes]:
@@ -140,6 +144,30 @@ def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered
     assert json.loads(told[0][2])["detail"].endswith("ask again in a few seconds")
     assert health == (200, None, b"done")
     assert [answer.result()[0] for answer in working] == [200] * 8
+
+
+def test_more_work_than_a_second_is_refused_at_once_and_an_ordinary_burst_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving_room, "LONGEST_WAIT", 60.0)
+    free = threading.Event()
+
+    def busy(environ: Any, start_response: Any) -> Iterable[bytes]:
+        free.wait(20)
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"done"]
+
+    with serving(busy) as port, ThreadPoolExecutor(330) as clients:
+        burst = [clients.submit(asked, port, "/") for _ in range(300)]
+        time.sleep(2)
+        large = [clients.submit(asked, port, "/", b"x" * 15_000_000) for _ in range(3)]
+        wait(large, return_when=FIRST_COMPLETED, timeout=20)
+        refused = [answer.result()[0] for answer in large if answer.done()]
+        free.set()
+
+    assert set(refused) == {503}
+    assert sorted(answer.result()[0] for answer in large) == [200, 503, 503]
+    assert [answer.result()[0] for answer in burst] == [200] * 300
 
 
 def test_an_ordinary_burst_is_answered_whole() -> None:
