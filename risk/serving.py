@@ -28,7 +28,7 @@ DRAIN_SECONDS = 20.0
 MOST_CONNECTIONS = 2_000
 FILES = 100  # descriptors left to reports, models and large bodies
 MOST_WAITING = 1_000  # milliseconds of work that may wait for a thread, about: many small requests, or a few large ones
-LONGEST_WAIT = 5.0  # seconds that a request waits in any case
+LONGEST_WAIT = 10.0  # seconds that a request waits in any case
 BYTES_A_MILLISECOND = {"application/json": 25_000, "text/csv": 2_500}
 BUSY = Problem(503, "more is asked than can be answered; ask again in a few seconds", Retry_After="2")
 
