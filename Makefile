@@ -11,7 +11,8 @@ COMPILE := $(PY) -m uv pip compile --quiet --no-config --universal --fork-strate
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check serve simulate demo-database bench bench-decisions cron uncron lock clean broken
+.PHONY: help run test test-fast check serve simulate demo-database bench bench-decisions cron uncron lock clean \
+        reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -103,5 +104,33 @@ lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versi
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.txt -o requirements.lock >/dev/null
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock >/dev/null
 
-clean: ## remove everything that runs wrote, releases and journal too; input data stays
-	@find $(OUTPUTS) -mindepth 1 ! -name .gitkeep -delete
+# --- taking away ------------------------------------------------------------------------------------------------------
+
+SHIPPED := sourcedata testdata practicedata
+
+define ASK
+	[ "$(YES)" = 1 ] || { [ -t 0 ] && printf 'Go on? [y/N] ' && read -r answer && \
+	    case $$answer in [yY]|[yY][eE][sS]) ;; *) false ;; esac; } || \
+	    { echo "nothing was removed. Answer y, or where there is no terminal: make $@ YES=1" >&2; exit 2; }
+endef
+
+clean: ## remove everything that runs wrote, releases and journal too; input data stays (asks; YES=1 answers)
+	@found=; for folder in $(OUTPUTS); do \
+	    n=$$(find $$folder -mindepth 1 ! -name .gitkeep ! -type d 2>/dev/null | wc -l); \
+	    [ $$n -eq 0 ] || found="$$found$$(printf '\n  %s/: %d files and links, %s' $$folder $$n "$$(du -sh $$folder | cut -f1)")"; done; \
+	if [ -z "$$found" ]; then echo "nothing to remove: no run has written anything"; exit 0; fi; \
+	echo "This removes for good what runs wrote, with all releases and the journal of what was decided:$$found"; \
+	$(ASK); \
+	for folder in $(OUTPUTS); do [ ! -d $$folder ] || find $$folder -mindepth 1 ! -name .gitkeep -delete; done; \
+	echo "removed; the next run begins from nothing"
+
+reset-demo: ## bring the shipped data back as it was committed (asks; YES=1 answers)
+	@[ -e .git ] && git rev-parse -q --verify HEAD >/dev/null || { \
+	    echo "this folder is no git clone, so the shipped data cannot be brought back; clone the project again" >&2; exit 1; }; \
+	changed=$$(git status --porcelain --ignored --untracked-files=all -- $(SHIPPED)) || exit 1; \
+	if [ -z "$$changed" ]; then echo "nothing to do: $(SHIPPED) are as they were committed"; exit 0; fi; \
+	echo "This removes, and brings back as it was committed:"; \
+	printf '%s\n' "$$changed" | sed -E -e 's/^(\?\?|!!|A.|.A) /  removed:      /' -e 's/^( [MDT]|[MDRCT].) /  brought back: /'; \
+	$(ASK); \
+	git reset -q HEAD -- $(SHIPPED) && git checkout -q HEAD -- $(SHIPPED) && git clean -fdxq -- $(SHIPPED) && \
+	echo "done. Runs still know what was there before; to begin anew: make clean, then make run"

@@ -14,19 +14,21 @@ import time
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
+from jinja2 import UndefinedError
 
 from risk import arrival, guard, live, page, replies, script
 from risk.answers import NO_REPORT, listed, predicted
-from risk.artifacts import REPORT
+from risk.artifacts import CALL_LIST, REPORT
 from risk.config import Settings
 from risk.contracts import Contract, File, Ids, Rows
-from risk.problems import Problem
+from risk.problems import NotTold, Problem
 from risk.replies import answer
 from risk.serving import Server
 
 service = Blueprint("service", __name__)
 
 NO_MODEL = "no model is deployed; run fullprocess.py"
+OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 MAX_LISTED = 10_000
 
 
@@ -37,6 +39,7 @@ class Rooms:
     settings: Settings
     watch: live.Watch
     instance: str
+    reach: str
 
 
 def create_app(settings: Settings, host: str | None = None) -> Flask:
@@ -49,9 +52,9 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     app.jinja_env.filters.update(page.FILTERS)
     admitted = guard.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
-    app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production))
+    app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production), admitted.reach)
     app.register_blueprint(service)
-    replies.furnish(app, admitted)
+    replies.furnish(app, admitted, {"service.clients": ("limit", "offset", "owner")})
     return app
 
 
@@ -93,12 +96,13 @@ def diagnostics() -> Response:
 
 @service.get("/clients")
 def clients() -> Response:
-    """Return current clients by rank: `limit` of them after the first `offset`."""
+    """Return current clients by rank, all or those of an `owner`: `limit` of them after the first `offset`."""
     shown = _shown()
     limit, offset = _whole_number("limit", 100, MAX_LISTED), _whole_number("offset", 0, sys.maxsize)
-    places = range(len(shown.clients.names))[offset : offset + limit]
-    told = {"release": shown.release, "n_clients": len(shown.clients.names), "limit": limit, "offset": offset}
-    return answer(told | {"clients": [shown.clients.row(place) for place in places]})
+    places, owner = shown.clients.of(request.args.get("owner")), request.args.get("owner")
+    told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
+    told |= {} if owner is None else {"owner": owner}
+    return answer(told | {"clients": [shown.clients.row(place) for place in places[offset : offset + limit]]})
 
 
 @service.get("/clients/<path:name>")
@@ -146,6 +150,17 @@ def report() -> Response:
     )
 
 
+@service.get("/calllist.csv")
+def call_list() -> Response:
+    """Return the call list as the CSV file that the newest report set holds."""
+    content = _shown().calls
+    if content is None:
+        raise Problem(503, NO_REPORT)
+    return Response(
+        content, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{CALL_LIST}"'}
+    )
+
+
 @service.get("/health")
 def health() -> Response:
     """Return whether the service can predict, and of which installation and release it is."""
@@ -166,9 +181,13 @@ def index() -> Response:
     now, settings = _rooms().watch.live, _rooms().settings
     if now.shown is None:
         return Response(render_template("start.html", faults=now.wrong, input_folder=settings.input_folder_path))
-    words = page.words(now.shown.snapshot, now.model.name if now.model else None)
     late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
-    return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late, **words))
+    try:
+        words = page.words(now.shown.snapshot, now.model.name if now.model else None)
+        return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late, **words))
+    except (NotTold, UndefinedError, TypeError) as error:
+        why = str(error) if isinstance(error, NotTold) else OLD_REPORT
+        return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
 
 
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
@@ -183,7 +202,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
         signal.signal(number, lambda *_: ended.set())
     app.extensions["rooms"].watch.start()
     named = f"[{host}]" if ":" in host else host
-    print(f"serving on http://{named}:{server.port}/", flush=True)
+    script.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")
     server.run(ended.is_set)
     app.extensions["rooms"].watch.stop()
 
@@ -202,14 +221,9 @@ def _shown() -> live.Shown:
 
 def _asked(contract: Contract) -> Rows | Ids:
     """Return what the body asks for; a file that it names is read."""
-    kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
-    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
-    body = request.get_data(cache=False)
+    kind, body = replies.text_body()
     if kind == "text/csv":
         return contract.read_csv(body)
-    if kind not in ("", "application/json"):
-        raise Problem(415, "the Content-Type is not known; send application/json or text/csv")
     asked = contract.read_json(body)
     if not isinstance(asked, File):
         return asked

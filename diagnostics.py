@@ -44,7 +44,7 @@ from risk.manifest import Manifest
 from risk.policy import NOT_ENOUGH, Reason
 from risk.rivals import Rules
 from risk.script import Answer, Run, event, log
-from risk.tables import as_csv
+from risk.tables import as_csv, four_digits
 from risk.typography import counted, number
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
@@ -244,7 +244,7 @@ def _predict(settings: Settings, path: Path) -> Answer:
         )
     risks = live.risks(frame)
     answers = [int(risk >= live.card.threshold) for risk in risks]
-    rows = list(zip(frame[settings.schema.client], risks.tolist(), answers, strict=True))
+    rows = list(zip(frame[settings.schema.client], map(four_digits, risks.tolist()), answers, strict=True))
     table = as_csv(("client", "risk", "prediction"), rows).decode()
     return Answer(
         table.rstrip("\n"),

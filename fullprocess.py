@@ -6,6 +6,7 @@ Writes: what they write; journal.jsonl (one line a run) and, last of all, tick.j
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,9 @@ def full_process(config: Settings, run: Run, force: bool = False, observed: str 
 def main(words: list[str]) -> int:
     """Answer an idle tick at once; else do what was asked."""
     if tick.idle(words):
-        print(tick.answer(words))
-        return 0
+        with contextlib.suppress(OSError):  # what cannot be written is told the long way
+            print(tick.answer(words), flush=True)
+            return 0
     from risk import script
 
     return script.main(__doc__ or "", _work, options=_options, arguments=words)

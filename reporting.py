@@ -141,9 +141,9 @@ def _before_change(settings: Settings, digest: str) -> str | None:
 
 def _covers(done: dict[str, Any], settings: Settings, run: Run, outcome: str, subject: Subject) -> bool:
     """Return True when the set on disk is of this run and shows what is live now."""
-    released = done["release"]["name"] if done["release"] else None
+    released, version = (done.get("release") or {}).get("name"), (done.get("dataset") or {}).get("version")
     live_name = subject.model.name if subject.model else None
-    told = (done["run"], done["outcome"], done["dataset"]["version"], released, done["settings"])
+    told = (done.get("run"), done.get("outcome"), version, released, done.get("settings"))
     return told == (run.number, outcome, subject.rows.manifest.name, live_name, settings.identity)
 
 
@@ -159,6 +159,7 @@ def _papers(
         "leaks": leaks,
         "warnings": list(dict.fromkeys([*leakage.words(leaks), *shown["warnings"]])),
         "clients": len(everyone),
+        "risks": everyone["risk"].tolist(),
         "call_list": calls,
         "expected_leavers": _expected_leavers(subject, calls, len(everyone)),
     }

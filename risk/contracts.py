@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Annotated, Any
@@ -15,6 +14,8 @@ import msgspec
 import pandas as pd
 from msgspec import UNSET, Meta, UnsetType
 
+from risk.header import SEPARATORS
+from risk.json_faults import check_names, misfit
 from risk.problems import Problem
 from risk.schema import Feature, Schema
 from risk.values import NUMBER
@@ -22,15 +23,9 @@ from risk.values import NUMBER
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000
 MAX_NAME = 200
+MAX_HEADER = 100_000
 
 _NAME = Annotated[str, Meta(max_length=MAX_NAME)]
-_PLACE = re.compile(r"`\$(?:\.(clients|ids|filepath))?(?:\[(\d+)\])?(?:\.(.*))?`", re.DOTALL)
-_OBJECT_FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
-_WORDS = {
-    "`": "", "float": "a number", "int": "a whole number", "str": "text", "bool": "true or false",
-    "array": "a list", "object": "an object", " | ": " or ",
-}  # fmt: skip
-
 Clients = list[str | None]
 Reader = Callable[[str], Any]
 
@@ -86,26 +81,33 @@ class Contract:
         try:
             found = self._decoder.decode(body)
         except msgspec.ValidationError as error:
-            raise _misfit(str(error)) from error
+            if self._is_a_client(body):
+                return self.read_json(b"[" + body + b"]")
+            raise misfit(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, f"the body is not JSON in UTF-8 ({error}); send an object or a list") from error
         if isinstance(found, list):
+            check_names(body, self._n_names(found))
             return self._rows(found)
         given = [name for name in ("clients", "ids", "filepath") if getattr(found, name) is not UNSET]
         if len(given) != 1:
             raise Problem(422, f"found {' and '.join(given) or 'none'} of clients, ids, filepath; expected exactly one")
+        clients = (
+            [] if found.clients is UNSET else found.clients if isinstance(found.clients, list) else [found.clients]
+        )
+        check_names(body, 1 + self._n_names(clients))
         if found.filepath is not UNSET:
             return File(found.filepath)
         if found.ids is not UNSET:
             return Ids([str(name) for name in _few_enough(found.ids)])
-        return self._rows(found.clients)
+        return self._rows(clients)
 
     def read_csv(self, content: bytes) -> Rows:
         """Return the rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
 
         Raises: Problem 400 where it is not CSV, 413 or 422 with row and field where it does not fit.
         """
-        lines = _records(content)
+        lines = _records(content, self.kinds)
         header = [name.strip() for name in next(lines, (1, []))[1]]
         readers = self._readers(header)
         columns: dict[str, list[Any]] = {name: [] for name in readers}
@@ -130,13 +132,30 @@ class Contract:
         optional: dict[str, Any] = {self.client: _NAME | int | None}
         optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}
         fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
-        fields += [(f"c{place}", kind, None) for place, kind in enumerate(optional.values(), len(types))]
-        names = {f"c{place}": name for place, name in enumerate([*types, *optional])}
-        client = msgspec.defstruct("Client", fields, rename=names, forbid_unknown_fields=True, gc=False)
-        asked: list[Any] = [("clients", list[client] | UnsetType, UNSET), ("ids", list[_NAME | int] | UnsetType, UNSET)]  # type: ignore[valid-type]
+        fields += [(f"c{place}", kind | UnsetType, UNSET) for place, kind in enumerate(optional.values(), len(types))]
+        names = self._names = {f"c{place}": name for place, name in enumerate([*types, *optional])}
+        client: Any = msgspec.defstruct("Client", fields, rename=names, forbid_unknown_fields=True, gc=False)
+        asked: list[Any] = [
+            ("clients", list[client] | client | UnsetType, UNSET),
+            ("ids", list[_NAME | int] | UnsetType, UNSET),
+        ]
         asked += [("filepath", Annotated[str, Meta(max_length=1000)] | UnsetType, UNSET)]
         body = msgspec.defstruct("Body", asked, forbid_unknown_fields=True)
-        return msgspec.json.Decoder(list[client] | body)  # type: ignore[valid-type]
+        return msgspec.json.Decoder(list[client] | body)
+
+    def _is_a_client(self, body: bytes) -> bool:
+        """Return whether a body is an object with a column of a client, and with nothing that may hold clients."""
+        try:
+            names = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).keys()
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+        return not names.isdisjoint(self._names.values()) and names.isdisjoint(("clients", "ids", "filepath"))
+
+    def _n_names(self, found: list[Any]) -> int:
+        """Return how many names of columns stand in the clients, each once."""
+        optional = list(self._names)[len(self.kinds) :]
+        unset = sum(list(map(attrgetter(name), found)).count(UNSET) for name in optional)
+        return len(found) * len(self._names) - unset
 
     def _type_of(self, name: str) -> Any:
         if self.kinds[name] == "categorical":
@@ -151,7 +170,7 @@ class Contract:
             if kind == "categorical":
                 columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
         named = map(attrgetter(f"c{len(self.kinds)}"), found)
-        return Rows([None if name is None else str(name) for name in named], self._frame(columns))
+        return Rows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
 
     def _frame(self, columns: Mapping[str, list[Any]]) -> pd.DataFrame:
         types = {"numeric": "float64", "categorical": "object"}
@@ -160,12 +179,12 @@ class Contract:
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
         """Return the place in the header and the reader of each wanted column."""
         wanted = {name: self._number_of(name) if kind == "numeric" else self._text for name, kind in self.kinds.items()}
+        if self.client in header:
+            wanted.setdefault(self.client, self._text)
         for name in wanted:
             if header.count(name) != 1:
                 found = "twice" if name in header else "not at all"
                 raise Problem(422, f"line 1: column {name!r} is there {found}; expected once", field=name)
-        if header.count(self.client) == 1:
-            wanted.setdefault(self.client, self._text)
         return {name: (header.index(name), read) for name, read in wanted.items()}
 
     def _text(self, text: str) -> str | None:
@@ -188,12 +207,16 @@ class Contract:
         return read
 
 
-def _records(content: bytes) -> Iterator[tuple[int, list[str]]]:
+def _records(content: bytes, wanted: Collection[str]) -> Iterator[tuple[int, list[str]]]:
     """Yield the line of its beginning (the header is 1) and the fields of every record; blank lines are none."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Problem(400, f"byte {error.start} is not UTF-8; save the file as CSV in UTF-8") from error
+    start = "".join(text.lstrip("\r\n ")[:MAX_HEADER].splitlines()[:1]).strip()
+    separator = next((word for mark, word in SEPARATORS.items() if mark in start), None)
+    if separator and "," not in start and start.strip('"') not in wanted:
+        raise Problem(422, f"line 1: is separated by {separator}, expected {', '.join(wanted)}, separated by commas")
     lines, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
     try:
         for cells in lines:
@@ -216,32 +239,3 @@ def _too_many() -> Problem:
 
 def _faulty(line: int, row: int, name: str, cell: str, error: ValueError) -> Problem:
     return Problem(422, f"line {line}: {name} is {cell[:40]!r}, expected {error}", row=row, field=name[:MAX_NAME])
-
-
-def _misfit(message: str) -> Problem:
-    """Turn the decoder's sentence into ours: which row, which field, what was found, what was expected."""
-    said, _, place = message.rpartition(" - at ")
-    found = _PLACE.fullmatch(place)
-    if not found:
-        said, found = message, _PLACE.fullmatch("`$`")
-    assert found
-    part, row, name = found.groups()
-    about = _OBJECT_FIELD.fullmatch(said)
-    if about:
-        name = about[2][:MAX_NAME]
-        said = (
-            "is missing; give a value, or null where it is unknown"
-            if about[1] == "missing required"
-            else "is not known"
-        )
-    else:
-        said = _in_words(said)
-    where = f"row {row}: " if row is not None else ""
-    field = name or part
-    return Problem(422, f"{where}{field or 'the body'}: {said}", row=int(row) if row else None, field=field)
-
-
-def _in_words(said: str) -> str:
-    for word, plain in _WORDS.items():
-        said = said.replace(word, plain)
-    return said.replace("Expected", "expected").replace(", got", ", found")

@@ -5,11 +5,11 @@ Light: SQLAlchemy is imported when a database is asked.
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
+import runpy
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +21,6 @@ from risk import files
 from risk.database_end import end_of, tail
 from risk.errors import ConfigError
 from risk.schema import CLOSED, Schema, Whole
-from risk.typed import quoted
 from risk.watermark import Watermark, at, begin, kind_of, lies_after
 
 if TYPE_CHECKING:
@@ -196,27 +195,5 @@ def _unmarked(source: DatabaseSource, rows: Rows) -> list[str]:
     return [f"{source.watermark} is blank in {n_rows:,} rows; they are left out until it is filled"] if n_rows else []
 
 
-def fill(path: Path, sources: list[Path]) -> None:
-    """Add the rows of client files to the table `clients` of an SQLite database, as of now: a database to try.
-
-    The file and the table are made where there are none.
-    """
-    import csv
-    import sqlite3
-
-    with closing(sqlite3.connect(path)) as database, database:
-        for source in sources:
-            with source.open(encoding="utf-8-sig", newline="") as file:
-                header, *rows = [record for record in csv.reader(file) if record]
-            columns = [quoted(name) for name in (*header, "updated_at")]
-            database.execute(f"create table if not exists clients ({', '.join(f'{name} text' for name in columns)})")
-            filled = f"({', '.join(columns)}) values ({'?, ' * len(header)} datetime('now'))"
-            database.executemany(f"insert into clients {filled}", rows)
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Fill an SQLite database with client files, to try one as a source.")
-    parser.add_argument("--demo", type=Path, required=True, metavar="FILE", help="the database; made, or added to")
-    parser.add_argument("files", type=Path, nargs="+", help="client files whose rows are added as of now")
-    asked = parser.parse_args()
-    fill(asked.demo, asked.files)
+    runpy.run_module("risk.demo_database", run_name="__main__")

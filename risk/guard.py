@@ -7,6 +7,7 @@ import binascii
 import hmac
 import ipaddress
 import os
+import re
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,8 +17,13 @@ from risk.config import Server
 from risk.contracts import MAX_BODY
 from risk.errors import ConfigError
 from risk.problems import Problem
+from risk.tick import may_be_a_source
 
 TOKEN = "RISK_TOKEN"
+SHORTEST = 32  # bytes of a token
+OPEN = ("/health", "/live", "/ready")  # whoever watches the service knows no token
+_FORWARDED = re.compile("(?i)forwarded|(real|client|connecting|remote)-?(ip|addr)|^(via|cdn-loop|x-envoy-.*)$")
+_STRONG = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))" makes one'
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
@@ -35,18 +41,31 @@ class Guard:
 
     token: str | None
 
-    def admit(self, host: str, sender: str | None, authorization: str) -> None:
-        """Let a request pass by its Host header, the address it came from and its Authorization header.
+    @property
+    def reach(self) -> str:
+        """Who is answered, in words."""
+        if self.token is not None:
+            return "with the token: answered is whoever sends it"
+        return "without a token: answered is everybody with an account on this machine, and whom a proxy on it lets in"
+
+    def admit(
+        self, host: str, sender: str | None, authorization: str, *, path: str = "/", names: Iterable[str] = ()
+    ) -> None:
+        """Let a request pass by its Host header, the address it came from, its Authorization, path and header names.
 
         Without a token the Host must name this machine: a foreign page whose name was turned to 127.0.0.1 in the
-        browser's eyes (DNS rebinding) sends its own name. Raises: Problem 401, 403 or 421.
+        browser's eyes (DNS rebinding) sends its own name. A header that only a proxy adds is a tripwire: behind one
+        everybody comes from this machine. Raises: Problem 401, 403 or 421.
         """
         if self.token is not None:
-            if not _same(_token_in(authorization), self.token):
+            if path not in OPEN and not _same(_token_in(authorization), self.token):
                 raise Problem(401, "the token is missing or wrong; send it as Bearer, or as the password of Basic",
                               WWW_Authenticate='Basic realm="risk", charset="UTF-8"')  # fmt: skip
         elif sender and not is_loopback(sender):
             raise Problem(403, f"without a token only this machine is answered; set {TOKEN} or server.token_file")
+        elif forwarded := next(filter(_FORWARDED.search, names), None):
+            raise Problem(403, f"{forwarded[:40]} says that a proxy stands before this service, and there is no token; "
+                          f"set {TOKEN} or server.token_file")  # fmt: skip
         elif not is_loopback(_name_in(host)):
             raise Problem(421, "the Host header does not name this machine; use http://localhost or http://127.0.0.1")
 
@@ -68,12 +87,23 @@ def guard_for(server: Server, root: Path, host: str) -> Guard:
 def token_of(server: Server, root: Path) -> str | None:
     """Return the token of the environment, else of the configured file, else None.
 
-    Raises: ConfigError where the file is not readable or empty.
+    Raises: ConfigError where the file is not readable or empty, or the token is too short to keep others out.
     """
-    token = os.environ.get(TOKEN, "").strip()
-    if token or server.token_file is None:
-        return token or None
-    path = root / server.token_file
+    token, place = os.environ.get(TOKEN, "").strip(), TOKEN
+    if not token and server.token_file is None:
+        return None
+    if not token:
+        token, place = _filed(root / str(server.token_file)), str(root / str(server.token_file))
+    n_bytes = len(token.encode("utf-8", "surrogateescape"))
+    if n_bytes < SHORTEST:
+        raise ConfigError(
+            f"{place}: the token is too short ({n_bytes} bytes, expected at least {SHORTEST}). "
+            f"Nothing is served. Set a longer one; {_STRONG}."
+        )
+    return token
+
+
+def _filed(path: Path) -> str:
     try:
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -101,9 +131,13 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
     outside = Problem(403, "the path leaves the input, test and practice folders; name a file inside", field="filepath")
     if "\0" in given or Path(given).is_absolute() or ".." in Path(given).parts:
         raise outside
-    real = Path(os.path.realpath(root / given))
-    if not any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
+    asked, real = root / given, _real(root / given)
+    homes = [(path, home) for folder in folders for path, home in ((asked, folder), (real, _real(folder)))]
+    below = [path.relative_to(home) for path, home in homes if path.is_relative_to(home)]
+    if not any(path is real and path.is_relative_to(home) for path, home in homes):
         raise outside
+    if not all(may_be_a_source(name) for path in below for name in path.parts):
+        raise Problem(422, "a hidden or temporary name is no data file; name a CSV file", field="filepath")
     if real.suffix.lower() != ".csv":
         raise Problem(422, "the path does not end in .csv; name a CSV file", field="filepath")
     try:
@@ -118,6 +152,10 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
     if len(content) > MAX_BODY:
         raise Problem(413, f"the file is larger than {MAX_BODY // 2**20} MiB; send it in parts", field="filepath")
     return content
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _name_in(host: str) -> str:

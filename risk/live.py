@@ -6,21 +6,20 @@ import contextlib
 import csv
 import gc
 import hashlib
-import io
+import json
 import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from risk import artifacts, evidence, files, journal
 from risk.contracts import Contract
 from risk.errors import ModelError, RiskError
+from risk.listed import Clients, load_clients
+from risk.problems import Told
 from risk.schema import Schema
 from risk.script import event
 
@@ -34,41 +33,17 @@ PATIENCE = 60.0  # seconds until what could not be loaded is tried again
 OLD_CARD = (
     b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
 )
-COLUMNS = ["rank", "client", "risk", "prediction", "owner", "value", "period"]
-
-
-@dataclass(frozen=True)
-class Clients:
-    """The current clients of a report set, by rank; one entry of each list per client."""
-
-    names: list[str] = field(default_factory=list)
-    risks: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    cells: list[list[str]] = field(default_factory=list)
-    places: dict[str, int] = field(default_factory=dict)
-    ascending: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-
-    def ranks(self, risks: NDArray[np.float64]) -> list[int]:
-        """Return 1 + the number of current clients with a higher risk, for each."""
-        higher: NDArray[np.int64] = len(self.ascending) - np.searchsorted(self.ascending, risks, side="right")
-        ranks: list[int] = (1 + higher).tolist()
-        return ranks
-
-    def row(self, place: int) -> dict[str, Any]:
-        """Return a line of the list as an object."""
-        rank, _, _, prediction, owner, value, period = self.cells[place]
-        told = {"rank": int(rank), "client": self.names[place], "risk": float(self.risks[place])}
-        told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
-        return told | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One report set: its number, the snapshot, the current clients and the PDF (None where it is not there)."""
+    """One report set: its number, the snapshot, the current clients, PDF and call list (None where it is not there)."""
 
     number: str
     snapshot: dict[str, Any]
     clients: Clients
     report: bytes | None
+    calls: bytes | None = None
 
     @property
     def release(self) -> str | None:
@@ -184,22 +159,17 @@ def instance(production: Path) -> str:
 
 def load_shown(folder: Path) -> Shown:
     """Return a report set, read whole from its folder. Raises: OSError, ValueError, csv.Error where it is damaged."""
-    snapshot = files.read_json(folder / artifacts.SNAPSHOT)
+    snapshot = json.loads((folder / artifacts.SNAPSHOT).read_bytes(), object_hook=Told)
     if not isinstance(snapshot, dict) or "release" not in snapshot:
         raise ValueError(f"{folder.name}/{artifacts.SNAPSHOT} is missing or torn")
-    report = folder / artifacts.REPORT
-    clients = load_clients((folder / artifacts.CLIENT_RISKS).read_text(encoding="utf-8"))
-    return Shown(folder.name, snapshot, clients, report.read_bytes() if report.is_file() else None)
+    clients = load_clients((folder / artifacts.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
+    return Shown(
+        folder.name, snapshot, clients, _content(folder / artifacts.REPORT), _content(folder / artifacts.CALL_LIST)
+    )
 
 
-def load_clients(text: str) -> Clients:
-    """Return the clients of a clientrisks.csv. Raises: ValueError, csv.Error where it is damaged."""
-    header, *cells = [*csv.reader(io.StringIO(text, newline=""), strict=True)] or [[]]
-    if header != COLUMNS or any(len(row) != len(COLUMNS) for row in cells):
-        raise ValueError(f"{artifacts.CLIENT_RISKS} does not have the columns {', '.join(COLUMNS)} in every line")
-    names = [_without_apostrophe(row[1]) for row in cells]
-    risks = np.array([float(row[2]) for row in cells], dtype=np.float64)
-    return Clients(names, risks, cells, {name: place for place, name in enumerate(names)}, np.sort(risks))
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _load_model(folder: Path, schema: Schema) -> tuple[Model, Contract]:
@@ -241,8 +211,3 @@ def card_of(production: Path, name: str) -> bytes | None:
 def _told(fault: str) -> str:
     log.warning(event("fault", reason=fault))
     return fault
-
-
-def _without_apostrophe(text: str) -> str:
-    """Undo what keeps a cell from being a formula in a spreadsheet."""
-    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@\t\r") else text

@@ -28,6 +28,8 @@ from risk.typography import NOTHING, counted, moment, number, percent
 Snapshot = Mapping[str, Any]
 
 CLIENTS_SHOWN = 25
+CLIENTS_PRINTED = 5_000  # 200 pages
+ROWS_SET = 200
 WARNINGS_SHOWN = 12
 PICTURES = ("confusion matrix", "calibration")
 
@@ -67,6 +69,7 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
         *section("The files", *papers.files(snapshot)),
         *section("The system", *papers.system(snapshot)),
         *section("The runs so far", *papers.history(snapshot["history"], snapshot.get("journal"))),
+        *_rest_of_the_list(snapshot["call_list"]),
     ]
     return document(
         story, title=f"Client risk report, run {run}", footer=f"run {run} · {name}", made_at=snapshot["made_at"]
@@ -132,8 +135,19 @@ def _call_list(snapshot: Snapshot) -> list[Flowable]:
     calls = counted(capacity["calls_per_week"], "call")
     intro = f"The clients with the highest risk first. Capacity: {calls} a week {per}.{_expected(snapshot)}"
     more = len(clients) - CLIENTS_SHOWN
-    rest = [text(f"{number(more)} more in calllist.csv.", "small")] if more > 0 else []
-    return [text(intro), _call_table(clients[:CLIENTS_SHOWN]), *rest]
+    rest = [text(f"{number(more)} more on the last pages, and all in calllist.csv.", "small")] if more > 0 else []
+    return [text(intro), _call_table(clients, clients[:CLIENTS_SHOWN]), *rest]
+
+
+def _rest_of_the_list(clients: Sequence[Snapshot]) -> list[Flowable]:
+    """Return the clients that do not stand on the first page, in tables that are short enough to be set fast."""
+    if len(clients) <= CLIENTS_SHOWN:
+        return []
+    places = [*range(CLIENTS_SHOWN, min(len(clients), CLIENTS_PRINTED), ROWS_SET)]
+    tables = [_call_table(clients, clients[place : min(place + ROWS_SET, CLIENTS_PRINTED)]) for place in places]
+    more = len(clients) - CLIENTS_PRINTED
+    end = [text(f"{number(more)} more in calllist.csv.", "small")] if more > 0 else []
+    return section("The rest of the call list", *tables, *end)
 
 
 def _expected(snapshot: Snapshot) -> str:
@@ -144,7 +158,8 @@ def _expected(snapshot: Snapshot) -> str:
     return f" {of} ({number(found['low'])} to {number(found['high'])}, nine times in ten)."
 
 
-def _call_table(clients: Sequence[Snapshot]) -> Flowable:
+def _call_table(clients: Sequence[Snapshot], shown: Sequence[Snapshot]) -> Flowable:
+    """Return a table of those shown, with the columns that any of the clients fills."""
     columns: dict[str, tuple[Column, Callable[[Snapshot], str]]] = {
         "rank": (Column("Rank", 34, is_number=True), lambda client: number(client["rank"])),
         "client": (Column("Client", 130, longest=90, style="strong"), lambda client: client["client"]),
@@ -154,7 +169,7 @@ def _call_table(clients: Sequence[Snapshot]) -> Flowable:
         "reasons": (Column("Why", 184, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
     }
     kept = [key for key in columns if any(client[key] not in (None, []) for client in clients)]
-    return table([columns[key][0] for key in kept], [[columns[key][1](client) for key in kept] for client in clients])
+    return table([columns[key][0] for key in kept], [[columns[key][1](client) for key in kept] for client in shown])
 
 
 def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:

@@ -23,3 +23,14 @@ class Problem(RequestError):
         told |= {"detail": str(self)}
         place = {"row": self.row, "field": self.field}
         return told | {name: value for name, value in place.items() if value is not None}
+
+
+class NotTold(Problem, LookupError):
+    """What an older program did not write into its report."""
+
+
+class Told(dict[str, Any]):
+    """What a report says, as an object of JSON."""
+
+    def __missing__(self, key: str) -> Any:
+        raise NotTold(503, f"an older program made the newest report, which lacks {key!r}; run fullprocess.py")

@@ -17,7 +17,7 @@ from typing import Any
 
 from risk import artifacts, files, journal, tick
 from risk.config import Settings, load
-from risk.errors import DeadlineError, RiskError
+from risk.errors import DeadlineError, DiskError, RiskError
 
 log = logging.getLogger("risk")
 
@@ -85,6 +85,7 @@ def main(
     try:
         settings = load(Path(asked.config or tick.config_path(words)), asked.practice)
         answer = work(settings, asked)
+        say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else answer.line)
     except RiskError as error:
         return _fail(error, error.exit_code, asked.json)
     except KeyboardInterrupt:
@@ -96,16 +97,20 @@ def main(
         return _fail(
             RiskError(f"unexpected {type(error).__name__}: {error}; please report it with the log"), 1, asked.json
         )
-    _say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else answer.line)
     return answer.exit_code
 
 
-def _say(text: str) -> None:
-    """Print, also where nobody reads to the end."""
+def say(text: str) -> None:
+    """Print, also where nobody reads to the end. Raises: DiskError where what is said cannot be written."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes there at the end
+        if not isinstance(error, BrokenPipeError):
+            raise DiskError(
+                f"standard output: it cannot be written ({error.strerror}). What was done stays done. "
+                "Give it room, or send it elsewhere."
+            ) from error
 
 
 def run_of(settings: Settings, script: str) -> Run:
@@ -180,9 +185,11 @@ def _open_log() -> None:
 
 
 def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
-    print(_escaped(str(error)), file=sys.stderr)
+    with contextlib.suppress(OSError):  # the exit code says it as well
+        print(_escaped(str(error)), file=sys.stderr)
     if as_json:
-        print(json.dumps({"outcome": journal.FAILED, "error": str(error)}, ensure_ascii=False))
+        with contextlib.suppress(DiskError):
+            say(json.dumps({"outcome": journal.FAILED, "error": str(error)}, ensure_ascii=False))
     return exit_code
 
 

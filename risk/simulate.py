@@ -27,19 +27,14 @@ from numpy.typing import NDArray
 
 from risk.errors import RiskError, UsageError
 from risk.files import refusals, write
+from risk.script import say
+from risk.series import FOLDERS, Series, begun, remember, usual
 from risk.worlds import FAULTS, GROUPS, PLACES, Month, history, number_of, period_of, worlds
 
 COLUMNS = (
-    "corporation",
-    "period",
-    "owner",
-    "lastmonth_activity",
-    "lastyear_activity",
-    "number_of_employees",
-    "contract_value",
-    "exited",
-)
-FOLDERS = {"source": Path("sourcedata"), "practice": Path("practicedata"), "test": Path("testdata")}
+    "corporation", "period", "owner", "lastmonth_activity", "lastyear_activity", "number_of_employees",
+    "contract_value", "exited",
+)  # fmt: skip
 HOLDOUT = "testdata.csv"
 CLIENTS = 10_000
 MONTH_FILE = re.compile(r"clients_(\d{4}-(?:0[1-9]|1[0-2]))\.csv")
@@ -83,8 +78,10 @@ def drop(options: Options) -> Written:
         raise UsageError(
             f"{options.folder / _name(newest)}: its clients are not those of --world {options.world} "
             f"--since {period_of(since)} --seed {options.seed} --group {options.group}; "
-            "expected the options that the file was made with; give those, or another --folder"
+            f"expected the options that the file was made with ({begun(options.folder).words}); "
+            "give those, or another --folder"
         )
+    remember(options.folder, _series(options, since))
     return _write_months(options.folder, told[max(newest, 1) - 1 :])
 
 
@@ -100,7 +97,9 @@ def start(options: Options) -> Written:
             f"{options.folder / _name(min(later))}: lies after {period_of(last)}, where the new history "
             "ends; expected no later month; remove it, or give another --folder or more --months"
         )
-    told = _history(options, last, options.clients or CLIENTS, _since(options, 0, last))
+    since = _since(options, 0, last)
+    told = _history(options, last, options.clients or CLIENTS, since)
+    remember(options.folder, _series(options, since))
     return _write_months(options.folder, told)
 
 
@@ -122,26 +121,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        written = _act(given)
+        written, goes_on = _act(given)
+        say(f"{written.folder}: wrote {', '.join(written.names)}; {written.clients} clients, {goes_on}")
     except RiskError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    names = ", ".join(written.names)
-    sys.stdout.write(f"{written.folder}: wrote {names}; {written.clients} clients, world {given.world}\n")
     return 0
 
 
-def _act(given: argparse.Namespace) -> Written:
-    if given.fault and given.world != "broken":
+def _act(given: argparse.Namespace) -> tuple[Written, str]:
+    """Write what was asked for, and what was not said as the series was begun; say with which options that was."""
+    folder = given.folder or FOLDERS[given.group or GROUPS[0]]
+    goes_on = not given.start and given.group != "test" and bool(_months_in(folder))
+    series = begun(folder) if goes_on else usual(folder)
+    world = given.world or series.world
+    if given.fault and world != "broken":
         raise UsageError(
-            f"--fault {given.fault}: found with --world {given.world}; expected only with --world broken; "
+            f"--fault {given.fault}: found with --world {world}; expected only with --world broken; "
             "add that, or leave --fault out"
         )
-    chosen = {name: value for name, value in vars(given).items() if name != "start" and value is not None}
-    options = Options(**{"folder": FOLDERS[given.group], **chosen})
-    if given.group == "test":
-        return hold_out(options)
-    return start(options) if given.start else drop(options)
+    options = Options(
+        folder, world, given.months, given.clients, series.seed if given.seed is None else given.seed,
+        given.since or (series.since if world == series.world else None), given.fault or FAULTS[0],
+        given.group or series.group,
+    )  # fmt: skip
+    if options.group == "test":
+        return hold_out(options), f"world {world}"
+    written = start(options) if given.start else drop(options)
+    return written, f"world {world}" + (f"; the series goes on with {begun(folder).words}" if goes_on else "")
+
+
+def _series(options: Options, since: int) -> Series:
+    """Return what is to be known for the next month; the clients of a broken month are those of the steady world."""
+    steady = options.world in ("steady", "broken")
+    return Series("steady" if steady else options.world, None if steady else since, options.seed, options.group)
 
 
 def _since(options: Options, newest: int, last: int) -> int:
@@ -151,17 +164,8 @@ def _since(options: Options, newest: int, last: int) -> int:
 
 
 def _history(options: Options, last: int, clients: int, since: int) -> list[Month]:
-    return list(
-        history(
-            options.world,
-            last,
-            clients=clients,
-            seed=options.seed,
-            since=since,
-            fault=options.fault,
-            group=options.group,
-        )
-    )
+    chosen = {"seed": options.seed, "since": since, "fault": options.fault, "group": options.group}
+    return list(history(options.world, last, clients=clients, **chosen))  # type: ignore[arg-type]
 
 
 def _name(number: int) -> str:
@@ -204,7 +208,9 @@ def _parser() -> argparse.ArgumentParser:
     told = "; ".join(f"{name}: {meaning}" for name, meaning in worlds().items())
     parser.add_argument("--folder", type=Path, help="default: sourcedata, practicedata or testdata, by group")
     parser.add_argument("--clients", type=_count, help=f"default: as many as the newest file holds, else {CLIENTS}")
-    parser.add_argument("--world", choices=list(worlds()), default="steady", help=f"default: steady ({told})")
+    parser.add_argument(
+        "--world", choices=list(worlds()), help=f"default: as the series was begun, else steady ({told})"
+    )
     parser.add_argument(
         "--since",
         type=_month_number,
@@ -214,9 +220,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--fault", choices=FAULTS, help=f"of the world broken (default: {FAULTS[0]})")
     parser.add_argument("--months", type=_count, help="how many (default: 1; 8 with --start and for the group test)")
-    parser.add_argument("--seed", type=int, choices=range(1_000_000), metavar="N", default=1, help="default: 1")
+    parser.add_argument(
+        "--seed", type=int, choices=range(1_000_000), metavar="N", help="default: as the series was begun, else 1"
+    )
     parser.add_argument("--start", action="store_true", help="write a whole history from the first month on")
-    parser.add_argument("--group", choices=GROUPS, default=GROUPS[0], help="whose clients: no client is in two groups")
+    parser.add_argument("--group", choices=GROUPS, help="whose clients: no client is in two groups")
     return parser
 
 

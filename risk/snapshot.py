@@ -15,7 +15,7 @@ from risk.model import Model
 from risk.reader import Refusal
 from risk.reasons import reasons
 from risk.schema import Schema
-from risk.tables import as_csv
+from risk.tables import as_csv, four_digits
 
 FEATURE = "feature: "
 LIST_COLUMNS = ("rank", "client", "risk", "prediction", "owner", "value", "period")
@@ -56,14 +56,14 @@ def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Sc
 
 def risks_csv(everyone: pd.DataFrame) -> bytes:
     """Return clientrisks.csv: risk and rank of every current client."""
-    return as_csv(
-        LIST_COLUMNS, ([_plain(cell) for cell in row] for row in everyone[list(LIST_COLUMNS)].itertuples(index=False))
-    )
+    listed = everyone[list(LIST_COLUMNS)].assign(risk=everyone["risk"].map(four_digits))
+    return as_csv(LIST_COLUMNS, ([_plain(cell) for cell in row] for row in listed.itertuples(index=False)))
 
 
 def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
     """Return calllist.csv: the clients to call, with the reasons."""
-    rows = ([*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"])] for call in calls)
+    rounded = [dict(call) | {"risk": four_digits(call["risk"])} for call in calls]
+    rows = ([*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"])] for call in rounded)
     return as_csv((*LIST_COLUMNS, "reasons"), rows)
 
 

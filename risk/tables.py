@@ -27,3 +27,8 @@ def _cell(value: object) -> str:
     if isinstance(value, str) and value.startswith(_FORMULA):
         text = f"'{text}"
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def four_digits(risk: float) -> str:
+    """Return a risk as people read it; snapshot.json and the API have all its digits."""
+    return f"{risk:.4f}"

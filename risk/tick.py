@@ -130,7 +130,7 @@ def listing(folder: str, below: str = "") -> list[tuple[str, int, int, int, int]
         return found
     for entry in entries:
         name = entry.name
-        if name[0] in ".~" or name.endswith(_TEMPORARY):
+        if not may_be_a_source(name):
             continue
         if entry.is_dir(follow_symlinks=False):
             found += listing(entry.path, below + name + "/")
@@ -141,6 +141,11 @@ def listing(folder: str, below: str = "") -> list[tuple[str, int, int, int, int]
             continue
         found.append((below + name, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino))
     return found
+
+
+def may_be_a_source(name: str) -> bool:
+    """Return False for the name of a hidden or temporary file or folder."""
+    return not (name.startswith((".", "~")) or name.endswith(_TEMPORARY))
 
 
 def _production(path: str, practice: bool) -> str:

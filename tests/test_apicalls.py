@@ -107,7 +107,7 @@ def test_the_service_of_another_installation_is_left_alone(running: Settings, tm
 
 
 def test_a_token_is_known_to_the_calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(guard.TOKEN, "secret")
+    monkeypatch.setenv(guard.TOKEN, "secret" * 6)
 
     assert call_api(settings).failed == []
 

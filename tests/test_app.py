@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -19,9 +20,11 @@ from risk import artifacts, guard, journal
 from risk.config import Settings, load
 from risk.contracts import MAX_BODY
 from tests.installation import HOSTILE, deploy, lay_out, report
+from tests.test_serving import serving
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ["/scoring", "/summarystats", "/diagnostics", "/clients", "/history", "/releases", "/report"]
+TOKEN = "a-secret-of-at-least-32-characters"
 ONE = {"activity": 3, "size": 10, "sector": "bank", "company": "acme"}
 
 
@@ -116,6 +119,107 @@ def test_a_refused_row_refuses_the_request_and_is_named(client: FlaskClient) -> 
     assert (told["row"], told["field"]) == (1, "activity")
 
 
+def test_one_client_is_answered_with_and_without_a_list_around_it(client: FlaskClient) -> None:
+    bare, wrapped, listed = (client.post("/prediction", json=body) for body in (ONE, {"clients": ONE}, [ONE]))
+
+    assert bare.status_code == 200
+    assert bare.json == wrapped.json == listed.json
+
+
+def test_a_body_that_is_packed_is_told_to_come_as_it_is(client: FlaskClient) -> None:
+    body = gzip.compress(json.dumps([ONE]).encode())
+
+    told = [
+        client.post("/prediction", data=body, content_type="application/json", headers=headers)
+        for headers in ({"Content-Encoding": "gzip"}, {"Content-Encoding": "br"}, {"Content-Encoding": "deflate"}, {})
+    ]
+    plain = client.post("/prediction", json=[ONE], headers={"Content-Encoding": "identity"})
+
+    for answer in told:
+        problem_of(answer, 415)
+    assert "gzip" in told[0].json["detail"]
+    assert "is compressed (gzip)" in told[-1].json["detail"]
+    assert plain.status_code == 200
+
+
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded", "text/json", "application/csv", "*/*"])
+def test_a_body_needs_its_content_type_and_is_told_how(client: FlaskClient, kind: str | None) -> None:
+    told = problem_of(client.post("/prediction", data=json.dumps([ONE]).encode(), content_type=kind), 415)
+
+    assert "'Content-Type: application/json'" in told["detail"]
+
+
+EVERY = [*FIGURES, "/", "/health", "/clients/zeta%2F%2Fone", "/calllist.csv", "/releases/1/card"]
+
+
+@pytest.mark.parametrize("path", EVERY)
+@pytest.mark.parametrize("query", ["reasons=2", "limit=5&limit=7", "Limit=5", "=1", "owner=Ann&x", "limit=1;reasons=2"])
+def test_a_query_is_answered_or_refused_and_never_ignored(client: FlaskClient, path: str, query: str) -> None:
+    told = problem_of(client.get(f"{path}?{query}"), 422)
+
+    assert told["field"] in query
+
+
+def test_a_query_of_a_prediction_is_refused_too(client: FlaskClient) -> None:
+    told = problem_of(client.post("/prediction?reasons=2", json=[ONE]), 422)
+
+    assert told["detail"] == "'reasons' is not known in the query; nothing is known here"
+
+
+def test_clients_are_listed_by_owner(client: FlaskClient) -> None:
+    ann, nobody, blank = (client.get(f"/clients?owner={name}&limit=1").json for name in ("Ann", "ann", ""))
+
+    assert (ann["n_clients"], ann["owner"], len(ann["clients"])) == (4, "Ann", 1)
+    assert (nobody["n_clients"], nobody["clients"], blank["n_clients"]) == (0, [], 0)
+
+
+def test_the_call_list_is_served_as_its_file_and_linked_on_the_page(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    folder = report(settings, "1", None)
+    (folder / artifacts.CALL_LIST).write_bytes(b"rank,client\n1,'=1+1\n")
+
+    with contextmanager(client_of)(settings) as client:
+        found, page = client.get("/calllist.csv"), client.get("/")
+
+    assert (found.mimetype, found.data) == ("text/csv", b"rank,client\n1,'=1+1\n")
+    assert found.headers["Content-Disposition"] == 'attachment; filename="calllist.csv"'
+    assert page.status_code == 200
+
+
+def test_a_report_of_an_older_program_is_said_and_no_fault(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    deploy(settings, "1-aa")
+    path = report(settings, "1", "1-aa") / artifacts.SNAPSHOT
+    whole = json.loads(path.read_bytes())
+
+    for at in places_in(whole):
+        path.write_text(json.dumps(without(whole, at)))
+        with contextmanager(client_of)(settings) as client:
+            answers = [client.get(it) for it in [*FIGURES, "/", "/health", "/clients/zeta%2F%2Fone"]]
+            answers.append(client.post("/prediction", json={"ids": ["zeta//one"]}))
+
+        assert {answer.status_code for answer in answers} <= {200, 503}, at
+        assert all("older program" in answer.text or answer.json for answer in answers if answer.status_code == 503), at
+
+
+def places_in(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the place of every key of a JSON value, of a list those of its first entry."""
+    if isinstance(value, list):
+        return places_in(value[0], (*above, 0)) if value else []
+    if not isinstance(value, dict):
+        return []
+    return [it for key in value for it in [(*above, key), *places_in(value[key], (*above, key))]]
+
+
+def without(value: Any, place: tuple[Any, ...]) -> Any:
+    copied = json.loads(json.dumps(value))
+    holder = copied
+    for key in place[:-1]:
+        holder = holder[key]
+    del holder[place[-1]]
+    return copied
+
+
 @pytest.mark.parametrize("path", ["../secret.csv", "/etc/passwd", "config.json", "models/current"])
 def test_files_elsewhere_are_forbidden(client: FlaskClient, path: str) -> None:
     told = problem_of(client.post("/prediction", json={"filepath": path}), 403)
@@ -166,6 +270,7 @@ def test_clients_are_listed_by_rank_and_page(client: FlaskClient) -> None:
     told = client.get("/clients?limit=2&offset=1").json
 
     assert (told["n_clients"], told["limit"], told["offset"]) == (4, 2, 1)
+    assert "owner" not in told
     assert [(row["rank"], row["client"]) for row in told["clients"]] == [(2, HOSTILE), (3, "=1+1")]
 
 
@@ -255,28 +360,42 @@ def test_a_foreign_host_header_is_refused(client: FlaskClient) -> None:
     problem_of(client.get("/", headers={"Host": "evil.example"}), 421)
 
 
-def test_a_configured_token_is_asked_for_everywhere(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(guard.TOKEN, "secret")
+def test_a_configured_token_is_asked_for_everywhere_but_at_health(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(guard.TOKEN, TOKEN)
     client = next(client_of(settings))
 
-    refused = [client.get(path) for path in ("/", "/health", "/static/style.css", "/nothing")]
-    admitted = client.get("/health", headers={"Authorization": "Bearer secret", "Host": "risk.example"})
+    refused = [client.get(path) for path in ("/", "/static/style.css", "/nothing", "/health/")]
+    health = client.get("/health", headers={"Host": "risk.example", "X-Forwarded-For": "203.0.113.9"})
+    admitted = client.get("/scoring", headers={"Authorization": f"Bearer {TOKEN}", "Host": "risk.example"})
 
     assert {answer.status_code for answer in refused} == {401}
     assert "Basic" in refused[0].headers["WWW-Authenticate"]
-    assert admitted.status_code == 200
+    assert health.status_code == admitted.status_code == 200
+
+
+def test_a_proxy_is_refused_by_the_served_program_as_long_as_there_is_no_token(client: FlaskClient) -> None:
+    with serving(client.application) as port:
+        answers = [
+            requests.get(f"http://127.0.0.1:{port}/{path}", headers={"X-Forwarded-For": "203.0.113.9"}, timeout=20)
+            for path in ("", "health", "scoring", "static/style.css")
+        ]
+
+    assert [answer.status_code for answer in answers] == [403] * 4
+    assert "proxy" in answers[0].json()["detail"]
 
 
 def test_an_unexpected_error_tells_nothing_of_the_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = lay_out(tmp_path)
     folder = report(settings, "1", None)
-    (folder / "snapshot.json").write_text('{"release": null}')
+    (folder / "snapshot.json").write_text('{"release": null, "history": 3}')
     client = next(client_of(settings))
 
-    told = problem_of(client.get("/history"), 500)
+    told = problem_of(client.get("/releases"), 500)
 
     assert told["detail"] == "the service failed to answer; its log says why"
-    assert "KeyError" in caplog.text
+    assert "TypeError" in caplog.text
 
 
 def test_questions_write_nothing(client: FlaskClient, settings: Settings) -> None:
@@ -309,7 +428,7 @@ def test_the_script_serves_and_ends_on_sigterm(settings: Settings, tmp_path: Pat
     assert served.stdout is not None
     url = served.stdout.readline().split()[-1]
 
-    answer = requests.post(f"{url}prediction", data=json.dumps([ONE]), timeout=20)
+    answer = requests.post(f"{url}prediction", json=[ONE], timeout=20)
     served.send_signal(signal.SIGTERM)
     said, errors = served.communicate(timeout=30)
 

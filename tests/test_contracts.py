@@ -58,6 +58,54 @@ def test_ids_and_a_path_are_passed_on(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "row", "field"),
+    [
+        ('[{"activity": 1, "activity": 2, "size": 1, "sector": "a"}]', 0, "activity"),
+        ('[{"activity": 1, "size": 1, "sector": "a"}, {"activity": 1, "\\u0061ctivity": 2, "size": 1, "sector": "a"}]',
+         1, "activity"),
+        ('{"clients": [{"activity": 1, "size": 1, "sector": "a:b", "company": "x", "company": "x"}]}', 0, "company"),
+        ('{"clients": {"activity": 1, "size": 1, "sector": null, "left": 0, "left": null}}', 0, "left"),
+        ('{"activity": 1, "size": 1, "size": 1, "sector": "a"}', 0, "size"),
+        ('{"clients": [], "clients": []}', None, "clients"),
+        ('{"ids": ["a"], "\\u0069ds": ["b:c"]}', None, "ids"),
+        ('{"filepath": "a.csv", "filepath": "b.csv"}', None, "filepath"),
+    ],
+)  # fmt: skip
+def test_a_name_that_stands_twice_is_refused(contract: Contract, body: str, row: int | None, field: str) -> None:
+    problem = refusal(contract, body.encode())
+
+    assert (problem.status, problem.row, problem.field) == (422, row, field)
+    assert "twice" in str(problem)
+
+
+def test_colons_in_texts_are_no_second_names(contract: Contract) -> None:
+    body = json.dumps({"clients": [GOOD | {"company": "a:b", "sector": "::", "month": '\\:"'}, GOOD]}).encode()
+
+    found = contract.read_json(body)
+
+    assert isinstance(found, Rows)
+    assert found.clients == ["a:b", None]
+
+
+def test_one_client_needs_no_list_around_it(contract: Contract) -> None:
+    found = [contract.read_json(json.dumps(body).encode()) for body in (GOOD, {"clients": GOOD}, [GOOD])]
+
+    assert [it.frame["activity"].tolist() for it in found if isinstance(it, Rows)] == [[3.0]] * 3
+
+
+@pytest.mark.parametrize("wrap", [lambda client: client, lambda client: {"clients": client}])
+def test_a_refusal_of_one_client_names_its_field(contract: Contract, wrap: Any) -> None:
+    problem = refusal(contract, wrap(GOOD | {"activity": "x"}))
+
+    assert (problem.status, problem.row, problem.field) == (422, 0, "activity")
+
+
+@pytest.mark.parametrize("body", [b'{"activity": 1} 3', b'{"activity": 1}, {"activity": 2}', b'{"activity": '])
+def test_more_than_one_bare_object_is_refused(contract: Contract, body: bytes) -> None:
+    assert refusal(contract, body).status in (400, 422)
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"activity": "3"}, "activity"),
@@ -152,6 +200,7 @@ def test_a_number_in_csv_is_plain_or_refused(contract: Contract, cell: str) -> N
         (b"", 422, "activity"),
         (b"activity,size\n1,2\n", 422, "sector"),
         (b"activity,activity,size,sector\n1,1,2,bank\n", 422, "activity"),
+        (b"company,activity,size,sector,company\na,1,2,bank,b\n", 422, "company"),
         (b"activity,size,sector\n1,2\n", 422, None),
         (b"activity,size,sector\n1,2,bank,x\n", 422, None),
         (b"activity,size,sector\n1,2,\xff\n", 400, None),
@@ -208,3 +257,20 @@ def test_configured_columns_that_are_to_be_ignored_are_known() -> None:
 
     assert isinstance(found, Rows)
     assert list(found.frame) == ["activity"]
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("activity;size;sector", "semicolons"),
+        ('\ufeff"activity";"size";"sector"', "semicolons"),
+        ("activity\tsize\tsector", "tabs"),
+        ("activity|size|sector", "bars"),
+        ("sep=;", "semicolons"),
+    ],
+)
+def test_another_separator_is_told_as_ingestion_tells_it(contract: Contract, header: str, told: str) -> None:
+    with pytest.raises(Problem, match=f"line 1: is separated by {told}, expected .*, separated by commas") as caught:
+        contract.read_csv(f"{header}\r\n1,5;2;bank\r\n".encode())
+
+    assert caught.value.status == 422

@@ -363,7 +363,9 @@ def test_a_database_to_try_is_filled_with_client_files_and_grows(tmp_path: Path)
     command = [sys.executable, "-m", "risk.database", "--demo", str(tmp_path / "try.db")]
     source = database_source(url="sqlite:///try.db")
 
-    subprocess.run([*command, str(tmp_path / "1.csv")], check=True, cwd=ROOT)
+    said = subprocess.run([*command, str(tmp_path / "1.csv")], check=True, cwd=ROOT, capture_output=True, text=True)
+    assert "try.db: added 1 row of 1 file; table clients has 1 row now.\n" in said.stdout
+    assert '"watermark": "updated_at"}' in said.stdout
     first = database.pull(source, SCHEMA, None, tmp_path, tmp_path)
     assert [row["corporation"] for row in rows(first)] == ["001"]
 
@@ -506,6 +508,18 @@ def test_a_jump_is_absurd_only_beside_all_the_way_before_it() -> None:
     assert before_jump([3 * 10**6, 10**6], 0) is None
     assert before_jump([10**18, 10**10, 500], 0) == 500
     assert before_jump([], None) is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"a,b\n1\n", b'a\n"'])
+def test_a_database_to_try_says_in_one_line_what_cannot_be_added(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "1.csv").write_bytes(content)
+    command = [sys.executable, "-m", "risk.database", "--demo", str(tmp_path / "try.db"), str(tmp_path / "1.csv")]
+
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"{tmp_path}/1.csv: it cannot be read or added (")
 
 
 # --- what is said -----------------------------------------------------------------------------------------------------

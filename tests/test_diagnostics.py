@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from conftest import Project, table
 from pypdf import PdfReader
 
-from risk import artifacts, dependencies, journal
+from risk import artifacts, dependencies, journal, live
 from risk.errors import RiskError
 
 
@@ -163,8 +164,23 @@ def test_a_learned_client_is_shown_its_out_of_fold_risk(deployed: Project) -> No
     told = learned.read(live).set_index("client")["risk"]
     fitted = pd.Series(model.load(live.resolve()).risks(final.loc[listed.index]), index=listed.index)
 
-    assert (listed["risk"] == told[listed.index]).all()
-    assert (listed["risk"] != fitted).any()
+    exact = pd.Series(deployed.json("models/snapshot.json")["risks"], index=listed.index)
+    assert (exact == told[listed.index]).all()
+    assert (exact != fitted).any()
+
+
+def test_people_read_risks_of_four_digits_and_programs_all_of_them(deployed: Project) -> None:
+    shown = deployed.json("models/snapshot.json")
+    texts = [deployed.text(f"models/{name}.csv") for name in ("calllist", "clientrisks")]
+    lists = [list(csv.DictReader(text.splitlines())) for text in texts]
+    predicted = deployed.run("diagnostics", "--predict", str(deployed.root / "testdata" / "testdata.csv"))
+    clients = live.load_shown((deployed.root / "models" / "reports" / "current").resolve()).clients
+
+    assert [row["risk"] for row in lists[0]] == [f"{call['risk']:.4f}" for call in shown["call_list"]]
+    assert [row["risk"] for row in lists[1]] == [f"{risk:.4f}" for risk in shown["risks"]]
+    assert all(re.fullmatch(r"[01]\.\d{4}", row.split(",")[1]) for row in predicted.out.splitlines()[1:])
+    assert clients.risks.tolist() == shown["risks"] != [float(row["risk"]) for row in lists[1]]
+    assert clients.ranks(clients.risks) == [int(row["rank"]) for row in lists[1]]
 
 
 def test_status_says_how_the_system_is_and_a_broken_journal_is_exit_code_one(deployed: Project) -> None:

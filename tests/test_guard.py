@@ -78,15 +78,57 @@ def test_other_hosts_need_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_token_comes_from_the_environment_or_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "token").write_text("from the file\n")
+    (tmp_path / "token").write_text(f"{'from the file':-<32}\n")
     server = Server(token_file="token")
 
     monkeypatch.delenv(guard.TOKEN, raising=False)
     filed = guard.guard_for(server, tmp_path, "0.0.0.0")
-    monkeypatch.setenv(guard.TOKEN, "from the environment")
+    monkeypatch.setenv(guard.TOKEN, f" {'from the environment':-<32} ")
     given = guard.guard_for(server, tmp_path, "0.0.0.0")
 
-    assert (filed.token, given.token) == ("from the file", "from the environment")
+    assert (filed.token, given.token) == (f"{'from the file':-<32}", f"{'from the environment':-<32}")
+
+
+@pytest.mark.parametrize("token", ["x", "x" * 31, f"\n {'x' * 31}\t", "ü" * 15 + "x"])
+def test_a_short_token_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    (tmp_path / "token").write_text(token)
+    monkeypatch.delenv(guard.TOKEN, raising=False)
+
+    with pytest.raises(ConfigError, match=r"/token: the token is too short \(\d+ bytes, expected at least 32\)"):
+        guard.guard_for(Server(token_file="token"), tmp_path, "127.0.0.1")
+    monkeypatch.setenv(guard.TOKEN, token)
+    with pytest.raises(ConfigError, match=r"^RISK_TOKEN: the token is too short"):
+        guard.guard_for(Server(), tmp_path, "127.0.0.1")
+
+
+FORWARDED = ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Forwarded", "X-Real-IP", "Via", "X-Client-IP"]
+FORWARDED += ["CF-Connecting-IP", "True-Client-IP", "X-Original-Forwarded-For", "Fastly-Client-IP"]
+
+
+@pytest.mark.parametrize("name", FORWARDED)
+def test_a_proxy_without_a_token_is_refused_by_the_header_it_adds(name: str) -> None:
+    with pytest.raises(Problem) as caught:
+        OPEN.admit("localhost", "127.0.0.1", "", path="/health", names=["Host", "Accept", name])
+    CLOSED.admit("localhost", "127.0.0.1", "Bearer näh-secret", names=["Host", name])
+
+    assert caught.value.status == 403
+    assert name in str(caught.value)
+
+
+def test_headers_of_ordinary_programs_pass_without_a_token() -> None:
+    names = ["Host", "Accept", "User-Agent", "Content-Type", "X-Request-ID", "Origin", "Referer", "Cookie", "Sec-Via"]
+
+    OPEN.admit("localhost", "127.0.0.1", "", names=names)
+
+
+def test_whoever_watches_the_service_needs_no_token_but_a_known_host_where_there_is_none() -> None:
+    for path in ("/health", "/live", "/ready"):
+        CLOSED.admit("risk.example", "192.168.1.7", "", path=path, names=["Via"])
+
+        with pytest.raises(Problem, match="Host header"):
+            OPEN.admit("evil.example", "127.0.0.1", "", path=path)
+    with pytest.raises(Problem, match="token is missing"):
+        CLOSED.admit("localhost", "127.0.0.1", "", path="/health/")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe"])
@@ -139,6 +181,25 @@ def test_a_link_out_is_forbidden(house: Path) -> None:
     assert refused(house, "in/file.csv") == 403
     assert refused(house, "in/folder/data.csv") == 403
     assert refused(house, "in/folder/none.csv") == 403
+
+
+@pytest.mark.parametrize(
+    "name", [".hidden.csv", "~lock.csv", ".git/a.csv", "~old/a.csv", "half.part/a.csv", "a.tmp/b.csv"]
+)
+def test_hidden_and_temporary_names_are_no_data_files(house: Path, name: str) -> None:
+    (house / "in" / name).parent.mkdir(exist_ok=True)
+    (house / "in" / name).write_text("hidden")
+    (house / "in" / "link.csv").symlink_to(house / "in" / name)
+
+    assert refused(house, f"in/{name}") == 422
+    assert refused(house, "in/link.csv") == 422
+
+
+def test_a_folder_that_is_hidden_itself_may_hold_the_data(house: Path) -> None:
+    (house / ".data").mkdir()
+    (house / ".data" / "a.csv").write_text("shown")
+
+    assert guard.read_inside(house, [house / ".data"], ".data/a.csv") == b"shown"
 
 
 def test_only_regular_csv_files_of_a_fair_size_are_read(house: Path) -> None:

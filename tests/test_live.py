@@ -150,6 +150,17 @@ def test_a_rank_is_one_more_than_the_clients_with_a_higher_risk() -> None:
     assert ranks == [1, 1, 2, 2, 5]
 
 
+def test_ranks_are_told_by_all_digits_and_an_older_list_by_those_it_has() -> None:
+    text = "rank,client,risk,prediction,owner,value,period\n1,a,0.5000,1,,,\n2,b,0.5000,1,,,\n"
+
+    exact, older = live.load_clients(text, [0.50001, 0.49999]), live.load_clients(text)
+
+    assert (exact.ranks(np.array([0.5])), older.ranks(np.array([0.5]))) == ([2], [1])
+    assert exact.row(1)["risk"] == 0.49999
+    with pytest.raises(ValueError, match=r"2 clients, .* 1"):
+        live.load_clients(text, [0.5])
+
+
 def test_an_installation_is_known_by_its_production_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
 

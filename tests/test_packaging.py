@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CARD = {"pandas", "numpy", "scikit-learn", "flask", "matplotlib", "seaborn", "requests", "reportlab", "pytest"}
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
 TARGETS = ["help", "run", "test", "test-fast", "serve", "simulate", "bench", "cron", "uncron", "lock", "clean"]
+TARGETS += ["reset-demo", "demo-database"]
 SUGGESTION = "make run PYTHON=python3.12"
 
 
@@ -209,20 +210,122 @@ def test_make_makes_a_venv_that_lost_its_python_anew(project: Path) -> None:
     assert "no-such-python was not found" in answer.stderr
 
 
-def test_make_clean_removes_outputs_and_keeps_their_folders_and_the_input(project: Path) -> None:
+@pytest.fixture
+def used(project: Path) -> Path:
+    """Return a project with input and with what runs wrote."""
     for name in ("sourcedata/a.csv", "models/.gitkeep", "models/reports/1/report.pdf", "production_deployment/journal"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
-    for name in ("ingesteddata", "practicemodels"):
-        (project / name).mkdir()
+    (project / "ingesteddata").mkdir()
     (project / "models/report.pdf").symlink_to("reports/1/report.pdf")
+    return project
 
-    answer = call_make(project, "clean")
+
+def answer_make(folder: Path, answer: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Call make on a terminal on which somebody types an answer."""
+    ours, theirs = os.openpty()
+    try:
+        os.write(ours, f"{answer}\n".encode())
+        return subprocess.run(
+            ["make", *words], cwd=folder, stdin=theirs, capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_make_clean_removes_outputs_and_keeps_their_folders_and_the_input(used: Path) -> None:
+    answer = call_make(used, "clean", "YES=1")
 
     assert answer.returncode == 0, answer.stderr
-    assert list((project / "models").iterdir()) == [project / "models/.gitkeep"]
-    assert list((project / "production_deployment").iterdir()) == []
-    assert (project / "sourcedata/a.csv").exists()
+    assert "models/: 2 files and links" in answer.stdout
+    assert list((used / "models").iterdir()) == [used / "models/.gitkeep"]
+    assert list((used / "production_deployment").iterdir()) == []
+    assert (used / "sourcedata/a.csv").exists()
+    assert call_make(used, "clean").stdout == "nothing to remove: no run has written anything\n"
+
+
+def test_make_clean_asks_and_without_a_terminal_wants_a_word(used: Path) -> None:
+    unasked, no, yes = call_make(used, "clean"), answer_make(used, "n", "clean"), answer_make(used, "y", "clean")
+
+    assert (unasked.returncode, no.returncode, yes.returncode) == (2, 2, 0)
+    assert "production_deployment/: 1 files and links" in unasked.stdout
+    assert "nothing was removed. Answer y, or where there is no terminal: make clean YES=1" in unasked.stderr
+    assert "Go on? [y/N]" in yes.stdout
+    assert not (used / "production_deployment/journal").exists()
+
+
+def test_a_refused_make_clean_removes_nothing(used: Path) -> None:
+    before = sorted(used.rglob("*"))
+
+    call_make(used, "clean")
+    answer_make(used, "", "clean")
+
+    assert sorted(used.rglob("*")) == before
+
+
+@pytest.fixture
+def cloned(project: Path) -> Path:
+    """Return a project whose shipped data is committed, and was changed, added to and taken from since."""
+    for name in ("sourcedata", "testdata", "practicedata"):
+        (project / name).mkdir()
+        (project / name / "a b.csv").write_text("shipped")
+        (project / name / "gone.csv").write_text("shipped")
+    shutil.copy(ROOT / ".gitignore", project)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "Begin"]):
+        subprocess.run([*git, *words], cwd=project, check=True)
+    (project / "sourcedata/a b.csv").write_text("changed")
+    (project / "testdata/gone.csv").unlink()
+    for name in ("sourcedata/new.csv", "sourcedata/.simulate.json", "practicedata/deep/new.csv", "other.csv"):
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).touch()
+    subprocess.run(["git", "add", "sourcedata/new.csv"], cwd=project, check=True)
+    return project
+
+
+def test_make_reset_demo_brings_the_shipped_data_back_and_says_what_it_removes(cloned: Path) -> None:
+    answer = call_make(cloned, "reset-demo", "YES=1")
+
+    found = sorted(str(path.relative_to(cloned)) for path in cloned.glob("*data/**/*"))
+    assert answer.returncode == 0, answer.stderr
+    assert found == sorted(
+        f"{name}data/{file}.csv" for name in ("source", "test", "practice") for file in ("a b", "gone")
+    )
+    assert (cloned / "sourcedata/a b.csv").read_text() == "shipped"
+    assert (cloned / "other.csv").exists()
+    for line in (
+        "brought back: testdata/gone.csv",
+        "removed:      practicedata/deep/new.csv",
+        "sourcedata/.simulate.json",
+    ):
+        assert f"{line}\n" in answer.stdout
+    assert "  removed:      sourcedata/new.csv\n" in answer.stdout
+    assert call_make(cloned, "reset-demo").stdout.startswith("nothing to do")
+
+
+def test_make_reset_demo_asks_first(cloned: Path) -> None:
+    answer = call_make(cloned, "reset-demo")
+
+    assert answer.returncode == 2
+    assert "make reset-demo YES=1" in answer.stderr
+    assert (cloned / "sourcedata/a b.csv").read_text() == "changed"
+
+
+def test_make_reset_demo_without_a_clone_says_so(used: Path) -> None:
+    answer = call_make(used, "reset-demo", "YES=1")
+
+    assert answer.returncode == 2
+    assert "this folder is no git clone" in answer.stderr
+    assert (used / "sourcedata/a.csv").exists()
+
+
+def test_make_demo_database_is_ignored_by_git(cloned: Path) -> None:
+    (cloned / "clients.db").touch()
+
+    seen = subprocess.run(["git", "status", "--porcelain"], cwd=cloned, capture_output=True, text=True, check=True)
+
+    assert "clients.db" not in seen.stdout
 
 
 def test_ci_runs_make_test_and_nothing_else() -> None:

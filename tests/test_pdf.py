@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -184,12 +185,29 @@ def test_report_says_what_happened_and_whom_to_call_first(typical: bytes) -> Non
     assert "8 rows were refused" in text
 
 
-def test_report_shows_the_first_25_clients_and_counts_the_rest() -> None:
-    text = report(call_list=[make_client(rank, client=f"client{rank:02}") for rank in range(1, 41)])
+def test_report_shows_the_first_25_clients_first_and_the_rest_at_its_end() -> None:
+    text = report(call_list=[make_client(rank, client=f"client{rank:03}") for rank in range(1, 441)])
 
-    assert "client25" in text
-    assert "client26" not in text
-    assert "15 more in calllist.csv." in text
+    first, _, rest = text.partition("The rest of the call list")
+    assert "client025" in first
+    assert "client026" not in first
+    assert "415 more on the last pages, and all in calllist.csv." in first
+    assert re.findall(r"client\d{3}", rest) == [f"client{rank:03}" for rank in range(26, 441)]
+
+
+@pytest.mark.slow
+def test_report_of_very_many_calls_ends_at_a_page_that_somebody_may_turn() -> None:
+    calls = [make_client(rank, client=f"client{rank:05}") for rank in range(1, pdf.CLIENTS_PRINTED + 4)]
+
+    text = report(call_list=calls)
+
+    assert f"client{pdf.CLIENTS_PRINTED:05}" in text
+    assert f"client{pdf.CLIENTS_PRINTED + 1:05}" not in text
+    assert "3 more in calllist.csv." in text
+
+
+def test_report_of_a_short_list_has_no_rest() -> None:
+    assert "rest of the call list" not in report(call_list=[make_client(rank) for rank in range(1, 26)])
 
 
 def test_report_leaves_out_columns_of_the_call_list_that_are_empty_throughout() -> None:
@@ -305,7 +323,7 @@ def test_report_survives_more_warnings_and_longer_names_than_a_page_holds() -> N
     assert "48 more warnings in snapshot.json." in read_text(file)
     assert "warning11" in read_text(file)
     assert "warning12" not in read_text(file)
-    assert "95 more in calllist.csv." in read_text(file)
+    assert "95 more on the last pages" in read_text(file)
     assert margins_are_white(file)
 
 

@@ -174,3 +174,28 @@ def test_an_error_has_its_own_exit_code(project: Project) -> None:
         raise Special("so it is")
 
     assert script.main("", work, arguments=["--config", str(project.root / "config.json")]) == 42
+
+
+def test_the_file_for_servers_explains_itself_and_serves_nothing(tmp_path: Path) -> None:
+    for words in (["--help"], []):
+        said = subprocess.run(
+            [sys.executable, ROOT / "wsgi.py", *words], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+
+        assert (said.returncode, said.stderr) == (0, "")
+        assert "usage: wsgi.py" in said.stdout
+        assert "wsgi:app" in said.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("words", [["fullprocess.py"], ["fullprocess.py", "--json"], ["fullprocess.py", "--status"]])
+def test_an_outcome_that_cannot_be_written_is_one_line(deployed: Project, words: list[str]) -> None:
+    name, *options = words
+    command = [sys.executable, str(ROOT / name), "--config", str(deployed.root / "config.json"), *options]
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("standard output: it cannot be written (No space left on device). What was done")
+    assert done.stderr.count("\n") == 1

@@ -194,16 +194,62 @@ def test_the_drop_after_a_broken_one_sends_the_good_version(tmp_path: Path) -> N
     assert contents(tmp_path / "bad") == contents(tmp_path / "good")
 
 
-def test_a_later_drop_goes_on_in_the_world_that_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_series_goes_on_with_the_options_that_it_was_begun_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = ["--folder", str(tmp_path / "one")], ["--folder", str(tmp_path / "two")]
+    main([*one, "--start", "--clients", "200", "--months", "2", "--seed", "7", "--group", "practice"])
+    main([*two, "--start", "--clients", "200", "--months", "2", "--seed", "7", "--group", "practice"])
+    main([*one, "--world", "change"])
+    main([*two, "--world", "change"])
+
+    codes = [main(one), main([*two, "--world", "change", "--since", "2026-02", "--seed", "7", "--group", "practice"])]
+
+    assert codes == [0, 0]
+    said = "world change; the series goes on with --world change --since 2026-02 --seed 7 --group practice\n"
+    assert capsys.readouterr().out.splitlines(keepends=True)[-2].endswith(said)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert (tmp_path / "one" / "clients_2026-04.csv").exists()
+
+
+def test_other_options_than_those_of_the_series_are_refused_and_these_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = ["--folder", str(tmp_path)]
-    main([*folder, "--start", "--clients", "200", "--months", "2"])
-    main([*folder, "--world", "change"])
+    main([*folder, "--world", "change", "--start", "--clients", "200", "--months", "3"])
+    before = contents(tmp_path)
 
-    codes = [main(folder), main([*folder, "--world", "change", "--since", "2026-02"])]
+    codes = [main([*folder, "--world", "steady"]), main([*folder, "--seed", "2"])]
 
-    assert codes == [2, 0]
-    assert "clients_2026-03.csv: its clients are not those of --world steady" in capsys.readouterr().err
-    assert (tmp_path / "clients_2026-04.csv").exists()
+    assert codes == [2, 2]
+    assert "made with (--world change --since 2026-01 --seed 1 --group source)" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
+def test_a_series_that_is_begun_again_forgets_the_former(tmp_path: Path) -> None:
+    folder = ["--folder", str(tmp_path)]
+    main([*folder, "--world", "change", "--seed", "3", "--start", "--clients", "100", "--months", "2"])
+
+    codes = [main([*folder, "--start", "--clients", "100", "--months", "2"]), main(folder)]
+
+    assert codes == [0, 0]
+    assert sorted(contents(tmp_path)) == [f"clients_2026-0{month}.csv" for month in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("kept", [b"", b"[]", b"{", b'{"world": "gone"}', b'{"world": []}', b'{"seed": true}'])
+def test_a_damaged_memory_of_a_series_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kept: bytes
+) -> None:
+    drop(Options(tmp_path, clients=50))
+    (tmp_path / ".simulate.json").write_bytes(kept)
+    before = contents(tmp_path)
+
+    code = main(["--folder", str(tmp_path)])
+
+    error = capsys.readouterr().err
+    assert (code, error.count("\n")) == (2, 1)
+    assert "the options of this series are damaged. Nothing is written." in error
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize(
