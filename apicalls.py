@@ -209,7 +209,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> script.Answer:
     calls = call_api(settings, asked.url)
     line = f"{len(calls.answers)} answers, {len(calls.failed)} of them errors: {calls.file}"
     fields = {"url": calls.url, "own": calls.own, "file": str(calls.file), "failed": calls.failed}
-    return script.Answer(line, fields | {"answers": len(calls.answers)})
+    return script.Answer(line, fields | {"answers": len(calls.answers)}, exit_code=1 if calls.failed else 0)
 
 
 if __name__ == "__main__":

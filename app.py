@@ -163,16 +163,33 @@ def call_list() -> Response:
 
 @service.get("/health")
 def health() -> Response:
-    """Return whether the service can predict, and of which installation and release it is."""
+    """Return how the service is, and of which installation and release; 503 where anything is wrong or missing."""
     now, rooms = _rooms().watch.live, _rooms()
     status = "faulty" if now.wrong else "ok" if now.model else "no model"
-    told = {"status": status, "detail": "; ".join(now.wrong) or (None if now.model else NO_MODEL)}
+    told: dict[str, object] = {"status": status, "detail": "; ".join(now.wrong) or (None if now.model else NO_MODEL)}
     told |= {"instance": rooms.instance, "release": now.model.name if now.model else None}
     shown = now.shown
     told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
     late = arrival.lateness(shown.snapshot.get("expected"), time.time()) if shown else None
     told |= {"made_at": shown.snapshot["made_at"] if shown else None, "late": late}
-    return answer(told | {"warning": now.model.warning if now.model else None})
+    told |= {"warning": now.model.warning if now.model else None}
+    told |= {"attention": shown.snapshot.get("attention", []) if shown else []}
+    return answer(told, 200 if status == "ok" else 503)
+
+
+@service.get("/live")
+def alive() -> Response:
+    """Return that the process lives."""
+    return answer({"status": "live"})
+
+
+@service.get("/ready")
+def ready() -> Response:
+    """Return whether predictions can be answered: the proven model in memory is enough."""
+    now = _rooms().watch.live
+    if now.model is None or now.contract is None:
+        raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
+    return answer({"status": "ready", "release": now.model.name})
 
 
 @service.get("/")

@@ -11,13 +11,14 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from risk import artifacts, evidence, files, leakage, manifest, model, model_card, releases, script, snapshot
+from risk import artifacts, evidence, files, leakage, manifest, model, model_card, proven, releases, script, snapshot
 from risk.config import Settings
-from risk.errors import ReleaseError
+from risk.errors import NotFavouredError, ReleaseError
 from risk.model import Model
 from risk.releases import Release
 from risk.script import Answer, Run, event, log
 
+NOT_JUDGED = "not judged"
 PAPERS = (artifacts.MODEL, artifacts.CARD, artifacts.LEARNED_RISKS, artifacts.LATEST_SCORE)
 
 
@@ -26,12 +27,12 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
 
     A challenger that is a former release is rolled back to: nothing is packed anew.
 
-    Raises: ReleaseError when no favourable verdict covers it and nobody forced it.
+    Raises: NotFavouredError when no favourable verdict covers it and nobody forced it.
     """
     releases.settle(settings.production)
     challenger = model.load(settings.models)
     verdict = files.read_json(settings.models / artifacts.VERDICT) or {}
-    live = releases.current(settings.production)
+    live = releases.linked(settings.production)
     if live and _is_live(live, challenger, verdict):
         return live
     _check(settings, verdict, challenger.digest, live, forced)
@@ -67,20 +68,22 @@ def _is_live(live: Release, challenger: Model, verdict: dict[str, object]) -> bo
 def _check(
     settings: Settings, verdict: dict[str, object], digest: str, live: Release | None, forced: str | None
 ) -> None:
-    """Raise ReleaseError unless the verdict covers this model, against what is live, and favours it."""
+    """Raise NotFavouredError unless the verdict covers this model, against what is live, and favours it."""
     path = settings.models / artifacts.VERDICT
     if verdict.get("model") != digest:
-        raise ReleaseError(f"{path}: this challenger is not judged yet; run python scoring.py")
+        raise NotFavouredError(f"{path}: this challenger is not judged yet; run python scoring.py", NOT_JUDGED)
     if forced is not None:
         return
     if verdict.get("champion") != (live.name if live else "base rate"):
-        raise ReleaseError(
-            f"{path}: it was judged against {verdict.get('champion')}, which is not live; run python scoring.py"
+        raise NotFavouredError(
+            f"{path}: it was judged against {verdict.get('champion')}, which is not live; run python scoring.py",
+            NOT_JUDGED,
         )
     if not verdict.get("deploy"):
-        raise ReleaseError(
-            f"{path}: {verdict.get('outcome')}: {verdict.get('sentence')} Nothing was deployed; "
-            "a person may overrule with --force REASON"
+        raise NotFavouredError(
+            f"{verdict.get('outcome')}: {verdict.get('sentence')} Nothing was deployed; "
+            "a person may overrule with --force REASON",
+            str(verdict.get("outcome")),
         )
 
 
@@ -90,11 +93,9 @@ def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None
     `reason` is the sentence of the verdict where evidence asked for it, None where a person did.
     """
     releases.settle(settings.production)
-    live = releases.current(settings.production)
-    target = releases.named(settings.production, name) if name else releases.previous(settings.production)
-    if live and target.name == live.name:
-        raise ReleaseError(f"{settings.production}: {target.name} is live already; nothing was changed")
-    model.load(target.folder)
+    live = releases.linked(settings.production)
+    target = _target(settings, name)
+    proven.opened(settings.production, target)
     version = files.resolve(settings.ingested / artifacts.CURRENT)
     why = {"action": releases.ROLLBACK, "run": run.number, "from": live.name if live else None, "reason": reason}
     why |= {
@@ -103,6 +104,14 @@ def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None
     }
     releases.roll_back(settings.production, target, why)
     log.info(event("rolled back", release=target.name))
+    return target
+
+
+def _target(settings: Settings, name: str | None) -> Release:
+    """Return the release to go back to. Raises: ReleaseError where there is none, or it is live."""
+    target = releases.named(settings.production, name) if name else releases.previous(settings.production)
+    if target.name == releases.name_of(settings.production):
+        raise ReleaseError(f"{settings.production}: {target.name} is live already; nothing was changed")
     return target
 
 
@@ -120,21 +129,30 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.list:
         return _list(settings)
-    if asked.rollback:
-        releases.named(settings.production, asked.rollback)  # a wrong name is no run
     if asked.rollback is not None:
-        return script.alone(
-            settings, "deployment", lambda run: _said("rolled back", roll_back(settings, run, asked.rollback or None))
-        )
+        _target(settings, asked.rollback or None)  # what cannot be gone back to is no run
+        return script.alone(settings, "deployment", lambda run: _gone_back(settings, run, asked.rollback or None))
+    model.load(settings.models)  # an empty desk is no run
     return script.alone(settings, "deployment", lambda run: _deployed(settings, run, asked.force))
 
 
 def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:
     before = releases.name_of(settings.production)
-    released, card = deploy(settings, run, forced), model.read_card(settings.models)
+    try:
+        released, card = deploy(settings, run, forced), model.read_card(settings.models)
+    except NotFavouredError as error:
+        run.note(release=before, sentence=str(error))
+        return Answer(str(error), {"outcome": error.outcome, "release": before}, error.exit_code)
+    run.note(release=released.name, sentence=forced or released.verdict.get("sentence"))
     if released.name == before:
         return Answer(f"{before} is live already; nothing was changed", {"outcome": "live already", "release": before})
     return _said("rolled back" if card and card.release == released.name else "deployed", released)
+
+
+def _gone_back(settings: Settings, run: Run, name: str | None) -> Answer:
+    former, target = releases.name_of(settings.production), roll_back(settings, run, name)
+    run.note(release=target.name, sentence=f"A person went back from {former} to {target.name}.")
+    return _said("rolled back", target)
 
 
 def _said(outcome: str, release: Release) -> Answer:
@@ -143,12 +161,12 @@ def _said(outcome: str, release: Release) -> Answer:
 
 
 def _list(settings: Settings) -> Answer:
-    live = releases.current(settings.production)
+    live = releases.name_of(settings.production)
     rows = []
     for release in releases.all_of(settings.production):
         score = (release.folder / artifacts.LATEST_SCORE).read_text().strip()
         card = release.folder / artifacts.MODEL_CARD
-        told = {"release": release.name, "live": release == live, "provisional": release.provisional}
+        told = {"release": release.name, "live": release.name == live, "provisional": release.provisional}
         rows.append(told | {"f1": float(score), "card": str(card) if card.is_file() else None})
     lines = []
     for row in rows:

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from risk import (
+    arrival,
     artifacts,
+    attention,
     backtest,
     chronicle,
     dataset,
@@ -33,10 +35,13 @@ from risk import (
     looks,
     model,
     policy,
+    proven,
     reader,
     releases,
     script,
+    status,
 )
+from risk.attention import Attention
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import BusyError, DataError
@@ -70,6 +75,11 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
     for fault in found:
         log.warning(event("the journal is broken" if broken else "another release is live", reason=fault))
     run.note(warnings=[*found, *run.record.get("warnings", [])])
+    subject = "journal" if broken else releases.name_of(settings.production) or "no release"
+    told = [Attention(attention.RECORD, subject, it.replace(f"{settings.production}/", "")) for it in found]
+    late = arrival.lateness(status.expectation(settings, run), time.time())
+    told += [Attention(attention.STOPPED, settings.input_folder_path, late)] if late else []
+    run.attend([attention.RECORD, attention.STOPPED], told)
 
 
 def _resumed(settings: Settings, version: str) -> Reason | None:
@@ -93,7 +103,7 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
         return policy.train(policy.FORCED, "A person asked for it.")
     if live is None:
         return policy.train("nothing is deployed", "Nothing is deployed yet.")
-    champion = model.load(live.folder)
+    champion = proven.opened(settings.production, live)
     if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
         return policy.train("another schema", "The live model was made for other columns.")
     before, desk = journal.last_look(settings.production / artifacts.JOURNAL), model.read_card(settings.models)
@@ -234,7 +244,7 @@ def _keep(settings: Settings, told: dict[str, Any]) -> None:
 def _predict(settings: Settings, path: Path) -> Answer:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; expected CSV text with the columns of the schema")
-    live = model.load(releases.live_folder(settings.production))
+    live = proven.asked(settings.production, None)
     frame, content = reader.read_frame(path, settings.schema, target_optional=True)
     if content.fault:
         raise DataError(intake.sentence(str(path), content.fault))

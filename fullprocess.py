@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TOLD = (
     "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held", "rejected_rows",
+    "attention",
 )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
-    from risk import releases, script, status
+    from risk import files, releases, script, status
     from risk.script import Answer
 
     if asked.status:
@@ -86,7 +87,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _dry_run(settings)
     production, folders = str(settings.production), [str(folder) for folder in settings.watched]
     with script.writing(settings):
-        observed = tick.observe(str(settings.source_file), folders)
+        with files.refusals(settings.root):
+            observed = tick.observe(str(settings.source_file), folders)
         releases.settle(settings.production)
         links = [str(link) for link in settings.links]
         asks = settings.source is not None
@@ -102,7 +104,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         told = {name: answer.fields.get(name) for name in TOLD}
         due = status.due(settings)
         tick.remember(production, observed, folders, links, told, asks_a_database=asks, due=due)
-    return Answer(f"{answer.line}: {answer.fields['sentence']}", told)
+    return Answer(f"{answer.line}: {answer.fields['sentence']}", told, answer.exit_code, answer.news)
 
 
 def _done(settings: Settings, state: str) -> dict[str, Any] | None:

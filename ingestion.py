@@ -17,7 +17,21 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from risk import artifacts, dataset, files, inbox, intake, manifest, pulling, reader, script, soundness, typography
+from risk import (
+    artifacts,
+    attention,
+    dataset,
+    files,
+    inbox,
+    intake,
+    manifest,
+    pulling,
+    reader,
+    script,
+    soundness,
+    typography,
+)
+from risk.attention import Attention
 from risk.config import Settings
 from risk.config import changed as changed_settings
 from risk.counting import counted
@@ -63,8 +77,11 @@ def ingest(settings: Settings, run: Run) -> Ingested:
         _published(settings, before, taken.manifest)  # a database that does not answer holds back no file
         raise
     after = _published(settings, before, pulled.manifest)
+    _attend(run, after)
+    run.attend([attention.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
     found = Ingested(after, changed, taken.seen, (*_warnings(box, taken, after), *pulled.warnings))
+    run.private.update(_in_journal(after))
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:
@@ -117,7 +134,7 @@ def _publish(settings: Settings, before: Manifest, taken: Manifest) -> Manifest:
     refusals = intake.refused_rows(taken, parts)
     written: dict[str, files.Content] = {
         artifacts.MANIFEST: taken.as_json(),
-        artifacts.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in taken.entries if entry.contents).encode(),
+        artifacts.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in taken.entries if entry.has_rows).encode(),
         artifacts.REJECTED: intake.rejected_csv(refusals),
     }
     if taken.counts["n_labelled"] <= settings.max_final_rows:
@@ -163,6 +180,30 @@ def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[
     return tuple(said)
 
 
+def _attend(run: Run, after: Manifest) -> None:
+    run.attend(attention.OF_SOURCES, attention.of_sources(after))
+
+
+def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
+    """Return the client files that could not be looked at; links and files of other kinds are only warned about."""
+    return [
+        Attention(attention.PASSED_OVER, name, f"{name}: {why}.")
+        for name, why in box.skipped.items()
+        if name.lower().endswith(".csv") and why != inbox.CHANGES and not (settings.input / name).is_symlink()
+    ]
+
+
+def _in_journal(after: Manifest) -> dict[str, str]:
+    """Return what the journal keeps of each warning that quotes a file: there may be a client in it."""
+    kept = {}
+    for entry in after.entries:
+        if entry.state == "refused" and entry.reason:
+            kept[entry.reason] = str(attention.reason_of(entry))
+        for warning in (it for content in entry.shown for it in content.warnings):
+            kept[f"{entry.path}: {warning}"] = f"{entry.path}: there is a warning; the report of the run says it"
+    return kept
+
+
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", nargs="+", metavar="FILE", help="test files without taking them in")
     parser.add_argument("--release", metavar="SOURCE", help="take in a source that is held back as a faulty feed")
@@ -179,9 +220,13 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     parts = settings.ingested / artifacts.PARTS
     if asked.rejected:
         found = intake.refused_rows(current, parts)
-        lines = [intake.sentence(source, refusal) for source, refusal in found] or ["no row is refused"]
-        return Answer("\n".join(lines), {"rejected": [{"source": s, **asdict(refusal)} for s, refusal in found]})
+        held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
+        lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
+        lines += [intake.sentence(source, refusal) for source, refusal in found]
+        fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in found]}
+        return Answer("\n".join(lines) or "no row is refused", fields)
     if asked.export:
+        _check_there(settings, current)
         files.write(Path(asked.export), Dataset(current, settings.schema, parts).write_final_data)
         return Answer(f"{asked.export}: {current.counts.get('n_labelled', 0)} labelled rows", {"file": asked.export})
     if asked.verify:
@@ -195,9 +240,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _verify(settings: Settings, current: Manifest) -> Answer:
     """Say that the current version is sound, or what is not; exit code 1 then."""
-    folder = files.resolve(settings.ingested / artifacts.CURRENT)
-    if folder is None or not current.counts:
-        raise DataError(f"{settings.ingested}: there is no dataset to verify; run python ingestion.py first")
+    folder = _check_there(settings, current)
     found = soundness.faults(current, folder, settings.schema, settings.ingested / artifacts.PARTS)
     told = {"dataset": current.name, "sound": not found, "faults": found}
     line = f"sound: dataset {current.name}, {len(current.parts)} parts, {current.counts['n_rows']} rows"
@@ -212,24 +255,36 @@ def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
     else:
         after = _publish(settings, current, intake.withdraw(current, name, run.number))
     run.note(**{outcome: name}, dataset=after.name)
+    _attend(run, after)
     line = f"{outcome}: {name}; dataset {after.name} with {after.counts['n_rows']} rows"
     return Answer(line, {"outcome": outcome, "source": name})
 
 
+def _check_there(settings: Settings, current: Manifest) -> Path:
+    """Return the folder of the current version. Raises: DataError where there is none."""
+    folder = files.resolve(settings.ingested / artifacts.CURRENT)
+    if folder is None or not current.counts:
+        raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
+    return folder
+
+
 def _check(settings: Settings, names: list[str]) -> Answer:
     """Read files as ingestion would, into a folder that is thrown away, and say what it would refuse."""
-    lines, refused = [], 0
+    lines, total = [], 0
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             source = reader.Source(name, Path(name))
             content = next(iter(reader.read([source], settings.schema, Path(scratch), size_cap=1 << 62)))[1]
             absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
             found = intake.refusals_of(content, Path(scratch)) if content else [absent]
-        refused += len(found)
         lines += [intake.sentence(name, refusal) for refusal in found]
-        accepted = typography.counted(content.n_accepted if content else 0, "row")
-        lines.append(f"{name}: {accepted} would be accepted, {typography.counted(len(found), 'refusal')}")
-    return Answer("\n".join(lines), {"refusals": refused}, exit_code=1 if refused else 0)
+        n_read, n_accepted = (content.n_read, content.n_accepted) if content else (0, 0)
+        refused = max(n_read - n_accepted, int(bool(found)))
+        accepted = typography.counted(n_accepted, "row")
+        told = f"{accepted} would be accepted, {typography.counted(refused, 'refusal')}"
+        lines.append(f"{name}: {told} of {typography.counted(n_read, 'row')}")
+        total += refused
+    return Answer("\n".join(lines), {"refusals": total}, exit_code=1 if total else 0)
 
 
 def _answer(found: Ingested) -> Answer:

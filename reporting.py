@@ -37,6 +37,7 @@ from risk import (
     newest,
     pdf,
     policy,
+    proven,
     releases,
     script,
     snapshot,
@@ -94,7 +95,7 @@ def _live(settings: Settings) -> Subject:
     leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
         return Subject(rows, leaks=leaks)
-    live_model = model.load(release.folder)
+    live_model = proven.opened(settings.production, release)
     if live_model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
         return Subject(rows, leaks=leaks)
@@ -194,6 +195,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "schema": snapshot.of_schema(settings.schema),
         "capacity": asdict(settings.capacity),
         "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
+        "attention": run.record.get("attention", journal.attention(path)),
         "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
         "journal": journal.anchor(path),
@@ -275,7 +277,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         folder = report(settings, run, RESTED)
         told = files.read_json(folder / artifacts.SNAPSHOT)
         path = settings.models / artifacts.REPORT
-        line = f"{RESTED}: {told['clients']} clients, {len(told['call_list'])} to call; {path}"
+        ranked = f"{told['clients']} clients, {len(told['call_list'])} to call"
+        line = f"{RESTED}: {ranked if told['release'] else 'no model is deployed, so nobody is ranked'}; {path}"
         return Answer(line, {"outcome": RESTED, "folder": str(folder)})
 
     return script.alone(settings, "reporting", by_hand)
@@ -283,8 +286,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Write a report of any data and model into a folder of its own; nothing of the system is touched."""
-    folder = Path(asked.model) if asked.model else releases.live_folder(settings.production)
-    scored, run = model.load(folder), script.run_of(settings, "reporting")
+    scored, run = proven.asked(settings.production, asked.model), script.run_of(settings, "reporting")
+    folder = Path(asked.model or settings.production / artifacts.RELEASES / scored.name)
     run.note(reason=OTHERS, sentence=OTHERS)
     with tempfile.TemporaryDirectory() as scratch:
         if asked.data:

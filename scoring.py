@@ -27,6 +27,7 @@ from risk import (
     learned,
     model,
     policy,
+    proven,
     releases,
     script,
 )
@@ -83,10 +84,10 @@ def judge(settings: Settings, run: Run) -> Verdict:
     if found is None:
         leaks = leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted)
         champion = _champion(settings, live, bool(leaks), challenger.card.reason)
-        evidence, bar = _evidence(settings, rows, challenger, champion)
-        proven = live is not None and not live.provisional
+        judged, bar = _evidence(settings, rows, challenger, champion)
+        replaces_proven = live is not None and not live.provisional
         scores = asdict(_score(settings, challenger, held_out)) | {"scored_on": held_out.scored_on}
-        found = _verdict(covers, challenger, scores, evidence, bar, leaks, champion is not None, proven)
+        found = _verdict(covers, challenger, scores, judged, bar, leaks, champion is not None, replaces_proven)
         files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
         files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
         log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
@@ -134,7 +135,7 @@ def _champion(settings: Settings, live: Release | None, leaks: bool, reason: str
     """
     schema = settings.schema
     try:
-        found = model.load(live.folder) if live else None
+        found = proven.opened(settings.production, live) if live else None
     except ModelError:
         if reason not in policy.BY_A_PERSON:
             raise
@@ -185,14 +186,14 @@ def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Float
 
 def _verdict(
     covers: tuple[Any, ...], challenger: Model, scores: dict[str, Any], found: gate.Gate, bar: str | None,
-    leaks: list[dict[str, Any]], compared: bool, proven: bool,
+    leaks: list[dict[str, Any]], compared: bool, replaces_proven: bool,
 ) -> Verdict:  # fmt: skip
     """Return what follows. Where nothing is proven for these columns a model is deployed in any case, as provisional
 
     unless it beats the base rate. With `leaks` it is provisional at most, and replaces nothing that is proven.
     """
-    favoured, first = found.outcome == "deploy", not compared and not proven
-    if leaks and favoured and (proven or challenger.card.release):
+    favoured, first = found.outcome == "deploy", not compared and not replaces_proven
+    if leaks and favoured and (replaces_proven or challenger.card.release):
         bar = bar or "A column seems to know the answer, so the challenger does not replace a proven model."
     deploy = (favoured or first) and bar is None
     made_live = ROLLED_BACK if challenger.card.release else DEPLOYED
@@ -240,8 +241,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Score any model on any data, writing nothing."""
-    folder = Path(asked.model) if asked.model else releases.live_folder(settings.production)
-    scored = model.load(folder)
+    scored = proven.asked(settings.production, asked.model)
+    folder = Path(asked.model or settings.production / artifacts.RELEASES / scored.name)
     if asked.data:
         held_out = holdout.of_file(Path(asked.data), settings.schema)
     else:

@@ -30,6 +30,7 @@ from risk import (
     learning,
     model,
     policy,
+    proven,
     releases,
     script,
     segments,
@@ -133,7 +134,7 @@ def _check(settings: Settings, manifest: Manifest, left: Floats) -> None:
 def _champion(settings: Settings, live: Release | None, labelled: pd.DataFrame, reason: str) -> Standing | None:
     """Return the live model. One that cannot be opened does not compete where a person asked; else nothing does."""
     try:
-        return standing.champion(live, labelled, settings.schema)
+        return standing.champion(settings.production, live, labelled, settings.schema)
     except ModelError as error:
         if reason not in policy.BY_A_PERSON:
             raise
@@ -155,7 +156,7 @@ def _former(settings: Settings, taught: Challenger, facts: dict[str, Any]) -> tu
     if taught.release is None:
         return None
     found = releases.named(settings.production, taught.release)
-    card = model.load(found.folder).card
+    card = proven.opened(settings.production, found).card
     packed = (found.folder / artifacts.MODEL).read_bytes()
     return replace(card, **facts, learned=taught.learned, release=taught.release), packed
 

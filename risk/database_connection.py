@@ -69,7 +69,8 @@ def _sentences(engine: Engine, password: str | None, name: str, what: str, move:
     except RiskError:
         raise
     except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
-        raise SourceError(f"{name}: {what} ({told(error, password)}); nothing was taken in of it, {move}") from None
+        message = f"{name}: {what} ({told(error, password)}); nothing was taken in of it, {move}"
+        raise SourceError(message, record=f"{name}: {what}; the log says why") from None
 
 
 def _engine(url: str, password: str | None, name: str, root: Path) -> Engine:

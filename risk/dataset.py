@@ -7,6 +7,7 @@ there is one row per client and period: of several the later source wins, and of
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from risk import artifacts, files, summary
 from risk import manifest as manifests
+from risk.errors import DataError
 from risk.manifest import Manifest, Periods, arrivals, content_order, overlaps, periods_of
 from risk.rows import PLAIN, Place, Rows
 from risk.schema import Column, Schema
@@ -262,8 +264,15 @@ class Dataset:
 
 
 def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manifest:
-    """Return the manifest of the current version; an empty one for another input folder, another schema, or none."""
-    folder = files.resolve(ingested / artifacts.CURRENT)
+    """Return the manifest of the current version; an empty one for another input folder, another schema, or none.
+
+    Raises: DataError where the version that the link names is missing or has no whole manifest: its rows may be lost.
+    """
+    link = ingested / artifacts.CURRENT
+    folder = files.resolve(link)
     found = manifests.read(folder) if folder else None
+    if found is None and link.is_symlink():
+        told = f"{link}: the version that it names is missing, or its manifest is torn ({os.readlink(link)})"
+        raise DataError(f"{told}. Put it back; without a backup remove the link, and all sources are read again.")
     empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
     return found if found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema) else empty

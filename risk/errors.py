@@ -10,6 +10,7 @@ RiskError                       exit 1   something expected went wrong; nothing 
 ├── DataError                   exit 1   there is no data for what was asked
 ├── ModelError                  exit 1   a model file that is not proven ours, or does not fit the data
 ├── ReleaseError                exit 1   a release that does not exist or must not be published
+│   └── NotFavouredError        exit 3   a challenger that no favourable verdict covers
 ├── JournalError                exit 1   the journal is broken
 ├── GateError                   exit 1   the gate failed its own test
 └── RequestError                exit 1   a request to the service that cannot be answered
@@ -22,6 +23,11 @@ class RiskError(Exception):
     """Something expected went wrong: the message says what, where, what was expected and what to do next."""
 
     exit_code = 1
+
+    def __init__(self, message: str, *, record: str | None = None):
+        """`record` is what the journal keeps in place of a message that may quote a row of a client."""
+        super().__init__(message)
+        self.record = record or message
 
 
 class UsageError(RiskError):
@@ -64,6 +70,16 @@ class ModelError(RiskError):
 
 class ReleaseError(RiskError):
     """A release does not exist, or nothing allows to publish it."""
+
+
+class NotFavouredError(ReleaseError):
+    """No favourable verdict of the gate covers the challenger: an outcome, and no failure."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, outcome: str):
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class JournalError(RiskError):

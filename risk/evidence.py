@@ -12,11 +12,10 @@ from risk import artifacts, files, journal, manifest, releases
 from risk.chronicle import Origin
 from risk.errors import JournalError
 from risk.manifest import Manifest
+from risk.proven import RESTORE, Record, announced, digest_faults, object_in, untold
 from risk.releases import DONE, INTENT, Release
 
-Record = dict[str, Any]
 LOOKS = 3  # a run may be at work: what it changed meanwhile is looked at anew
-RESTORE = "restore it from a backup"
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def origin(production: Path, name: str) -> Origin:
     found = _manifest(folder)
     if found is None:
         return Origin()
-    paths = tuple(entry.path for entry in found.entries if entry.contents)
+    paths = tuple(entry.path for entry in found.entries if entry.has_rows)
     return Origin(found.name, paths, Release(name, folder).provisional)
 
 
@@ -119,7 +118,7 @@ def _settled(production: Path) -> tuple[list[Record], list[str]]:
 
 
 def _releases(production: Path, records: list[Record]) -> Iterator[str]:
-    made = {it.get("release"): it for it in records if it.get("kind") == INTENT and it.get("action") == "deploy"}
+    made = announced(records)
     done = [it.get("release") for it in records if it.get("kind") == DONE]
     found = {release.name: release for release in releases.all_of(production)}
     for name in dict.fromkeys(done):
@@ -129,7 +128,7 @@ def _releases(production: Path, records: list[Record]) -> Iterator[str]:
         if name in made:
             yield from _papers(release, made[name], _dataset_of(made[name], records))
         else:
-            yield f"{release.folder}: no line of the journal tells of this release; compare the journal with a backup"
+            yield untold(release)
     yield from _live(production, records, done)
 
 
@@ -144,34 +143,16 @@ def _live(production: Path, records: list[Record], done: list[Any]) -> Iterator[
 
 def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[str]:
     """Compare the papers of a release with the line that announced it, with its card and with its name."""
-    card, verdict = (files.read_json(release.folder / name) or {} for name in (artifacts.CARD, artifacts.VERDICT))
-    named: list[tuple[str, Any, str]] = [
-        (artifacts.MODEL, intent.get("model"), "the journal"),
-        (artifacts.MODEL, card.get("sha256"), "its card"),
-    ]
-    named += [(artifacts.LEARNED_RISKS, card.get("learned_sha256"), "its card")]
-    named += [(name, digest, "the journal") for name, digest in (intent.get("papers") or {}).items()]
-    yield from _compared(release.folder, dict.fromkeys(it for it in named if it[1]))
-    if verdict.get("model") != intent.get("model"):
-        yield f"{release.folder / artifacts.VERDICT}: it judges another model than the journal names; {RESTORE}"
+    yield from digest_faults(release, intent)
     if not str(intent.get("model")).startswith(release.name.partition("-")[2]):
         yield f"{release.folder}: its name is not that of the model that the journal names; {RESTORE}"
+    card, verdict = (object_in(release.folder / name) for name in (artifacts.CARD, artifacts.VERDICT))
+    if verdict.get("model") != intent.get("model"):
+        yield f"{release.folder / artifacts.VERDICT}: it judges another model than the journal names; {RESTORE}"
     found, path = _manifest(release.folder), release.folder / artifacts.MANIFEST
     for version, whose in ((dataset, "the run that made the release"), (card.get("dataset"), "its model")):
         if found and version and found.name != version:
             yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train anew"
-
-
-def _compared(folder: Path, named: Iterable[tuple[str, Any, str]]) -> Iterator[str]:
-    found: dict[str, str | None] = {}
-    for name, digest, by in named:
-        path = folder / name
-        if name not in found:
-            found[name] = files.digest_file(path) if path.is_file() else None
-            if found[name] is None:
-                yield f"{path}: the file is missing; {RESTORE}"
-        if found[name] not in (None, digest):
-            yield f"{path}: its SHA-256 is not the one that {by} names; {RESTORE}"
 
 
 def _dataset_of(intent: Record, records: list[Record]) -> str | None:

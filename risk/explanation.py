@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from risk.attention import reason_of
 from risk.decision_words import compared, judged, scored, searched
 from risk.typography import counted, moment, number
 
@@ -24,6 +25,7 @@ OUTCOMES = {
     "challenger rejected": "a new model was tried and not taken",
     "not enough evidence": "there was too little to decide by",
     "no drift": "no change was found, so the model stayed",
+    "not judged": "a new model was to be deployed that was not judged",
     "failed": "the run did not come to its end",
     "released": "a person took in what was held back",
     "withdrawn": "a person took out again what had been taken in by hand",
@@ -36,7 +38,7 @@ def sources_of(manifest: Manifest, run: int) -> list[dict[str, Any]]:
     judged = [(it, it.newest) for it in manifest.entries if it.judged_run == run and it.newest]
     numbers = ("n_accepted", "n_labelled", "n_refused")
     return [
-        {"path": entry.path, "state": entry.state, "reason": entry.reason}
+        {"path": entry.path, "state": entry.state, "reason": reason_of(entry)}
         | {it: getattr(content, it) for it in numbers}
         for entry, content in judged
     ]

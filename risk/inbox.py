@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -11,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from risk import tick
+from risk import files, tick
 from risk.errors import DiskError
 
 SETTLE_SECONDS = 2.0
+CHANGES = "it still changes; it is left for the next run"
 ROOM = 32_000_000  # bytes for a version, a model and a report beside the new rows
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a list of names has one name a line
 
@@ -57,9 +59,7 @@ def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbo
     after = _listing(folder)
     found, skipped = [], {}
     for name in sorted(after, key=natural):
-        fault = _fault(folder, name, after[name], size_cap) or (
-            "it still changes; it is left for the next run" if before.get(name) != after[name] else None
-        )
+        fault = _fault(folder, name, after[name], size_cap) or (CHANGES if before.get(name) != after[name] else None)
         if fault:
             skipped[name.encode("utf-8", "backslashreplace").decode()] = fault
         else:
@@ -78,10 +78,19 @@ def need_room(folder: Path, box: Inbox, seen: Mapping[str, Sequence[object]]) ->
         )
 
 
+def _link(path: Path) -> str:
+    """Say what is wrong with a link that leads to no file of the folder."""
+    try:
+        kind = path.stat().st_mode
+    except OSError as error:
+        return "a link in a circle" if error.errno == errno.ELOOP else "a link that leads nowhere"
+    return "a link to a folder" if stat.S_ISDIR(kind) else "a link out of the folder"
+
+
 def _listing(folder: Path) -> dict[str, tuple[int, int, int, int]]:
-    return {
-        name: (size, modified, changed, inode) for name, size, modified, changed, inode in tick.listing(str(folder))
-    }
+    with files.refusals(folder):
+        found = tick.listing(str(folder))
+    return {name: (size, modified, changed, inode) for name, size, modified, changed, inode in found}
 
 
 def _fault(folder: Path, name: str, signature: tuple[int, int, int, int], size_cap: int) -> str | None:
@@ -93,10 +102,12 @@ def _fault(folder: Path, name: str, signature: tuple[int, int, int, int], size_c
         return "its name is not UTF-8; rename it"
     if CONTROL.search(name):
         return "its name holds a line feed or another control character; rename it"
+    if name.endswith("/"):
+        return "a folder that cannot be read; give read access"
+    if path.is_symlink() and not tick.leads_inside(str(path), str(folder)):
+        return f"{_link(path)}; it was passed over, put the file itself there"
     if not name.lower().endswith(".csv"):
         return "not a .csv file; it was passed over"
-    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-        return "a link out of the folder; it was passed over, put the file itself there"
     try:
         kind = path.stat().st_mode
     except OSError as error:

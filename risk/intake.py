@@ -75,9 +75,12 @@ def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
 
 
 def refusals_of(content: Content, parts: Path) -> list[Refusal]:
-    """Return what is refused of one content: the fault of the file, then its rows."""
+    """Return what is refused of one content: the fault of the file, then its rows, and how many are not listed."""
     fault = [content.fault] if content.fault else []
-    return fault + (read_refusals(parts, content.refusals) if content.refusals else [])
+    rows = read_refusals(parts, content.refusals) if content.refusals else []
+    more = content.n_refused - len(rows)
+    cut = f"{more:,} more rows are refused and not listed ({content.n_refused:,} in all)"
+    return [*fault, *rows, *([Refusal(None, None, None, cut, "rows as above")] if more > 0 and rows else [])]
 
 
 def rejected_csv(refusals: list[tuple[str, Refusal]]) -> bytes:

@@ -123,6 +123,12 @@ def last_look(path: Path) -> dict[str, Any] | None:
     return next((it for it in reversed(runs(path)) if it["outcome"] != FAILED and it.get("evidence")), None)
 
 
+def attention(path: Path) -> list[dict[str, Any]]:
+    """Return what needed a person when a finished run last looked at that."""
+    told = [it["attention"] for it in runs(path) if it["outcome"] != FAILED and "attention" in it]
+    return list(told[-1]) if told else []
+
+
 def timings(
     path: Path, steps: tuple[str, ...] = TIMED, *, under_way: dict[str, float] | None = None
 ) -> dict[str, Timing]:

@@ -24,7 +24,8 @@ def write(folder: Path, frame: pd.DataFrame) -> None:
     except duckdb.Error as error:
         raise DiskError(
             f"{path}: DuckDB could not write it ({error}); what was there before is unharmed, "
-            "make room or give access and run again"
+            "make room or give access and run again",
+            record=f"{path}: DuckDB could not write it; the log says why",
         ) from error
 
 

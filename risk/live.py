@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import gc
 import hashlib
 import json
@@ -15,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from risk import artifacts, evidence, files, journal
+from risk import artifacts, evidence, files, journal, proven, releases, tick
 from risk.contracts import Contract
-from risk.errors import ModelError, RiskError
+from risk.errors import DataError, ModelError, RiskError
 from risk.listed import Clients, load_clients
 from risk.problems import Told
 from risk.schema import Schema
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("risk")
 
 PAUSE = 0.25  # seconds between two looks at the links
-PATIENCE = 60.0  # seconds until what could not be loaded is tried again
+PATIENCE = 1.0  # seconds until what could not be loaded is tried again
 OLD_CARD = (
     b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
 )
@@ -69,19 +68,16 @@ class Live:
 
 
 class Watch:
-    """Keeps `live` current: a thread looks at two links and the journal, loads and proves what is new, assigns it."""
+    """Keeps `live` current: a thread looks at links, files and journal, loads and proves what is new, assigns it."""
 
     def __init__(self, production: Path, models: Path, schema: Schema) -> None:
-        self._journal = production / artifacts.JOURNAL
-        self._links = (production / artifacts.CURRENT, models / artifacts.REPORTS / artifacts.CURRENT)
-        self._schema = schema
-        self._seen: tuple[str | None, ...] | None = None
-        self._proven: tuple[str | None, str | None] | None = None
-        self._again = 0.0
-        self._live = Live()
+        self._production, self._reports, self._schema = production, models / artifacts.REPORTS, schema
+        self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
+        self._seen: tuple[Any, ...] | None = None
+        self._proven: tuple[Any, ...] | None = None
+        self._live, self._again = Live(), 0.0
         self._process: int | None = None
-        self._starting = threading.Lock()
-        self._stopped = threading.Event()
+        self._starting, self._stopped = threading.Lock(), threading.Event()
 
     @property
     def live(self) -> Live:
@@ -106,50 +102,66 @@ class Watch:
         gc.unfreeze()
 
     def look(self) -> None:
-        """Load anew what has moved since the last look; what cannot be loaded leaves the former in place."""
-        self._prove()
-        seen = tuple(_target(link) for link in self._links)
-        if seen == self._seen and not (self._live.faults and time.monotonic() > self._again):
-            return
-        self._seen, self._again = seen, time.monotonic() + PATIENCE
-        self._live = self._loaded(self._live)
-        # What was just loaded stays for long: without this the collector walks it again and again during requests.
-        gc.unfreeze()
-        gc.collect()
-        gc.freeze()
+        """Load again what has changed or was wrong at the last look; what cannot be loaded leaves the former there."""
+        former = self._live
+        is_due = bool(former.wrong) and time.monotonic() > self._again
+        seen = tuple(tick.contents(str(folder / artifacts.CURRENT)) for folder in (self._production, self._reports))
+        recorded = (tick.signature(str(self._production / artifacts.JOURNAL)), seen[0])
+        if recorded != self._proven or is_due:
+            self._proven, self._again = recorded, time.monotonic() + PATIENCE
+            self._live = replace(self._live, record=self._broken())
+        if seen != self._seen or is_due:
+            self._seen, self._again = seen, time.monotonic() + PATIENCE
+            self._live = self._loaded(self._live)
+            gc.unfreeze()  # what was just loaded stays for long: without this the collector walks it again and again
+            gc.collect()
+            gc.freeze()
+        for fault in set(self._live.wrong) - set(former.wrong):
+            log.warning(event("fault", reason=fault))
 
-    def _prove(self) -> None:
-        """Follow the chain of the journal when a line has come, or another hand was at it or at the live release."""
-        stamp = (_stamp(self._journal), _target(self._links[0]))
-        if stamp != self._proven:
-            self._proven, broken = stamp, journal.fault(self._journal)
-            told = [f"the record cannot be proven: {broken}"] if broken else evidence.misplaced(self._journal.parent)
-            self._live = replace(self._live, record=_told(told[0]) if told else None)
+    def _broken(self) -> str | None:
+        """Return what is wrong with the journal, or that another release is live; None where all is well."""
+        try:
+            broken = journal.fault(self._production / artifacts.JOURNAL)
+            told = [f"the record cannot be proven: {broken}"] if broken else evidence.misplaced(self._production)
+        except Exception as error:
+            told = [f"the record cannot be proven: {_words(error)}"]
+        return self._named(told[0]) if told else None
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):
             try:
                 self.look()
-            except Exception:  # the thread must outlive anything, else the service would answer from the past for ever
+            except Exception as error:  # the thread must outlive anything, and nobody may believe what it saw before
                 log.exception("look failed")
+                self._seen = self._proven = None
+                self._live = replace(self._live, faults=(f"what is live cannot be looked at: {type(error).__name__}",))
 
     def _loaded(self, former: Live) -> Live:
         """Return the new state; a fault is told, and the proven former model or set goes on answering."""
         faults: list[str] = []
-        release, reports = (files.resolve(link) for link in self._links)
         model, contract, shown = former.model, former.contract, former.shown
         try:
+            release = releases.current(self._production)
             if release is None:
                 model = contract = None
             elif model is None or model.name != release.name:
-                model, contract = _load_model(release, self._schema)
-        except (RiskError, OSError, ValueError) as error:
-            faults.append(_told(f"the deployed model cannot be used: {error}"))
+                model, contract = _load_model(self._production, release, self._schema)
+            elif damage := proven.damage(self._production, release):
+                faults.append(self._named(f"the deployed model is damaged: {damage[0]}"))
+        except Exception as error:  # whatever a damaged file makes of its reader
+            faults.append(self._named(f"the deployed model cannot be used: {_words(error)}"))
         try:
-            shown = load_shown(reports) if reports else None
-        except (OSError, ValueError, csv.Error) as error:
-            faults.append(_told(f"the newest report cannot be shown: {error}"))
+            shown = _load_reports(self._reports)
+        except Exception as error:
+            faults.append(self._named(f"the newest report cannot be shown: {_words(error)}"))
         return Live(model, contract, shown, tuple(faults), former.record)
+
+    def _named(self, fault: str) -> str:
+        """Return a fault that names files by their place in the installation, never by folders of the machine."""
+        for root in self._roots:
+            fault = fault.replace(f"{root}/", "")
+        return fault
 
 
 def instance(production: Path) -> str:
@@ -158,10 +170,10 @@ def instance(production: Path) -> str:
 
 
 def load_shown(folder: Path) -> Shown:
-    """Return a report set, read whole from its folder. Raises: OSError, ValueError, csv.Error where it is damaged."""
+    """Return a report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
     snapshot = json.loads((folder / artifacts.SNAPSHOT).read_bytes(), object_hook=Told)
     if not isinstance(snapshot, dict) or "release" not in snapshot:
-        raise ValueError(f"{folder.name}/{artifacts.SNAPSHOT} is missing or torn")
+        raise DataError(f"{folder.name}/{artifacts.SNAPSHOT} is missing or torn")
     clients = load_clients((folder / artifacts.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
     return Shown(
         folder.name, snapshot, clients, _content(folder / artifacts.REPORT), _content(folder / artifacts.CALL_LIST)
@@ -172,30 +184,27 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _load_model(folder: Path, schema: Schema) -> tuple[Model, Contract]:
-    """Load a release and prove that it answers a client of whom nothing is known."""
-    from risk.model import load
+def _load_reports(shelf: Path) -> Shown | None:
+    """Return the newest report set; None where there is none yet. Raises: as `load_shown`."""
+    folder = files.resolve(shelf / artifacts.CURRENT)
+    if folder is None and os.path.lexists(shelf / artifacts.CURRENT):
+        raise DataError(f"the set that {shelf.name}/{artifacts.CURRENT} names is missing")
+    return load_shown(folder) if folder else None
 
-    model = load(folder)
+
+def _load_model(production: Path, release: releases.Release, schema: Schema) -> tuple[Model, Contract]:
+    """Load a proven release and see that it answers a client of whom nothing is known."""
+    model = proven.opened(production, release)
     contract = Contract(schema, model.card.features)
     risks = model.risks(contract.blank().frame)
     if risks.shape != (1,) or not 0 <= risks[0] <= 1:
-        raise ModelError(f"{folder.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
+        raise ModelError(f"{model.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
     return model, contract
 
 
-def _target(link: Path) -> str | None:
-    with contextlib.suppress(OSError):
-        return os.readlink(link)
-    return None
-
-
-def _stamp(path: Path) -> str | None:
-    """Return what changes with a file: its size and the time of its last change."""
-    with contextlib.suppress(OSError):
-        found = path.stat()
-        return f"{found.st_size} {found.st_mtime_ns}"
-    return None
+def _words(error: Exception) -> str:
+    """Return what went wrong; an error that is not ours may quote a path of the machine, or a client."""
+    return str(error) if isinstance(error, RiskError) else getattr(error, "strerror", None) or type(error).__name__
 
 
 def card_of(production: Path, name: str) -> bytes | None:
@@ -206,8 +215,3 @@ def card_of(production: Path, name: str) -> bytes | None:
         papers = files.read_json(found[0] / artifacts.CARD) or {}
         return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / artifacts.MODEL_CARD).read_bytes()
     return None
-
-
-def _told(fault: str) -> str:
-    log.warning(event("fault", reason=fault))
-    return fault

@@ -46,6 +46,11 @@ class Entry:
         return sum(content.n_labelled for content in self.contents)
 
     @property
+    def has_rows(self) -> bool:
+        """Whether any row of the source is in."""
+        return any(content.n_accepted for content in self.contents)
+
+    @property
     def last_period(self) -> str:
         """The last period that does not lie in the future; nothing where all do."""
         return max((content.newest_period or "" for content in self.contents), default="")

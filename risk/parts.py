@@ -192,7 +192,8 @@ class PartWriter:
             return self._connection.execute(query, list(values)).fetchall()
         except duckdb.Error as error:
             raise DiskError(
-                f"{self._folder}: DuckDB refused ({error}); make room or give access and run again"
+                f"{self._folder}: DuckDB refused ({error}); make room or give access and run again",
+                record=f"{self._folder}: DuckDB refused; the log says why",
             ) from error
 
     @functools.cached_property

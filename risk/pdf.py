@@ -94,7 +94,14 @@ def _what_happened(snapshot: Snapshot) -> list[Flowable]:
         parts.append(text(VERDICTS.get(verdict, f"Verdict: {verdict}.")))
     parts.append(text(snapshot["reason"]))
     told = section("What happened", panel(parts, alert=outcome == "failed"))
-    return [*told, *_banner(snapshot), *_notes(snapshot), space(5), figures_in_a_row(key_figures(snapshot))]
+    return [
+        *told,
+        *_banner(snapshot),
+        *_attention(snapshot),
+        *_notes(snapshot),
+        space(5),
+        figures_in_a_row(key_figures(snapshot)),
+    ]
 
 
 def _banner(snapshot: Snapshot) -> list[Flowable]:
@@ -108,6 +115,15 @@ def _banner(snapshot: Snapshot) -> list[Flowable]:
     if not release["provisional"]:
         return []
     return [panel([text("This release is provisional", "alert"), text(provisional(release))], alert=True)]
+
+
+def _attention(snapshot: Snapshot) -> list[Flowable]:
+    """Show what needs a person; a snapshot of an older program knows of nothing."""
+    told = [it["sentence"] for it in snapshot.get("attention", [])]
+    more = len(told) - WARNINGS_SHOWN
+    told = [*told[:WARNINGS_SHOWN], *([f"{number(more)} more in snapshot.json."] if more > 0 else [])]
+    shown = [text("Needs attention", "alert"), *(text(sentence, longest=600) for sentence in told)]
+    return [panel(shown, alert=True)] if told else []
 
 
 def _notes(snapshot: Snapshot) -> list[Flowable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,23 +48,37 @@ class Release:
 
 
 def current(production: Path) -> Release | None:
-    """Return the release that is live, or None."""
-    folder = files.resolve(production / artifacts.CURRENT)
+    """Return the release that is live, or None. Raises: ReleaseError where the link names one that is not there."""
+    live, link = linked(production), production / artifacts.CURRENT
+    if live is None and os.path.lexists(link):
+        raise ReleaseError(f"{link}: it is no link to a release. Put the link back from a backup.")
+    if live and not live.folder.is_dir():
+        raise ReleaseError(
+            f"{link}: the release that it names is missing ({live.name}). "
+            "Put its folder back, or go to another release with python deployment.py --rollback RELEASE."
+        )
+    return live
+
+
+def linked(production: Path) -> Release | None:
+    """Return the release that the link names, whether its folder is there or not; None where there is no link."""
+    link = production / artifacts.CURRENT
+    folder = link.parent / os.readlink(link) if link.is_symlink() else None
     return Release(folder.name, folder) if folder else None
 
 
 def name_of(production: Path) -> str | None:
     """Return the name of the live release, or None."""
-    live = current(production)
+    live = linked(production)
     return live.name if live else None
 
 
-def live_folder(production: Path) -> Path:
-    """Return the folder of the live release. Raises: ReleaseError when nothing is deployed."""
+def deployed(production: Path) -> Release:
+    """Return the release that is live. Raises: ReleaseError when nothing is deployed."""
     live = current(production)
     if live is None:
         raise ReleaseError(f"{production}: no model is deployed; run python fullprocess.py")
-    return live.folder
+    return live
 
 
 def all_of(production: Path) -> list[Release]:
@@ -102,12 +117,12 @@ def settle(production: Path) -> None:
     records = journal.read(production / artifacts.JOURNAL)
     last = next((it for it in reversed(records) if it.get("kind") in (INTENT, DONE, ABANDONED)), None)
     if last and last["kind"] == INTENT:
-        live = current(production)
-        _conclude(production, DONE if live and live.name == last["release"] else ABANDONED, last["release"])
-    published = {it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE}
+        _conclude(production, DONE if name_of(production) == last["release"] else ABANDONED, last["release"])
+    told = journal.read(production / artifacts.JOURNAL)
+    announced, published = ({it["release"] for it in told if it.get("kind") == kind} for kind in (INTENT, DONE))
     files.tidy(production, lambda name: True)
-    files.tidy(production / artifacts.RELEASES, lambda name: name in published)
-    if current(production):
+    files.tidy(production / artifacts.RELEASES, lambda name: name not in announced - published)
+    if linked(production):
         for name in files.link_out(production, artifacts.RELEASE_LINKS, artifacts.CURRENT):
             log.warning("replaced a real file by a link path=%s", production / name)
 
@@ -116,16 +131,15 @@ def previous(production: Path) -> Release:
     """Return the release before the current one. Raises: ReleaseError when there is none."""
     found = before(production)
     if found is None:
-        live = current(production)
         raise ReleaseError(
-            f"{production}: there is no release before {live.name if live else 'the first'}; nothing was changed"
+            f"{production}: there is no release before {name_of(production) or 'the first'}; nothing was changed"
         )
     return found
 
 
 def before(production: Path) -> Release | None:
     """Return the release before the current one, or None."""
-    live = current(production)
+    live = linked(production)
     done = {it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE}
     earlier = [it for it in all_of(production) if it.name in done and live and _number(it.name) < _number(live.name)]
     return earlier[-1] if earlier else None

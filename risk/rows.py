@@ -189,7 +189,8 @@ class Rows:
             return DiskError(f"{self._parts.parent}: no room to work with the rows ({told}); make room and run again")
         return DiskError(
             f"{self._parts}: the rows cannot be read ({told}); run python ingestion.py --verify, and put the folder "
-            f"back from a backup if {self._parts.name} are damaged"
+            f"back from a backup if {self._parts.name} are damaged",
+            record=f"{self._parts}: the rows cannot be read; the log says why",
         )
 
 

@@ -10,12 +10,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from risk import artifacts, files, journal, tick
+from risk import artifacts, attention, files, journal, tick
+from risk.attention import Attention
 from risk.config import Settings, load
 from risk.errors import DeadlineError, DiskError, RiskError
 
@@ -24,22 +25,30 @@ log = logging.getLogger("risk")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a script says at its end: one line for people, the same as an object for programs, and its exit code."""
+    """What a script says at its end: one line for people, the same as an object for programs, and its exit code.
+
+    `news` are sentences on what needs a person since now.
+    """
 
     line: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     exit_code: int = 0
+    news: tuple[str, ...] = ()
 
 
 @dataclass
 class Run:
-    """One run under way: its number, its steps and what it has decided so far. Its end is one line of the journal."""
+    """One run under way: its number, its steps and what it has decided so far. Its end is one line of the journal.
+
+    `private` maps a warning that quotes a row of a client to what the journal keeps in its place.
+    """
 
     settings: Settings
     script: str
     number: int
     steps: list[dict[str, Any]] = field(default_factory=list)
     record: dict[str, Any] = field(default_factory=dict)
+    private: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     @contextlib.contextmanager
@@ -59,16 +68,32 @@ class Run:
         """Keep facts for the run's line in the journal."""
         self.record.update(facts)
 
+    def attend(self, kinds: Iterable[str], found: Iterable[Attention]) -> None:
+        """Keep what needs a person, of the kinds that were judged now; all other kinds stay as the last run left them.
+
+        No sentence may hold a text of a client's row: the journal keeps it.
+        """
+        former = self.record.get("attention", self._told)
+        self.note(attention=attention.judged(former, kinds, found))
+
+    @property
+    def _told(self) -> list[dict[str, Any]]:
+        return journal.attention(self.settings.production / artifacts.JOURNAL)
+
     def end(self, outcome: str) -> Answer:
-        """Write the run's line and return what it says."""
+        """Write the run's line and return what it says; its exit code is 4 where something new needs a person."""
+        news = attention.news(self.record.get("attention", []), self._told) if outcome != journal.FAILED else []
         line = self.as_line(outcome) | {"config": self.settings.identity, "packages": packages()}
         journal.append(self.settings.production / artifacts.JOURNAL, line)
-        return Answer(outcome, {"run": self.number, "outcome": outcome, **self.record, "steps": self.steps})
+        told = {"run": self.number, "outcome": outcome, **self.record, "steps": self.steps}
+        return Answer(outcome, told, attention.EXIT_CODE if news else 0, tuple(news))
 
     def as_line(self, outcome: str) -> dict[str, Any]:
         """Return the run as its line in the journal tells it so far."""
         told = {"kind": "run", "run": self.number, "script": self.script, "at": journal.now(), "outcome": outcome}
-        return told | self.record | {"steps": self.steps, "seconds": round(time.monotonic() - self.started, 3)}
+        warnings = [self.private.get(it, it) for it in self.record.get("warnings", [])]
+        told |= self.record | ({"warnings": warnings} if warnings else {})
+        return told | {"steps": self.steps, "seconds": round(time.monotonic() - self.started, 3)}
 
 
 def main(
@@ -85,7 +110,8 @@ def main(
     try:
         settings = load(Path(asked.config or tick.config_path(words)), asked.practice)
         answer = work(settings, asked)
-        say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else answer.line)
+        told = [answer.line, *(f"needs attention: {sentence}" for sentence in answer.news)]
+        say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else "\n".join(told))
     except RiskError as error:
         return _fail(error, error.exit_code, asked.json)
     except KeyboardInterrupt:
@@ -125,8 +151,8 @@ def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answe
         with ended_if_failed(run):
             with run.step(step):
                 answer = work(run)
-            run.end(answer.fields.get("outcome", "done"))
-    return answer
+            ended = run.end(answer.fields.get("outcome", "done"))
+    return replace(answer, exit_code=answer.exit_code or ended.exit_code, news=ended.news)
 
 
 @contextlib.contextmanager
@@ -140,12 +166,13 @@ def writing(settings: Settings) -> Iterator[None]:
 
 @contextlib.contextmanager
 def ended_if_failed(run: Run) -> Iterator[None]:
-    """Journal a run that fails before the error goes on its way."""
+    """Journal a run that fails before the error goes on its way; the next tick is work, whatever it finds."""
     try:
         yield
     except Exception as error:
-        run.note(error=f"{error}"[:1000])
-        with contextlib.suppress(RiskError):
+        run.note(error=(error.record if isinstance(error, RiskError) else f"unexpected {type(error).__name__}")[:1000])
+        with contextlib.suppress(RiskError, OSError):
+            files.remove(run.settings.production / artifacts.TICK)
             run.end(journal.FAILED)
         raise
 

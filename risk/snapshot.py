@@ -121,7 +121,10 @@ def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     kept = ("run", "at", "outcome", "verdict", "release", "seconds")
     return [
         {name: it.get(name) for name in kept}
-        | {"reason": it.get("reason") or it.get("error"), "f1": (it.get("scores") or {}).get("f1")}
+        | {
+            "reason": it.get("error") or it.get("sentence") or it.get("reason"),
+            "f1": (it.get("scores") or {}).get("f1"),
+        }
         for it in records[::-1][:MOST_RUNS]
     ]
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from risk import learned, model, policy, releases
+from risk import learned, policy, proven, releases
 from risk.dataset import Dataset
 from risk.drift import Window
 from risk.learning import Standing
+from risk.model import Model
 from risk.policy import Names
 from risk.releases import Release
 from risk.schema import Schema
@@ -21,9 +22,9 @@ from risk.schema import Schema
 MOST_ROWS = 20_000  # learned rows that the scan for drift lays beside new ones
 
 
-def champion(live: Release | None, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
+def champion(production: Path, live: Release | None, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
     """Return the live model; None where there is none or it was made for other columns. Raises: ModelError."""
-    return _standing(live, labelled, schema) if live else None
+    return _standing(proven.opened(production, live), live, labelled, schema) if live else None
 
 
 def former(production: Path, labelled: pd.DataFrame, schema: Schema, dataset: str) -> Standing | None:
@@ -38,10 +39,10 @@ def former(production: Path, labelled: pd.DataFrame, schema: Schema, dataset: st
     seen, known = before.manifest, live.manifest
     if seen is None or known is None or not set(seen.contents) <= set(known.contents):
         return None
-    card = model.read_card(before.folder)
-    if card is None or card.sha256 in releases.rolled_back(production, dataset):
+    found = proven.opened(production, before)
+    if found.digest in releases.rolled_back(production, dataset):
         return None
-    return _standing(before, labelled, schema)
+    return _standing(found, before, labelled, schema)
 
 
 def learned_rows(release: Release, schema: Schema, parts: Path, names: Names) -> Window | None:
@@ -55,11 +56,10 @@ def learned_rows(release: Release, schema: Schema, parts: Path, names: Names) ->
     return policy.window(rows, risks[known], names, pd.factorize(rows[schema.client])[0]) if known.any() else None
 
 
-def _standing(release: Release, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
-    card = model.read_card(release.folder)
-    if card is None or (card.schema, card.features) != (schema.identity, schema.kinds):
+def _standing(found: Model, release: Release, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
+    card = found.card
+    if (card.schema, card.features) != (schema.identity, schema.kinds):
         return None
-    found = model.load(release.folder)
     risks = pd.Series(found.risks(labelled), index=labelled.index)
     honest = learned.replace_learned(risks, labelled[schema.client], labelled["row"], release.folder)
     return Standing(release.name, card.family, found.taught, card.threshold, honest.to_numpy())

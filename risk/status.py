@@ -6,14 +6,19 @@ import time
 from pathlib import Path
 from typing import Any
 
-from risk import arrival, artifacts, dataset, dependencies, evidence, files, journal, releases
+from risk import arrival, artifacts, attention, dataset, dependencies, evidence, files, journal, proven, releases
 from risk.config import Settings
 from risk.errors import RiskError
 from risk.script import Answer, Run
 
+OF_NOW = (attention.RECORD, attention.STOPPED)  # these are looked at when they are asked for
+
 
 def status(settings: Settings) -> Answer:
-    """Return the state of the installation; exit code 1 when the journal is broken, or tells of another release."""
+    """Return the state of the installation; exit code 1 when the last run failed, or when the journal or the live
+
+    release is not as it was recorded.
+    """
     path = settings.production / artifacts.JOURNAL
     try:
         chain, sound = f"{journal.verify(path)} lines, sound", True
@@ -21,8 +26,9 @@ def status(settings: Settings) -> Answer:
         chain, sound = str(error), False
     misplaced = evidence.misplaced(settings.production) if sound else []
     runs = journal.runs(path) if sound else []
-    last = runs[-1:]
-    live = releases.current(settings.production)
+    last, live = runs[-1:], releases.linked(settings.production)
+    damaged = proven.damage(settings.production, live) if sound and live else []
+    failed = bool(last) and last[0].get("outcome") == journal.FAILED
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     card = files.read_json(live.folder / artifacts.CARD) if live else None
     made_with = card.get("packages") if isinstance(card, dict) else None
@@ -42,9 +48,12 @@ def status(settings: Settings) -> Answer:
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
         "other_versions": dependencies.other_versions(made_with or {}),
+        "damaged": damaged,
+        "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
         "bytes": room,
     }
-    return Answer("\n".join(_lines(fields)), fields, exit_code=0 if sound and not misplaced else 1)
+    is_well = sound and not (misplaced or damaged or failed)
+    return Answer("\n".join(_lines(fields)), fields, exit_code=0 if is_well else 1)
 
 
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
@@ -79,6 +88,8 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *(f"warning:  {warning}" for warning in fields["warnings"]),
         f"journal:  {fields['journal']}",
         *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),
+        *(f"damaged:  {fault}" for fault in fields["damaged"]),
+        *(f"needs attention: {it['sentence']}" for it in fields["attention"]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
     ]
 

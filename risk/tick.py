@@ -38,7 +38,7 @@ def idle(arguments: list[str]) -> bool:
     try:
         production = _production(path, "--practice" in arguments)
         remembered = read(production)
-        if is_late(remembered):
+        if is_late(remembered) or recorded(production) < remembered.get("journal", 0):
             return False
         if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
             return False
@@ -51,6 +51,12 @@ def idle(arguments: list[str]) -> bool:
 def is_late(remembered: dict) -> bool:  # type: ignore[type-arg]
     """Return True when new rows were due and nobody was told yet that they have not come."""
     return bool(remembered.get("due")) and time.time() > remembered["due"]
+
+
+def recorded(production: str) -> int:
+    """Return how many bytes the journal has: it only grows, and one that was lost or cut is work."""
+    seen = signature(os.path.join(production, artifacts.JOURNAL))
+    return seen[0] if seen else 0
 
 
 def read(production: str) -> dict:  # type: ignore[type-arg]
@@ -96,6 +102,7 @@ def remember(
         "links": links,
         "due": due,
         "told": told,
+        "journal": recorded(production),
     }
     files.write(Path(production, artifacts.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
 
@@ -113,39 +120,76 @@ def observe(config: str, folders: list[str]) -> str:
 
 
 def state(observed: str, links: list[str]) -> str:
-    """Return a digest of what was observed and of where the links that we move point now."""
-    targets = [os.readlink(link) if os.path.islink(link) else "" for link in links]
-    return hashlib.sha256("\0".join([observed, *targets]).encode()).hexdigest()
+    """Return a digest of what was observed, of where the links that we move point now, and of the files behind them."""
+    targets = [str(contents(link)) for link in links]
+    return hashlib.sha256("\0".join([observed, *targets]).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def listing(folder: str, below: str = "") -> list[tuple[str, int, int, int, int]]:
+def contents(link: str) -> list[object]:
+    """Return where a link points, and the signature of every file in the folder that it names, or of its file."""
+    target = os.readlink(link) if os.path.islink(link) else ""
+    try:
+        names = sorted(os.listdir(link))
+    except OSError:
+        return [target, signature(link)]
+    return [target, *((name, signature(os.path.join(link, name))) for name in names)]
+
+
+def signature(path: str) -> tuple[int, int, int] | None:
+    """Return what changes when a file is damaged or replaced: its size, mtime (ns) and inode; None where it is not."""
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return None
+    return seen.st_size, seen.st_mtime_ns, seen.st_ino
+
+
+def listing(folder: str, below: str = "", root: str = "") -> list[tuple[str, int, int, int, int]]:
     """Return name below the folder, size, mtime, ctime (ns) and inode of every file that may be a source.
 
-    Hidden and temporary names are passed over; links to folders are not followed.
+    Hidden and temporary names are passed over. Of a link that leads to no file of the folder the link itself is told,
+    and a folder below that cannot be read as a name that ends in «/».
     """
     found: list[tuple[str, int, int, int, int]] = []
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return found
+    except OSError:
+        if not below:
+            raise
+        return [(below, *_signature(os.lstat(folder)))]
     for entry in entries:
         name = entry.name
         if not may_be_a_source(name):
             continue
         if entry.is_dir(follow_symlinks=False):
-            found += listing(entry.path, below + name + "/")
+            found += listing(entry.path, below + name + "/", root or folder)
             continue
         try:
-            seen = entry.stat()
-        except OSError:
+            seen = entry.stat(follow_symlinks=not entry.is_symlink() or leads_inside(entry.path, root or folder))
+        except FileNotFoundError:  # it has just gone
             continue
-        found.append((below + name, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino))
+        except OSError:
+            found.append((below + name, 0, 0, 0, 0))
+            continue
+        found.append((below + name, *_signature(seen)))
     return found
 
 
 def may_be_a_source(name: str) -> bool:
     """Return False for the name of a hidden or temporary file or folder."""
     return not (name.startswith((".", "~")) or name.endswith(_TEMPORARY))
+
+
+def leads_inside(link: str, folder: str) -> bool:
+    """Return whether a link leads to a file inside the folder, after all links."""
+    real = os.path.realpath(link)
+    return os.path.isfile(real) and real.startswith(os.path.realpath(folder) + os.sep)
+
+
+def _signature(seen: os.stat_result) -> tuple[int, int, int, int]:
+    return seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino
 
 
 def _production(path: str, practice: bool) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import artifacts, families, files, fitting, journal, learning, model, releases
+from risk import artifacts, evidence, families, files, fitting, journal, learning, model, releases
 from risk.config import Settings, load
 
 HOSTILE = "<script>alert('x')</script>"
@@ -56,6 +56,9 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
     card = {one.name: card.get(one.name, blank.get(str(one.type), {})) for one in fields(model.Card)}
     papers = {artifacts.MODEL: content, artifacts.CARD: files.as_json(card)}
     shelf = settings.production / artifacts.RELEASES
+    told = {"release": name, "action": "deploy", "model": files.digest(content), "papers": evidence.digests(papers)}
+    files.make_folder(settings.production)
+    journal.append(settings.production / artifacts.JOURNAL, {"kind": releases.INTENT} | told)
     folder = files.publish(shelf, name, papers, settings.production / artifacts.CURRENT)
     journal.append(settings.production / artifacts.JOURNAL, {"kind": releases.DONE, "release": name})
     return folder

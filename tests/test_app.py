@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,7 @@ def test_a_prediction_before_the_first_run_says_what_to_do(bare: FlaskClient) ->
 def test_page_and_health_answer_before_the_first_run(bare: FlaskClient) -> None:
     page, health = bare.get("/"), bare.get("/health")
 
-    assert page.status_code == health.status_code == 200
+    assert (page.status_code, health.status_code) == (200, 503)
     assert "fullprocess.py" in page.text
     assert (health.json["status"], health.json["release"]) == ("no model", None)
     assert len(health.json["instance"]) == 16
@@ -338,9 +339,9 @@ def test_a_broken_journal_is_faulty_health_and_said_on_the_page(tmp_path: Path) 
     with contextmanager(client_of)(settings) as client:
         health, page, answer = client.get("/health"), client.get("/"), client.post("/prediction", json=[ONE])
 
-    assert health.json["status"] == "faulty"
-    assert "line 3: it does not follow" in health.json["detail"]
-    assert "line 3: it does not follow" in page.text
+    assert (health.status_code, health.json["status"]) == (503, "faulty")
+    assert "line 4: it does not follow" in health.json["detail"]
+    assert "line 4: it does not follow" in page.text
     assert answer.status_code == 200
 
 
@@ -372,7 +373,9 @@ def test_a_configured_token_is_asked_for_everywhere_but_at_health(
 
     assert {answer.status_code for answer in refused} == {401}
     assert "Basic" in refused[0].headers["WWW-Authenticate"]
+    open_to_all = [client.get(path).status_code for path in ("/health", "/live", "/ready")]
     assert health.status_code == admitted.status_code == 200
+    assert open_to_all == [200, 200, 200]
 
 
 def test_a_proxy_is_refused_by_the_served_program_as_long_as_there_is_no_token(client: FlaskClient) -> None:
@@ -384,6 +387,47 @@ def test_a_proxy_is_refused_by_the_served_program_as_long_as_there_is_no_token(c
 
     assert [answer.status_code for answer in answers] == [403] * 4
     assert "proxy" in answers[0].json()["detail"]
+
+
+def test_a_damaged_model_is_faulty_health_while_predictions_are_answered_and_names_no_folder(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    folder = deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+
+    with contextmanager(client_of)(settings) as client:
+        before = client.get("/health")
+        (folder / artifacts.MODEL).write_bytes(b"x")
+        patience = time.monotonic() + 2
+        while client.get("/health").status_code == 200 and time.monotonic() < patience:
+            time.sleep(0.02)
+        health, ready, alive = (client.get(path) for path in ("/health", "/ready", "/live"))
+        answer = client.post("/prediction", json=[ONE])
+
+    assert (before.status_code, ready.status_code, alive.status_code) == (200, 200, 200)
+    assert (health.status_code, health.json["status"]) == (503, "faulty")
+    assert "1-aa/trainedmodel.pkl" in health.json["detail"]
+    assert str(tmp_path) not in health.text
+    assert answer.status_code == 200
+
+
+def test_a_service_without_a_model_lives_and_is_not_ready(bare: FlaskClient) -> None:
+    assert bare.get("/live").status_code == 200
+    problem_of(bare.get("/ready"), 503)
+
+
+def test_what_needs_a_person_is_told_in_health_and_on_the_page(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    deploy(settings, "1-aa")
+    folder = report(settings, "1", "1-aa")
+    told = {"kind": "rejected", "subject": "a<b>.csv", "sentence": "a<b>.csv: refused whole."}
+    snapshot = json.loads((folder / artifacts.SNAPSHOT).read_text())
+    (folder / artifacts.SNAPSHOT).write_text(json.dumps(snapshot | {"attention": [told]}))
+
+    with contextmanager(client_of)(settings) as client:
+        health, page = client.get("/health"), client.get("/")
+
+    assert (health.status_code, health.json["status"], health.json["attention"]) == (200, "ok", [told])
+    assert "a&lt;b&gt;.csv: refused whole." in page.text
 
 
 def test_an_unexpected_error_tells_nothing_of_the_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -167,7 +167,7 @@ def test_the_installed_line_says_nothing_when_well(project: Project, code: int) 
     assert (project.folder / "production_deployment/fullprocess.log").read_text() == "no new data\n" * 2
 
 
-@pytest.mark.parametrize("code", [1, 2, 139])
+@pytest.mark.parametrize("code", [1, 2, 4, 139])
 def test_the_installed_line_prints_the_last_lines_of_the_log_on_failure(project: Project, code: int) -> None:
     project.call("make", "cron")
     lines = [f"line {number}" for number in range(1, 41)]

@@ -95,7 +95,8 @@ def check_well_again(story: Story, calls: bool = False) -> None:
     root = story.project.root
     said = killing.run(story.project, "--json", calls=calls)
     assert said.code == 0, said.err
-    assert said.json["outcome"] in (story.outcome, tick.NOTHING)
+    # What a power cut leaves is written again here, under other inodes: then a finished run is looked at once more.
+    assert said.json["outcome"] in (story.outcome, tick.NOTHING, "no drift")
     now = dict(zip(SAME, read(root, SAME), strict=True))
     before = dict(zip(SAME, story.bytes, strict=True))
     assert [name for name in FREE if now[name] != before[name]] == []

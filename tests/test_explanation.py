@@ -313,7 +313,7 @@ def test_a_broken_journal_is_warned_of_in_log_snapshot_and_report(story: Project
     said = project.run("fullprocess")
 
     paper = "".join(page.extract_text() for page in PdfReader(project.root / "models/report.pdf").pages)
-    assert said.code == 0
+    assert said.code == 4
     assert "the journal is broken" in said.err
     assert "line 2: it does not follow" in project.json("models/snapshot.json")["warnings"][0]
     assert "line 2: it does not follow" in " ".join(paper.split())

@@ -57,7 +57,7 @@ def test_the_second_run_has_no_new_data_and_changes_nothing(deployed: Project) -
     assert said.json["outcome"] == "no new data"
     assert set(said.json) == {
         "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held",
-        "rejected_rows",
+        "rejected_rows", "attention",
     }  # fmt: skip
     assert deployed.run("fullprocess").out == "no new data\n"
     assert deployed.seen() == before
@@ -130,8 +130,8 @@ def test_a_spoiled_challenger_is_rejected_and_not_deployed(deployed: Project) ->
     verdict = deployed.json("models/verdict.json")
     assert verdict["gate"]["sentence"] == verdict["sentence"]
     assert verdict["scores"]["scored_on"] == "held-out clients"
-    assert refused.code == 1
-    assert "challenger rejected" in refused.err
+    assert refused.code == 3
+    assert "challenger rejected" in refused.out
     assert release(deployed) == before
 
 
@@ -154,7 +154,7 @@ def test_a_challenger_that_is_no_better_is_rejected(deployed: Project) -> None:
     said = deployed.run("fullprocess", "--force", "--json")
 
     assert said.json["outcome"] == "challenger rejected"
-    assert deployed.run("deployment").code == 1
+    assert deployed.run("deployment").code == 3
     assert release(deployed) == before
 
 
@@ -309,7 +309,7 @@ def test_labels_of_one_kind_alone_teach_nothing(project: Project) -> None:
 def test_an_empty_input_folder_is_no_failure(project: Project) -> None:
     said = project.run("fullprocess", "--json")
 
-    assert (said.code, said.json["outcome"]) == (0, "not enough evidence")
+    assert (said.code, said.json["outcome"]) == (4, "not enough evidence")
     assert project.run("fullprocess").out == "no new data\n"
 
 
@@ -320,7 +320,7 @@ def test_one_bad_file_stops_nothing_that_is_good(deployed: Project) -> None:
 
     said = deployed.run("fullprocess", "--json")
 
-    assert (said.code, said.json["outcome"]) == (0, "no drift")
+    assert (said.code, said.json["outcome"]) == (4, "no drift")
     assert deployed.text("ingesteddata/ingestedfiles.txt") == "dataset1.csv\ndataset2.csv\n"
     assert "lastmonth_activity" in deployed.text("ingesteddata/rejected.csv")
     assert {entry["source"] for entry in shown(deployed)["refusals"]} == {"broken.csv", "short.csv"}  # type: ignore[attr-defined]
@@ -349,7 +349,7 @@ def test_a_faulty_feed_is_held_and_not_learned(deployed: Project) -> None:
 
     said = deployed.run("fullprocess", "--json")
 
-    assert (said.code, said.json["held"]) == (0, ["dataset2.csv"])
+    assert (said.code, said.json["held"]) == (4, ["dataset2.csv"])
     assert deployed.text("ingesteddata/finaldata.csv") == before
     assert "dataset2.csv: held back: lastmonth_activity" in said.err
     assert deployed.run("fullprocess").out == "no new data\n"

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
+import pytest
 from conftest import Project
 
-from risk import inbox
+from risk import inbox, tick
 
 CAP = 1000
 
@@ -61,3 +63,48 @@ def test_a_file_from_the_future_is_taken_without_waiting(project: Project) -> No
     found = inbox.look(path.parent, size_cap=CAP, settle=3600)
 
     assert [source.name for source in found.sources] == ["ahead.csv"]
+
+
+def broken_links(folder: Path) -> None:
+    (folder / "dangling.csv").symlink_to("nowhere.csv")
+    (folder / "circle.csv").symlink_to("circle.csv")
+    (folder / "self").symlink_to(".")
+    (folder / "outside.csv").symlink_to(folder.parent / "config.json")
+    (folder / "folder.csv").symlink_to(folder.parent / "testdata")
+
+
+def test_links_that_lead_nowhere_are_said_and_make_no_tick_work(project: Project) -> None:
+    good = project.drop("sourcedata/good.csv", "a")
+    (good.parent / "inside.csv").symlink_to("good.csv")
+    broken_links(good.parent)
+    listed = tick.listing(str(good.parent))
+
+    found = inbox.look(good.parent, size_cap=CAP, settle=0)
+    project.drop("testdata/other.csv", "x")
+    project.configure(deadline_hours=1.0)
+
+    assert [source.name for source in found.sources] == ["good.csv", "inside.csv"]
+    assert {name: why.partition(";")[0] for name, why in found.skipped.items()} == {
+        "dangling.csv": "a link that leads nowhere",
+        "circle.csv": "a link in a circle",
+        "self": "a link to a folder",
+        "outside.csv": "a link out of the folder",
+        "folder.csv": "a link to a folder",
+    }
+    assert sorted(tick.listing(str(good.parent))) == sorted(listed)
+
+
+def test_a_folder_that_cannot_be_read_is_said(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = project.drop("sourcedata/closed/a.csv", "a").parent
+    real = os.scandir
+
+    def refuse(folder: str) -> object:
+        if folder == str(closed):
+            raise PermissionError(13, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = inbox.look(closed.parent, size_cap=CAP, settle=0)
+
+    assert found.sources == ()
+    assert found.skipped == {"closed/": "a folder that cannot be read; give read access"}

@@ -354,7 +354,7 @@ def test_names_that_no_list_can_hold_are_passed_over_with_a_reason(project: Proj
 
     said = project.run("ingestion", "--json")
 
-    assert (said.code, said.json["n_rows"]) == (0, 1)
+    assert (said.code, said.json["n_rows"]) == (4, 1)
     assert "line feed" in said.err
     assert "not UTF-8" in said.err
     assert all("two" not in line or "\\n" in line for line in said.err.splitlines())
@@ -668,3 +668,33 @@ def test_too_little_room_is_said_before_anything_is_written(project: Project, mo
     assert said.code == 1
     assert "1 MB are free on this disk, about 32 MB are needed" in said.err
     assert not (project.root / "ingesteddata" / "current").exists()
+
+
+def test_counts_are_of_everything_where_the_listing_is_cut(project: Project) -> None:
+    rows = "".join(f"c{number},many,2,3,0\n" for number in range(1_500))
+    path = project.drop("sourcedata/a.csv", f"{HEADER}\n{rows}")
+
+    checked = project.run("ingestion", "--check", str(path))
+    project.run("ingestion")
+    listed, rejected = project.run("ingestion", "--rejected").out, project.text("ingesteddata/rejected.csv")
+
+    assert checked.code == 1
+    assert checked.out.splitlines()[-1] == f"{path}: 0 rows would be accepted, 1,500 refusals of 1,500 rows"
+    for told in (checked.out, listed, rejected):
+        assert "500 more rows are refused and not listed (1,500 in all)" in told
+
+
+def test_a_version_that_is_missing_is_never_taken_for_none(project: Project) -> None:
+    gone = project.drop("sourcedata/a.csv", f"{HEADER}\nc1,1,2,3,0\n")
+    project.drop("sourcedata/b.csv", f"{HEADER}\nc2,1,2,3,0\n")
+    project.run("ingestion")
+    gone.unlink()
+    away = (project.root / "ingesteddata/versions").rename(project.root / "away")
+
+    failed = project.run("ingestion")
+    away.rename(project.root / "ingesteddata/versions")
+    back = project.run("ingestion")
+
+    assert (failed.code, back.code) == (1, 0)
+    assert "the version that it names is missing" in failed.err
+    assert "2 rows" in back.out

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +191,7 @@ def test_a_journal_that_another_hand_changed_is_told_and_its_backup_mends_it(
     watch.look()
 
     assert (sound.wrong, watch.live.wrong) == ((), ())
-    assert "line 3: it does not follow" in broken.wrong[0]
+    assert "line 4: it does not follow" in broken.wrong[0]
     assert broken.model is sound.model
 
 
@@ -224,3 +226,90 @@ def test_a_new_line_of_the_journal_loads_nothing_again(settings: Settings, watch
 
     assert watch.live.shown is former.shown
     assert watch.live.model is former.model
+
+
+def rewrite(folder: Path) -> None:
+    """Put another model of the same shape there, with a card that names it: consistent, and not what was made."""
+    model, card = folder / artifacts.MODEL, folder / artifacts.CARD
+    content = model.read_bytes() + b" "
+    model.write_bytes(content)
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"sha256": files.digest(content)}))
+
+
+def cut(folder: Path) -> None:
+    path = folder / artifacts.MODEL
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+@pytest.mark.parametrize("damage", [rewrite, cut, shutil.rmtree, lambda folder: (folder / artifacts.MODEL).unlink()])
+def test_a_damaged_live_model_is_told_while_the_proven_one_answers_until_it_is_put_back(
+    settings: Settings, watch: live.Watch, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    folder = deploy(settings, "1-aa")
+    shutil.copytree(folder, tmp_path / "backup")
+    watch.look()
+    proven = watch.live
+
+    damage(folder)
+    watch.look()
+    damaged = watch.live
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(tmp_path / "backup", folder)
+    watch.look()
+
+    assert "1-aa" in damaged.faults[0]
+    assert str(tmp_path) not in damaged.faults[0]
+    assert damaged.model is proven.model
+    assert (watch.live.wrong, watch.live.model) == ((), proven.model)
+
+
+def test_a_release_whose_model_and_card_were_rewritten_together_is_not_opened(
+    settings: Settings, watch: live.Watch
+) -> None:
+    rewrite(deploy(settings, "1-aa"))
+
+    watch.look()
+
+    assert watch.live.model is None
+    assert "its SHA-256 is not the one that the journal names" in watch.live.faults[0]
+
+
+def test_a_release_of_which_no_line_tells_is_not_opened(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    (settings.production / artifacts.JOURNAL).unlink()
+
+    watch.look()
+
+    assert watch.live.model is None
+    assert "no line of the journal tells of this release" in watch.live.faults[0]
+
+
+@pytest.mark.parametrize("place", ["production_deployment/releases", "models/reports/1"])
+def test_what_comes_back_is_taken_up_by_the_thread_within_two_seconds(
+    settings: Settings, watch: live.Watch, place: str
+) -> None:
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+    away = (settings.root / place).rename(settings.root / "away")
+    before = watch.live.faults
+
+    away.rename(settings.root / place)
+    patience = time.monotonic() + 2
+    while watch.live.wrong and time.monotonic() < patience:
+        time.sleep(0.02)
+
+    assert "is missing" in before[0]
+    assert str(settings.root) not in before[0]
+    assert watch.live.wrong == ()
+    assert watch.live.model is not None
+    assert watch.live.shown is not None
+
+
+def test_a_fault_of_the_list_names_no_client(settings: Settings, watch: live.Watch) -> None:
+    folder = report(settings, "1", None)
+    (folder / artifacts.CLIENT_RISKS).write_text(",".join(live.COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")
+
+    watch.look()
+
+    assert "cannot be shown" in watch.live.faults[0]
+    assert "Acme" not in watch.live.faults[0]

@@ -122,7 +122,7 @@ def test_a_pull_that_is_refused_whole_does_not_move_the_watermark(served: Projec
     said = served.run("fullprocess", "--json")
 
     entry = next(it for it in served.json("ingesteddata/current/manifest.json")["entries"] if "database" in it["path"])
-    assert said.code == 0
+    assert said.code == 4
     assert (entry["state"], entry["watermark"]["value"]) == ("refused", "1")
     assert rows(served) == 500
 

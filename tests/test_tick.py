@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,30 @@ def test_settings_with_a_mark_before_them_let_a_tick_be_idle(project: Project) -
 
     assert idle(project)
     assert tick.answer(["--config", str(path), "--json"]).startswith('{"run": 3')
+
+
+def replaced(path: Path) -> None:
+    """Put a file of the same size and mtime in the place of another."""
+    seen, content = path.stat(), path.read_bytes()
+    path.with_name("new").write_bytes(content[::-1])
+    os.utime(path.with_name("new"), ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    os.replace(path.with_name("new"), path)
+
+
+@pytest.mark.parametrize(
+    "change", [replaced, Path.unlink, lambda path: path.write_text("ab"), lambda path: os.utime(path, (0, 0))]
+)
+def test_a_changed_file_of_the_live_release_is_work(project: Project, change: Callable[[Path], None]) -> None:
+    model = project.drop("production_deployment/releases/1-aa/trainedmodel.pkl", "abc")
+    production = project.root / "production_deployment"
+    (production / "current").symlink_to("releases/1-aa")
+    (production / "fullprocess.lock").touch()
+    settings = project.settings
+    folders, links = ([str(path) for path in paths] for paths in (settings.watched, settings.links))
+    tick.remember(str(production), tick.observe(str(settings.source_file), folders), folders, links, {"run": 3})
+    before = idle(project)
+
+    change(model)
+
+    assert before
+    assert not idle(project)

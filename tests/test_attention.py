@@ -1,0 +1,286 @@
+"""Green lights that must not lie: what needs a person is told once, and stays until it is settled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from conftest import HEADER, Project, Said, table
+
+from risk import artifacts, journal, releases
+
+
+@pytest.fixture
+def deployed(project: Project) -> Project:
+    project.drop("sourcedata/dataset1.csv", table(400))
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    assert project.run("fullprocess").code == 0
+    return project
+
+
+def kinds(project: Project) -> list[str]:
+    return [it["kind"] for it in project.run("fullprocess", "--status", "--json").json["attention"]]
+
+
+def test_a_source_that_is_refused_whole_is_told_once_and_kept_until_it_is_settled(deployed: Project) -> None:
+    deployed.drop("sourcedata/dataset2.csv", "client,exited\nAcme Ltd,1\n")
+
+    first, second = deployed.run("fullprocess"), deployed.run("fullprocess")
+    shown, unsettled = deployed.json("models/snapshot.json"), kinds(deployed)
+    deployed.drop("sourcedata/dataset3.csv", table(50, seed=3, first=7_000))
+    third = deployed.run("fullprocess")
+    deployed.drop("sourcedata/dataset2.csv", table(50, seed=2, first=5_000))
+    settled = deployed.run("fullprocess")
+
+    assert (first.code, second.code, third.code, settled.code) == (4, 0, 0, 0)
+    assert "needs attention: dataset2.csv: refused whole" in first.out
+    assert second.out == "no new data\n"
+    assert [it["subject"] for it in shown["attention"]] == ["dataset2.csv"]
+    assert (unsettled, kinds(deployed)) == (["rejected"], [])
+
+
+@pytest.mark.parametrize("script", ["fullprocess", "ingestion"])
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"a.csv": HEADER + "\n"},
+        {"a.csv": ""},
+        {"a.csv": f"{HEADER}\nc1,x,y,z,0\n"},
+        {"a.txt": "x"},
+    ],
+)
+def test_an_input_folder_that_gives_no_row_needs_a_person(project: Project, files: dict[str, str], script: str) -> None:
+    for name, content in files.items():
+        project.drop(f"sourcedata/{name}", content)
+
+    said = [project.run(script) for _ in range(2)]
+
+    assert [it.code for it in said] == [4, 0]
+    assert "it gives no row at all" in said[0].out
+    assert "no rows" in kinds(project)
+
+
+def test_a_file_whose_rows_were_all_refused_is_no_ingested_file(deployed: Project) -> None:
+    deployed.drop("sourcedata/bad.csv", f"{HEADER}\nc1,x,y,z,0\n")
+
+    said = deployed.run("ingestion")
+
+    assert said.code == 4
+    assert "bad.csv: 1 row was read and none is accepted" in said.out
+    assert deployed.text("ingesteddata/ingestedfiles.txt") == "dataset1.csv\n"
+
+
+def test_a_held_source_needs_a_person_until_it_is_taken_in(deployed: Project) -> None:
+    rows = [line.split(",") for line in table(300, seed=5, first=3_000).splitlines()]
+    blown = "\n".join(",".join([a, str(int(b) * 1000) if b.isdigit() else b, *rest]) for a, b, *rest in rows)
+    deployed.drop("sourcedata/dataset2.csv", blown + "\n")
+
+    held = deployed.run("fullprocess")
+    listed, during = deployed.run("ingestion", "--rejected"), kinds(deployed)
+    released = deployed.run("ingestion", "--release", "dataset2.csv")
+
+    assert held.code == 4
+    assert "dataset2.csv: held back: lastmonth_activity is about 1,000 times" in listed.out
+    assert (during, released.code, kinds(deployed)) == (["held"], 0, [])
+
+
+def test_a_feed_that_stops_needs_a_person_once(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed.configure(expected_every="24 hours")
+    deployed.run("fullprocess")
+
+    later = time.time() + 30 * 3600
+    monkeypatch.setattr(time, "time", lambda: later)
+    said = [deployed.run("fullprocess") for _ in range(3)]
+
+    assert [it.code for it in said] == [4, 0, 0]
+    assert "No new rows have come for 30 hours" in said[0].out
+
+
+def test_another_release_made_live_by_hand_needs_a_person_once(deployed: Project) -> None:
+    (deployed.root / "production_deployment" / "current").unlink()
+    deployed.run("fullprocess")
+    deployed.drop("sourcedata/dataset2.csv", table(50, seed=2, first=5_000))
+    first, second = releases.all_of(deployed.settings.production)
+    releases.files.turn(deployed.settings.production / artifacts.CURRENT, first.folder)
+
+    said = [deployed.run("fullprocess") for _ in range(2)]
+
+    assert [it.code for it in said] == [4, 0]
+    assert f"current: it names {first.name}, but the journal's last deployment is {second.name}" in said[0].out
+
+
+def test_a_missing_live_release_can_be_left_by_a_rollback(deployed: Project) -> None:
+    (deployed.root / "production_deployment" / "current").unlink()
+    deployed.run("fullprocess")
+    first, second = releases.all_of(deployed.settings.production)
+    shutil.rmtree(second.folder)
+
+    back = deployed.run("deployment", "--rollback", "1")
+
+    assert back.code == 0
+    assert releases.name_of(deployed.settings.production) == first.name
+    assert deployed.run("fullprocess").code == 0
+
+
+def test_practice_needs_a_person_too(project: Project) -> None:
+    project.drop("practicedata/a.csv", "client\nx\n")
+
+    said = [project.run("fullprocess", "--practice") for _ in range(2)]
+
+    assert [it.code for it in said] == [4, 0]
+
+
+def test_a_run_that_fails_leaves_what_it_found_to_be_told_by_the_next(deployed: Project) -> None:
+    deployed.drop("sourcedata/dataset2.csv", "client\nx\n")
+    away = (deployed.root / "production_deployment/releases").rename(deployed.root / "away")
+
+    failed = deployed.run("fullprocess")
+    away.rename(deployed.root / "production_deployment/releases")
+    told = deployed.run("fullprocess")
+
+    assert (failed.code, told.code) == (1, 4)
+
+
+# --- a damaged or missing live release --------------------------------------------------------------------------------
+
+
+def flip(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9] + b"123456789")
+
+
+@pytest.mark.parametrize("name", [artifacts.MODEL, artifacts.CARD, artifacts.LEARNED_RISKS, artifacts.VERDICT])
+def test_a_damaged_live_release_is_no_idle_tick_and_fails_the_run(deployed: Project, name: str) -> None:
+    assert deployed.run("fullprocess").out == "no new data\n"
+
+    flip(deployed.root / "production_deployment/current" / name)
+    said, status = deployed.run("fullprocess"), deployed.run("fullprocess", "--status")
+
+    assert (said.code, status.code) == (1, 1)
+    assert name in said.err
+    assert "damaged:" in status.out
+
+
+def test_a_missing_live_release_fails_the_run_and_is_never_replaced_by_a_first_one(deployed: Project) -> None:
+    before = releases.name_of(deployed.settings.production)
+    away = (deployed.root / "production_deployment/releases").rename(deployed.root / "away")
+
+    failed, status = deployed.run("fullprocess"), deployed.run("fullprocess", "--status")
+    away.rename(deployed.root / "production_deployment/releases")
+    back = deployed.run("fullprocess")
+
+    assert (failed.code, status.code, back.code) == (1, 1, 0)
+    assert "the release that it names is missing" in failed.err
+    assert releases.name_of(deployed.settings.production) == before
+    assert deployed.run("fullprocess", "--status").code == 0
+
+
+def test_a_lost_journal_costs_no_release(deployed: Project) -> None:
+    path = deployed.settings.production / artifacts.JOURNAL
+    kept = path.read_bytes()
+    path.unlink()
+
+    said = deployed.run("fullprocess")
+
+    assert said.code == 1
+    assert "no line of the journal tells of this release" in said.err
+    assert len(releases.all_of(deployed.settings.production)) == 1
+    path.write_bytes(kept)
+    assert deployed.run("fullprocess").code == 0
+    assert deployed.run("fullprocess").out == "no new data\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("scoring", ("--production",)), ("reporting", ()), ("diagnostics", ("--predict", "testdata/testdata.csv"))],
+)
+def test_whoever_opens_a_release_proves_it_by_the_journal(
+    deployed: Project, script: str, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(deployed.root)
+    folder = deployed.root / "production_deployment/current"
+    flip(folder / artifacts.MODEL)
+    card = json.loads((folder / artifacts.CARD).read_text())
+    card["sha256"] = releases.files.digest_file(folder / artifacts.MODEL)
+    (folder / artifacts.CARD).write_text(json.dumps(card))
+
+    said = deployed.run(script, *words)
+
+    assert said.code == 1
+    assert "is not the one that the journal names" in said.err
+
+
+def test_a_damaged_report_set_is_made_again(deployed: Project) -> None:
+    (deployed.root / "models/reports/current/clientrisks.csv").write_text("x")
+
+    said = deployed.run("fullprocess")
+
+    assert said.code == 0
+    assert deployed.text("models/clientrisks.csv").startswith("rank,client,risk")
+
+
+# --- outcomes are outcomes --------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_by_the_gate_is_an_outcome_and_no_failure(deployed: Project) -> None:
+    deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
+    for stage in ("ingestion", "training", "scoring"):
+        assert deployed.run(stage).code == 0
+
+    said = deployed.run("deployment")
+    line = journal.runs(deployed.settings.production / artifacts.JOURNAL)[-1]
+
+    assert (said.code, said.err) == (3, "")
+    assert said.out.startswith(line["outcome"])
+    assert line["outcome"] in ("challenger rejected", "not enough evidence")
+    assert "error" not in line
+    assert deployed.run("fullprocess", "--status").code == 0
+
+
+def test_a_challenger_that_is_not_judged_is_refused_and_no_failure(deployed: Project) -> None:
+    deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
+    for stage in ("ingestion", "training"):
+        assert deployed.run(stage).code == 0
+
+    said = deployed.run("deployment")
+
+    assert said.code == 3
+    assert "not judged yet" in said.out
+    assert deployed.run("fullprocess", "--status").code == 0
+
+
+@pytest.mark.parametrize("words", [("--rollback",), ("--rollback", "1")])
+def test_what_cannot_be_rolled_back_to_is_no_failed_run(deployed: Project, words: tuple[str, ...]) -> None:
+    n_lines = len(deployed.text("production_deployment/journal.jsonl").splitlines())
+
+    said = deployed.run("deployment", *words)
+
+    assert said.code == 1
+    assert "nothing was changed" in said.err
+    assert len(deployed.text("production_deployment/journal.jsonl").splitlines()) == n_lines
+
+
+def test_status_is_red_after_a_failed_run_and_green_after_the_next(deployed: Project) -> None:
+    (deployed.root / "testdata/testdata.csv").unlink()
+    deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000, turned=True))
+    (deployed.root / "production_deployment/current/latestscore.txt").rename(deployed.root / "kept")
+
+    failed = deployed.run("fullprocess")
+    red: Said = deployed.run("fullprocess", "--status")
+    (deployed.root / "kept").rename(deployed.root / "production_deployment/current/latestscore.txt")
+    deployed.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    mended = deployed.run("fullprocess")
+
+    assert (failed.code, red.code, mended.code) == (1, 1, 0)
+    assert deployed.run("fullprocess", "--status").code == 0
+
+
+def test_the_runs_so_far_tell_what_was_decided(deployed: Project) -> None:
+    (first,) = deployed.json("models/snapshot.json")["history"]
+
+    assert first["outcome"] == "deployed"
+    assert first["reason"] == deployed.json("production_deployment/current/verdict.json")["sentence"]
+    assert first["reason"] != "Nothing is deployed yet."

@@ -1,0 +1,89 @@
+"""The journal can never be changed, so it holds no client's name: not in warnings, refusals, errors or decisions."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from conftest import HEADER, Project, table
+
+from risk import artifacts
+
+NAME = "Müller-Lüdenscheid"  # in Unicode normal form C here; its twin is in form D
+TWIN = "Mu\u0308ller-Lu\u0308denscheid"
+
+FILES = {
+    "twins": f"{HEADER}\n{NAME},1,2,3,0\n{TWIN},1,2,3,0\n",
+    "no header": f"{NAME},1,2,3,0\n{NAME} 2,1,2,3,0\n",
+    "a header among others": f'{HEADER},"{NAME}"\nc1,1,2,3,0,x\n',
+    "a column that is not ours": f"{NAME}\n",
+    "names under a number": HEADER + "\n" + f"c1,{NAME},2,3,0\n" * 30,
+    "names as outcomes": f"{HEADER}\nc1,1,2,3,{NAME}\n",
+    "too many fields": HEADER + "\n" + f"{NAME},1,2,3,0,9\n" * 3,
+    "another separator": HEADER.replace(",", ";") + f"\n{NAME};1;2;3;0\n",
+    "a quote that is never closed": f'{HEADER}\n"{NAME},1,2,3,0\n',
+    "a control character": f"{HEADER}\n{NAME}\x07,1,2,3,0\n",
+    "a name that is too long": f"{HEADER}\n{NAME * 400},1,2,3,0\n",
+    "a header below": f"{NAME}\n{HEADER}\nc1,1,2,3,0\n",
+    "a header twice": f'{HEADER},"{NAME}","{NAME}"\nc1,1,2,3,0,x,y\n',
+    "Latin-1": f"{HEADER}\n{NAME},1,2,3,0\n".encode("latin-1"),
+    "a good file": f"{HEADER}\n{NAME},1,2,3,0\n",
+}
+
+
+def holds_name(path: Path) -> bool:
+    content = path.read_bytes().decode()
+    return any(part in content for part in ("denscheid", "denscheid".upper(), "M\\u00fc", "Müller", "Mu\u0308ller"))
+
+
+@pytest.fixture
+def deployed(project: Project) -> Project:
+    project.drop("sourcedata/dataset1.csv", table(400))
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    assert project.run("fullprocess").code == 0
+    return project
+
+
+def test_no_file_of_clients_brings_a_name_into_the_journal(deployed: Project) -> None:
+    for number, content in enumerate(FILES.values()):
+        deployed.drop(f"sourcedata/dataset{number + 2}.csv", content)
+
+    said = deployed.run("fullprocess")
+    deployed.run("ingestion")
+    journal = deployed.root / "production_deployment" / artifacts.JOURNAL
+
+    assert said.code == 4
+    assert "denscheid" in deployed.text("models/snapshot.json")
+    assert "denscheid" in deployed.text("ingesteddata/rejected.csv")
+    assert not holds_name(journal)
+    assert "denscheid" not in said.out
+
+
+def test_a_run_that_fails_over_a_row_names_no_client(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed.drop("sourcedata/dataset2.csv", f"{HEADER}\n{NAME},1,2,3,0\n")
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError(f"could not convert {NAME!r}")
+
+    monkeypatch.setattr("risk.snapshot.ranked", fail)
+    said = deployed.run("fullprocess")
+
+    assert said.code == 1
+    assert not holds_name(deployed.root / "production_deployment" / artifacts.JOURNAL)
+
+
+def test_what_a_database_says_of_a_row_stays_out_of_the_journal(project: Project) -> None:
+    pytest.importorskip("sqlalchemy")
+    with sqlite3.connect(project.root / "clients.db") as database:
+        columns = ", ".join(f"{name} text" for name in HEADER.split(","))
+        database.execute(f"create table clients ({columns}, updated_at text)")
+        database.execute(f"insert into clients values ('{NAME}', '1', '2', '3', '0', '2026-01-01')")
+    query = "select * from clients where json_extract('{}', corporation) is null"
+    project.configure(source={"url": "sqlite:///clients.db", "query": query, "watermark": "updated_at"})
+
+    said = project.run("fullprocess")
+
+    assert said.code == 1
+    assert "denscheid" in said.err
+    assert not holds_name(project.root / "production_deployment" / artifacts.JOURNAL)
