@@ -64,7 +64,9 @@ def ingest(settings: Settings, run: Run) -> Ingested:
         raise
     after = _published(settings, before, pulled.manifest)
     changed = current is None or after.name != current.name
-    found = Ingested(after, changed, taken.seen, (*_warnings(box, taken, after), *pulled.warnings))
+    twins = Dataset(after, settings.schema, folder / artifacts.PARTS).alike()
+    said = (*_warnings(box, taken, after), *pulled.warnings, *([f"in all files together, {twins}"] if twins else []))
+    found = Ingested(after, changed, taken.seen, said)
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:
@@ -212,7 +214,7 @@ def _release(settings: Settings, run: Run, name: str) -> Answer:
 
 def _check(settings: Settings, names: list[str]) -> Answer:
     """Read files as ingestion would, into a folder that is thrown away, and say what it would refuse."""
-    lines, refused = [], 0
+    lines, refused, warned = [], 0, 0
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             source = reader.Source(name, Path(name))
@@ -220,10 +222,12 @@ def _check(settings: Settings, names: list[str]) -> Answer:
             absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
             found = intake.refusals_of(content, Path(scratch)) if content else [absent]
         refused += len(found)
-        lines += [intake.sentence(name, refusal) for refusal in found]
+        warnings = content.warnings if content else ()
+        warned += len(warnings)
+        lines += [intake.sentence(name, refusal) for refusal in found] + [f"{name}: {it}" for it in warnings]
         accepted = typography.counted(content.n_accepted if content else 0, "row")
         lines.append(f"{name}: {accepted} would be accepted, {typography.counted(len(found), 'refusal')}")
-    return Answer("\n".join(lines), {"refusals": refused}, exit_code=1 if refused else 0)
+    return Answer("\n".join(lines), {"refusals": refused, "warnings": warned}, exit_code=1 if refused else 0)
 
 
 def _answer(found: Ingested) -> Answer:

@@ -39,7 +39,9 @@ def may_be_spoiled(lines: bytes) -> bool:
 
 def may_be_odd(lines: bytes) -> bool:
     """Whether plain lines, without invisible characters, may hold an id that is not written as it is seen."""
-    return b"  " in lines or (b".0" in lines and any(end in lines for end in (b".0,", b".00,", b".0\n", b".00\n")))
+    if b" " in lines and b"  " in lines:
+        return True
+    return b"." in lines and any(end in lines for end in (b".0,", b".00,", b".0\n", b".00\n"))
 
 
 def seen(text: str) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from risk import artifacts, files, summary
 from risk import manifest as manifests
+from risk.client_ids import alike, odd_forms
 from risk.manifest import Manifest, Periods, content_order, overlaps, periods_of
 from risk.rows import PLAIN, Place, Rows
 from risk.schema import Column, Schema
@@ -136,6 +137,16 @@ class Dataset:
         rows = self._rows
         told = f"select {rows.period}, count(*) from accepted where {rows.target} is not null group by {rows.period}"
         return [(str(period), int(n_rows)) for period, n_rows in rows.run(told).fetchall()]
+
+    def alike(self) -> str | None:
+        """Say how many clients look like another one of the dataset, whichever file it is in."""
+        forms: dict[str, set[str]] = {}
+        for form, written in odd_forms(it for content in self.manifest.contents.values() for it in content.odd):
+            forms.setdefault(form, set()).add(written)
+        if not forms or len(self.manifest.contents) == 1:
+            return None
+        told = "select distinct {0} from accepted where list_contains(?, {0})".format(self._rows.client)
+        return alike(forms, {row[0] for row in self._rows.run(told, [list(forms)]).fetchall()})
 
     def n_clients(self) -> int:
         """Return the number of clients who have ever had an accepted row."""

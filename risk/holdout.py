@@ -38,6 +38,7 @@ def read(folder: Path, schema: Schema, learned_clients: set[str], *, size_cap: i
         frame, content = reader.read_frame(found.path, schema)
         digests.append(content.digest)
         frames.append(frame[frame[schema.target].notna()])
+        warnings += [f"{folder.name}/{found.name}: {warning}" for warning in content.warnings]
         if content.fault:
             warnings.append(intake.sentence(f"{folder.name}/{found.name}", content.fault))
         elif content.n_refused:

@@ -163,8 +163,8 @@ class PartWriter:
     def _pieces(self, stream: Stream, name: str) -> list[Piece]:
         """Return what the part holds of each piece, asked of the part itself."""
         period = quoted(self._schema.period) if self._schema.period else "NULL"
-        numbers = (quoted(it.name) if it.kind == "number" else "NULL" for it in self._schema.columns)
-        ends = ", ".join(f"min({number}), max({number})" for number in numbers)
+        shown = (quoted(it.name) if it.kind == "number" else "NULL" for it in self._schema.columns)
+        ends = ", ".join(f"min({it}), max({it})" for it in shown)
         facts = f"count({quoted(self._schema.target)}), min({period}), max({period}), {ends}"
         firsts = [0, *itertools.accumulate(stream.rows)][:-1]
         part = f"read_parquet({literal(str(self._folder / name))}, file_row_number=true)"
@@ -173,12 +173,10 @@ class PartWriter:
         else:
             joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
             found = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
-        slices = [Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True)]
-        told = zip(slices, found, self._keys(part, firsts), strict=True)
-        return [
-            Piece(it, row[0], row[1], row[2], ends=tuple(map(_ends, row[3::2], row[4::2])), keys=keys)
-            for it, row, keys in told
-        ]
+        slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
+        columns = (tuple(map(_ends, row[3::2], row[4::2])) for row in found)
+        told = zip(slices, (row[:3] for row in found), columns, self._keys(part, firsts), strict=True)
+        return [Piece(it, *row, *others) for it, row, *others in told]
 
     def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
@@ -242,8 +240,8 @@ def _digest(pieces: Sequence[bytes]) -> str:
     return content.hexdigest()
 
 
-def _ends(lowest: float | None, highest: float | None) -> Ends:
-    return None if lowest is None or highest is None else (float(lowest), float(highest))
+def _ends(*ends: float | None) -> Ends:
+    return None if ends[0] is None or ends[1] is None else (float(ends[0]), float(ends[1]))
 
 
 def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:

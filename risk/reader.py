@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Content", "Refusal", "Slice", "Source", "read", "read_frame", "read_refusals"]
 
 AT_ONCE = 50_000  # rows that are read exactly before they are handed on
+ODD_KEPT = 100  # ids of a content
 AHEAD = 4 * 1024 * 1024  # bytes of small files that are read ahead together; of a large one it is a chunk
 
 
@@ -50,7 +51,8 @@ class Source:
 class Content:
     """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest.
 
-    `n_given` is how many rows of the set come from it; only a published manifest knows.
+    `n_given` is how many rows of the set come from it; only a published manifest knows. `odd` are the first ids that
+    are not written as they are seen: in another file they may have a twin.
     """
 
     digest: str
@@ -67,6 +69,7 @@ class Content:
     fault: Refusal | None
     warnings: tuple[str, ...]
     n_given: int = 0
+    odd: tuple[str, ...] = ()
 
 
 def read(
@@ -213,6 +216,7 @@ class _Room:
             refusals=name,
             fault=reading.fault,
             warnings=reading.warnings(known),
+            odd=tuple(sorted(it for written in reading.odd.values() for it in written)[:ODD_KEPT]),
         )
 
 
