@@ -145,7 +145,7 @@ class Dataset:
             forms.setdefault(form, set()).add(written)
         if not forms or len(self.manifest.contents) == 1:
             return None
-        told = "select distinct {0} from accepted where list_contains(?, {0})".format(self._rows.client)
+        told = f"select distinct {self._rows.client} from accepted where list_contains(?, {self._rows.client})"
         return alike(forms, {row[0] for row in self._rows.run(told, [list(forms)]).fetchall()})
 
     def n_clients(self) -> int:

@@ -163,9 +163,7 @@ class PartWriter:
     def _pieces(self, stream: Stream, name: str) -> list[Piece]:
         """Return what the part holds of each piece, asked of the part itself."""
         period = quoted(self._schema.period) if self._schema.period else "NULL"
-        shown = (quoted(it.name) if it.kind == "number" else "NULL" for it in self._schema.columns)
-        ends = ", ".join(f"min({it}), max({it})" for it in shown)
-        facts = f"count({quoted(self._schema.target)}), min({period}), max({period}), {ends}"
+        facts = f"count({quoted(self._schema.target)}), min({period}), max({period}), {typed.ends(self._schema)}"
         firsts = [0, *itertools.accumulate(stream.rows)][:-1]
         part = f"read_parquet({literal(str(self._folder / name))}, file_row_number=true)"
         if len(firsts) == 1:

@@ -78,6 +78,12 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
     return f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(['*', *cast])} FROM {lines})"  # each number cast once
 
 
+def ends(schema: Schema) -> str:
+    """Return the lowest and the highest number of each column as SQL, NULL where it holds none."""
+    names = (quoted(column.name) if column.kind == "number" else "NULL" for column in schema.columns)
+    return ", ".join(f"min({name}), max({name})" for name in names)
+
+
 def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]:
     """Return the columns whose statistics disprove that every value was accepted, by index.
 
