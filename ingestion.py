@@ -80,7 +80,9 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     _attend(run, after)
     run.attend([attention.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
-    found = Ingested(after, changed, taken.seen, (*_warnings(box, taken, after), *pulled.warnings))
+    twins = Dataset(after, settings.schema, folder / artifacts.PARTS).alike()
+    said = (*_warnings(box, taken, after), *pulled.warnings, *([f"in all files together, {twins}"] if twins else []))
+    found = Ingested(after, changed, taken.seen, said)
     run.private.update(_in_journal(after))
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
@@ -270,7 +272,7 @@ def _check_there(settings: Settings, current: Manifest) -> Path:
 
 def _check(settings: Settings, names: list[str]) -> Answer:
     """Read files as ingestion would, into a folder that is thrown away, and say what it would refuse."""
-    lines, total = [], 0
+    lines, total, warned = [], 0, 0
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
             source = reader.Source(name, Path(name))
@@ -278,13 +280,16 @@ def _check(settings: Settings, names: list[str]) -> Answer:
             absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
             found = intake.refusals_of(content, Path(scratch)) if content else [absent]
         lines += [intake.sentence(name, refusal) for refusal in found]
+        warnings = content.warnings if content else ()
+        lines += [f"{name}: {it}" for it in warnings]
+        warned += len(warnings)
         n_read, n_accepted = (content.n_read, content.n_accepted) if content else (0, 0)
         refused = max(n_read - n_accepted, int(bool(found)))
         accepted = typography.counted(n_accepted, "row")
         told = f"{accepted} would be accepted, {typography.counted(refused, 'refusal')}"
         lines.append(f"{name}: {told} of {typography.counted(n_read, 'row')}")
         total += refused
-    return Answer("\n".join(lines), {"refusals": total}, exit_code=1 if total else 0)
+    return Answer("\n".join(lines), {"refusals": total, "warnings": warned}, exit_code=1 if total else 0)
 
 
 def _answer(found: Ingested) -> Answer:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from risk import artifacts, files, summary
 from risk import manifest as manifests
+from risk.client_ids import alike, odd_forms
 from risk.errors import DataError
 from risk.manifest import Manifest, Periods, arrivals, content_order, overlaps, periods_of
 from risk.rows import PLAIN, Place, Rows
@@ -161,6 +162,16 @@ class Dataset:
         """Return each period that lies not in the future with the number of accepted rows whose outcome is known."""
         known = f"{self._rows.target} is not null and not ({self._in_future()})"
         return list(self.rows_by_period(known).items())
+
+    def alike(self) -> str | None:
+        """Say how many clients look like another one of the dataset, whichever file it is in."""
+        forms: dict[str, set[str]] = {}
+        for form, written in odd_forms(it for content in self.manifest.contents.values() for it in content.odd):
+            forms.setdefault(form, set()).add(written)
+        if not forms or len(self.manifest.contents) == 1:
+            return None
+        told = f"select distinct {self._rows.client} from accepted where list_contains(?, {self._rows.client})"
+        return alike(forms, {row[0] for row in self._rows.run(told, [list(forms)]).fetchall()})
 
     def n_clients(self) -> int:
         """Return the number of clients who have ever had an accepted row."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
 from risk.header import LINE, UTF8, Header
@@ -25,29 +24,36 @@ class ExactReader:
 
     def __init__(self, header: Header, values: Values, line: int) -> None:
         self.header, self.values, self.line = header, values, line
+        self.last: tuple[int, Sequence[str]] = 0, ()  # the last row of as many fields as the header: line and fields
+        self.n_blank = 0  # lines of separators alone
+        self.is_whole = False  # whether the row that was read last has so many fields
         self._pick = itemgetter(*header.positions)
         self._optional = header.width in header.positions
 
     def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
-        """Yield each row of the chunks: its values in schema order, or why it is refused. Blank lines are none.
+        """Yield each row of the chunks: its values in schema order, or why it is refused. Blank lines, also of
+        separators, are none.
 
         It stops after the first chunk with which a record ends; only a quote that is open takes the next one.
         Raises: Fault with the line where the file is not CSV text.
         """
         for line, record in self._records(chunks):
-            if len(record) < 2 and not "".join(record).strip(" "):
+            if not (record and record[0].strip()) and not "".join(record).strip():
+                self.n_blank += len(record) > 1
                 continue
             yield self._row(line, record)
 
     def _row(self, line: int, record: list[str]) -> Row:
         header = self.header
-        if len(record) != header.width:
+        self.is_whole = len(record) == header.width
+        if not self.is_whole:
             shown = ",".join(record)[:SHOWN]
             reason = f"has {len(record)} field{'s' * (len(record) != 1)}"
             return Refusal(line, None, shown, reason, f"{header.width} fields")
         if self._optional:
             record.append("")
-        row = self.values.row(line, self._pick(record))
+        self.last = line, self._pick(record)
+        row = self.values.row(*self.last)
         if isinstance(row, Refusal) and _repeats(record, header):
             return Refusal(line, None, ",".join(record)[:SHOWN], "repeats the header", "a row")
         return row
@@ -102,13 +108,6 @@ class _Lines:
                     return
         except Fault as error:
             raise error.at(self.line) from error
-
-
-def odd_forms(clients: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield each id that is not in Unicode normal form C, after that form."""
-    for client in clients:
-        if not client.isascii() and not unicodedata.is_normalized("NFC", client):
-            yield unicodedata.normalize("NFC", client), client
 
 
 def _repeats(record: list[str], header: Header) -> bool:

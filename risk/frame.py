@@ -3,38 +3,79 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from risk import client_ids
 from risk.reading import Reading, read_file
 from risk.scanning import Chunk
 from risk.schema import Column, Schema
 from risk.values import EXACT_DIGITS, fault
+from risk.whole_file import Suspicion, may_be_total, opposite
 
-NO_CAP = 1 << 62
+CHANGED = fault("vanished or changed while it was read", "a file that stands still")
 
 
 def read_rows(path: Path, schema: Schema, target_optional: bool) -> tuple[pd.DataFrame, Reading]:
     """Return the accepted rows in schema order, none where the file has a fault, and what was read."""
-    rows: list[list[str]] = []
-
-    def take(reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
-        rows.extend(reading.exactly(itertools.chain([chunk], following)))
-
-    reading = read_file(path, schema, take, size_cap=NO_CAP, target_optional=target_optional)
-    if reading.digest is None:
-        reading.fault = fault("vanished or changed while it was read", "a file that stands still").refusal
-    reading.n_accepted = len(rows)
-    reading.judge()
+    rows, reading = exact_rows(path, schema, target_optional)
     _check_wide(reading, rows, schema)
     if reading.fault:
         rows, reading.n_accepted = [], 0
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema.columns)
     series = {it.name: _series(it, texts, schema) for it, texts in zip(schema.columns, columns, strict=True)}
     return _with_changes(pd.DataFrame(series), schema), reading
+
+
+def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tuple[list[list[str]], Reading]:
+    """Return the accepted rows of a file, and what was read: the definition of both.
+
+    It is read once more where the whole of it leaves a suspicion.
+    """
+    rows, reading = _read_once(path, schema, target_optional, None)
+    suspicion = None if reading.fault else _suspicion(reading, rows, schema)
+    if suspicion:
+        digest = reading.digest
+        rows, reading = _read_once(path, schema, target_optional, suspicion)
+        if reading.digest != digest:
+            reading.fault = CHANGED.refusal
+    keys = {(row[0], row[1] if schema.period else "") for row in rows}
+    reading.n_repeats = len(rows) - len(keys)
+    reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
+    return rows, reading
+
+
+def _read_once(
+    path: Path, schema: Schema, target_optional: bool, suspicion: Suspicion | None
+) -> tuple[list[list[str]], Reading]:
+    rows: list[list[str]] = []
+
+    def take(reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
+        rows.extend(reading.exactly(itertools.chain([chunk], following)))
+
+    reading = read_file(path, schema, take, target_optional=target_optional, suspicion=suspicion)
+    if reading.digest is None:
+        reading.fault = CHANGED.refusal
+    reading.n_accepted = len(rows)
+    reading.judge()
+    return rows, reading
+
+
+def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspicion | None:
+    line, fields = reading.exact.last
+    numbers = [
+        [float(row[index]) for row in rows if row[index]] if column.kind == "number" else []
+        for index, column in enumerate(schema.columns)
+    ]
+    ends = [(min(column), max(column)) if column else None for column in numbers]
+    told = len(rows), reading.n_refused, fields
+    last_line = line if may_be_total(schema, told, ends, lambda: list(map(math.fsum, numbers))) else 0
+    opposed = opposite(rows, schema)
+    return Suspicion(schema, opposed, last_line) if opposed or last_line else None
 
 
 def _with_changes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

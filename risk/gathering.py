@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from risk.exact import odd_forms
+from risk.client_ids import odd_forms
 from risk.parts import Part, PartWriter, Stream, canonical
 from risk.reading import Reading
 from risk.schema import Schema
 from risk.typed import Layout
 
 FULL = 32 * 1024 * 1024  # bytes of lines in one part
-ODD = 1_000  # ids in an odd Unicode form that are remembered of a file
 
 
 @dataclass
@@ -57,9 +56,7 @@ class Gathering:
 
     def add_rows(self, reading: Reading, rows: Sequence[list[str]]) -> None:
         """Take accepted rows of a file, each checked by itself."""
-        for form, written in odd_forms(row[0] for row in rows):
-            if len(reading.odd) < ODD:
-                reading.odd.setdefault(form, set()).add(written)
+        reading.note_odd(odd_forms(row[0] for row in rows))
         lines, wide = canonical(rows), reading.exact.values.wide
         fractional = {index for index in self._numbers if any("." in row[index] for row in rows)}
         batch = self._batches.get(self._exact)

@@ -79,6 +79,7 @@ def _in(folder: Path, schema: Schema, size_cap: int) -> _Files:
         frame, content = reader.read_frame(found.path, schema)
         digests.append(content.digest)
         frames.append(frame[frame[schema.target].notna()])
+        warnings += [f"{folder.name}/{found.name}: {warning}" for warning in content.warnings]
         if content.fault:
             warnings.append(intake.sentence(f"{folder.name}/{found.name}", content.fault))
         elif content.n_refused:

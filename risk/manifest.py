@@ -208,6 +208,6 @@ def _entry(found: dict[str, Any]) -> Entry:
 
 def _content(found: dict[str, Any]) -> Content:
     found["slices"] = tuple(Slice(**piece) for piece in found["slices"])
-    found["warnings"] = tuple(found["warnings"])
+    found["warnings"], found["odd"] = tuple(found["warnings"]), tuple(found.get("odd", ()))
     found["fault"] = Refusal(**found["fault"]) if found["fault"] else None
     return Content(**found)

@@ -10,17 +10,21 @@ import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from risk import files, typed
+import numpy as np
+from numpy.typing import NDArray
+
+from risk import client_ids, files, typed
 from risk.artifacts import UNFINISHED
 from risk.errors import DiskError
 from risk.schema import Schema
 from risk.typed import FRACTION, INTEGER, Layout, Plan, literal, quoted
 from risk.values import is_period
+from risk.whole_file import Ends
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,6 +63,8 @@ class Piece:
     n_labelled: int
     first_period: str | None
     last_period: str | None
+    ends: tuple[Ends, ...]  # of each column of the schema
+    keys: NDArray[np.uint64]  # of each row's client and period
 
 
 @dataclass(frozen=True)
@@ -116,16 +122,6 @@ class PartWriter:
                 os.close(descriptor)
             self._finish(unfinished, name)
 
-    def known(self, slices: Sequence[Slice], clients: Sequence[str]) -> set[str]:
-        """Return which of the ids are in the slices."""
-        column = quoted(self._schema.client)
-        query = (
-            f"SELECT DISTINCT {column} FROM read_parquet(?, file_row_number=true) "
-            f"WHERE file_row_number BETWEEN ? AND ? AND list_contains(?, {column})"
-        )
-        places = ([str(self._folder / it.part), it.first, it.first + it.rows - 1] for it in slices)
-        return {row[0] for place in places for row in self._ask(query, [*place, list(clients)])}
-
     def _plan(self, stream: Stream) -> Plan:
         """Return what to try first: float64 where it is known or the first lines show a fraction."""
         kinds = [column.kind for column in self._schema.columns]
@@ -139,7 +135,8 @@ class PartWriter:
             seen = {line[places[kinds.index("period")]].decode() for line in lines}
             periods = tuple(sorted(filter(is_period, seen))[:FEW])
         types = {index: FRACTION if index in fractional else INTEGER for index in numbers}
-        return Plan(stream.layout, types, periods, trusted)
+        doubtful = not trusted and any(map(client_ids.may_be_spoiled, stream.pieces))
+        return Plan(stream.layout, types, periods, trusted, doubtful)
 
     def _name(self, plan: Plan, content: str) -> str:
         told = repr((content, self._schema.identity, plan.layout, sorted(plan.types.items())))
@@ -150,7 +147,7 @@ class PartWriter:
         unfinished = self._folder / f"{UNFINISHED}{name}"
         query = typed.select(path, self._schema, plan)
         try:
-            told = self._ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
+            told = self.ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
         except DiskError:
             files.remove(unfinished)
             raise
@@ -166,16 +163,23 @@ class PartWriter:
     def _pieces(self, stream: Stream, name: str) -> list[Piece]:
         """Return what the part holds of each piece, asked of the part itself."""
         period = quoted(self._schema.period) if self._schema.period else "NULL"
-        facts = f"count({quoted(self._schema.target)}), min({period}), max({period})"
+        facts = f"count({quoted(self._schema.target)}), min({period}), max({period}), {typed.ends(self._schema)}"
         firsts = [0, *itertools.accumulate(stream.rows)][:-1]
         part = f"read_parquet({literal(str(self._folder / name))}, file_row_number=true)"
         if len(firsts) == 1:
-            found = self._ask(f"SELECT {facts} FROM {part}")
+            found = self.ask(f"SELECT {facts} FROM {part}")
         else:
             joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
-            found = self._ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
-        slices = [Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True)]
-        return [Piece(it, *row) for it, row in zip(slices, found, strict=True)]
+            found = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
+        slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
+        columns = (tuple(map(_ends, row[3::2], row[4::2])) for row in found)
+        told = zip(slices, (row[:3] for row in found), columns, self._keys(part, firsts), strict=True)
+        return [Piece(it, *row, *others) for it, row, *others in told]
+
+    def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
+        named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
+        keys = self._run(f"SELECT hash({named}) AS key FROM {part}", (), lambda it: it.fetchnumpy())["key"]
+        return np.split(np.asarray(keys, np.uint64), firsts[1:])
 
     def _finish(self, unfinished: Path, name: str) -> None:
         descriptor = os.open(unfinished, os.O_RDONLY)
@@ -185,11 +189,16 @@ class PartWriter:
             os.close(descriptor)
         os.rename(unfinished, self._folder / name)
 
-    def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows that answer a query. Raises: DiskError where DuckDB refuses."""
+        found: list[Any] = self._run(query, values, lambda it: it.fetchall())
+        return found
+
+    def _run(self, query: str, values: Sequence[Any], fetch: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
         import duckdb
 
         try:
-            return self._connection.execute(query, list(values)).fetchall()
+            return fetch(self._connection.execute(query, list(values)))
         except duckdb.Error as error:
             raise DiskError(
                 f"{self._folder}: DuckDB refused ({error}); make room or give access and run again",
@@ -228,6 +237,10 @@ def _digest(pieces: Sequence[bytes]) -> str:
     for piece in pieces:
         content.update(piece)
     return content.hexdigest()
+
+
+def _ends(*ends: float | None) -> Ends:
+    return None if ends[0] is None or ends[1] is None else (float(ends[0]), float(ends[1]))
 
 
 def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:

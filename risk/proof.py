@@ -1,8 +1,8 @@
 """The proof, by bytes alone, that a chunk of lines is plain: DuckDB then reads of it what the exact reading would.
 
 Pure: no files. Plain means: every line has as many fields as the header, no quote, no control character, no space
-around a field, no blank line, no field too long, UTF-8 in normal form C. Whether the values are accepted, the
-statistics of the part prove later.
+around a field, no blank line, no field too long, UTF-8 in normal form C without signs that cannot be seen. Whether the
+values are accepted, the statistics of the part prove later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from risk.values import LONGEST_FIELD
 
 SPACE, COMMA, LINE_FEED = 32, 44, 10
 BLOCK = 256 * 1024  # bytes that are looked at together: they stay in the processor's cache
-INVISIBLE = re.compile(b"\xef\xbb\xbf|\xc2[\x80-\x9f]")  # the byte order mark, and control characters beyond ASCII
+# control characters beyond ASCII, the byte order mark, and all that `client_ids` takes for invisible or for a space
+INVISIBLE = re.compile(
+    b"\xc2[\x80-\xa0\xad]|\xcd\x8f|\xd8\x9c|\xe1(?:\x85[\x9f\xa0]|\x9a\x80|\x9e[\xb4\xb5]|\xa0[\x8b-\x8f])"
+    b"|\xe2(?:\x80[\x80-\x8f\xa8-\xaf]|\x81[\x9f-\xaf]|\xa0\x80)|\xe3(?:\x80\x80|\x85\xa4)"
+    b"|\xef(?:\xb8[\x80-\x8f]|\xbb\xbf|\xbe\xa0|\xbf[\xb0-\xbb])|\xf0(?:\x9b\xb2[\xa0-\xa3]|\x9d\x85[\xb3-\xba])"
+    b"|\xf3\xa0"
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,11 @@ class Plain:
     lines: bytes
     rows: int
     length: int | None
+
+    @property
+    def last(self) -> str:
+        """The last line."""
+        return self.lines[self.lines.rfind(b"\n", 0, -1) + 1 : -1].decode()
 
 
 def prove(chunk: bytes, width: int, place: int | None = None) -> Plain | None:

@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 
 from risk import files
 from risk.ahead import ahead
+from risk.client_ids import may_be_odd
 from risk.gathering import Gathering
 from risk.parts import PartWriter, Slice
-from risk.reading import Reading, read_next
+from risk.reading import Reading, read_file, read_next
 from risk.scanning import Chunk, Step, scanned, weight
 from risk.schema import Schema
+from risk.suspects import Suspects
 from risk.typed import Layout
 from risk.values import Refusal
+from risk.whole_file import Suspicion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Content", "Refusal", "Slice", "Source", "read", "read_frame", "read_refusals"]
 
 AT_ONCE = 50_000  # rows that are read exactly before they are handed on
+ODD_KEPT = 100  # ids of a content
 AHEAD = 4 * 1024 * 1024  # bytes of small files that are read ahead together; of a large one it is a chunk
 
 
@@ -50,7 +54,7 @@ class Content:
     `n_given` is how many rows of the set come from it; only a published manifest knows. `judged` is the day on which a
     run judged it first. Where rows lie in the future of that day, `limit` is the last day that does not, `n_future` the
     number of such rows, and `last_present` the last period of the others. `released` is why it was held, where a person
-    took it in all the same.
+    took it in all the same. `odd` are the first ids that are not written as they are seen.
     """
 
     digest: str
@@ -73,6 +77,7 @@ class Content:
     last_present: str | None = None
     released: str | None = None
     dotted: dict[str, bool] = field(default_factory=dict)
+    odd: tuple[str, ...] = ()
 
     @property
     def newest_period(self) -> str | None:
@@ -93,8 +98,9 @@ def read(
         for source in sources:
             room.take(source, steps_ahead)
             yield from room.finished()
-    room.finish()
-    yield from room.finished()
+    while room.waits:
+        room.finish()
+        yield from room.finished()
     if parts.is_dir():
         with files.refusals(parts):
             files.sync(parts)
@@ -138,7 +144,12 @@ class _Room:
         self._schema = schema
         self._writer = PartWriter(parts, schema)
         self._gathering = Gathering(self._writer, schema, self._disproved)
+        self._suspects = Suspects(parts, schema, self._writer.ask)
         self._taken: deque[tuple[Source, Reading]] = deque()
+
+    @property
+    def waits(self) -> bool:
+        return bool(self._taken)
 
     def take(self, source: Source, steps: Iterator[Step]) -> None:
         reading = read_next(steps, self._schema, self._take_chunk)
@@ -151,7 +162,17 @@ class _Room:
     def finished(self) -> Iterator[tuple[Source, Content | None]]:
         while self._taken and not self._taken[0][1].waits:
             source, reading = self._taken.popleft()
-            yield source, None if reading.digest is None else self._content(reading, reading.digest)
+            if suspicion := self._suspects.of(reading):
+                self._taken.appendleft((source, self._again(source, reading, suspicion)))
+            else:
+                yield source, None if reading.digest is None else self._content(reading, reading.digest)
+
+    def _again(self, source: Source, former: Reading, suspicion: Suspicion) -> Reading:
+        """Read a file once more, exactly; rows of the first reading stay in a part that no slice names."""
+        reading = read_file(source.path, self._schema, self._take_chunk, suspicion=suspicion)
+        reading.digest = reading.digest if reading.digest == former.digest else None
+        self._judge(reading)
+        return reading
 
     def _take_chunk(self, reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
         if not (chunk.plain and self._take_plain(reading, chunk.plain)):
@@ -160,6 +181,9 @@ class _Room:
     def _take_plain(self, reading: Reading, plain: Plain) -> bool:
         """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
         header, values = reading.exact.header, reading.exact.values
+        fields = [*plain.last.split(","), ""]
+        reading.exact.last = reading.exact.line + plain.rows - 1, [fields[place] for place in header.positions]
+        reading.may_be_odd |= may_be_odd(plain.lines)
         if values.wide or values.period_length not in (None, plain.length):
             return False
         layout = Layout(header.positions, header.width)
@@ -181,7 +205,7 @@ class _Room:
             reading.dots.look_at_rows(accepted, self._schema)
 
     def _disproved(self, reading: Reading, lines: bytes) -> None:
-        reading.n_read = 0
+        reading.n_read = reading.exact.n_blank = 0
         self._take_exactly(reading, [Chunk(lines, None)])
         self._judge(reading)
 
@@ -196,7 +220,7 @@ class _Room:
         name = f"{digest[:16]}-{self._schema.identity}.refused" if reading.refusals else None
         if name:
             self._writer.keep(name, reading.refused_lines())
-        known = self._writer.known(slices, list(reading.odd)) if reading.odd else set()
+        known = self._suspects.known(slices, list(reading.odd)) if reading.odd else set()
         return Content(
             digest,
             *reading.told,
@@ -208,6 +232,7 @@ class _Room:
             fault=reading.fault,
             warnings=reading.warnings(known),
             dotted=reading.dots.columns(self._schema),
+            odd=tuple(sorted(it for written in reading.odd.values() for it in written)[:ODD_KEPT]),
         )
 
 

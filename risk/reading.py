@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from risk import client_ids
 from risk.exact import ExactReader
 from risk.parts import Piece
 from risk.scanning import Chunk, Scan, Step, scanned
 from risk.schema import Schema
 from risk.thousands import Dots
 from risk.values import Fault, Refusal, Values
+from risk.whole_file import Suspicion
 
+NO_CAP = 1 << 62
 LISTED = 1_000  # refused rows of a file that are listed one by one
+ODD = 1_000  # ids of a file that are remembered as odd
 TOO_MANY, TOO_LARGE_SHARE = 10, 0.2  # refused rows from which a file is refused as a whole
 
 
@@ -26,6 +30,7 @@ class Reading:
     """What is known of one file while it is read and until its rows are written."""
 
     exact: ExactReader = field(init=False)
+    suspicion: Suspicion | None = None  # what a first reading of this file left
     digest: str | None = ""  # None: the file vanished or changed while it was read
     size: int = 0
     is_one_chunk: bool = True
@@ -37,7 +42,9 @@ class Reading:
     fault: Refusal | None = None
     pieces: list[Piece | None] = field(default_factory=list)  # None: not written yet
     dots: Dots = field(default_factory=Dots)
-    odd: dict[str, set[str]] = field(default_factory=dict)  # ids not in Unicode normal form C, by that form
+    odd: dict[str, set[str]] = field(default_factory=dict)  # ids not written as they are seen, by that form
+    may_be_odd: bool = False  # whether there may be more of them in lines that were not read one by one
+    n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
 
     @property
     def waits(self) -> bool:
@@ -52,10 +59,18 @@ class Reading:
         """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
         for row in self.exact.rows(chunk.lines for chunk in chunks):
             self.n_read += 1
+            if self.suspicion and self.exact.is_whole:
+                row = self.suspicion.judged(*self.exact.last, row)
             if isinstance(row, Refusal):
                 self._refuse(row)
             else:
                 yield row
+
+    def note_odd(self, forms: Iterable[tuple[str, str]]) -> None:
+        """Remember ids that are not written as they are seen, after that form."""
+        for form, written in forms:
+            if len(self.odd) < ODD:
+                self.odd.setdefault(form, set()).add(written)
 
     def _refuse(self, refusal: Refusal) -> None:
         self.n_refused += 1
@@ -74,11 +89,15 @@ class Reading:
         self.pieces.clear()
 
     def judge(self) -> None:
-        """Refuse the file as a whole where too many of its rows are."""
+        """Refuse the file as a whole where too many of its rows are; its reason names no client."""
+        if self.suspicion:
+            self.refusals = self.suspicion.named(self.refusals)
         if not self.fault and self.n_refused >= TOO_MANY and self.n_refused > TOO_LARGE_SHARE * self.n_read:
             first = self.refusals[0]
             share = f"{self.n_refused:,} of {self.n_read:,} rows ({100 * self.n_refused / self.n_read:.0f} %)"
-            self.fault = replace(first, reason=f"{first.reason}, and {share} are refused")
+            names = first.column in (None, self.exact.values.client)
+            value, reason = None if names else first.value, f"{first.reason}, and {share} are refused"
+            self.fault = replace(first, value=value, reason=reason)
 
     def warnings(self, known: set[str]) -> tuple[str, ...]:
         """Return what a person should know; `known` are the clients of the file that an odd one is the twin of."""
@@ -87,10 +106,22 @@ class Reading:
         found = list(self.exact.header.warnings)
         if not self.n_read:
             found.append("a header and no row")
-        twins = sorted(form for form, written in self.odd.items() if form in known or len(written) > 1)
-        if twins:
-            found.append(f"clients that differ only in their Unicode normal form: {', '.join(map(repr, twins[:5]))}")
+        if n_blank := self.exact.n_blank:
+            lines = "1 blank line of separators is" if n_blank == 1 else f"{n_blank:,} blank lines of separators are"
+            found.append(f"{lines} skipped")
+        if self.n_repeats:
+            found.append(self._repeats())
+        if twins := client_ids.alike(self.odd, known):
+            found.append(twins)
         return tuple(found)
+
+    def _repeats(self) -> str:
+        n, one = self.n_repeats, self.n_repeats == 1
+        if self.exact.values.has_period:
+            rows = "1 row repeats" if one else f"{n:,} rows repeat"
+            return f"{rows} a client and period of this file: of each, the last counts"
+        rows = "1 row is of a client who has" if one else f"{n:,} rows are of clients who have"
+        return f"{rows} an earlier row in this file: without a period, each that differs is kept"
 
     def refused_lines(self) -> bytes:
         """Return the refused rows as JSON lines."""
@@ -100,18 +131,20 @@ class Reading:
 Take = Callable[[Reading, Chunk, Iterator[Chunk]], None]
 
 
-def read_file(path: Path, schema: Schema, take: Take, *, size_cap: int, target_optional: bool = False) -> Reading:
-    """Read one file by itself, no chunk of it proven; as `read_next` otherwise."""
-    steps = scanned([path], schema, size_cap=size_cap, target_optional=target_optional, proven=False)
-    return read_next(steps, schema, take)
+def read_file(
+    path: Path, schema: Schema, take: Take, *, target_optional: bool = False, suspicion: Suspicion | None = None
+) -> Reading:
+    """Read one file of any size by itself, no chunk of it proven; as `read_next` otherwise."""
+    steps = scanned([path], schema, size_cap=NO_CAP, target_optional=target_optional, proven=False)
+    return read_next(steps, schema, take, suspicion)
 
 
-def read_next(steps: Iterator[Step], schema: Schema, take: Take) -> Reading:
+def read_next(steps: Iterator[Step], schema: Schema, take: Take, suspicion: Suspicion | None = None) -> Reading:
     """Hand the chunks of the next file to `take` (with those that follow) and return what became of it.
 
     No fault of the file is raised; what `take` raises besides is.
     """
-    began, reading, scan = time.perf_counter(), Reading(), next(steps)
+    began, reading, scan = time.perf_counter(), Reading(suspicion=suspicion), next(steps)
     assert isinstance(scan, Scan)
     chunks, line = _Chunks(steps), None
     try:

@@ -33,8 +33,6 @@ def furnish(app: Flask, admitted: guard.Guard, queries: Mapping[str, Sequence[st
 
     def admit() -> None:
         headers = request.headers
-        if admitted.token is not None and request.path in guard.OPEN:
-            return
         host, token = request.environ.get("HTTP_HOST", ""), headers.get("Authorization", "")
         names = (name for name, _ in headers)
         admitted.admit(host, request.remote_addr, token, path=request.path, names=names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from risk.client_ids import SPOILED
 from risk.schema import Column, Schema
 
 # stand-ins for the characters that a plain line cannot hold; no accepted value holds them itself
@@ -51,13 +52,14 @@ def pattern(path: object) -> str:
 class Plan:
     """How the columns of a stream are made: the types of its numbers, periods that are known to be good,
 
-    and whether every value was checked by itself, so that numbers need no proof.
+    whether every value was checked by itself, so that numbers need no proof, and whether ids may be spoiled.
     """
 
     layout: Layout
     types: Types
     periods: tuple[str, ...] = ()
     trusted: bool = False
+    doubtful: bool = False
 
 
 def select(path: str, schema: Schema, plan: Plan) -> str:
@@ -74,6 +76,12 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
         for index, place in enumerate(plan.layout.positions)
     ]
     return f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(['*', *cast])} FROM {lines})"  # each number cast once
+
+
+def ends(schema: Schema) -> str:
+    """Return the lowest and the highest number of each column as SQL, NULL where it holds none."""
+    names = (quoted(column.name) if column.kind == "number" else "NULL" for column in schema.columns)
+    return ", ".join(f"min({name}), max({name})" for name in names)
 
 
 def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]:
@@ -113,7 +121,7 @@ def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
         text = f"translate({field}, chr(1) || chr(2) || chr(3), chr(10) || chr(13) || ',')"
     missing = f"{field} IS NULL OR {_among(text, schema.missing)}" if schema.missing else f"{field} IS NULL"
     if column.kind == "client":
-        return text
+        return _client(text) if plan.doubtful else text
     if column.kind == "text":
         return f"CASE WHEN {missing} THEN NULL ELSE {text} END"
     if column.kind == "period":
@@ -121,6 +129,10 @@ def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
     if column.kind == "target":
         return _target(schema, field, missing)
     return _number(field, f"v{index}", missing, plan.types[index], plan.trusted)
+
+
+def _client(field: str) -> str:
+    return f"CASE WHEN regexp_full_match({field}, {literal(SPOILED.pattern)}) THEN NULL ELSE {field} END"
 
 
 def _number(field: str, value: str, missing: str, kind: str, trusted: bool) -> str:

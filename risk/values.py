@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from risk import client_ids
 from risk.errors import SourceError
 from risk.schema import Column, Schema
 
@@ -94,6 +95,7 @@ class Values:
         self._missing = frozenset(schema.missing)
         self._targets = (*schema.target_values.stayed, *schema.target_values.left)
         self._schema = schema
+        self.client, self.has_period = schema.client, schema.period is not None
         kinds = [column.kind for column in schema.columns]
         self._period = kinds.index("period") if "period" in kinds else None
         self.period_length: int | None = None
@@ -136,8 +138,10 @@ class Values:
         return checks[column.kind]
 
     def _a_client(self, text: str) -> str:
-        if not text:
+        if not text or not client_ids.seen(text):
             raise _RefusedError("is blank", "the id of a client")
+        if reason := client_ids.spoiled(text):
+            raise _RefusedError(reason, "the id as it was, formatted as text")
         return text
 
     def _a_text(self, text: str) -> str:

@@ -42,6 +42,7 @@ GROUND = [
     "calibration",
     "call_list",
     "chronicle",
+    "client_ids",
     "cloud",
     "decision_words",
     "drift",
@@ -72,6 +73,7 @@ GROUND += [
     "typed",
     "values",
     "watermark",
+    "whole_file",
     "worlds",
 ]
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}

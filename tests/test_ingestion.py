@@ -563,7 +563,32 @@ def test_check_of_good_files_exits_with_zero(project: Project) -> None:
 
     said = project.run("ingestion", "--check", str(good), "--json")
 
-    assert (said.code, said.json) == (0, {"refusals": 0})
+    assert (said.code, said.json) == (0, {"refusals": 0, "warnings": 0})
+
+
+def test_check_tells_what_is_accepted_with_a_warning(project: Project) -> None:
+    rows = [f"c{i},{i + 50},{i + 70},5,0" for i in range(9)]
+    path = project.drop("elsewhere/a.csv", of(*rows, "c3,1,2,3,1", "All,487,668,48,", ",,,,"))
+
+    said = project.run("ingestion", "--check", str(path))
+
+    assert said.code == 1
+    assert "line 12: corporation ('All') is a total" in said.out
+    assert f"{path}: 1 blank line of separators is skipped\n" in said.out
+    assert f"{path}: 1 row is of a client who has an earlier row in this file" in said.out
+
+
+def test_clients_of_two_files_that_look_alike_are_warned_about_without_a_name(project: Project) -> None:
+    project.drop("sourcedata/a.csv", of("secret\u00a0inc,1,2,3,0"))
+    first = ingest(project)
+    project.drop("sourcedata/b.csv", of("secret inc,1,2,3,0"))
+
+    second = ingest(project)
+
+    assert first.warnings == ()
+    assert second.warnings == (
+        "in all files together, 1 client is told from another only by what cannot be seen (U+00A0)",
+    )
 
 
 def test_rejected_lists_rows_and_files(project: Project) -> None:

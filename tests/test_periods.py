@@ -27,7 +27,7 @@ def test_of_one_client_and_period_the_later_source_wins(monthly: Project, order:
 
 
 def test_of_one_source_the_last_row_of_a_client_and_period_wins(monthly: Project) -> None:
-    monthly.drop("sourcedata/m.csv", months("acme,2024-01,1,2,3,0", "acme,2024-01,4,5,6,1"))
+    monthly.drop("sourcedata/m.csv", months("acme,2024-01,1,2,3,1", "acme,2024-01,4,5,6,1"))
 
     ingest(monthly)
 

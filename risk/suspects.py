@@ -1,0 +1,88 @@
+"""Questions about the written rows of one file: which of its clients come twice or look alike, whether its last line is
+
+a total. The answers are those that the exact reading would give.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk import client_ids
+from risk.client_ids import WHOLE
+from risk.parts import Piece, Slice
+from risk.reading import ODD, Reading
+from risk.schema import Schema
+from risk.typed import literal, quoted
+from risk.whole_file import Key, Suspicion, may_be_total
+
+
+class Suspects:
+    """Asks the parts in a folder."""
+
+    def __init__(self, folder: Path, schema: Schema, ask: Callable[[str, Sequence[Any]], list[Any]]) -> None:
+        self._folder, self._schema, self._ask = folder, schema, ask
+        self._client = quoted(schema.client)
+
+    def of(self, reading: Reading) -> Suspicion | None:
+        """Note what a person should know of the clients of a file; return what makes a second reading necessary."""
+        pieces = [piece for piece in reading.pieces if piece]
+        slices = [it.slice for it in pieces]
+        if reading.may_be_odd:
+            reading.note_odd(client_ids.odd_forms(self._odd_clients(slices)))
+        keys = np.sort(np.concatenate([it.keys for it in pieces])) if pieces else np.empty(0, np.uint64)
+        repeated = keys[1:][keys[1:] == keys[:-1]]
+        reading.n_repeats = len(repeated)
+        if reading.suspicion or reading.fault or not reading.digest:
+            return None
+        opposed = self._opposite(slices, np.unique(repeated)) if self._schema.period and len(repeated) else set()
+        last_line = reading.exact.last[0] if self._may_be_total(reading, pieces) else 0
+        return Suspicion(self._schema, opposed, last_line) if opposed or last_line else None
+
+    def known(self, slices: Sequence[Slice], clients: Sequence[str]) -> set[str]:
+        """Return which of the ids are in the slices."""
+        query = f"SELECT DISTINCT {self._client} FROM ({_rows(self._client)}) WHERE list_contains(?, {self._client})"
+        return {row[0] for it in slices for row in self._ask(query, [*self._place(it), list(clients)])}
+
+    def _odd_clients(self, slices: Sequence[Slice]) -> list[str]:
+        """Return ids that may not be written as they are seen, though they hold no invisible character."""
+        where = (
+            f"WHERE contains({self._client}, '  ') OR regexp_full_match({self._client}, {literal(WHOLE)}) LIMIT {ODD}"
+        )
+        query = f"SELECT DISTINCT {self._client} FROM ({_rows(self._client)}) {where}"
+        return sorted(row[0] for it in slices for row in self._ask(query, self._place(it)))
+
+    def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[Key]:
+        """Return the clients and periods among these keys whose outcomes are opposite."""
+        columns = self._client, quoted(self._schema.period or ""), quoted(self._schema.target)
+        rows = " UNION ALL ".join([_rows("{} AS c, {} AS p, {} AS t".format(*columns))] * len(slices))
+        query = f"SELECT c, p FROM ({rows}) WHERE hash(c, p) IN (SELECT unnest(?::UBIGINT[]))"
+        values = [value for it in slices for value in self._place(it)]
+        return set(self._ask(f"{query} GROUP BY c, p HAVING min(t) <> max(t)", [*values, keys.tolist()]))
+
+    def _may_be_total(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
+        columns = zip(*(piece.ends for piece in pieces), strict=True)
+        found = [[ends for ends in column if ends] for column in columns]
+        ends = [(min(it)[0], max(high for _, high in it)) if it else None for it in found]
+        told = reading.n_accepted, reading.n_refused, reading.exact.last[1]
+        return may_be_total(self._schema, told, ends, lambda: self._sums([piece.slice for piece in pieces]))
+
+    def _sums(self, slices: Sequence[Slice]) -> list[float]:
+        """Return the sum of each column, 0 of those that hold no numbers."""
+        columns = self._schema.columns
+        shown = ", ".join(f"sum({quoted(it.name)})" if it.kind == "number" else "0" for it in columns)
+        found = [self._ask(f"SELECT {shown} FROM ({_rows('*')})", self._place(it))[0] for it in slices]
+        return [math.fsum(float(row[index] or 0) for row in found) for index in range(len(columns))]
+
+    def _place(self, it: Slice) -> list[Any]:
+        return [str(self._folder / it.part), it.first, it.first + it.rows - 1]
+
+
+def _rows(columns: str) -> str:
+    """Return the query of the rows of a slice; its values are those of its place."""
+    return f"SELECT {columns} FROM read_parquet(?, file_row_number=true) WHERE file_row_number BETWEEN ? AND ?"
