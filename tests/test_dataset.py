@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingesting import current, entry, final, ingest, months, of, rows_of
 
 from risk import artifacts, dataset
-from risk.dataset import Given
+from risk.dataset_counts import Given
 from risk.errors import DiskError
 from risk.summary import ColumnStatistics
 
