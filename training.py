@@ -36,6 +36,7 @@ from risk import (
     segments,
     standing,
 )
+from risk.attention import LEAK, Attention
 from risk.config import Settings
 from risk.dataset import Dataset
 from risk.errors import DataError, ModelError
@@ -220,6 +221,10 @@ def _noted(run: Run, card: Card) -> Card:
         log.warning(event("leak", column=leak["column"], reason=leak["sentence"]))
     run.note(challenger=card.sha256, reason_to_train=card.reason, candidates=card.candidates, leaks=card.leaks)
     run.note(warnings=[*run.record.get("warnings", []), *told])
+    columns = [leak["column"] for leak in card.leaks]
+    run.attend(
+        [LEAK], [Attention(LEAK, it, f"The column {it} seems to know the answer. {leakage.ADVICE}") for it in columns]
+    )
     return card
 
 

@@ -60,4 +60,4 @@ PRODUCTION = "production_deployment"
 # the release's own memory of the out-of-fold risk of every row that it learned
 LEARNED_RISKS = "learnedrisks.parquet"
 
-PROGRAM = "1.0.0"
+PROGRAM = "1.1.0"

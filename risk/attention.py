@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXIT_CODE = 4  # done, and there is something new that needs a person
 REJECTED, HELD, NO_ROWS, PASSED_OVER = "rejected", "held", "no rows", "passed over"
-STOPPED, RECORD = "stopped feed", "record"
+STOPPED, RECORD, LEAK = "stopped feed", "record", "leak"
 OF_SOURCES = (REJECTED, HELD, NO_ROWS)
 
 Record = dict[str, Any]

@@ -195,7 +195,7 @@ def test_text_from_outside_is_one_line_without_control_characters(story: Project
 
 def test_the_candidate_that_was_taken_is_marked_and_the_guards_are_put_in_words() -> None:
     gate = {"champion_capture": 0.3, "challenger_capture": 0.2, "challenger_log_loss": 0.41}
-    names = [{"name": "all rows", "log_loss": 0.5}, {"name": "recent rows", "log_loss": 0.41}]
+    names = [{"name": "all rows", "log_loss": 0.5}, {"name": "recent rows", "log_loss": 0.41, "chosen": True}]
 
     text = "\n".join(explanation.of_run({"run": 1, "candidates": names, "gate": gate | {"capture_upper": -0.01}}))
     chance = "\n".join(explanation.of_run({"run": 1, "gate": gate | {"capture_upper": 0.01}}))

@@ -208,3 +208,18 @@ def test_when_the_rest_proves_nothing_the_model_without_the_column_still_replace
     assert said["outcome"] == "deployed"
     assert provisional(project)
     assert project.json("production_deployment/current/trainedmodel.json")["leaks"] == []
+
+
+def test_a_leak_needs_a_person_once_by_exit_code_and_until_it_is_settled_in_status(project: Project) -> None:
+    configure(project, SCHEMA)
+    first = fill(project).run("fullprocess")
+    status = project.run("fullprocess", "--status", "--json").json["attention"]
+
+    second = project.run("fullprocess")
+    configure(project, SCHEMA | {"trusted": [COLUMN]})
+    settled = project.run("fullprocess", "--json")
+
+    assert (first.code, second.code, settled.code) == (4, 0, 0)
+    assert f"needs attention: The column {COLUMN} seems to know the answer." in first.out
+    assert [it["kind"] for it in status] == ["leak"]
+    assert settled.json["attention"] == []
