@@ -74,9 +74,13 @@ def scoring() -> Response:
     shown = _shown()
     scores = shown.snapshot["scores"]
     names = ("f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on")
+    ages = ("first_period", "last_period", "before_change")
     if scores is None or shown.release is None:
         raise Problem(503, NO_MODEL)
-    return answer({"release": shown.release} | {name: scores[name] for name in names})
+    told = {name: scores[name] for name in names} | {name: scores.get(name) for name in ages}
+    newest = shown.snapshot.get("newest")
+    told["newest"] = newest and {name: newest.get(name) for name in (*names[:-1], "first_period", "last_period")}
+    return answer({"release": shown.release} | told)
 
 
 @service.get("/summarystats")

@@ -208,8 +208,7 @@ def _leaks(
 ) -> list[dict[str, Any]]:
     """Return the features that know the answer: by the labelled rows, and the clients whose outcome is not known."""
     schema, clients = settings.schema, labelled[settings.schema.client].to_numpy()
-    current = rows.clients()
-    current = fitting.features(current[current[schema.target].isna()], schema.kinds)
+    current = fitting.features(rows.undecided(settings.model.max_training_rows), schema.kinds)
     fold = fitting.folds(clients, left)
     return leakage.plain(leakage.leaks(x, left, clients, fold, current, schema.kinds, schema.trusted))
 

@@ -109,6 +109,12 @@ class Dataset(DatasetCounts):
             return rows.resolved(f"({rows.client}, {rows.period}) in ({newest})")
         return f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
 
+    def undecided(self, most: int) -> pd.DataFrame:
+        """Return the rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
+        rows = self._rows
+        undecided = f"select * from ({rows.resolved()}) where {rows.target} is null"
+        return self._frame(rows, f"select * from ({undecided}) order by {rows.row()} limit {most}")
+
     def unlabelled(self) -> pd.DataFrame:
         """Return the newest rows of clients whose outcome is not known, of the newest content that has such."""
         newest = self.clients()

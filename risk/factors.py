@@ -18,7 +18,7 @@ Facts = Mapping[str, Any]
 Predict = Callable[[pd.DataFrame], NDArray[np.float64]]
 
 CLEAR = 1.05  # times the odds: a smaller step between two values is hardly anything
-MOST_LEVELS = 50  # of a categorical feature that are asked about, the most frequent ones
+MOST_LEVELS = 1_000  # of a categorical feature that are asked about, the most frequent ones
 FEW_VALUES = 6  # a number with no more of them is asked about at each
 POINTS = ((0.1, 0.5, 0.9), (0.0, 0.5, 1.0))  # of the sorted values; the second where the first are all one value
 LEVELS = "one indicator per level that at least ten rows bear; the rarer ones are one level"

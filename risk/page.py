@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from risk.attention import other_warnings
 from risk.score_words import key_figures, newest_on, provisional, score_rows, scored_on, tested
 from risk.typography import NOTHING, counted, digits_for, interval, moment, number, percent
 
@@ -27,6 +28,7 @@ def words(snapshot: Snapshot, deployed: str | None) -> dict[str, Any]:
         "headline": HEADLINES.get(outcome, f"Outcome: {outcome}."),
         "verdict": VERDICTS.get(snapshot["verdict"], snapshot["verdict"]),
         "deployed": deployed if deployed != listed else None,
+        "notes": other_warnings(snapshot),
         "calls": snapshot["call_list"][:CALLS_SHOWN],
         "columns": _call_columns(snapshot["call_list"]),
         "newest_on": newest_on(newest) if newest else None,

@@ -8,6 +8,7 @@ from typing import Any
 from reportlab.platypus import Flowable
 
 from risk import papers
+from risk.attention import other_warnings
 from risk.layout import (
     GUTTER,
     WIDTH,
@@ -127,7 +128,7 @@ def _attention(snapshot: Snapshot) -> list[Flowable]:
 
 
 def _notes(snapshot: Snapshot) -> list[Flowable]:
-    warnings = snapshot["warnings"]
+    warnings = other_warnings(snapshot)
     notes = list(warnings[:WARNINGS_SHOWN])
     if len(warnings) > WARNINGS_SHOWN:
         notes.append(f"{counted(len(warnings) - WARNINGS_SHOWN, 'more warning')} in snapshot.json.")

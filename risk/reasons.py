@@ -1,7 +1,8 @@
 """Why a client is on the list: which of its figures raise its risk above what it would be on average over the clients.
 
 Each feature in turn takes the values of the reference clients; what the log-odds lose by that, on average, is what
-the client's own value adds. Where features only add up this is the feature's term less its mean over the clients.
+the client's own value adds. Where features only add up this is the feature's term less its mean over the clients, and
+is asked of one row for all of them.
 
 Source: the situational importance of Štrumbelj and Kononenko, Knowledge and Information Systems 41 (2014).
 """
@@ -22,6 +23,7 @@ SMALLEST_RISE, MOST_NAMED = 0.1, 3
 MOST_VALUES, FEWEST_VALUES = 100, 5  # of a feature that the others are compared with; more are taken at even ranks
 MOST_ASKED = 300_000  # rows that the model is asked about in all: longer lists get fewer values
 MOST_ROWS = 100_000  # rows asked about at once
+MOST_TERMS = 100_000  # values of a feature, where its term does not depend on the other features
 COMMON = 0.05  # the share of clients from which on a typical value is said by how many have it
 
 Predict = Callable[[pd.DataFrame], NDArray[np.float64]]
@@ -41,14 +43,18 @@ def typical(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def reasons(predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame) -> list[list[str]]:
+def reasons(
+    predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame, *, adds_up: bool = False
+) -> list[list[str]]:
     """Return up to three sentences a row, the weightiest first; none where no single figure stands out.
 
-    `everyone` holds the rows of all clients: a figure is compared with their average.
+    `everyone` holds the rows of all clients: a figure is compared with their average. `adds_up` says that the log-odds
+    are a sum of one term per feature.
     """
     if frame.empty:
         return []
-    usual, rises = typical(everyone, kinds), against_average(predict, frame, kinds, everyone)
+    rise = terms if adds_up else against_average
+    usual, rises = typical(everyone, kinds), rise(predict, frame, kinds, everyone)
     told = []
     for place in range(len(frame)):
         order = sorted(kinds, key=lambda name: -rises[name][place])
@@ -77,6 +83,21 @@ def against_average(
             rows[name] = some.repeat(len(frame)).to_numpy()
             means += weights[start : start + size] @ _log_odds(predict(rows)).reshape(len(some), len(frame))
         found[name] = odds - means
+    return found
+
+
+def terms(predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame) -> dict[str, Floats]:
+    """Return for each feature the term of each row less its mean over all clients, of log-odds that add up such terms.
+
+    One typical row is asked with every value that a client has; of more than `MOST_TERMS` some at even ranks.
+    """
+    base, found = pd.DataFrame([typical(everyone, kinds)]).astype(everyone[list(kinds)].dtypes), {}
+    for name in kinds:
+        values, weights = _values(everyone[name], MOST_TERMS)
+        rows = base.iloc[np.zeros(len(values) + len(frame), dtype=np.int64)].reset_index(drop=True)
+        rows[name] = pd.concat([values, frame[name]], ignore_index=True)
+        odds = _log_odds(predict(rows))
+        found[name] = odds[len(values) :] - weights @ odds[: len(values)]
     return found
 
 

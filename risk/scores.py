@@ -211,7 +211,13 @@ def _ranked_scores(labels: Floats, risks: Floats, capture_k: int, weights: Float
 
 
 def _calibration(labels: Floats, risks: Floats) -> tuple[Bin, ...]:
-    """Return up to ten bins of equal size in order of risk, of ten rows at least: the share of fewer says nothing."""
+    """Return up to ten bins of about equal size in order of risk, of ten rows at least: fewer say nothing.
+
+    Rows of equal risk are in one bin, that of the row in their middle.
+    """
     order = np.argsort(risks, kind="stable")
-    parts = np.array_split(order, min(10, max(1, len(order) // 10)))
+    _, first, group = np.unique(risks[order], return_index=True, return_inverse=True)
+    middle = (first + np.append(first[1:], len(order)) - 1) // 2
+    place = (middle * min(10, max(1, len(order) // 10)) // max(len(order), 1))[group]
+    parts = (order[place == number] for number in np.unique(place))
     return tuple(Bin(float(risks[part].mean()), float(labels[part].mean()), len(part)) for part in parts)

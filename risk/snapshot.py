@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import call_list
+from risk import call_list, families
 from risk.config import Capacity
 from risk.manifest import Manifest
 from risk.model import Model
@@ -46,7 +46,8 @@ def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Sc
     values = everyone[[FEATURE + name for name in schema.features]].rename(
         columns=lambda name: name.removeprefix(FEATURE)
     )
-    told = reasons(model.risks, values.loc[chosen.index], schema.kinds, values)
+    adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
+    told = reasons(model.risks, values.loc[chosen.index], schema.kinds, values, adds_up=adds_up)
     rows = [
         dict(zip(LIST_COLUMNS, map(_plain, row), strict=True))
         for row in chosen[list(LIST_COLUMNS)].itertuples(index=False)

@@ -109,3 +109,21 @@ def test_typical_is_a_middle_value_that_occurs_and_the_most_frequent_level() -> 
     kinds = {"month": "numeric", "plan": "categorical", "none": "categorical", "flag": "numeric"}
 
     assert reasons.typical(frame, kinds) == {"month": 2.0, "plan": "a", "none": None, "flag": 0.0}
+
+
+def test_where_terms_add_up_a_reason_is_exact_whatever_the_number_of_values() -> None:
+    draw = np.random.default_rng(0)
+    kinds = {"heavy": "numeric", "plain": "numeric", "plan": "categorical"}
+    x = pd.DataFrame({"heavy": draw.lognormal(0, 2, 3_000), "plain": draw.normal(size=3_000)})
+    x["plan"] = draw.choice(np.array(["a", "b", None], dtype=object), 3_000)
+    term = {"heavy": 0.02 * x["heavy"], "plain": 0.5 * x["plain"], "plan": 0.8 * (x["plan"] == "b")}
+
+    def predict(frame: pd.DataFrame) -> np.ndarray:
+        logit = 0.02 * frame["heavy"] + 0.5 * frame["plain"] + 0.8 * (frame["plan"] == "b") - 1
+        return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float64)
+
+    few, many = (reasons.terms(predict, x.iloc[:n], kinds, x) for n in (5, 2_000))
+
+    for name in kinds:
+        assert many[name] == pytest.approx((term[name] - term[name].mean()).to_numpy()[:2_000], abs=1e-6)
+        assert few[name] == pytest.approx(many[name][:5])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -223,3 +224,25 @@ def test_a_leak_needs_a_person_once_by_exit_code_and_until_it_is_settled_in_stat
     assert f"needs attention: The column {COLUMN} seems to know the answer." in first.out
     assert [it["kind"] for it in status] == ["leak"]
     assert settled.json["attention"] == []
+
+
+def test_a_level_of_leavers_is_found_whichever_rows_of_a_client_come_first(tmp_path: Path) -> None:
+    draw = np.random.default_rng(3)
+    _, *rows = table(700).splitlines()
+    marks = ["closed" if row[-1] == "1" and draw.random() < 0.6 else draw.choice(["gold", "silver"]) for row in rows]
+    labelled = [f"{row[:-2]},{mark},{row[-1]}" for row, mark in zip(rows, marks, strict=True)]
+    current = [f"{row[:-2]},{draw.choice(['gold', 'silver'])}," for row in rows if row[-1] == "0"]
+    head = f"{HEADER.removesuffix('exited')}{COLUMN},exited"
+
+    found = []
+    for name, lines in {"labels first": labelled + current, "current first": current + labelled}.items():
+        (tmp_path / name).mkdir()
+        project = Project(tmp_path / name)
+        configure(project, SCHEMA)
+        project.drop("testdata/testdata.csv", with_reasons(table(200, seed=9, first=90_000), honest=True))
+        project.drop("sourcedata/dataset1.csv", "\n".join([head, *lines]) + "\n")
+        project.run("fullprocess")
+        found.append((project.json("models/trainedmodel.json")["leaks"], provisional(project)))
+
+    assert [it["column"] for it in found[0][0]] == [COLUMN]
+    assert found[0] == found[1]

@@ -93,11 +93,13 @@ def test_every_interval_holds_its_score_and_returns_with_the_same_seed() -> None
 
 
 def test_calibration_has_up_to_ten_bins_of_equal_size_in_order_of_risk() -> None:
-    labels, risks = drawn(1005)
+    labels, _ = drawn(1005)
+    risks = np.random.default_rng(0).permutation(np.linspace(0.1, 0.9, 1005))
 
     bins = evaluate(labels, risks, 0.3, 40).calibration
 
-    assert [one.n_rows for one in bins] == [101] * 5 + [100] * 5
+    assert {one.n_rows for one in bins} == {100, 101}
+    assert len(bins) == 10
     assert [one.risk for one in bins] == sorted(one.risk for one in bins)
     assert sum(one.share * one.n_rows for one in bins) == pytest.approx(labels.sum())
     assert len(evaluate(labels[:5], risks[:5], 0.3, 1).calibration) == 1
@@ -150,3 +152,14 @@ def test_equal_risks_share_the_last_places_of_a_list() -> None:
     assert highest([0.2, 0.7, 0.7, 0.7], 2).tolist() == pytest.approx([0, 2 / 3, 2 / 3, 2 / 3])
     assert highest([0.2, 0.9, 0.7], 2).tolist() == [0, 1, 1]
     assert highest([0.2, 0.7], 9).tolist() == [1, 1]
+
+
+def test_rows_of_equal_risk_are_in_one_bin_of_the_calibration() -> None:
+    risks = np.repeat([0.2, 0.3, 0.4], [500, 40, 60])
+    labels = np.tile([1, 0], 300)
+
+    bins = evaluate(labels, risks, 0.5, 10).calibration
+
+    assert [it.n_rows for it in bins] == [500, 40, 60]
+    assert [it.risk for it in bins] == pytest.approx([0.2, 0.3, 0.4])
+    assert evaluate(labels[:300], np.full(300, 0.2), 0.5, 10).calibration[0].n_rows == 300

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from risk import fitting, learning, policy
+from risk import fitting, gate, learning, policy
 from risk.config import GateRule
 from risk.fitting import Floats, Marks
 from risk.gate import Gate
@@ -74,22 +74,20 @@ def of_equals(seed: int) -> tuple[bool, bool]:
     left = (draw.random(EQUAL_ROWS) < _risk(truth)).astype(np.float64)
     champion, *rest = (_risk(truth + 0.3 * draw.normal(size=EQUAL_ROWS)) for _ in range(EQUALS + 1))
     clients, fold = np.arange(EQUAL_ROWS), fitting.folds(np.arange(EQUAL_ROWS), left)
-    best = int(np.argmin([_loss(left, it) for it in rest]))
-    nested = np.empty(EQUAL_ROWS)
+
+    def chosen(rows: Marks) -> Floats:
+        return rest[gate.choose([("", it[rows]) for it in rest], left[rows], clients[rows]).index]
+
+    best, nested = chosen(fold >= 0), np.empty(EQUAL_ROWS)
     for outer in range(fitting.N_FOLDS):
-        others = fold != outer
-        nested[~others] = rest[int(np.argmin([_loss(left[others], it[others]) for it in rest]))][~others]
-    gates = (policy.judged(left, champion, it, clients, GateRule()) for it in (rest[best], nested))
+        nested[fold == outer] = chosen(fold != outer)[fold == outer]
+    gates = (policy.judged(left, champion, it, clients, GateRule()) for it in (best, nested))
     flattered, honest = (it.outcome == "deploy" for it in gates)
     return flattered, honest
 
 
 def _risk(logit: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(-logit)))
-
-
-def _loss(left: Floats, risks: Floats) -> float:
-    return float(-np.mean(np.log(np.where(left == 1, risks, 1 - risks))))
 
 
 @dataclass(frozen=True)
@@ -169,13 +167,13 @@ def later(stream: Stream, seed: int, n_rows: int, files: int = 2) -> Later:
         fitting.features(rows, kinds), rows["left"].to_numpy(), rows["client"].to_numpy(), rows["content"].to_numpy(),
         recent, kinds, "logistic", champion,
     )  # fmt: skip
-    gate = policy.judged(
+    found = policy.judged(
         rows["left"].to_numpy()[recent], stated[recent], made.nested[recent], rows["client"].to_numpy()[recent],
         GateRule(), forward=made.forward[recent],
     )  # fmt: skip
     x, truth = fitting.features(fresh, kinds), fresh["truth"].to_numpy()
     was, would = (expected_log_loss(truth, fitting.risks_of(it, x)) for it in (base.estimator, made.estimator))
-    return Later(gate, (was - would) / was)
+    return Later(found, (was - would) / was)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -194,7 +192,7 @@ def bench() -> Table:
 
 def _noise_rows(n_seeds: int = 300) -> Iterator[Row]:
     found = [of_noise(seed) for seed in range(n_seeds)]
-    proven, gain = sum(gate.outcome == "deploy" for gate, _ in found), float(np.mean([gate.gain for gate, _ in found]))
+    proven, gain = sum(it.outcome == "deploy" for it, _ in found), float(np.mean([it.gain for it, _ in found]))
     yield f"pure noise, {n_seeds} seeds, `auto`: deployed as proven", f"{proven}", "0", proven == 0
     yield "… mean gain in log-loss over the base rate", f"{gain:.2%}", "≤ 0", gain <= 0
     yield "… mean out-of-fold AUC", f"{np.mean([area for _, area in found]):.3f}", "", None
