@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import shutil
 import sys
 import tempfile
@@ -42,6 +43,7 @@ from risk.pulling import Pulled
 from risk.script import Answer, Run, event, log
 
 KEPT_VERSIONS = 5
+QUOTATION = re.compile(": ['\"]")  # so begins what a warning quotes of a file: columns; of an older program, clients
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,8 @@ def _in_journal(after: Manifest) -> dict[str, str]:
     for entry in after.entries:
         if entry.state == "refused" and entry.reason:
             kept[entry.reason] = str(attention.reason_of(entry))
-        for warning in (it for content in entry.shown for it in content.warnings):
+        said = (it for content in entry.shown for it in content.warnings)
+        for warning in (it for it in said if QUOTATION.search(it)):
             kept[f"{entry.path}: {warning}"] = f"{entry.path}: there is a warning; the report of the run says it"
     return kept
 

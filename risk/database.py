@@ -21,7 +21,7 @@ from risk import files
 from risk.database_end import end_of, tail
 from risk.errors import ConfigError
 from risk.schema import CLOSED, Schema, Whole
-from risk.watermark import Watermark, at, begin, kind_of, lies_after
+from risk.watermark import Watermark, begin, kind_of, lies_after
 
 if TYPE_CHECKING:
     from risk.database_rows import Rows
@@ -141,10 +141,9 @@ def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: 
     """Whether a pull would find anything: only the rows at the end are looked at."""
     known = since if since and since.source == _asked(source, schema) else None
     with _rows(source, schema, root) as rows:
-        if known:
-            present = at(rows.present(), known.typed)
-            if not lies_after(known, source.overlap, present) and tail(rows, known.typed, source.overlap) == known.tail:
-                return False
+        end = end_of(rows, source.watermark) if known else None
+        if known and end and not lies_after(known, source.overlap, end.limit):
+            return tail(rows, known.typed, source.overlap) != known.tail
         return rows.ends()[1] is not None
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from risk.errors import SourceError
 from risk.typography import counted
-from risk.watermark import LOCAL, Value, at, before_jump, begin, kind_of
+from risk.watermark import LOCAL, Value, at, before_jump, begin, kind_of, present_of
 
 if TYPE_CHECKING:
     from risk.database_rows import Rows
@@ -26,7 +25,8 @@ _TAKEN_IN = "taken in, and later rows still arrive; put it right in the database
 class End:
     """The highest watermark up to the limit, and what is to be said of rows beyond.
 
-    The limit of times is the database's own present, that of numbers the last one before an absurd jump.
+    The limit of times, numbers that tell the time among them, is the database's own present; that of other numbers is
+    the last one before an absurd jump.
     """
 
     value: Value
@@ -50,11 +50,11 @@ def end_of(rows: Rows, column: str) -> End | None:
             "name a column of times or whole numbers in the key 'source.watermark'"
         )
     value: Any = highest
-    return (
-        _of_numbers(rows, column, value, lowest)
-        if isinstance(value, int | float | Decimal)
-        else _of_times(rows, column, value, lowest)
-    )
+    present = rows.present()
+    told = (at(present, value), value) if isinstance(value, date) else _told(rows, present)
+    if told:
+        return _of_times(rows, column, present, *told)
+    return End(value, None, ()) if isinstance(value, str) else _of_numbers(rows, column, value, lowest)
 
 
 def tail(rows: Rows, value: Value, overlap: int) -> str:
@@ -64,21 +64,22 @@ def tail(rows: Rows, value: Value, overlap: int) -> str:
     return found.hexdigest()
 
 
-def _of_times(rows: Rows, column: str, highest: Any, lowest: Any) -> End:
-    present = rows.present()
-    like: Any = (rows.ends(str(present.year + 1))[1] or lowest) if isinstance(highest, str) else highest
-    limit = at(present, like)
-    if limit is None:
-        return End(highest, None, ())
+def _told(rows: Rows, present: datetime) -> tuple[Any, Any] | None:
+    """Return the present in the form of the newest values, or else of the one in the middle of all."""
+    return present_of(rows.highest(), present) or present_of(rows.middle(), present)
+
+
+def _of_times(rows: Rows, column: str, present: datetime, limit: Any, like: Any) -> End:
     latest: Any = rows.ends(limit)[1]
     return End(latest or limit, limit, _in_the_future(rows, column, present, like))
 
 
 def _in_the_future(rows: Rows, column: str, present: datetime, like: Value) -> tuple[str, ...]:
-    """Say which rows lie in the future, wherever on earth their times were taken."""
+    """Say which rows lie in the future, wherever on earth their times were taken; text and numbers may be no times."""
     n_rows, last = rows.after(at(present + LOCAL, like) or like)
+    lies = "lies" if isinstance(like, date) else "sorts"
     shown = f" (the last: {last})" if at(present, last) or not isinstance(like, str) else ""
-    future = f"lies after the database's own time, {present:%Y-%m-%d %H:%M} UTC, in {counted(n_rows, 'row')}"
+    future = f"{lies} after the database's own time, {present:%Y-%m-%d %H:%M} UTC, in {counted(n_rows, 'row')}"
     return (f"{column} {future}{shown}: {_TAKEN_IN}",) if n_rows else ()
 
 

@@ -72,10 +72,16 @@ class Rows:
         return low, high
 
     def highest(self) -> list[Any]:
-        """Return the highest watermarks, each once, in falling order; of numbers those that are finite."""
+        """Return the highest watermarks, of numbers or text, each once, in falling order, but for infinite ones."""
         statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).distinct()
         found = self._connection.execute(statement.order_by(self._watermark.desc()).limit(HIGHEST)).scalars()
-        return [value for value in found if math.isfinite(value)]
+        return [value for value in found if isinstance(value, str) or math.isfinite(value)]
+
+    def middle(self) -> list[Any]:
+        """Return the watermark in the middle of all rows, in a list; an empty one where it is no finite number."""
+        statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).order_by(self._watermark)
+        found = self._connection.execute(statement.offset(max(self.n_rows() - 1, 0) // 2).limit(1)).scalars()
+        return [value for value in found if isinstance(value, str) or math.isfinite(value)]
 
     def after(self, value: Value) -> tuple[int, str]:
         """Return how many rows come after a watermark, and the last of theirs as text."""

@@ -17,7 +17,7 @@ from risk.reader import Content, Slice
 from risk.schema import Schema
 from risk.scores import Floats
 
-ENOUGH_WHOLE = 20  # values that were all whole numbers
+ENOUGH_WHOLE, WHOLE_SHARE = 20, 0.99  # so many values, and the share of whole ones among them, make a whole column
 THOUSANDS = (
     "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands (1.200 for "
     "1200); send it without dots, or release it if these are decimals"
@@ -71,7 +71,7 @@ class Feeds:
             values = self._dataset(self._newest(frozenset())).figures([name])[1][name]
             self._numbers[name] = values[~np.isnan(values)]
         values = self._numbers.get(name, np.empty(0))
-        return bool(np.all(values == np.rint(values))) if len(values) >= ENOUGH_WHOLE else shown
+        return bool(np.mean(values == np.rint(values)) >= WHOLE_SHARE) if len(values) >= ENOUGH_WHOLE else shown
 
     def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
         """Return the contents from which most of the rows come that the file is compared with."""

@@ -12,8 +12,10 @@ LOOK = 256 * 1024  # bytes at the beginning of a chunk that are looked at
 MOST_WHOLE = 1_000  # different ones that are remembered
 ENOUGH_DOTTED, ENOUGH_WHOLE = 20, 5  # by which a file shows by itself that a dot separates thousands
 
-_SUSPECT = re.compile(rb"[0-9]\.[0-9]{3}[,\r\n]")
+_SUSPECT = re.compile(rb"[0-9]\.[0-9]{3}[,.\r\n]")
 _THREE_PLACES = re.compile(r"-?[0-9]+\.[0-9]{3}")
+_MILLIONS = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3}){2,}")  # 1.200.000 is refused by row, and shows what a dot means
+_DECIMAL = re.compile(r"-?[0-9]*\.[0-9]*")
 _NO_THOUSANDS = re.compile(r"-?(?:0|[1-9][0-9]{3,})\..*")  # 0.125, 1234.125
 
 
@@ -43,10 +45,10 @@ class Dots:
                     whole = self.whole.setdefault(index, set())
                     if text not in ("", "0") and len(whole) < MOST_WHOLE:
                         whole.add(text)
-                elif _THREE_PLACES.fullmatch(text):
+                elif _THREE_PLACES.fullmatch(text) or _MILLIONS.fullmatch(text):
                     self.dotted[index] = self.dotted.get(index, 0) + 1
                     self.odd |= {index} if _NO_THOUSANDS.match(text) else set()
-                else:
+                elif _DECIMAL.fullmatch(text):
                     self.decimal.add(index)
 
     def columns(self, schema: Schema) -> dict[str, bool]:

@@ -5,8 +5,10 @@ Pure: no files.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,6 +27,9 @@ _READ: dict[str, Callable[[str], Value]] = {
 }
 _ISO_TEXT = re.compile(r"(\d{4}-\d\d-\d\d)(?:([ T])(\d\d:\d\d:\d\d).*)?", re.ASCII)
 _TIME_TEXT = re.compile(r"\d{4}([-/.])\d\d(?:(\1\d\d)(?:([ T])\d\d:.*)?)?", re.ASCII | re.DOTALL)
+_NUMBER_TEXT = re.compile(r"\d{6,}(?:\.\d+)?", re.ASCII)
+_CALENDAR = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits
+_SINCE_1970 = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}  # seconds, or thousandths, millionths, billionths of one
 _DAY = 86_400
 
 LOCAL = timedelta(hours=14)  # by so much the clock on a wall may be ahead of UTC
@@ -73,17 +78,50 @@ def begin(value: Value, overlap: int) -> Value:
 
 
 def at(moment: datetime, like: Value) -> Value | None:
-    """Return a moment, of UTC, as a watermark of the same kind and form; None for a number, or text of no time."""
+    """Return a moment, of UTC, as a watermark of the same kind and form; None where the value reads as no time.
+
+    A number reads as a calendar (20261127) or as what went by since 1970, in text as well.
+    """
     if isinstance(like, datetime):
         return moment if like.tzinfo else moment.replace(tzinfo=None)
     if isinstance(like, date):
         return moment.date()
-    found = _TIME_TEXT.fullmatch(like) if isinstance(like, str) else None
+    if not isinstance(like, str):
+        return _as_number(moment, str(int(like)))
+    found = _TIME_TEXT.fullmatch(like)
     if not found:
-        return None
+        number = _as_number(moment, like.partition(".")[0]) if _NUMBER_TEXT.fullmatch(like) else None
+        return None if number is None else str(number)
     dash, day, separator = found.groups()
     shown = moment.strftime(dash.join(("%Y", "%m", "%d") if day else ("%Y", "%m")))
     return f"{shown}{separator}{moment:%H:%M:%S}" if separator else shown
+
+
+def _as_number(moment: datetime, digits: str) -> int | None:
+    if pattern := _CALENDAR.get(len(digits)):
+        with contextlib.suppress(ValueError):
+            if datetime.strptime(digits, pattern).year >= 1970:
+                return int(moment.strftime(pattern))
+    unit = _SINCE_1970.get(len(digits)) if digits.isdecimal() else None
+    return int(moment.timestamp()) * unit if unit else None
+
+
+def present_of(values: Iterable[Any], present: datetime) -> tuple[Value, Value] | None:
+    """Return the present in the form in which most of the values tell the time, and the first in it; None without one.
+
+    Numbers that read as a time to come may as well count something, so they do not tell.
+    """
+    values = list(values)
+    told = [(limit, value) for value in values if (limit := at(present, value)) is not None]
+    told = [it for it in told if _is_unmistakable(it[1]) or it[1] <= it[0]]
+    for limit, count in Counter(limit for limit, _ in told).most_common(1):
+        if 2 * count > len(values):
+            return limit, next(value for it, value in told if it == limit)
+    return None
+
+
+def _is_unmistakable(value: Value) -> bool:
+    return isinstance(value, date) or (isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value)))
 
 
 def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:

@@ -67,7 +67,7 @@ def test_a_content_of_the_future_is_not_the_newest(monthly: Project) -> None:
     order = content_order(current(monthly))
 
     assert [order[entry(monthly, name).contents[0].digest] for name in ("a.csv", "b.csv", "c.csv")] == [0, 1, 2]
-    assert rows_of(monthly).recent(1)["month"].tolist() == ["2026-02", "2062-01"]
+    assert sorted(rows_of(monthly).recent(1)["month"]) == ["2026-02", "2062-01"]
 
 
 @pytest.mark.parametrize("period", [day(1), day(30), month(1), month(20)])

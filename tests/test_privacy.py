@@ -60,6 +60,26 @@ def test_no_file_of_clients_brings_a_name_into_the_journal(deployed: Project) ->
     assert "denscheid" not in said.out
 
 
+def test_status_names_what_a_warning_counts_and_quotes_no_file(project: Project) -> None:
+    project.configure(schema={"period": "month"})
+    head = HEADER.replace(",", ",month,", 1)
+    for month in ("2026-01", "2062-01"):
+        project.drop(f"sourcedata/of{month}.csv", f"{head}\nc1,{month},1,2,3,0\n,,,,,\n")
+    project.drop("sourcedata/twins.csv", f"{head}\n{NAME},2026-01,1,2,3,0\n{TWIN},2026-01,1,2,3,0\n")
+    project.drop("sourcedata/wide.csv", f'{head},"{NAME}"\nc2,2026-01,1,2,3,0,x\nc2,2026-01,4,2,3,0,x\n')
+
+    project.run("ingestion")
+    shown = project.run("fullprocess", "--status").out
+
+    assert "warning:  of2062-01.csv: month lies in the future in 1 row (the last: 2062-01)" in shown
+    assert "warning:  of2026-01.csv: 1 blank line of separators is skipped" in shown
+    assert "warning:  wide.csv: 1 row repeats a client and period" in shown
+    assert "warning:  twins.csv: 1 client is told from another only by what cannot be seen" in shown
+    assert "warning:  wide.csv: there is a warning; the report of the run says it" in shown
+    assert "denscheid" not in shown.casefold()
+    assert not holds_name(project.root / "production_deployment" / artifacts.JOURNAL)
+
+
 def test_a_run_that_fails_over_a_row_names_no_client(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     deployed.drop("sourcedata/dataset2.csv", f"{HEADER}\n{NAME},1,2,3,0\n")
 

@@ -104,7 +104,7 @@ def test_a_row_of_the_far_future_is_named_everywhere_and_later_rows_arrive(proje
     project.run("fullprocess")
     shown = [project.run("fullprocess", "--status").out, project.text("models/reports/current/snapshot.json")]
     told = journal.runs(project.settings.production / "journal.jsonl")[-1]["warnings"]
-    assert all("day lies after the database's own time" in text for text in (*shown, str(told)))
+    assert all("day sorts after the database's own time" in text for text in (*shown, str(told)))
     assert project.run("fullprocess").out == "no new data\n"
 
     insert(project.root / "clients.db", table(50, seed=4, first=2000), "2026-01-02")

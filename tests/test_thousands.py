@@ -73,6 +73,32 @@ def test_other_decimals_and_whole_numbers_are_taken_in(known: Project, content: 
     assert came(known, content) == "in"
 
 
+@pytest.mark.parametrize("history", [1, 2])
+def test_a_stray_decimal_in_the_history_switches_nothing_off(known: Project, history: int) -> None:
+    came(known, of(*(f"s{place},10,12.5,3,0" for place in range(history))), "stray.csv")
+
+    assert came(known, of("acme,10,1.200,3,0", "zeta,10,980,3,0")) == "held"
+
+
+@pytest.mark.parametrize("odd", ["1.200.000", "-1.200.000", "1.2.3", "1.200 EUR", "n.a.", "1.2e3"])
+def test_what_is_no_decimal_acquits_no_column(known: Project, odd: str) -> None:
+    assert came(known, of("acme,10,1.200,3,0", f"big,10,{odd},3,0", "zeta,10,980,3,0")) == "held"
+
+
+def test_millions_show_in_a_first_file_what_a_dot_means(project: Project) -> None:
+    content = spelled(table(400, seed=1), lambda figure: dotted(figure * 1_000 if figure % 2 else figure % 900))
+
+    assert came(project, content) == "held"
+
+
+def test_a_column_of_decimals_may_have_three_places_in_one_file(project: Project) -> None:
+    came(
+        project, spelled(table(300, seed=1), lambda figure: f"{figure}.5" if figure % 20 == 0 else str(figure)), "a.csv"
+    )
+
+    assert came(project, of("acme,10,1.200,3,0", "zeta,10,980,3,0")) == "in"
+
+
 def test_a_column_that_always_had_three_places_is_taken_in(project: Project) -> None:
     for number, name in enumerate(("a.csv", "b.csv", "c.csv")):
         content = spelled(table(300, seed=number), lambda figure: f"{figure + 1}.{figure % 900 + 100}")
