@@ -41,10 +41,11 @@ AHEAD = 4 * 1024 * 1024  # bytes of small files that are read ahead together; of
 
 @dataclass(frozen=True)
 class Source:
-    """A file to read; its name is its path below the input folder, with «/»."""
+    """A file to read; its name is its path below the input folder, with «/». Of ordered rows, a later one revises."""
 
     name: str
     path: Path
+    is_ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class _Room:
     def finished(self) -> Iterator[tuple[Source, Content | None]]:
         while self._taken and not self._taken[0][1].waits:
             source, reading = self._taken.popleft()
-            if suspicion := self._suspects.of(reading):
+            if suspicion := self._suspects.of(reading, source.is_ordered):
                 self._taken.appendleft((source, self._again(source, reading, suspicion)))
             else:
                 yield source, None if reading.digest is None else self._content(reading, reading.digest)

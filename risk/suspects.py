@@ -29,8 +29,11 @@ class Suspects:
         self._folder, self._schema, self._ask = folder, schema, ask
         self._client = quoted(schema.client)
 
-    def of(self, reading: Reading) -> Suspicion | None:
-        """Note what a person should know of the clients of a file; return what makes a second reading necessary."""
+    def of(self, reading: Reading, is_ordered: bool) -> Suspicion | None:
+        """Note what a person should know of the clients of a file; return what makes a second reading necessary.
+
+        Opposite outcomes contradict each other unless the rows are ordered: then the later one is a correction.
+        """
         pieces = [piece for piece in reading.pieces if piece]
         slices = [it.slice for it in pieces]
         if reading.may_be_odd:
@@ -40,7 +43,8 @@ class Suspects:
         reading.n_repeats = len(repeated)
         if reading.suspicion or reading.fault or not reading.digest:
             return None
-        opposed = self._opposite(slices, np.unique(repeated)) if self._schema.period and len(repeated) else set()
+        may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0
+        opposed = self._opposite(slices, np.unique(repeated)) if may_oppose else set()
         last_line = reading.exact.last[0] if self._may_be_total(reading, pieces) else 0
         return Suspicion(self._schema, opposed, last_line) if opposed or last_line else None
 
