@@ -15,7 +15,7 @@ from risk.reading import Reading, read_file
 from risk.scanning import Chunk
 from risk.schema import Column, Schema
 from risk.values import EXACT_DIGITS, fault
-from risk.whole_file import Suspicion, may_be_total, opposite
+from risk.whole_file import Suspicion, may_be_totals, opposite
 
 CHANGED = fault("vanished or changed while it was read", "a file that stands still")
 
@@ -66,16 +66,16 @@ def _read_once(
 
 
 def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspicion | None:
-    line, fields = reading.exact.last
     numbers = [
         [float(row[index]) for row in rows if row[index]] if column.kind == "number" else []
         for index, column in enumerate(schema.columns)
     ]
     ends = [(min(column), max(column)) if column else None for column in numbers]
-    told = len(rows), reading.n_refused, fields
-    last_line = line if may_be_total(schema, told, ends, lambda: list(map(math.fsum, numbers))) else 0
+    told, tail = (len(rows), reading.n_refused, reading.exact.tail), tuple(reading.exact.tail)
+    sums = [(len(column), math.fsum(column)) for column in numbers]
+    tail = tail if may_be_totals(schema, told, ends, lambda: sums) else ()
     opposed = opposite(rows, schema)
-    return Suspicion(schema, opposed, last_line) if opposed or last_line else None
+    return Suspicion(schema, opposed, tail) if opposed or tail else None
 
 
 def _with_changes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

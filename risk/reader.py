@@ -182,20 +182,20 @@ class _Room:
     def _take_plain(self, reading: Reading, plain: Plain) -> bool:
         """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
         header, values = reading.exact.header, reading.exact.values
-        fields = [*plain.last.split(","), ""]
-        reading.exact.last = reading.exact.line + plain.rows - 1, [fields[place] for place in header.positions]
         reading.may_be_odd |= may_be_odd(plain.lines)
         if values.wide or values.period_length not in (None, plain.length):
             return False
         layout = Layout(header.positions, header.width)
         reading.dots.look_at_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
+            reading.exact.pass_over(plain.lines, plain.rows)
             self._gathering.add_file(reading, plain.lines, plain.rows, layout)
             return True
         part = self._gathering.write_now(reading, plain.lines, plain.rows, layout)
         if part is None:
             return False
         values.bind(plain.length, part.fractional)
+        reading.exact.pass_over(plain.lines, plain.rows)
         reading.exact.line += plain.rows
         return True
 
@@ -207,6 +207,7 @@ class _Room:
 
     def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = reading.exact.n_blank = 0
+        reading.exact.tail.clear()
         self._take_exactly(reading, [Chunk(lines, None)])
         self._judge(reading)
 

@@ -60,7 +60,7 @@ class Reading:
         for row in self.exact.rows(chunk.lines for chunk in chunks):
             self.n_read += 1
             if self.suspicion and self.exact.is_whole:
-                row = self.suspicion.judged(*self.exact.last, row)
+                row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
             if isinstance(row, Refusal):
                 self._refuse(row)
             else:

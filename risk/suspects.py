@@ -19,7 +19,7 @@ from risk.parts import Piece, Slice
 from risk.reading import ODD, Reading
 from risk.schema import Schema
 from risk.typed import literal, quoted
-from risk.whole_file import Key, Suspicion, may_be_total
+from risk.whole_file import Key, Sums, Suspicion, may_be_totals
 
 
 class Suspects:
@@ -45,8 +45,8 @@ class Suspects:
             return None
         may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0
         opposed = self._opposite(slices, np.unique(repeated)) if may_oppose else set()
-        last_line = reading.exact.last[0] if self._may_be_total(reading, pieces) else 0
-        return Suspicion(self._schema, opposed, last_line) if opposed or last_line else None
+        tail = tuple(reading.exact.tail) if self._may_be_totals(reading, pieces) else ()
+        return Suspicion(self._schema, opposed, tail) if opposed or tail else None
 
     def known(self, slices: Sequence[Slice], clients: Sequence[str]) -> set[str]:
         """Return which of the ids are in the slices."""
@@ -69,19 +69,21 @@ class Suspects:
         values = [value for it in slices for value in self._place(it)]
         return set(self._ask(f"{query} GROUP BY c, p HAVING min(t) <> max(t)", [*values, keys.tolist()]))
 
-    def _may_be_total(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
+    def _may_be_totals(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
         columns = zip(*(piece.ends for piece in pieces), strict=True)
         found = [[ends for ends in column if ends] for column in columns]
         ends = [(min(it)[0], max(high for _, high in it)) if it else None for it in found]
-        told = reading.n_accepted, reading.n_refused, reading.exact.last[1]
-        return may_be_total(self._schema, told, ends, lambda: self._sums([piece.slice for piece in pieces]))
+        told = reading.n_accepted, reading.n_refused, reading.exact.tail
+        return may_be_totals(self._schema, told, ends, lambda: self._sums([piece.slice for piece in pieces]))
 
-    def _sums(self, slices: Sequence[Slice]) -> list[float]:
-        """Return the sum of each column, 0 of those that hold no numbers."""
+    def _sums(self, slices: Sequence[Slice]) -> list[Sums]:
+        """Return how many figures each column has and their sum, 0 of those that hold no numbers."""
         columns = self._schema.columns
-        shown = ", ".join(f"sum({quoted(it.name)})" if it.kind == "number" else "0" for it in columns)
+        names = (quoted(it.name) if it.kind == "number" else "NULL::INT" for it in columns)
+        shown = ", ".join(f"count({name}), sum({name})" for name in names)
         found = [self._ask(f"SELECT {shown} FROM ({_rows('*')})", self._place(it))[0] for it in slices]
-        return [math.fsum(float(row[index] or 0) for row in found) for index in range(len(columns))]
+        added = [math.fsum(float(row[index] or 0) for row in found) for index in range(2 * len(columns))]
+        return [(int(figures), total) for figures, total in zip(added[::2], added[1::2], strict=True)]
 
     def _place(self, it: Slice) -> list[Any]:
         return [str(self._folder / it.part), it.first, it.first + it.rows - 1]
