@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 # A number that a spreadsheet or a program rounded; 12E3 may be an honest code. Read by RE2, too.
 ROUNDED = r"[+-]?[0-9]*[.,][0-9]+[eE][+-]?[0-9]+|[+-]?[0-9]+[.,]?[eE]\+[0-9]+"
+POWER = re.compile(r" ?(?:[eE] |[×x*·] ?10 ?\^ ?)(?=[+-]?[0-9])")  # 6.00054E 14, 6.00054×10^14
 # what a spreadsheet shows for a cell that is too narrow, or whose formula failed
 FAILED = r"##+|#N/A|#N/D|#NV|#[^\sa-z]+[!?]"
 SPOILED = re.compile(f"(?:{ROUNDED})|({FAILED})")
@@ -26,10 +27,19 @@ NAMED = 5  # signs by which ids differ
 
 def spoiled(text: str) -> str | None:
     """Return why a text can be no id, or None."""
-    found = SPOILED.fullmatch(text if text.isascii() else seen(text))
+    found = SPOILED.fullmatch(_one_form(text))
     if found is None:
         return None
     return "is an error of a spreadsheet" if found[1] else "is a number that a spreadsheet rounded"
+
+
+def _one_form(text: str) -> str:
+    """Return a text, of a number in any form, as a program writes it."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", seen(text)).replace("\u066b", ".").replace("\u2212", "-")
+        text = "".join(str(unicodedata.digit(it, it)) for it in text)
+    text = text.lstrip("'\u2019")
+    return POWER.sub("E+", text) if "10" in text or " " in text else text
 
 
 def may_be_spoiled(lines: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -70,10 +69,9 @@ def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspi
         [float(row[index]) for row in rows if row[index]] if column.kind == "number" else []
         for index, column in enumerate(schema.columns)
     ]
-    ends = [(min(column), max(column)) if column else None for column in numbers]
-    told, tail = (len(rows), reading.n_refused, reading.exact.tail), tuple(reading.exact.tail)
-    sums = [(len(column), math.fsum(column)) for column in numbers]
-    tail = tail if may_be_totals(schema, told, ends, lambda: sums) else ()
+    ends = [(min(it), max(it), len(it), sum(it)) if it else None for it in numbers]
+    told = len(rows), reading.n_refused, reading.exact.tail
+    tail = tuple(reading.exact.tail) if may_be_totals(schema, told, ends) else ()
     opposed = opposite(rows, schema)
     return Suspicion(schema, opposed, tail) if opposed or tail else None
 

@@ -5,7 +5,6 @@ a total. The answers are those that the exact reading would give.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from risk.parts import Piece, Slice
 from risk.reading import ODD, Reading
 from risk.schema import Schema
 from risk.typed import literal, quoted
-from risk.whole_file import Key, Sums, Suspicion, may_be_totals
+from risk.whole_file import Key, Suspicion, may_be_totals
 
 
 class Suspects:
@@ -71,19 +70,9 @@ class Suspects:
 
     def _may_be_totals(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
         columns = zip(*(piece.ends for piece in pieces), strict=True)
-        found = [[ends for ends in column if ends] for column in columns]
-        ends = [(min(it)[0], max(high for _, high in it)) if it else None for it in found]
-        told = reading.n_accepted, reading.n_refused, reading.exact.tail
-        return may_be_totals(self._schema, told, ends, lambda: self._sums([piece.slice for piece in pieces]))
-
-    def _sums(self, slices: Sequence[Slice]) -> list[Sums]:
-        """Return how many figures each column has and their sum, 0 of those that hold no numbers."""
-        columns = self._schema.columns
-        names = (quoted(it.name) if it.kind == "number" else "NULL::INT" for it in columns)
-        shown = ", ".join(f"count({name}), sum({name})" for name in names)
-        found = [self._ask(f"SELECT {shown} FROM ({_rows('*')})", self._place(it))[0] for it in slices]
-        added = [math.fsum(float(row[index] or 0) for row in found) for index in range(2 * len(columns))]
-        return [(int(figures), total) for figures, total in zip(added[::2], added[1::2], strict=True)]
+        found = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
+        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in found]
+        return may_be_totals(self._schema, (reading.n_accepted, reading.n_refused, reading.exact.tail), ends)
 
     def _place(self, it: Slice) -> list[Any]:
         return [str(self._folder / it.part), it.first, it.first + it.rows - 1]

@@ -5,9 +5,10 @@ Pure: no files. A first reading leaves a suspicion; where there is one, the file
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -23,9 +24,8 @@ NAMED = 3  # lines
 LONGEST = 40  # characters of a number in a sum
 THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")  # a sum may be written with a dot in it, as 24.530
 
-Sums = tuple[int, float]  # how many figures a column has, and their sum
 Key = tuple[str, str]  # client and period
-Ends = tuple[float, float] | None  # the lowest and the highest number of a column
+Ends = tuple[float, float, int, float] | None  # the lowest and highest number of a column, how many, their sum
 Tail = Sequence[tuple[int, Sequence[str], bool]]  # the last lines: number, texts in schema order, whether accepted
 Read = tuple[int, int, Tail]  # how many rows were accepted and refused, and the last of them
 
@@ -180,30 +180,34 @@ def _readings(text: str) -> list[tuple[Fraction, Fraction]]:
     return [*found, (Fraction(text.replace(".", "")), Fraction(1))] if THOUSANDS.fullmatch(text) else found
 
 
-def may_be_totals(schema: Schema, reading: Read, ends: Sequence[Ends], sums: Callable[[], Sequence[Sums]]) -> bool:
+def may_be_totals(schema: Schema, reading: Read, ends: Sequence[Ends]) -> bool:
     """Whether there may be totals among the last lines, as far as the accepted rows (with them, or without) tell.
 
-    Most files show at once that there are none: each figure is below another one. Only then columns are summed up.
+    Most files show at once that there are none: no figure comes near the sum of the rows before the last ones.
     """
-    n_rows, n_refused, tail = *reading[:2], list(reading[2])
-    if n_rows < FEWEST or not any(_is_far(schema, fields, ends) for _, fields, _ in tail):
+    n_rows, n_refused, tail = reading
+    accepted = [dict(numbers(schema, fields)) for _, fields, accepted in tail if accepted]
+    sums = [it and it[3] - sum(float(row.get(index, 0)) for row in accepted) for index, it in enumerate(ends)]
+    if n_rows < FEWEST or not any(_is_far(schema, fields, ends, sums) for _, fields, _ in tail):
         return False
     unknown = n_refused > sum(not accepted for _, _, accepted in tail)
     before = Before(schema, n_rows, slack=SLACK, unknown=unknown)
-    for index, (figures, total) in enumerate(sums()):
-        before.figures[index], before.sums[index] = figures, Fraction(total)
-    for _, fields, accepted in tail:
-        if accepted:
+    for index, column in enumerate(ends):
+        if column and math.isfinite(column[3]):
+            before.figures[index], before.sums[index] = column[2], Fraction(column[3])
+    for _, fields, is_accepted in tail:
+        if is_accepted:
             before.add(fields, -1)
     return bool(before.totals(tail))
 
 
-def _is_far(schema: Schema, fields: Sequence[str], ends: Sequence[Ends]) -> bool:
-    """Whether a line has a figure that no other is above."""
+def _is_far(schema: Schema, fields: Sequence[str], ends: Sequence[Ends], sums: Sequence[float | None]) -> bool:
+    """Whether a line has a figure that is no less than the highest one, and the sum of the rows before."""
     for index, text in numbers(schema, fields):
-        if NUMBER.fullmatch(text):
-            number, column = max(abs(float(it)) for it, _ in _readings(text)), ends[index]
-            if number and (column is None or column[0] < 0 or number >= column[1] * (1 - ROUNDING) - 1):
+        if NUMBER.fullmatch(text) and len(text) <= LONGEST:
+            number, column = abs(float(text.replace(".", "") if THOUSANDS.fullmatch(text) else text)), ends[index]
+            least = max(column[1], sums[index] or 0) if column and column[0] >= 0 else 0
+            if number and number >= least * (1 - SLACK) - 1:
                 return True
     return False
 
