@@ -44,6 +44,10 @@ def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tup
             reading.fault = CHANGED.refusal
     keys = {(row[0], row[1] if schema.period else "") for row in rows}
     reading.n_repeats = len(rows) - len(keys)
+    clients = {row[0] for row in rows}
+    reading.n_cut = (
+        sum(len(it) > EXACT_DIGITS and it.isdecimal() for it in clients) if client_ids.may_be_cut(clients) else 0
+    )
     reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
     return rows, reading
 

@@ -40,6 +40,8 @@ class Suspects:
         keys = np.sort(np.concatenate([it.keys for it in pieces])) if pieces else np.empty(0, np.uint64)
         repeated = keys[1:][keys[1:] == keys[:-1]]
         reading.n_repeats = len(repeated)
+        if client_ids.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
+            reading.n_cut = self._n_cut(slices)
         if reading.suspicion or reading.fault or not reading.digest:
             return None
         may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0
@@ -59,6 +61,14 @@ class Suspects:
         )
         query = f"SELECT DISTINCT {self._client} FROM ({_rows(self._client)}) {where}"
         return sorted(row[0] for it in slices for row in self._ask(query, self._place(it)))
+
+    def _n_cut(self, slices: Sequence[Slice]) -> int:
+        """Return how many ids are long, 0 where one of them is not cut."""
+        long, cut = (f"regexp_full_match({self._client}, {literal(it)})" for it in (client_ids.LONG, client_ids.CUT))
+        query = f"SELECT {self._client} AS c, {cut} AS cut FROM ({_rows(self._client)}) WHERE {long}"
+        counted = f"SELECT count(DISTINCT c), coalesce(bool_and(cut), true) FROM ({query})"
+        found = [self._ask(counted, self._place(it))[0] for it in slices]
+        return sum(n for n, _ in found) if all(is_cut for _, is_cut in found) else 0
 
     def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[Key]:
         """Return the clients and periods among these keys whose outcomes are opposite."""

@@ -57,6 +57,8 @@ def assert_same_in_a_frame(source: Source, schema: Schema, content: Content, fol
     "client",
     [
         *("6.00054E+14", '"6,00054E+14"', "1.2E5", "4.5e+10", "6E+14", "1e+16", "-1.5E+09", "1.23E-05", "6.0E14"),
+        *("+6E14", "'6.00054E+14", "6.00054E 14", "6\u066b00054E+14", "6.00054\u00d710^14", "6\u00b710\u00b9\u2074"),
+        *("\uff16\uff0e\uff10\uff10\uff10\uff15\uff14\uff25\uff0b\uff11\uff14", "6.5*10^14", "\u22126E+14"),
         *("#####", "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "##", "#NV", "#BEZUG!"),
     ],
 )
@@ -76,6 +78,7 @@ def test_an_id_that_a_spreadsheet_spoiled_is_refused_by_line(client: str, way: s
     "client",
     [
         *("3E5", "12E3", "4e10", "E+5", "1.2", "1.2.3", "A1.5E+3B", "#1", "#A12", "C#", "a+b", "00012", "1E5F"),
+        *("2x10", "A\u00d7B", "10^5", "'t Hart", "E 14", "Inf", "NA", "\uff21\uff11"),
         *("12E-3", "acme.com", "123.0", "# 5", "#hash", "a#N/A", "#Acme"),
     ],
 )
@@ -102,6 +105,20 @@ def test_a_file_of_rounded_ids_is_refused_whole_without_naming_one(tmp_path: Pat
     )
     assert content.fault
     assert content.fault.value is None
+
+
+@pytest.mark.parametrize(("ending", "n_long", "is_told"), [("0", 20, True), ("0", 19, False), ("5", 20, False)])
+def test_long_ids_that_all_end_in_zeros_are_warned_about(
+    ending: str, n_long: int, is_told: bool, way: str, tmp_path: Path
+) -> None:
+    ids = ["c1", f"700054000000001{ending}", *(f"7000540000000{i}0" for i in range(11, 10 + n_long))]
+    source = given(tmp_path, way, HEADER, *(f"{it},1,2,3,0" for it in ids))
+
+    content = read_one(source, tmp_path)
+
+    assert content.n_accepted == n_long + 1
+    assert any("20 ids have more than 15 digits" in warning for warning in content.warnings) == is_told
+    assert_same_in_a_frame(source, Schema(), content, tmp_path)
 
 
 # --- one client and period twice --------------------------------------------------------------------------------------
