@@ -252,13 +252,16 @@ def _predict(settings: Settings, path: Path) -> Answer:
         raise DataError(
             f"{path}: {content.n_refused} of {content.n_read} rows are refused; see python ingestion.py --check {path}"
         )
+    for warning in content.warnings:
+        log.warning(event("warning", file=path, reason=warning))
     risks = live.risks(frame)
     answers = [int(risk >= live.card.threshold) for risk in risks]
     rows = list(zip(frame[settings.schema.client], map(four_digits, risks.tolist()), answers, strict=True))
     table = as_csv(("client", "risk", "prediction"), rows).decode()
     return Answer(
         table.rstrip("\n"),
-        {"release": live.name, "threshold": live.card.threshold, "risks": risks.tolist(), "predictions": answers},
+        {"release": live.name, "threshold": live.card.threshold, "risks": risks.tolist(), "predictions": answers}
+        | {"warnings": list(content.warnings)},
     )
 
 

@@ -10,10 +10,20 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 # A number that a spreadsheet or a program rounded; 12E3 may be an honest code. Read by RE2, too.
-ROUNDED = r"[+-]?[0-9]*[.,][0-9]+[eE][+-]?[0-9]+|[+-]?[0-9]+[.,]?[eE]\+[0-9]+"
+# Digits and signs are those of other scripts and widths, too.
+_DIGITS, _POINT, _E = "[0-9\uff10-\uff19\u0660-\u0669]+", "[.,\uff0e\uff0c\u066b]", "[eE\uff25\uff45]"
+_PLUS, _SIGN = "[+\uff0b]", "[+\\-\uff0b\uff0d\u2212]"
+ROUNDED = (
+    f"['\u2019]?(?:{_SIGN}?(?:{_DIGITS})?{_POINT}{_DIGITS}{_E} ?{_SIGN}?{_DIGITS}"
+    f"|{_SIGN}?{_DIGITS}{_POINT}?{_E}{_PLUS}{_DIGITS}|{_PLUS}{_DIGITS}{_E}{_DIGITS}"
+    f"|{_SIGN}?{_DIGITS}(?:{_POINT}{_DIGITS})? ?[x*\u00d7\u00b7\u22c5] ?10"
+    f"(?:\\^{_SIGN}?{_DIGITS}|[\u2070\u00b9\u00b2\u00b3\u2074-\u207b]+))"
+)
 # what a spreadsheet shows for a cell that is too narrow, or whose formula failed
 FAILED = r"##+|#N/A|#N/D|#NV|#[^\sa-z]+[!?]"
 SPOILED = re.compile(f"(?:{ROUNDED})|({FAILED})")
+LONG, CUT = r"[0-9]{16,}", r"[0-9]{15}0+"  # a spreadsheet keeps 15 digits
+ENOUGH_LONG = 20
 WHOLE = r"-?[0-9]+\.0+"
 DEFAULT_IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -34,7 +44,9 @@ def spoiled(text: str) -> str | None:
 
 def may_be_spoiled(lines: bytes) -> bool:
     """Whether there may be such an id in plain lines: their bytes tell quickly that there is none."""
-    return b"+" in lines or b"#" in lines or (b"." in lines and (b"E" in lines or b"e" in lines))
+    if b"+" in lines or b"#" in lines or b"^" in lines or (b"." in lines and (b"E" in lines or b"e" in lines)):
+        return True
+    return not lines.isascii() and any(it in lines for it in (b"\xef\xbc", b"\xd9", b"\xc3\x97", b"\xc2\xb7", b"\xe2"))
 
 
 def may_be_odd(lines: bytes) -> bool:
@@ -42,6 +54,12 @@ def may_be_odd(lines: bytes) -> bool:
     if b" " in lines and b"  " in lines:
         return True
     return b"." in lines and any(end in lines for end in (b".0,", b".00,", b".0\n", b".00\n"))
+
+
+def may_be_cut(clients: Iterable[str]) -> bool:
+    """Whether some ids are longer than a spreadsheet can keep, and all of these as it would leave them."""
+    found = [it for it in clients if re.fullmatch(LONG, it)]
+    return bool(found) and all(re.fullmatch(CUT, it) for it in found)
 
 
 def seen(text: str) -> str:
@@ -70,3 +88,12 @@ def alike(odd: Mapping[str, set[str]], known: set[str]) -> str | None:
     shown += ["two spaces"] * any("  " in it for it in written) + ["«.0»"] * any(".0" in it for it in written)
     clients = "1 client is" if len(written) == 1 else f"{len(written):,} clients are"
     return f"{clients} told from another only by what cannot be seen ({', '.join(shown)})"
+
+
+def cut(n_long: int) -> str | None:
+    """Say how many ids are long, where all of them may be cut."""
+    if n_long < ENOUGH_LONG:
+        return None
+    return (
+        f"{n_long:,} ids have more than 15 digits, all with zeros from the 16th on: a spreadsheet may have rounded them"
+    )

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 
 from risk.header import LINE, UTF8, Header
 from risk.source import LONGEST_LINE, PLAIN_TEXT
 from risk.values import SHOWN, Fault, Refusal, Values, fault
+from risk.whole_file import LAST
 
 csv.field_size_limit(2 * LONGEST_LINE)  # a longer field is refused by us, with its line
 
@@ -24,7 +26,8 @@ class ExactReader:
 
     def __init__(self, header: Header, values: Values, line: int) -> None:
         self.header, self.values, self.line = header, values, line
-        self.last: tuple[int, Sequence[str]] = 0, ()  # the last row of as many fields as the header: line and fields
+        # the last rows of as many fields as the header: line, fields, and whether accepted
+        self.tail: deque[tuple[int, Sequence[str], bool]] = deque(maxlen=LAST)
         self.n_blank = 0  # lines of separators alone
         self.is_whole = False  # whether the row that was read last has so many fields
         self._pick = itemgetter(*header.positions)
@@ -43,6 +46,12 @@ class ExactReader:
                 continue
             yield self._row(line, record)
 
+    def pass_over(self, lines: bytes, rows: int) -> None:
+        """Remember the last of plain lines, which are read by others."""
+        last = lines.rstrip(b"\n").rsplit(b"\n", LAST)[-LAST:]
+        for line, text in enumerate(last, start=self.line + rows - len(last)):
+            self.tail.append((line, self._pick([*text.decode().split(","), ""]), True))
+
     def _row(self, line: int, record: list[str]) -> Row:
         header = self.header
         self.is_whole = len(record) == header.width
@@ -52,8 +61,9 @@ class ExactReader:
             return Refusal(line, None, shown, reason, f"{header.width} fields")
         if self._optional:
             record.append("")
-        self.last = line, self._pick(record)
-        row = self.values.row(*self.last)
+        fields = self._pick(record)
+        row = self.values.row(line, fields)
+        self.tail.append((line, fields, not isinstance(row, Refusal)))
         if isinstance(row, Refusal) and _repeats(record, header):
             return Refusal(line, None, ",".join(record)[:SHOWN], "repeats the header", "a row")
         return row

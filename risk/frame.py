@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from risk.reading import Reading, read_file
 from risk.scanning import Chunk
 from risk.schema import Column, Schema
 from risk.values import EXACT_DIGITS, fault
-from risk.whole_file import Suspicion, may_be_total, opposite
+from risk.whole_file import Suspicion, may_be_totals, opposite
 
 CHANGED = fault("vanished or changed while it was read", "a file that stands still")
 
@@ -45,6 +44,10 @@ def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tup
             reading.fault = CHANGED.refusal
     keys = {(row[0], row[1] if schema.period else "") for row in rows}
     reading.n_repeats = len(rows) - len(keys)
+    clients = {row[0] for row in rows}
+    reading.n_cut = (
+        sum(len(it) > EXACT_DIGITS and it.isdecimal() for it in clients) if client_ids.may_be_cut(clients) else 0
+    )
     reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
     return rows, reading
 
@@ -66,16 +69,15 @@ def _read_once(
 
 
 def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspicion | None:
-    line, fields = reading.exact.last
     numbers = [
         [float(row[index]) for row in rows if row[index]] if column.kind == "number" else []
         for index, column in enumerate(schema.columns)
     ]
-    ends = [(min(column), max(column)) if column else None for column in numbers]
-    told = len(rows), reading.n_refused, fields
-    last_line = line if may_be_total(schema, told, ends, lambda: list(map(math.fsum, numbers))) else 0
+    ends = [(min(it), max(it), len(it), sum(it)) if it else None for it in numbers]
+    told = len(rows), reading.n_refused, reading.exact.tail
+    tail = tuple(reading.exact.tail) if may_be_totals(schema, told, ends) else ()
     opposed = opposite(rows, schema)
-    return Suspicion(schema, opposed, last_line) if opposed or last_line else None
+    return Suspicion(schema, opposed, tail) if opposed or tail else None
 
 
 def _with_changes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

@@ -172,7 +172,7 @@ class PartWriter:
             joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
             found = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
         slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
-        columns = (tuple(map(_ends, row[3::2], row[4::2])) for row in found)
+        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in found)
         told = zip(slices, (row[:3] for row in found), columns, self._keys(part, firsts), strict=True)
         return [Piece(it, *row, *others) for it, row, *others in told]
 
@@ -239,8 +239,8 @@ def _digest(pieces: Sequence[bytes]) -> str:
     return content.hexdigest()
 
 
-def _ends(*ends: float | None) -> Ends:
-    return None if ends[0] is None or ends[1] is None else (float(ends[0]), float(ends[1]))
+def _ends(low: float | None, high: float | None, n: int, total: float | None) -> Ends:
+    return None if low is None or high is None or total is None else (float(low), float(high), n, float(total))
 
 
 def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:

@@ -35,11 +35,6 @@ class Plain:
     rows: int
     length: int | None
 
-    @property
-    def last(self) -> str:
-        """The last line."""
-        return self.lines[self.lines.rfind(b"\n", 0, -1) + 1 : -1].decode()
-
 
 def prove(chunk: bytes, width: int, place: int | None = None) -> Plain | None:
     """Return the lines of a chunk if they are plain and, where a place is given, all values there are equally long."""

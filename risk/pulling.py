@@ -43,7 +43,8 @@ def pull_in(
         if pulled.path is None:
             after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
             return Pulled(_with(before, after) if pulled.watermark else before, tuple(said))
-        content = next(iter(list(read([Source(name, pulled.path)], schema, parts, size_cap=UNLIMITED))))[1]
+        source_file = Source(name, pulled.path, is_ordered=True)
+        content = next(iter(list(read([source_file], schema, parts, size_cap=UNLIMITED))))[1]
     if content is None:
         return Pulled(
             before, (*said, f"{name}: what was pulled changed while it was read; it is left for the next run")

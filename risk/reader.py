@@ -41,10 +41,11 @@ AHEAD = 4 * 1024 * 1024  # bytes of small files that are read ahead together; of
 
 @dataclass(frozen=True)
 class Source:
-    """A file to read; its name is its path below the input folder, with «/»."""
+    """A file to read; its name is its path below the input folder, with «/». Of ordered rows, a later one revises."""
 
     name: str
     path: Path
+    is_ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class _Room:
     def finished(self) -> Iterator[tuple[Source, Content | None]]:
         while self._taken and not self._taken[0][1].waits:
             source, reading = self._taken.popleft()
-            if suspicion := self._suspects.of(reading):
+            if suspicion := self._suspects.of(reading, source.is_ordered):
                 self._taken.appendleft((source, self._again(source, reading, suspicion)))
             else:
                 yield source, None if reading.digest is None else self._content(reading, reading.digest)
@@ -181,20 +182,20 @@ class _Room:
     def _take_plain(self, reading: Reading, plain: Plain) -> bool:
         """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
         header, values = reading.exact.header, reading.exact.values
-        fields = [*plain.last.split(","), ""]
-        reading.exact.last = reading.exact.line + plain.rows - 1, [fields[place] for place in header.positions]
         reading.may_be_odd |= may_be_odd(plain.lines)
         if values.wide or values.period_length not in (None, plain.length):
             return False
         layout = Layout(header.positions, header.width)
         reading.dots.look_at_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
+            reading.exact.pass_over(plain.lines, plain.rows)
             self._gathering.add_file(reading, plain.lines, plain.rows, layout)
             return True
         part = self._gathering.write_now(reading, plain.lines, plain.rows, layout)
         if part is None:
             return False
         values.bind(plain.length, part.fractional)
+        reading.exact.pass_over(plain.lines, plain.rows)
         reading.exact.line += plain.rows
         return True
 
@@ -206,6 +207,7 @@ class _Room:
 
     def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = reading.exact.n_blank = 0
+        reading.exact.tail.clear()
         self._take_exactly(reading, [Chunk(lines, None)])
         self._judge(reading)
 

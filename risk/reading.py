@@ -44,6 +44,7 @@ class Reading:
     dots: Dots = field(default_factory=Dots)
     odd: dict[str, set[str]] = field(default_factory=dict)  # ids not written as they are seen, by that form
     may_be_odd: bool = False  # whether there may be more of them in lines that were not read one by one
+    n_cut: int = 0  # ids of more digits than a spreadsheet keeps, if it may have rounded each of them
     n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
 
     @property
@@ -60,7 +61,7 @@ class Reading:
         for row in self.exact.rows(chunk.lines for chunk in chunks):
             self.n_read += 1
             if self.suspicion and self.exact.is_whole:
-                row = self.suspicion.judged(*self.exact.last, row)
+                row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
             if isinstance(row, Refusal):
                 self._refuse(row)
             else:
@@ -111,6 +112,8 @@ class Reading:
             found.append(f"{lines} skipped")
         if self.n_repeats:
             found.append(self._repeats())
+        if rounded := client_ids.cut(self.n_cut):
+            found.append(rounded)
         if twins := client_ids.alike(self.odd, known):
             found.append(twins)
         return tuple(found)

@@ -5,7 +5,6 @@ a total. The answers are those that the exact reading would give.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from risk.parts import Piece, Slice
 from risk.reading import ODD, Reading
 from risk.schema import Schema
 from risk.typed import literal, quoted
-from risk.whole_file import Key, Suspicion, may_be_total
+from risk.whole_file import Key, Suspicion, may_be_totals
 
 
 class Suspects:
@@ -29,8 +28,11 @@ class Suspects:
         self._folder, self._schema, self._ask = folder, schema, ask
         self._client = quoted(schema.client)
 
-    def of(self, reading: Reading) -> Suspicion | None:
-        """Note what a person should know of the clients of a file; return what makes a second reading necessary."""
+    def of(self, reading: Reading, is_ordered: bool) -> Suspicion | None:
+        """Note what a person should know of the clients of a file; return what makes a second reading necessary.
+
+        Opposite outcomes contradict each other unless the rows are ordered: then the later one is a correction.
+        """
         pieces = [piece for piece in reading.pieces if piece]
         slices = [it.slice for it in pieces]
         if reading.may_be_odd:
@@ -38,11 +40,14 @@ class Suspects:
         keys = np.sort(np.concatenate([it.keys for it in pieces])) if pieces else np.empty(0, np.uint64)
         repeated = keys[1:][keys[1:] == keys[:-1]]
         reading.n_repeats = len(repeated)
+        if client_ids.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
+            reading.n_cut = self._n_cut(slices)
         if reading.suspicion or reading.fault or not reading.digest:
             return None
-        opposed = self._opposite(slices, np.unique(repeated)) if self._schema.period and len(repeated) else set()
-        last_line = reading.exact.last[0] if self._may_be_total(reading, pieces) else 0
-        return Suspicion(self._schema, opposed, last_line) if opposed or last_line else None
+        may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0
+        opposed = self._opposite(slices, np.unique(repeated)) if may_oppose else set()
+        tail = tuple(reading.exact.tail) if self._may_be_totals(reading, pieces) else ()
+        return Suspicion(self._schema, opposed, tail) if opposed or tail else None
 
     def known(self, slices: Sequence[Slice], clients: Sequence[str]) -> set[str]:
         """Return which of the ids are in the slices."""
@@ -57,6 +62,14 @@ class Suspects:
         query = f"SELECT DISTINCT {self._client} FROM ({_rows(self._client)}) {where}"
         return sorted(row[0] for it in slices for row in self._ask(query, self._place(it)))
 
+    def _n_cut(self, slices: Sequence[Slice]) -> int:
+        """Return how many ids are long, 0 where one of them is not cut."""
+        long, cut = (f"regexp_full_match({self._client}, {literal(it)})" for it in (client_ids.LONG, client_ids.CUT))
+        query = f"SELECT {self._client} AS c, {cut} AS cut FROM ({_rows(self._client)}) WHERE {long}"
+        counted = f"SELECT count(DISTINCT c), coalesce(bool_and(cut), true) FROM ({query})"
+        found = [self._ask(counted, self._place(it))[0] for it in slices]
+        return sum(n for n, _ in found) if all(is_cut for _, is_cut in found) else 0
+
     def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[Key]:
         """Return the clients and periods among these keys whose outcomes are opposite."""
         columns = self._client, quoted(self._schema.period or ""), quoted(self._schema.target)
@@ -65,19 +78,11 @@ class Suspects:
         values = [value for it in slices for value in self._place(it)]
         return set(self._ask(f"{query} GROUP BY c, p HAVING min(t) <> max(t)", [*values, keys.tolist()]))
 
-    def _may_be_total(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
+    def _may_be_totals(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
         columns = zip(*(piece.ends for piece in pieces), strict=True)
-        found = [[ends for ends in column if ends] for column in columns]
-        ends = [(min(it)[0], max(high for _, high in it)) if it else None for it in found]
-        told = reading.n_accepted, reading.n_refused, reading.exact.last[1]
-        return may_be_total(self._schema, told, ends, lambda: self._sums([piece.slice for piece in pieces]))
-
-    def _sums(self, slices: Sequence[Slice]) -> list[float]:
-        """Return the sum of each column, 0 of those that hold no numbers."""
-        columns = self._schema.columns
-        shown = ", ".join(f"sum({quoted(it.name)})" if it.kind == "number" else "0" for it in columns)
-        found = [self._ask(f"SELECT {shown} FROM ({_rows('*')})", self._place(it))[0] for it in slices]
-        return [math.fsum(float(row[index] or 0) for row in found) for index in range(len(columns))]
+        found = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
+        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in found]
+        return may_be_totals(self._schema, (reading.n_accepted, reading.n_refused, reading.exact.tail), ends)
 
     def _place(self, it: Slice) -> list[Any]:
         return [str(self._folder / it.part), it.first, it.first + it.rows - 1]

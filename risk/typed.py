@@ -79,9 +79,9 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
 
 
 def ends(schema: Schema) -> str:
-    """Return the lowest and the highest number of each column as SQL, NULL where it holds none."""
-    names = (quoted(column.name) if column.kind == "number" else "NULL" for column in schema.columns)
-    return ", ".join(f"min({name}), max({name})" for name in names)
+    """Return the lowest number of each column, the highest, how many and their sum as SQL, NULL where it holds none."""
+    names = (quoted(column.name) if column.kind == "number" else "NULL::INT" for column in schema.columns)
+    return ", ".join(f"min({name}), max({name}), count({name}), sum({name})" for name in names)
 
 
 def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Project, table
+from conftest import HEADER, Project, table
 from pypdf import PdfReader
 
 from risk import artifacts, dependencies, journal, live
@@ -73,6 +73,18 @@ def test_predict_refuses_a_file_with_a_bad_row_whole(deployed: Project) -> None:
 
     assert said.code == 1
     assert "1 of 20 rows are refused" in said.err
+
+
+def test_predict_warns_of_clients_that_come_twice_or_look_alike(deployed: Project) -> None:
+    path = deployed.drop("twice.csv", f"{HEADER}\nc2,1,2,3,\nc2,4,5,6,\nc2\u00a0,4,5,6,\n")
+
+    said = deployed.run("diagnostics", "--predict", str(path))
+    told = deployed.run("diagnostics", "--predict", str(path), "--json").json["warnings"]
+
+    assert (said.code, len(said.out.splitlines())) == (0, 4)
+    assert len(told) == 2
+    assert all(warning in said.err for warning in told)
+    assert "U+00A0" in said.err
 
 
 def test_a_file_to_predict_that_is_not_there_is_called_so(deployed: Project) -> None:

@@ -57,6 +57,8 @@ def assert_same_in_a_frame(source: Source, schema: Schema, content: Content, fol
     "client",
     [
         *("6.00054E+14", '"6,00054E+14"', "1.2E5", "4.5e+10", "6E+14", "1e+16", "-1.5E+09", "1.23E-05", "6.0E14"),
+        *("+6E14", "'6.00054E+14", "6.00054E 14", "6\u066b00054E+14", "6.00054\u00d710^14", "6\u00b710\u00b9\u2074"),
+        *("\uff16\uff0e\uff10\uff10\uff10\uff15\uff14\uff25\uff0b\uff11\uff14", "6.5*10^14", "\u22126E+14"),
         *("#####", "#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "##", "#NV", "#BEZUG!"),
     ],
 )
@@ -76,6 +78,7 @@ def test_an_id_that_a_spreadsheet_spoiled_is_refused_by_line(client: str, way: s
     "client",
     [
         *("3E5", "12E3", "4e10", "E+5", "1.2", "1.2.3", "A1.5E+3B", "#1", "#A12", "C#", "a+b", "00012", "1E5F"),
+        *("2x10", "A\u00d7B", "10^5", "'t Hart", "E 14", "Inf", "NA", "\uff21\uff11"),
         *("12E-3", "acme.com", "123.0", "# 5", "#hash", "a#N/A", "#Acme"),
     ],
 )
@@ -102,6 +105,20 @@ def test_a_file_of_rounded_ids_is_refused_whole_without_naming_one(tmp_path: Pat
     )
     assert content.fault
     assert content.fault.value is None
+
+
+@pytest.mark.parametrize(("ending", "n_long", "is_told"), [("0", 20, True), ("0", 19, False), ("5", 20, False)])
+def test_long_ids_that_all_end_in_zeros_are_warned_about(
+    ending: str, n_long: int, is_told: bool, way: str, tmp_path: Path
+) -> None:
+    ids = ["c1", f"700054000000001{ending}", *(f"7000540000000{i}0" for i in range(11, 10 + n_long))]
+    source = given(tmp_path, way, HEADER, *(f"{it},1,2,3,0" for it in ids))
+
+    content = read_one(source, tmp_path)
+
+    assert content.n_accepted == n_long + 1
+    assert any("20 ids have more than 15 digits" in warning for warning in content.warnings) == is_told
+    assert_same_in_a_frame(source, Schema(), content, tmp_path)
 
 
 # --- one client and period twice --------------------------------------------------------------------------------------
@@ -260,6 +277,81 @@ def test_a_last_line_that_may_be_a_client_is_kept(rows: list[str], way: str, tmp
     content = read_one(source, tmp_path)
 
     assert (content.n_accepted, content.n_refused) == (len(rows), 0)
+
+
+MANY = [f"c{i},2026-01,{40 + 7 * i % 83},{90 + 31 * i % 157},{i % 2}" for i in range(300)]
+N = sum(int(row.split(",")[2]) for row in MANY)
+X = sum(int(row.split(",")[3]) for row in MANY)
+HALF = [sum(int(row.split(",")[place]) for row in MANY[:140]) for place in (2, 3)]
+GROUPS = f"North,2026-01,{HALF[0]},{HALF[1]},", f"South,2026-01,{N - HALF[0]},{X - HALF[1]},"
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [
+        [f"Total,2026-01,{N},{X / 300:.2f},"],
+        [f"Total,2026-01,{round(N / 300)},{X},"],
+        [*GROUPS, f"Grand,2026-01,{N},{X},"],
+        [*GROUPS, f"Grand,2026-01,{2 * N},{2 * X},"],
+        [f"Total,2026-01,{N},{X},", f"Average,2026-01,{N / 300:.1f},{X / 300:.3f},"],
+        [f"Average,2026-01,{N / 300:.4f},{X / 300:.0f},", f"Total,2026-01,{N},{X},"],
+        [f"Total,2026-01,{N},{X},", f"Total,2026-01,{N},{X},"],
+        [f"Total,2026-01,{N},{X},", f"Grand,2026-01,{2 * N},{2 * X},"],
+        [f"Summe,2026-01,{N // 1000}.{N % 1000:03},{X // 1000}.{X % 1000:03},"],
+        [*GROUPS, f"Grand,2026-01,{N},{X},", "Number,2026-01,300,300,", f"Mean,2026-01,{N / 300:.2f},,"],
+    ],
+)
+def test_totals_of_every_kind_at_the_end_are_no_clients(totals: list[str], way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, way, MONTHS, *MANY, *totals)
+
+    content = read_one(source, tmp_path, MONTHLY)
+
+    assert [it.line for it in refusals_of(content, tmp_path)] == list(range(302, 302 + len(totals)))
+    assert (content.n_read, content.n_accepted) == (300 + len(totals), 300)
+    assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        [f"big,2026-01,{N + 1},{X},0"],
+        [f"big,2026-01,{N},50,0"],
+        [f"big,2026-01,{2 * N},{2 * X},1"],
+        [f"big,2026-01,{N},{X - 1},0", f"c300,2026-01,{round(N / 300)},{round(X / 300)},0"],
+        [f"mean,2026-01,{round(N / 300)},{round(X / 300)},0"],
+        ["count,2026-01,300,300,0"],
+        [*GROUPS, f"big,2026-01,{N},{X + 7},0"],
+        [*GROUPS, "b,2026-01,,,"],
+    ],
+)
+def test_last_lines_that_no_sum_explains_are_clients(last: list[str], way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, way, MONTHS, *MANY, *last)
+
+    content = read_one(source, tmp_path, MONTHLY)
+
+    assert (content.n_accepted, content.n_refused) == (300 + len(last), 0)
+
+
+def test_a_total_is_found_before_a_remark(way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, way, MONTHS, *MANY, f"Total,2026-01,{N},{X},", "printed today,2026-01,,,")
+
+    content = read_one(source, tmp_path, MONTHLY)
+
+    assert [it.line for it in refusals_of(content, tmp_path)] == [302]
+    assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+
+
+def test_a_total_in_the_last_lines_takes_no_client_before_it_along(way: str, tmp_path: Path) -> None:
+    sources = [
+        given(tmp_path, way, MONTHS, *MANY, last, f"Total,2026-01,{N + n},{X + x},", name=f"{k}.csv")
+        for k, (last, n, x) in enumerate(
+            [("z,2026-01,0,0,0", 0, 0), ("z,2026-01,,,0", 0, 0), ("z,2026-01,80,9,", 80, 9)]
+        )
+    ]
+
+    contents = [it for it in read_all(sources, tmp_path, MONTHLY) if it]
+
+    assert [[it.line for it in refusals_of(content, tmp_path)] for content in contents] == [[303], [303], [303]]
 
 
 # --- ids that look alike ----------------------------------------------------------------------------------------------

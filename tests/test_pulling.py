@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,28 @@ def test_a_password_in_the_settings_is_refused_without_being_shown(project: Proj
     assert said.code == 2
     assert "config.json" in said.err
     assert "s3cret" not in said.err + said.out
+
+
+def test_a_later_row_of_a_client_and_period_corrects_the_outcome(project: Project) -> None:
+    def append(client: str, outcome: str, seconds: int) -> None:
+        moment = f"{datetime.now(UTC) - timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}"
+        with sqlite3.connect(project.root / "clients.db") as connection:
+            connection.execute(f"create table if not exists clients ({', '.join(COLUMNS)}, month, at)")
+            connection.execute("insert into clients values (?, 1, 2, 3, ?, '2026-09', ?)", (client, outcome, moment))
+        connection.close()
+
+    asked = {"kind": "database", "url": "sqlite:///clients.db", "table": "clients", "watermark": "at"}
+    project.configure(schema={"period": "month"}, source=asked)
+    append("c4", "0", 110)
+    append("c5", "0", 100)
+    project.run("ingestion")
+    append("c5", "1", 20)
+
+    said = project.run("ingestion", "--json")
+
+    assert (said.code, said.json["rejected_rows"]) == (0, 0)
+    assert sorted(project.text("ingesteddata/finaldata.csv").splitlines()[1:]) == [
+        "c4,2026-09,1,2,3,0",
+        "c5,2026-09,1,2,3,1",
+    ]
+    assert project.run("ingestion", "--verify").code == 0
