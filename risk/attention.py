@@ -59,8 +59,9 @@ def of_sources(manifest: Manifest) -> list[Attention]:
     found = [_of_source(entry) for entry in manifest.entries]
     folder = manifest.input_folder
     if not any(entry.state == "in" and entry.has_rows for entry in manifest.entries):
-        known = "; the rows of sources that are gone are kept" if manifest.contents else ""
-        told = f"{folder}: it gives no row at all ({counted(len(manifest.entries), 'source')} known){known}."
+        known = "; what was taken in before is kept" if manifest.contents else ""
+        gives = "every source that has rows is held back" if manifest.held else "it gives no row at all"
+        told = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){known}."
         found.append(Attention(NO_ROWS, folder, f"{told} Look at what sends the files."))
     return [it for it in found if it]
 

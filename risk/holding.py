@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.dataset import Dataset
-from risk.feeds import ENOUGH_KNOWN, MINIMUM, Columns, agree, comparable, faults
+from risk.feeds import ENOUGH_KNOWN, MINIMUM, Columns, Fault, agree, comparable, faults
 from risk.manifest import Entry, Manifest, content_order
 from risk.reader import Content, Slice
 from risk.schema import Schema
@@ -36,11 +36,15 @@ class Feeds:
     def __init__(self, before: Manifest, schema: Schema, parts: Path) -> None:
         self._before, self._schema, self._parts = before, schema, parts
         self._released = frozenset(digest for digest, it in before.contents.items() if it.released)
+        self.outvoted: dict[str, str] = {}
         self._numbers: dict[str, Floats] = {}
         self._references: dict[frozenset[str], tuple[Columns, NDArray[Any]]] = {}
 
-    def fault_of(self, content: Content) -> str | None:
-        """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held."""
+    def fault_of(self, content: Content, path: str = "") -> str | None:
+        """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held.
+
+        Where one content alone speaks against it, held ones of other sources may speak for it: then `outvoted` says so.
+        """
         if content.fault:
             return None
         if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
@@ -58,7 +62,28 @@ class Feeds:
                 found = tuple(fault for fault in found if shown & set(fault.columns))
         if released:
             found = tuple(fault for fault in found if not agree(file, everything, fault.columns))
-        return "; ".join(fault.sentence for fault in found) or None
+        sentence = "; ".join(fault.sentence for fault in found)
+        if found and (told := self._acquitted(file, found, path, self._reference(released)[1])):
+            self.outvoted[content.digest] = f"{sentence}; {told}"
+            return None
+        return sentence or None
+
+    def _acquitted(self, file: Columns, found: Sequence[Fault], path: str, against: NDArray[Any]) -> str | None:
+        """Say which held sources agree with a file against one content: one for its own next version, else two."""
+        if len(digests := set(against.tolist())) > 1:
+            return None
+        columns = [name for fault in found for name in fault.columns]
+        owners = [it.path for it in self._before.entries if digests & {content.digest for content in it.contents}]
+        agreeing = []
+        for entry in self._before.entries:
+            if entry.state == "held" and entry.path != path and entry.refused:
+                beside, _ = self._columns([replace(entry.refused, slices=_last(entry.refused.slices, MOST))])
+                agreeing += [entry.path] if agree(file, beside, columns) and not faults(file, beside) else []
+        if len(agreeing) < (1 if path in owners else 2):
+            return None
+        return (
+            f"taken in, because {' and '.join(agreeing)} agree with it against {' and '.join(owners)}: look at that one"
+        )
 
     def _separates(self, name: str, shown: bool) -> bool:
         """Return whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.

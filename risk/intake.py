@@ -59,13 +59,25 @@ def take_in(
             continue
         digests[source.name] = content.digest
         content = future.judged(content, periods, schema, parts)
-        fault = feeds.fault_of(content)
+        fault = feeds.fault_of(content, source.name)
+        if told := feeds.outvoted.get(content.digest):
+            content = replace(content, warnings=(*content.warnings, told))
         entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
     present = {found.name for found in inbox.sources} | set(inbox.skipped)
+    if feeds.outvoted:
+        beside = Feeds(before.with_entries(entries.values()), schema, parts)
+        entries = {path: _judged_again(entry, beside, schema, run) for path, entry in entries.items()}
     kept = [entry if path in present else _gone(entry) for path, entry in entries.items()]
     cache: Seen = {f.name: [*f.signature, digest] for f in inbox.sources if (digest := digests[f.name])}
     manifest = with_digests(before.with_entries(entry for entry in kept if entry), parts)
     return Intake(manifest, cache, tuple(source.name for source in to_read), tuple(unsettled))
+
+
+def _judged_again(entry: Entry, feeds: Feeds, schema: Schema, run: int) -> Entry:
+    """Return the entry of a file with its held content taken in, where what spoke against it was outvoted."""
+    if entry.state != "held" or entry.watermark or not entry.refused or feeds.fault_of(entry.refused, entry.path):
+        return entry
+    return _follow(replace(entry, state="in", refused=None), entry.path, entry.refused, schema, run, None)
 
 
 def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:

@@ -64,6 +64,22 @@ def test_an_input_folder_that_gives_no_row_needs_a_person(project: Project, file
     assert "no rows" in kinds(project)
 
 
+def test_a_folder_whose_sources_are_all_held_is_not_said_to_give_no_row(project: Project) -> None:
+    project.drop("sourcedata/a.csv", table(300, seed=1))
+    project.run("ingestion")
+    head, *lines = table(300, seed=2).splitlines()
+    blown = "\n".join(
+        [head, *(",".join([c, a, f"{int(b) * 1000}", *rest]) for c, a, b, *rest in (it.split(",") for it in lines))]
+    )
+    project.drop("sourcedata/a.csv", blown + "\n")
+
+    said = project.run("ingestion")
+
+    assert said.code == 4
+    assert "every source that has rows is held back (1 source known); what was taken in before is kept." in said.out
+    assert "gives no row at all" not in said.out
+
+
 def test_a_file_whose_rows_were_all_refused_is_no_ingested_file(deployed: Project) -> None:
     deployed.drop("sourcedata/bad.csv", f"{HEADER}\nc1,x,y,z,0\n")
 

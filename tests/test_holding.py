@@ -93,6 +93,36 @@ def test_a_feed_that_was_rightly_released_is_not_held_again(project: Project) ->
     assert drop(project, 3, twelfths) == "in"
 
 
+def test_a_faulty_first_file_is_corrected_and_frees_what_it_held(project: Project) -> None:
+    assert drop(project, 1, hundredths, 350) == "in"
+    assert [drop(project, number) for number in (2, 3)] == ["held", "held"]
+
+    states = [drop(project, 1, None, 350), *(entry(project, f"d{number}.csv").state for number in (2, 3))]
+
+    assert states == ["in", "in", "in"]
+    assert not any("." in row for row in final(project))
+    assert drop(project, 4, hundredths) == "held"
+    assert project.run("ingestion", "--verify").code == 0
+
+
+def test_held_files_that_agree_outvote_a_faulty_first_one_which_is_named(project: Project) -> None:
+    drop(project, 1, hundredths)
+    assert [drop(project, number) for number in (2, 3)] == ["held", "held"]
+
+    assert drop(project, 4) == "in"
+
+    told = entry(project, "d4.csv").contents[0].warnings[-1]
+    assert "taken in, because d2.csv and d3.csv agree with it against d1.csv: look at that one" in told
+    assert (current(project).held, drop(project, 5)) == ([], "in")
+
+
+def test_held_files_that_differ_outvote_nobody(project: Project) -> None:
+    drop(project, 1)
+
+    assert [drop(project, 2, hundredths), drop(project, 3, twelfths), drop(project, 4, hundredths)] == ["held"] * 3
+    assert drop(project, 5) == "in"
+
+
 def test_a_release_is_withdrawn_and_can_be_given_again(project: Project) -> None:
     drop(project, 1)
     drop(project, 2, hundredths)
