@@ -85,9 +85,11 @@ def alike(odd: Mapping[str, set[str]], known: set[str]) -> str | None:
     written = {it for _, it in pairs}
     signs = sorted({sign for form, it in pairs for sign in it if sign not in form and not sign.isascii()})
     shown = [f"U+{ord(sign):04X}" for sign in signs[:NAMED]]
-    shown += ["two spaces"] * any("  " in it for it in written) + ["«.0»"] * any(".0" in it for it in written)
+    shown += ["two spaces"] * any("  " in it for it in written)
     clients = "1 client is" if len(written) == 1 else f"{len(written):,} clients are"
-    return f"{clients} told from another only by what cannot be seen ({', '.join(shown)})"
+    ways = [f"by what cannot be seen ({', '.join(shown)})"] if shown else []
+    ways += ["by «.0» at the end"] * any(re.fullmatch(WHOLE, it) is not None for it in written)
+    return f"{clients} told from another only {' or '.join(ways) or 'by what cannot be seen'}"
 
 
 def cut(n_long: int) -> str | None:

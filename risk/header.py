@@ -106,9 +106,18 @@ def _check_missing(names: list[str], required: Sequence[str], number: int, after
     later = _found_later(required, number, after)
     if later:
         raise fault(f"has its header in line {later}", "the header before everything else", number, None, shown)
-    told = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
     verb = "is" if len(missing) == 1 else "are"
-    raise fault(f"{verb} missing from the header {told!r}", expected, number, ", ".join(missing))
+    raise fault(f"{verb} missing from the header {_told(names)}", expected, number, ", ".join(missing))
+
+
+def _told(names: Sequence[str]) -> str:
+    """Return the first names of a header, each of them whole unless it is long by itself."""
+    kept = list(names)
+    while len(kept) > 1 and len(",".join(kept)) > SHOWN:
+        kept.pop()
+    shown, more = ",".join(kept), len(names) - len(kept)
+    told = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+    return f"{told!r}{f' and {more:,} more' if more else ''}"
 
 
 def _found_later(required: Sequence[str], number: int, after: bytes) -> int | None:

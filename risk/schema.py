@@ -109,8 +109,15 @@ class Schema:
             raise ValueError(f"column {ignored[0]!r} is used and ignored")
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"column {twice[0]!r} has two meanings")
+            raise ValueError(f"column {twice[0]!r} has two meanings: {' and '.join(self._keys_of(twice[0]))}")
         return self
+
+    def _keys_of(self, name: str) -> list[str]:
+        """Return the keys of the settings that name a column."""
+        keys = ["client", "target", "period", "owner", "value"]
+        return [f"schema.{key}" for key in keys if getattr(self, key) == name] + ["schema.features"] * (
+            name in self.features
+        )
 
     @model_validator(mode="after")
     def _changes_of_numbers(self) -> Schema:

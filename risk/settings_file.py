@@ -52,7 +52,7 @@ def _text(path: Path, content: bytes) -> str:
     encoding = json.detect_encoding(content)
     try:
         if encoding.startswith("utf-8"):
-            return content.decode("utf-8-sig")
+            return content.decode("utf-8").lstrip("\ufeff")
         found = encoding.upper()
     except UnicodeDecodeError as error:
         found = f"byte 0x{content[error.start]:02x} at place {error.start}"

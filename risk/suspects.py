@@ -40,9 +40,10 @@ class Suspects:
         keys = np.sort(np.concatenate([it.keys for it in pieces])) if pieces else np.empty(0, np.uint64)
         repeated = keys[1:][keys[1:] == keys[:-1]]
         reading.n_repeats = len(repeated)
-        if client_ids.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
+        sound = not reading.fault and bool(reading.digest)
+        if sound and client_ids.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
             reading.n_cut = self._n_cut(slices)
-        if reading.suspicion or reading.fault or not reading.digest:
+        if reading.suspicion or not sound:
             return None
         may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0
         opposed = self._opposite(slices, np.unique(repeated)) if may_oppose else set()

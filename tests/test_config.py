@@ -24,6 +24,13 @@ def test_five_keys_are_enough(project: Project) -> None:
     ]
 
 
+def test_byte_order_marks_before_the_settings_are_passed_over(project: Project) -> None:
+    path = project.root / "config.json"
+    path.write_text("\ufeff\ufeff" + path.read_text(), encoding="utf-8")
+
+    assert project.settings.input_folder_path == "sourcedata"
+
+
 @pytest.mark.parametrize(
     ("sections", "told"),
     [
@@ -34,7 +41,8 @@ def test_five_keys_are_enough(project: Project) -> None:
             {"schema": {"features": {"a": "words"}}},
             r"'schema.features.a.kind' is 'words'; .*'numeric' or 'categorical'",
         ),
-        ({"schema": {"features": ["exited"]}}, r"column 'exited' has two meanings"),
+        ({"schema": {"features": ["exited"]}}, r"column 'exited' has two meanings: schema.target and schema.features$"),
+        ({"schema": {"owner": "corporation"}}, r"'corporation' has two meanings: schema.client and schema.owner$"),
         (
             {"schema": {"trusted": ["lastmonth_activty"]}},
             r"'lastmonth_activty' is no feature; did you mean 'lastmonth_",

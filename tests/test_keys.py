@@ -387,6 +387,8 @@ def test_ids_that_differ_in_how_they_are_written_are_warned_about(
     content = read_one(source, tmp_path)
 
     assert (content.n_accepted, len(content.warnings)) == (2, 1)
+    assert ("by «.0» at the end" in content.warnings[0]) == (one.isdigit())
+    assert ("cannot be seen" in content.warnings[0]) == (not one.isdigit())
     assert_same_in_a_frame(source, Schema(), content, tmp_path)
 
 

@@ -295,6 +295,12 @@ def test_a_file_of_a_header_alone_is_accepted_with_a_warning(tmp_path: Path) -> 
             "are missing from the header 'corporation,exited'",
         ),
         (HEADER[:-7].encode(), 1, "exited", f"is missing from the header {HEADER[:-7]!r}"),
+        (
+            ",".join(f"column{i}" for i in range(30)).encode(),
+            1,
+            ", ".join(HEADER.split(",")),
+            f"are missing from the header '{','.join(f'column{i}' for i in range(10))}' and 20 more",
+        ),
         (b"x" * 300 + b"\n", 1, ", ".join(HEADER.split(",")), f"are missing from the header '{'x' * 80}…'"),
         (f"{HEADER},corporation\n".encode(), 1, "corporation", "stands twice in the header"),
         (f"Export of May\nall,in,all\n{HEADER}\na,1,2,3,0\n".encode(), 1, None, "has its header in line 3"),
