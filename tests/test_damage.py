@@ -194,3 +194,10 @@ def test_a_missing_link_fails_the_run_until_it_is_put_back(deployed: Project) ->
     assert len(releases.all_of(production)) == 2
     assert deployed.run("fullprocess").code == 0
     assert deployed.run("fullprocess", "--status").code == 0
+
+
+def test_a_reason_is_not_journaled_for_what_is_live_already(deployed: Project) -> None:
+    said = deployed.run("deployment", "--force", "a reason of its own")
+
+    assert "live already" in said.out
+    assert "a reason of its own" not in deployed.text("production_deployment/journal.jsonl")
