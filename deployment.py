@@ -32,7 +32,7 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     releases.settle(settings.production)
     challenger = model.load(settings.models)
     verdict = files.read_json(settings.models / artifacts.VERDICT) or {}
-    live = releases.linked(settings.production)
+    live = releases.current(settings.production)
     if live and _is_live(live, challenger, verdict):
         return live
     _check(settings, verdict, challenger.digest, live, forced)
@@ -69,7 +69,7 @@ def _check(
     settings: Settings, verdict: dict[str, object], digest: str, live: Release | None, forced: str | None
 ) -> None:
     """Raise NotFavouredError unless the verdict covers this model, against what is live, and favours it."""
-    path = settings.models / artifacts.VERDICT
+    path = f"{settings.models.name}/{artifacts.VERDICT}"  # the journal keeps the sentence, and no folder of the machine
     if verdict.get("model") != digest:
         raise NotFavouredError(f"{path}: this challenger is not judged yet; run python scoring.py", NOT_JUDGED)
     if forced is not None:
@@ -143,8 +143,9 @@ def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:
     except NotFavouredError as error:
         run.note(release=before, sentence=str(error))
         return Answer(str(error), {"outcome": error.outcome, "release": before}, error.exit_code)
-    run.note(release=released.name, sentence=forced or released.verdict.get("sentence"))
-    if released.name == before:
+    is_new = released.name != before
+    run.note(release=released.name, sentence=(forced if is_new else None) or released.verdict.get("sentence"))
+    if not is_new:
         return Answer(f"{before} is live already; nothing was changed", {"outcome": "live already", "release": before})
     return _said("rolled back" if card and card.release == released.name else "deployed", released)
 

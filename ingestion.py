@@ -22,6 +22,7 @@ from risk import (
     artifacts,
     attention,
     dataset,
+    evidence,
     files,
     inbox,
     intake,
@@ -164,8 +165,11 @@ def _tidy(settings: Settings) -> None:
     current = files.resolve(folder / artifacts.CURRENT)
     number = int(current.name.partition("-")[0]) if current else 0
     files.tidy(folder / artifacts.VERSIONS, lambda name: number - KEPT_VERSIONS < _number(name) <= number)
-    kept = [manifest.read(version) for version in sorted((folder / artifacts.VERSIONS).glob("[0-9]*"))]
-    kept += [manifest.read(release) for release in sorted((settings.production / artifacts.RELEASES).glob("[0-9]*"))]
+    if damaged := evidence.undescribed(settings.production, folder):
+        log.warning(event("no part is tidied away while a manifest is damaged", reason=damaged[0]))
+        return
+    shelves = (folder / artifacts.VERSIONS, settings.production / artifacts.RELEASES)
+    kept = [manifest.read(version) for shelf in shelves for version in sorted(shelf.glob("[0-9]*"))]
     named = {name for each in kept if each for name in each.file_names}
     files.tidy(folder / artifacts.PARTS, lambda name: name in named)
 

@@ -147,7 +147,7 @@ def _release_before(settings: Settings, labelled: pd.DataFrame, version: str) ->
     """Return the release that may come back. One that is damaged does not compete: it is not needed for a new model."""
     try:
         return standing.former(settings.production, labelled, settings.schema, version)
-    except ModelError as error:
+    except (DataError, ModelError) as error:
         log.warning(event("the former release does not compete", reason=error))
         return None
 

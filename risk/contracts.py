@@ -81,7 +81,11 @@ class Contract:
         try:
             found = self._decoder.decode(body)
         except msgspec.ValidationError as error:
-            if self._is_a_client(body):
+            try:
+                is_a_client = self._is_a_client(body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+                raise Problem(400, f"the body is not JSON in UTF-8 ({fault}); send an object or a list") from fault
+            if is_a_client:
                 return self.read_json(b"[" + body + b"]")
             raise misfit(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -147,7 +151,7 @@ class Contract:
         """Return whether a body is an object with a column of a client, and with nothing that may hold clients."""
         try:
             names = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).keys()
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except msgspec.ValidationError:
             return False
         return not names.isdisjoint(self._names.values()) and names.isdisjoint(("clients", "ids", "filepath"))
 

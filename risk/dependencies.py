@@ -50,17 +50,19 @@ def packages(root: Path, newest: dict[str, str] | None = None) -> list[Package]:
     return found
 
 
-def other_versions(made_with: Mapping[str, str]) -> str | None:
+def other_versions(made_with: object) -> str | None:
     """Return the sentence that warns of a model made with other versions than are installed; None where it was not."""
+    told = made_with if isinstance(made_with, Mapping) else {}
+    was_made = {str(name): version for name, version in told.items() if isinstance(version, str)}
     here = {name: _installed(_CALLED.get(name, name)) for name in _TELLING} | {"python": sys.version.split()[0]}
     others = [
         name
         for name, count in _TELLING.items()
-        if name in made_with and made_with[name].split(".")[:count] != str(here[name]).split(".")[:count]
+        if name in was_made and was_made[name].split(".")[:count] != str(here[name]).split(".")[:count]
     ]
     if not others:
         return None
-    was, now = (" and ".join(f"{_CALLED.get(it, it)} {said[it]}" for it in others) for said in (made_with, here))
+    was, now = (" and ".join(f"{_CALLED.get(it, it)} {said[it]}" for it in others) for said in (was_made, here))
     return (
         f"The model was made with {was}; installed is {now}. Its answers may differ; "
         "python fullprocess.py --force makes a model of the installed versions."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from typing import Any
 
 from risk import artifacts, files, journal, manifest, releases
 from risk.chronicle import Origin
-from risk.errors import JournalError
+from risk.errors import DataError, JournalError
 from risk.manifest import Manifest
-from risk.proven import RESTORE, Record, announced, digest_faults, object_in, untold
-from risk.releases import DONE, INTENT, Release
+from risk.proven import RESTORE, Record, announced, digest_faults, untold
+from risk.releases import DONE, INTENT, Release, object_in
 
 LOOKS = 3  # a run may be at work: what it changed meanwhile is looked at anew
 
@@ -79,7 +80,7 @@ def _linked(folder: Path, names: Iterable[str], through: str) -> Iterator[str]:
 
 def _reported(path: Path, reports: Path) -> Iterator[str]:
     for folder in sorted(reports.glob("[0-9]*")):
-        kept = (files.read_json(folder / artifacts.SNAPSHOT) or {}).get("journal")
+        kept = object_in(folder / artifacts.SNAPSHOT).get("journal")
         if kept and not journal.holds(path, kept):
             told = f"{kept['lines']} lines when report {folder.name} was made, and these are not its first ones now"
             yield f"{path}: it had {told}; compare it with a backup"
@@ -138,7 +139,8 @@ def _live(production: Path, records: list[Record], done: list[Any]) -> Iterator[
     under_way = [it.get("release") for it in records[-1:] if it.get("kind") == INTENT]
     if live != (done[-1] if done else None) and live not in under_way:
         told = f"the journal's last deployment is {done[-1]}" if done else "the journal tells of no deployment"
-        yield f"{production / artifacts.CURRENT}: it names {live}, but {told}; turn it with deployment.py --rollback"
+        link = f"{production / artifacts.CURRENT}: it names {live or 'no release'}"
+        yield f"{link}, but {told}; turn it with deployment.py --rollback RELEASE"
 
 
 def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[str]:
@@ -162,10 +164,21 @@ def _dataset_of(intent: Record, records: list[Record]) -> str | None:
 
 
 def _manifest(folder: Path) -> Manifest | None:
-    try:
+    with contextlib.suppress(DataError):  # JSON, but not a manifest of this program
         return manifest.read(folder)
-    except (AttributeError, KeyError, TypeError):  # JSON, but not a manifest of this program
-        return None
+    return None
+
+
+def undescribed(production: Path, ingested: Path) -> list[str]:
+    """Return a sentence for each dataset version and release whose manifest cannot be read."""
+    folders = [
+        found
+        for shelf in (ingested / artifacts.VERSIONS, production / artifacts.RELEASES)
+        for found in sorted(shelf.glob("[0-9]*-*"))
+    ]
+    return [
+        fault for folder in folders if not (found := _manifest(folder)) for fault in _described(folder, found, False)
+    ]
 
 
 def _described(folder: Path, found: Manifest | None, is_version: bool) -> Iterator[str]:

@@ -20,7 +20,6 @@ from risk.artifacts import UNFINISHED
 from risk.errors import BusyError, DiskError
 
 LINKLESS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that knows no links
-
 Content = bytes | Callable[[Path], None] | Path
 
 
@@ -44,7 +43,9 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file, or None where there is none or it is torn."""
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError, RecursionError) as error:
+        if getattr(error, "errno", errno.ENOENT) not in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+            raise
         return None
 
 
@@ -219,10 +220,9 @@ def refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = error.filename or path
         raise DiskError(
-            f"{place}: the disk refused ({error.strerror or error}); what was there before is unharmed, "
-            "make room or give access and run again"
+            f"{error.filename or path}: the disk refused ({error.strerror or error}); what was there before "
+            "is unharmed, make room or give access and run again"
         ) from error
 
 

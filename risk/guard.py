@@ -22,7 +22,9 @@ from risk.tick import may_be_a_source
 TOKEN = "RISK_TOKEN"
 SHORTEST = 32  # bytes of a token
 OPEN = ("/health", "/live", "/ready")  # whoever watches the service knows no token
-_FORWARDED = re.compile("(?i)forwarded|(real|client|connecting|remote)-?(ip|addr)|^(via|cdn-loop|x-envoy-.*)$")
+_FORWARDED = re.compile(
+    "(?i)forwarded|(real|client|connecting|remote|user)-?(ip|addr)|^x-original-|^(via|x-scheme|front-end-https|cdn-loop|x-envoy-.*)$"
+)
 _STRONG = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))" makes one'
 
 HEADERS = {
@@ -89,10 +91,11 @@ def token_of(server: Server, root: Path) -> str | None:
 
     Raises: ConfigError where the file is not readable or empty, or the token is too short to keep others out.
     """
-    token, place = os.environ.get(TOKEN, "").strip(), TOKEN
-    if not token and server.token_file is None:
+    given, place = os.environ.get(TOKEN, ""), TOKEN
+    token = given.strip()
+    if not given and server.token_file is None:
         return None
-    if not token:
+    if not given:
         token, place = _filed(root / str(server.token_file)), str(root / str(server.token_file))
     n_bytes = len(token.encode("utf-8", "surrogateescape"))
     if n_bytes < SHORTEST:
@@ -169,7 +172,10 @@ def _token_in(authorization: str) -> str:
     """Return the token that an Authorization header carries: Bearer, or the password of Basic."""
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return given.strip()
+        try:
+            return given.strip().encode("latin-1").decode()  # WSGI gives the bytes of a header as latin-1
+        except UnicodeError:
+            return given.strip()
     if scheme.lower() != "basic":
         return ""
     try:

@@ -171,9 +171,12 @@ def instance(production: Path) -> str:
 
 def load_shown(folder: Path) -> Shown:
     """Return a report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
-    snapshot = json.loads((folder / artifacts.SNAPSHOT).read_bytes(), object_hook=Told)
+    try:
+        snapshot = json.loads((folder / artifacts.SNAPSHOT).read_bytes(), object_hook=Told)
+    except (ValueError, FileNotFoundError, IsADirectoryError):
+        snapshot = None
     if not isinstance(snapshot, dict) or "release" not in snapshot:
-        raise DataError(f"{folder.name}/{artifacts.SNAPSHOT} is missing or torn")
+        raise DataError(f"{folder.parent.name}/{folder.name}/{artifacts.SNAPSHOT} is missing or torn")
     clients = load_clients((folder / artifacts.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
     return Shown(
         folder.name, snapshot, clients, _content(folder / artifacts.REPORT), _content(folder / artifacts.CALL_LIST)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from risk import artifacts, files
+from risk.errors import DataError
 from risk.inbox import natural
 from risk.reader import Content, Refusal, Slice
 from risk.watermark import Watermark
@@ -136,12 +137,29 @@ class Manifest:
 
 
 def read(folder: Path) -> Manifest | None:
-    """Return the manifest in a version's folder, or None where there is none."""
-    found = files.read_json(folder / artifacts.MANIFEST)
+    """Return the manifest in a version's folder, or None where there is none or it is torn. Raises: DataError."""
+    path = folder / artifacts.MANIFEST
+    found = files.read_json(path)
     if found is None:
         return None
-    found["entries"] = tuple(_entry(entry) for entry in found["entries"])
-    return Manifest(**found)
+    try:
+        found["entries"] = tuple(_entry(entry) for entry in found["entries"])
+        return _usable(Manifest(**found))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: it is damaged, no manifest of this program ({type(error).__name__}). "
+            "Nothing was changed; restore it from a backup"
+        ) from error
+
+
+def _usable(found: Manifest) -> Manifest:
+    """Return a manifest that every reader can use. Raises: KeyError, TypeError, where its counts or digests are not."""
+    counts = [found.number, *found.counts.values(), found.n_refused]
+    counts += [found.counts[name] for name in ("n_rows", "n_labelled")] if found.number else []
+    names = [found.name, found.rows, found.evidence, *found.file_names, *found.periods]
+    if not all(isinstance(it, int) for it in counts) or not all(isinstance(it, str) for it in names):
+        raise TypeError
+    return found
 
 
 def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:

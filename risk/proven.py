@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from risk import artifacts, files, journal, releases
 from risk.errors import ModelError
-from risk.releases import INTENT, Release
+from risk.releases import INTENT, Release, object_in
 
 if TYPE_CHECKING:
     from risk.model import Model
@@ -83,11 +83,3 @@ def _digest(path: Path) -> str | None:
     with contextlib.suppress(OSError):
         return files.digest_file(path)
     return None
-
-
-def object_in(path: Path) -> Record:
-    """Return the object in a JSON file; an empty one where there is none."""
-    with contextlib.suppress(OSError):
-        found = files.read_json(path)
-        return found if isinstance(found, dict) else {}
-    return {}

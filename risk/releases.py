@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Mapping
@@ -34,7 +35,7 @@ class Release:
 
     @property
     def verdict(self) -> dict[str, Any]:
-        return files.read_json(self.folder / artifacts.VERDICT) or {}
+        return object_in(self.folder / artifacts.VERDICT)
 
     @property
     def provisional(self) -> bool:
@@ -48,10 +49,15 @@ class Release:
 
 
 def current(production: Path) -> Release | None:
-    """Return the release that is live, or None. Raises: ReleaseError where the link names one that is not there."""
+    """Return the release that is live, or None. Raises: ReleaseError where the link or what it names is not there."""
     live, link = linked(production), production / artifacts.CURRENT
     if live is None and os.path.lexists(link):
         raise ReleaseError(f"{link}: it is no link to a release. Put the link back from a backup.")
+    if live is None and (done := _done(production)):
+        raise ReleaseError(
+            f"{link}: the link is missing; the journal's last deployment is {done[-1]}. Nothing was deployed; "
+            f"put it back with python deployment.py --rollback {_number(done[-1])}"
+        )
     if live and not live.folder.is_dir():
         raise ReleaseError(
             f"{link}: the release that it names is missing ({live.name}). "
@@ -140,7 +146,7 @@ def previous(production: Path) -> Release:
 def before(production: Path) -> Release | None:
     """Return the release before the current one, or None."""
     live = linked(production)
-    done = {it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE}
+    done = _done(production)
     earlier = [it for it in all_of(production) if it.name in done and live and _number(it.name) < _number(live.name)]
     return earlier[-1] if earlier else None
 
@@ -168,6 +174,19 @@ def _intend(production: Path, name: str, why: dict[str, Any]) -> None:
 
 def _conclude(production: Path, kind: str, name: str) -> None:
     journal.append(production / artifacts.JOURNAL, {"kind": kind, "release": name})
+
+
+def _done(production: Path) -> list[str]:
+    """Return the names of the releases in the order in which they went live."""
+    return [it["release"] for it in journal.read(production / artifacts.JOURNAL) if it.get("kind") == DONE]
+
+
+def object_in(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one where there is none."""
+    with contextlib.suppress(OSError):
+        found = files.read_json(path)
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def _number(name: str) -> int:

@@ -170,7 +170,8 @@ def ended_if_failed(run: Run) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        run.note(error=(error.record if isinstance(error, RiskError) else f"unexpected {type(error).__name__}")[:1000])
+        told = error.record if isinstance(error, RiskError) else f"unexpected {type(error).__name__}"
+        run.note(error=told.replace(f"{run.settings.root}/", "")[:1000])
         with contextlib.suppress(RiskError, OSError):
             files.remove(run.settings.production / artifacts.TICK)
             run.end(journal.FAILED)

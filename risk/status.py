@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from risk import arrival, artifacts, attention, dataset, dependencies, evidence, files, journal, proven, releases
+from risk import arrival, artifacts, attention, dataset, dependencies, evidence, journal, proven, releases
 from risk.config import Settings
-from risk.errors import RiskError
+from risk.errors import DataError, RiskError
+from risk.manifest import Manifest
 from risk.script import Answer, Run
 
 OF_NOW = (attention.RECORD, attention.STOPPED)  # these are looked at when they are asked for
@@ -28,14 +29,18 @@ def status(settings: Settings) -> Answer:
     runs = journal.runs(path) if sound else []
     last, live = runs[-1:], releases.linked(settings.production)
     damaged = proven.damage(settings.production, live) if sound and live else []
+    is_proven = sound and live is not None and not damaged
+    damaged += [it for it in evidence.undescribed(settings.production, settings.ingested) if it not in damaged]
     failed = bool(last) and last[0].get("outcome") == journal.FAILED
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    card = files.read_json(live.folder / artifacts.CARD) if live else None
-    made_with = card.get("packages") if isinstance(card, dict) else None
+    try:
+        manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    except DataError as error:
+        manifest, damaged = Manifest(settings.input_folder_path, settings.schema.identity), damaged or [str(error)]
+    made_with = releases.object_in(live.folder / artifacts.CARD).get("packages") if live and is_proven else None
     room = {folder.name: _bytes(folder) for folder in (settings.ingested, settings.models, settings.production)}
     fields: dict[str, Any] = {
         "release": live.name if live else None,
-        "provisional": live.provisional if live else None,
+        "provisional": live.provisional if live and is_proven else None,
         "last_run": {name: last[0].get(name) for name in ("run", "at", "outcome", "sentence", "error")}
         if last
         else None,
@@ -47,7 +52,7 @@ def status(settings: Settings) -> Answer:
         "rejected_rows": manifest.n_refused,
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
-        "other_versions": dependencies.other_versions(made_with or {}),
+        "other_versions": dependencies.other_versions(made_with),
         "damaged": damaged,
         "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
         "bytes": room,

@@ -274,3 +274,13 @@ def test_another_separator_is_told_as_ingestion_tells_it(contract: Contract, hea
         contract.read_csv(f"{header}\r\n1,5;2;bank\r\n".encode())
 
     assert caught.value.status == 422
+
+
+@pytest.mark.parametrize("body", [b'{"activity": 1}{"activity": 2}', b'{"nobody": 1} {}'])
+def test_two_objects_after_each_other_are_no_json(body: bytes) -> None:
+    contract = Contract(Schema(), {"activity": "numeric"})
+
+    with pytest.raises(Problem) as error:
+        contract.read_json(body)
+
+    assert error.value.status == 400

@@ -212,3 +212,18 @@ def test_only_regular_csv_files_of_a_fair_size_are_read(house: Path) -> None:
     found = [refused(house, f"in/{name}") for name in ("notes.txt", "folder.csv", "pipe.csv", "none.csv", "large.csv")]
 
     assert found == [422, 422, 422, 422, 413]
+
+
+def test_a_blank_token_is_refused_as_too_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(guard.TOKEN, "   ")
+
+    with pytest.raises(ConfigError, match="too short"):
+        guard.token_of(Server(), tmp_path)
+
+
+def test_a_token_beyond_ascii_is_admitted_as_bearer() -> None:
+    token = "é" * 32
+
+    sent = token.encode().decode("latin-1")
+
+    assert guard.Guard(token).admit("x", None, f"Bearer {sent}") is None  # type: ignore[func-returns-value]
