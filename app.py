@@ -74,13 +74,9 @@ def scoring() -> Response:
     shown = _shown()
     scores = shown.snapshot["scores"]
     names = ("f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on")
-    ages = ("first_period", "last_period", "before_change")
     if scores is None or shown.release is None:
         raise Problem(503, NO_MODEL)
-    told = {name: scores[name] for name in names} | {name: scores.get(name) for name in ages}
-    newest = shown.snapshot.get("newest")
-    told["newest"] = newest and {name: newest.get(name) for name in (*names[:-1], "first_period", "last_period")}
-    return answer({"release": shown.release} | told)
+    return answer({"release": shown.release} | {name: scores[name] for name in names})
 
 
 @service.get("/summarystats")
@@ -206,7 +202,7 @@ def index() -> Response:
     try:
         words = page.words(now.shown.snapshot, now.model.name if now.model else None)
         return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late, **words))
-    except (NotTold, UndefinedError, TypeError) as error:
+    except (NotTold, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
         why = str(error) if isinstance(error, NotTold) else OLD_REPORT
         return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
 

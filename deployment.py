@@ -11,9 +11,10 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from risk import artifacts, evidence, files, leakage, manifest, model, model_card, proven, releases, script, snapshot
+from risk import artifacts, dataset, evidence, files, leakage, manifest, model, model_card, proven, releases, script
+from risk import snapshot as snapshots
 from risk.config import Settings
-from risk.errors import NotFavouredError, ReleaseError
+from risk.errors import NotFavouredError, ReleaseError, UsageError
 from risk.model import Model
 from risk.releases import Release
 from risk.script import Answer, Run, event, log
@@ -39,8 +40,8 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     if challenger.card.release:
         return roll_back(settings, run, challenger.card.release, forced or verdict["sentence"])
     version = settings.ingested / artifacts.VERSIONS / challenger.card.dataset
-    dataset = manifest.read(version)
-    if dataset is None:
+    made_of = manifest.read(version)
+    if made_of is None:
         raise ReleaseError(f"{version}: the dataset that the challenger learned is not kept; run python training.py")
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
     papers |= {name: version / name for name in (artifacts.MANIFEST, artifacts.INGESTED_FILES)}
@@ -49,7 +50,7 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
         told["provisional"] = True
     papers[artifacts.VERDICT] = files.as_json(told)
     papers[artifacts.MODEL_CARD] = model_card.text(
-        asdict(challenger.card), told, snapshot.of_dataset(dataset), challenger.risks
+        asdict(challenger.card), told, snapshots.of_dataset(made_of), challenger.risks
     )
     why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or verdict["sentence"]}
     why |= {"forced": forced is not None, "papers": evidence.digests(papers)}
@@ -122,7 +123,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--rollback", nargs="?", const="", metavar="RELEASE", help="go back to a release (default: the one before)"
     )
     what.add_argument(
-        "--force", metavar="REASON", help="deploy the challenger whatever its verdict; the reason is journaled"
+        "--force",
+        metavar="REASON",
+        help="deploy the challenger whatever its verdict; the reason is journaled, name no client",
     )
 
 
@@ -133,7 +136,19 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         _target(settings, asked.rollback or None)  # what cannot be gone back to is no run
         return script.alone(settings, "deployment", lambda run: _gone_back(settings, run, asked.rollback or None))
     model.load(settings.models)  # an empty desk is no run
+    if asked.force:
+        _check_reason(settings, asked.force)
     return script.alone(settings, "deployment", lambda run: _deployed(settings, run, asked.force))
+
+
+def _check_reason(settings: Settings, reason: str) -> None:
+    """Raise UsageError where a reason names a client: the journal keeps it for ever, and a client must be erasable."""
+    current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    if dataset.Dataset(current, settings.schema, settings.ingested / artifacts.PARTS).names_a_client(reason):
+        raise UsageError(
+            "--force: the reason names a client, and the journal keeps it for ever. Nothing was done. "
+            "Give the reason without the name."
+        )
 
 
 def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:

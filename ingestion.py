@@ -294,7 +294,8 @@ def _check(settings: Settings, names: list[str]) -> Answer:
         refused = max(n_read - n_accepted, int(bool(found)))
         accepted = typography.counted(n_accepted, "row")
         told = f"{accepted} would be accepted, {typography.counted(refused, 'refusal')}"
-        lines.append(f"{name}: {told} of {typography.counted(n_read, 'row')}")
+        told = f"{told} of {typography.counted(n_read, 'row')}"
+        lines.append(f"{name}: {told if n_read or not found else 'refused whole, no row of it was read'}")
         total += refused
     return Answer("\n".join(lines), {"refusals": total, "warnings": warned}, exit_code=1 if total else 0)
 

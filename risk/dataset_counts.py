@@ -6,6 +6,7 @@ The contents have positions: each source has a range of its own, in which its ro
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,12 @@ class DatasetCounts:
             return None
         told = f"select distinct {self._rows.client} from accepted where list_contains(?, {self._rows.client})"
         return alike(forms, {row[0] for row in self._rows.run(told, [list(forms)]).fetchall()})
+
+    def names_a_client(self, text: str) -> bool:
+        """Return whether the id of a client, of four characters or more, stands in the text as a word of its own."""
+        query = f"select distinct {self._rows.client} from accepted where strlen({self._rows.client}) > 3"
+        found = self._rows.run(f"{query} and contains(?, {self._rows.client})", [text]).fetchall()
+        return any(re.search(rf"(?<!\w){re.escape(client)}(?!\w)", text) for (client,) in found)
 
     def n_clients(self) -> int:
         """Return the number of clients who have ever had an accepted row."""

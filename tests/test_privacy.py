@@ -107,3 +107,18 @@ def test_what_a_database_says_of_a_row_stays_out_of_the_journal(project: Project
     assert said.code == 1
     assert "denscheid" in said.err
     assert not holds_name(project.root / "production_deployment" / artifacts.JOURNAL)
+
+
+def test_a_reason_that_names_a_client_is_refused_and_not_kept(project: Project) -> None:
+    project.drop("testdata/testdata.csv", table(200, seed=9, first=90_000))
+    project.drop("sourcedata/dataset1.csv", table(400))
+    project.run("ingestion")
+    project.run("training")
+    project.run("scoring")
+
+    refused = project.run("deployment", "--force", "c00007 complained to the board")
+    taken = project.run("deployment", "--force", "the board asked for it, see c000071")
+
+    assert (refused.code, taken.code) == (2, 0)
+    assert "names a client" in refused.err
+    assert "c00007 " not in project.text("production_deployment/journal.jsonl")
