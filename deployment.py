@@ -8,13 +8,14 @@ Writes: prod_deployment_path: releases/<number>-<digest>/, the link `current`, t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from dataclasses import asdict
 
 from risk import artifacts, dataset, evidence, files, leakage, manifest, model, model_card, proven, releases, script
 from risk import snapshot as snapshots
 from risk.config import Settings
-from risk.errors import NotFavouredError, ReleaseError, UsageError
+from risk.errors import DataError, NotFavouredError, ReleaseError, UsageError
 from risk.model import Model
 from risk.releases import Release
 from risk.script import Answer, Run, event, log
@@ -137,7 +138,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return script.alone(settings, "deployment", lambda run: _gone_back(settings, run, asked.rollback or None))
     model.load(settings.models)  # an empty desk is no run
     if asked.force:
-        _check_reason(settings, asked.force)
+        with contextlib.suppress(DataError):  # a dataset that cannot be read stops the deployment itself
+            _check_reason(settings, asked.force)
     return script.alone(settings, "deployment", lambda run: _deployed(settings, run, asked.force))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk import artifacts
+from risk.errors import DataError
 
 COLUMNS = ["rank", "client", "risk", "prediction", "owner", "value", "period"]
 
@@ -49,15 +50,15 @@ class Clients:
 def load_clients(text: str, risks: Sequence[float] | None = None) -> Clients:
     """Return the clients of a clientrisks.csv; `risks` has all digits of what is rounded there.
 
-    Raises: ValueError, csv.Error where it is damaged.
+    Raises: DataError, ValueError, csv.Error where it is damaged.
     """
     header, *cells = [*csv.reader(io.StringIO(text, newline=""), strict=True)] or [[]]
     if header != COLUMNS or any(len(row) != len(COLUMNS) for row in cells):
-        raise ValueError(f"{artifacts.CLIENT_RISKS} does not have the columns {', '.join(COLUMNS)} in every line")
+        raise DataError(f"{artifacts.CLIENT_RISKS} does not have the columns {', '.join(COLUMNS)} in every line")
     names = [_without_apostrophe(row[1]) for row in cells]
     exact = np.array([float(row[2]) for row in cells] if risks is None else risks, dtype=np.float64)
     if len(exact) != len(cells):
-        raise ValueError(f"{artifacts.CLIENT_RISKS} has {len(cells)} clients, {artifacts.SNAPSHOT} {len(exact)}")
+        raise DataError(f"{artifacts.CLIENT_RISKS} has {len(cells)} clients, {artifacts.SNAPSHOT} {len(exact)}")
     return Clients(names, exact, cells, {name: place for place, name in enumerate(names)}, np.sort(exact))
 
 

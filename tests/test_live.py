@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk import artifacts, files, journal, live
+from risk import artifacts, files, journal, listed, live
 from risk.config import Settings
 from tests.installation import HOSTILE, deploy, lay_out, report
 
@@ -307,7 +307,7 @@ def test_what_comes_back_is_taken_up_by_the_thread_within_two_seconds(
 
 def test_a_fault_of_the_list_names_no_client(settings: Settings, watch: live.Watch) -> None:
     folder = report(settings, "1", None)
-    (folder / artifacts.CLIENT_RISKS).write_text(",".join(live.COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")
+    (folder / artifacts.CLIENT_RISKS).write_text(",".join(listed.COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")
 
     watch.look()
 
