@@ -237,7 +237,7 @@ def test_report_without_a_release_says_so() -> None:
 def test_report_of_a_provisional_release_says_so() -> None:
     text = report(release={**RELEASE, "provisional": True, "n_rows": 26})
 
-    assert "This release is provisional It was learned from 26 rows" in text
+    assert "This release is provisional It was trained on 26 rows" in text
     assert "provisional" not in report()
 
 
