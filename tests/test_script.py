@@ -88,7 +88,7 @@ def test_a_foreign_model_in_production_is_said_and_not_opened(deployed: Project)
     said = deployed.run("fullprocess")
 
     assert said.code == 1
-    assert "truncated or foreign and was not opened" in said.err
+    assert "What is truncated or foreign is not opened" in said.err
     assert said.err.count("\n") == 1
     assert len(deployed.text("ingesteddata/finaldata.csv").splitlines()) == 601
 

@@ -56,8 +56,10 @@ def test_a_model_of_other_versions_is_one_sentence(versions: dict[str, str], tol
 
 
 def test_status_health_and_report_tell_of_a_release_of_another_version_in_one_line(deployed: Project) -> None:
-    made_with(deployed.root / "production_deployment/current", sklearn="1.7.2")
+    deployed.run("training")
+    deployed.run("scoring")
     made_with(deployed.root / "models", sklearn="1.7.2")
+    assert deployed.run("deployment", "--force", "made elsewhere").code == 0
 
     status, reported = deployed.run("fullprocess", "--status"), deployed.run("reporting")
     health = create_app(deployed.settings).test_client().get("/health").json
