@@ -13,6 +13,7 @@ import pytest
 
 from risk import artifacts, files, journal, listed, live
 from risk.config import Settings
+from risk.errors import DataError
 from tests.installation import HOSTILE, deploy, lay_out, report
 
 
@@ -159,7 +160,7 @@ def test_ranks_are_told_by_all_digits_and_an_older_list_by_those_it_has() -> Non
 
     assert (exact.ranks(np.array([0.5])), older.ranks(np.array([0.5]))) == ([2], [1])
     assert exact.row(1)["risk"] == 0.49999
-    with pytest.raises(ValueError, match=r"2 clients, .* 1"):
+    with pytest.raises(DataError, match=r"2 clients, .* 1"):
         live.load_clients(text, [0.5])
 
 
