@@ -6,17 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-HOURS = {"hour": 1.0, "hours": 1.0, "day": 24.0, "days": 24.0}
-MOST = 87_660.0  # hours: ten years
-
-
-def hours_of(text: str) -> float:
-    """Return the hours of a text such as «24 hours» or «7 days». Raises: ValueError."""
-    number, _, unit = text.strip().partition(" ")
-    hours = float(number) * HOURS[unit] if unit in HOURS and number.replace(".", "", 1).isdecimal() else 0.0
-    if not 0 < hours <= MOST:
-        raise ValueError("expected a number and hours or days, such as '24 hours' or '7 days', ten years at most")
-    return hours
+from risk.config import hours_of
 
 
 def expectation(every: str | None, last_arrival: str | None) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from risk.errors import DataError, UsageError
 from risk.explanation import named, of_run, person, publication
+from risk.releases import Origin
 from risk.safe_text import one_line
 from risk.typography import counted, moment
 
@@ -19,15 +20,6 @@ Pair = tuple[Record, Record | None]
 LAST = "last"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 ENDS = ("done", "abandoned")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What a release was made of: the dataset version (None where its folder is gone) and the paths of its sources."""
-
-    dataset: str | None = None
-    sources: tuple[str, ...] = ()
-    provisional: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
-from risk import arrival, artifacts, settings_file
-from risk.database import DatabaseSource
+from risk import artifacts, settings_file
 from risk.errors import ConfigError
 from risk.files import digest
-from risk.schema import CLOSED, Name, Number, Schema, Whole
+from risk.schema import CLOSED, DatabaseSource, Name, Number, Schema, Whole
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
+HOURS = {"hour": 1.0, "hours": 1.0, "day": 24.0, "days": 24.0}
+MOST = 87_660.0  # hours: ten years
 _FOLDERS = {
     "input_folder_path": "client files arrive",
     "test_data_path": "the held-out clients lie",
@@ -94,7 +95,7 @@ class Settings:
     @classmethod
     def _hours_or_days(cls, value: str | None) -> str | None:
         if value is not None:
-            arrival.hours_of(value)
+            hours_of(value)
         return value
 
     @property
@@ -183,6 +184,15 @@ def changed(settings: Settings, **changes: Any) -> Settings:
     found = replace(settings, **changes)
     object.__setattr__(found, "source_file", settings.source_file)
     return found
+
+
+def hours_of(text: str) -> float:
+    """Return the hours of a text such as «24 hours» or «7 days». Raises: ValueError."""
+    number, _, unit = text.strip().partition(" ")
+    hours = float(number) * HOURS[unit] if unit in HOURS and number.replace(".", "", 1).isdecimal() else 0.0
+    if not 0 < hours <= MOST:
+        raise ValueError("expected a number and hours or days, such as '24 hours' or '7 days', ten years at most")
+    return hours
 
 
 def _sentence(error: ValidationError) -> str:

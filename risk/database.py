@@ -1,4 +1,4 @@
-"""A database as a source: the section `source` of the settings, and what is new there as one CSV file.
+"""A database as a source: what is new there, as one CSV file.
 
 Light: SQLAlchemy is imported when a database is asked.
 """
@@ -10,84 +10,24 @@ import re
 import runpy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass as plain_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import Field, model_validator
-from pydantic.dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from risk import files
 from risk.database_end import end_of, tail
 from risk.errors import ConfigError
-from risk.schema import CLOSED, Schema, Whole
+from risk.schema import IN_URL, PASSWORD, DatabaseSource, Schema
 from risk.watermark import Watermark, begin, kind_of, lies_after
 
 if TYPE_CHECKING:
     from risk.database_rows import Rows
 
-PASSWORD = "RISK_DATABASE_PASSWORD"
 INSTALL = ".venv/bin/python -m pip install sqlalchemy 'psycopg[binary]'"
 PULLED = "pulled.csv"
-_WHERE = f"put it into the environment as {PASSWORD}, or into a file that the key 'source.password_file' names"
-_A_URL = "expected postgresql://USER@HOST/DATABASE or sqlite:///FILE"
-_IN_URL = re.compile(r"[\w+.-]*://[^:/]*:([^@]+)@")
-_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
-_IN_OPTIONS = re.compile(r"[?&;]([^=&;]*(?:passw|pwd|secret|token)[^=&;]*|odbc_connect)=", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True, config=CLOSED)
-class DatabaseSource:
-    """Which table or query is read, and the column that grows with every new or revised row.
-
-    `overlap`: how far before the last row each pull looks again for rows that were committed late, in seconds of a
-    time, in steps of a number.
-    """
-
-    url: str
-    watermark: str = Field(min_length=1)
-    kind: Literal["database"] = "database"
-    table: str | None = None
-    query: str | None = None
-    password_file: str | None = None
-    overlap: Whole = Field(default=300, ge=0, le=1_000_000_000)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_a_url(cls, found: Any) -> Any:
-        if isinstance(found, str | list | int | float):
-            raise ConfigError("key 'source' is no object; expected one with kind, url, table or query, and watermark")
-        if isinstance(found, dict) and not isinstance(found.get("url"), str):
-            raise ConfigError(f"key 'source.url' is missing or no text; {_A_URL}")
-        return found
-
-    @model_validator(mode="after")
-    def _can_be_asked(self) -> DatabaseSource:
-        if fault := _fault(self):
-            raise ConfigError(fault)  # not a ValueError: its message would show the value, and so the password
-        return self
-
-
-def _fault(source: DatabaseSource) -> str | None:
-    """Say why a section cannot be used, without any value that may hold a password."""
-    found = _IN_URL.match(source.url)
-    if (found and not _PLACEHOLDER.fullmatch(found[1])) or _IN_OPTIONS.search(source.url):
-        return f"key 'source.url' holds a password; take it out and {_WHERE}"
-    if not re.match(r"\w[\w+.-]*://", source.url):
-        return f"key 'source.url' is no URL; {_A_URL}"
-    if (source.table is None) == (source.query is None):
-        return f"key 'source' has {'both' if source.table else 'neither'} of table and query; expected one of them"
-    if source.table is not None and (not source.table or _CONTROL.search(source.table)):
-        return "key 'source.table' is no name; expected a table, with its schema before a dot where it needs one"
-    if source.table and source.table.lower().endswith(".csv"):
-        return "key 'source.table' ends in .csv as files do; ask for it by a query"
-    if source.query is not None and (not source.query.strip() or ";" in source.query):
-        return "key 'source.query' is blank or holds a semicolon; expected one SELECT without any"
-    return None
-
-
-@plain_dataclass(frozen=True)
+@dataclass(frozen=True)
 class Pull:
     """What a database gave: a CSV file as any client file, or no path where nothing is new.
 
@@ -152,7 +92,7 @@ def password(source: DatabaseSource, root: Path) -> str | None:
 
     Raises: ConfigError where the variable or the file is missing.
     """
-    found = _IN_URL.match(source.url)
+    found = IN_URL.match(source.url)
     if found:
         variable = found[1][2:-1]
         if variable not in os.environ:
@@ -177,7 +117,7 @@ def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[Rows]:
         raise ConfigError(f"key 'source' needs the package {error.name}; run {INSTALL}") from error
     columns = tuple(column.name for column in schema.columns)
     question = Question(name(source), source.table, source.query, columns, source.watermark)
-    url = _IN_URL.sub(lambda it: it[0].replace(f":{it[1]}@", "@"), source.url)
+    url = IN_URL.sub(lambda it: it[0].replace(f":{it[1]}@", "@"), source.url)
     with opened(url, password(source, root), question.name, root) as connection:
         yield Rows(connection, question)
 

@@ -6,16 +6,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from risk.errors import RiskError
+from risk.releases import installed
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_TELLING = {"sklearn": 9, "numpy": 1, "python": 2}  # numbers of a version by which a model may open or answer otherwise
-_CALLED = {"sklearn": "scikit-learn"}
 _PROBE = ("pip", "--retries", "0", "--timeout", "5")
 
 
@@ -44,29 +41,10 @@ def packages(root: Path, newest: dict[str, str] | None = None) -> list[Package]:
     """Return the direct dependencies; with what an index said, the newest version of each."""
     found = []
     for name, pin in required(root).items():
-        installed = _installed(name)
-        latest = newest.get(name, installed) if newest is not None else None
-        found.append(Package(name, pin, installed, latest, latest == installed if latest else None))
+        here = installed(name)
+        latest = newest.get(name, here) if newest is not None else None
+        found.append(Package(name, pin, here, latest, latest == here if latest else None))
     return found
-
-
-def other_versions(made_with: object) -> str | None:
-    """Return the sentence that warns of a model made with other versions than are installed; None where it was not."""
-    told = made_with if isinstance(made_with, Mapping) else {}
-    was_made = {str(name): version for name, version in told.items() if isinstance(version, str)}
-    here = {name: _installed(_CALLED.get(name, name)) for name in _TELLING} | {"python": sys.version.split()[0]}
-    others = [
-        name
-        for name, count in _TELLING.items()
-        if name in was_made and was_made[name].split(".")[:count] != str(here[name]).split(".")[:count]
-    ]
-    if not others:
-        return None
-    was, now = (" and ".join(f"{_CALLED.get(it, it)} {said[it]}" for it in others) for said in (was_made, here))
-    return (
-        f"The model was made with {was}; installed is {now}. Its answers may differ; "
-        "python fullprocess.py --force makes a model of the installed versions."
-    )
 
 
 def ask_index() -> dict[str, str]:
@@ -90,13 +68,6 @@ def ask_index() -> dict[str, str]:
 def _pip(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _lines(path: Path) -> list[str]:

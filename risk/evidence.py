@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from risk import artifacts, files, journal, manifest, releases
-from risk.chronicle import Origin
 from risk.errors import DataError, JournalError
 from risk.manifest import Manifest
 from risk.proven import RESTORE, Record, announced, digest_faults, untold
-from risk.releases import DONE, INTENT, Release, object_in
+from risk.releases import DONE, INTENT, Origin, Release, object_in
 
 LOOKS = 3  # a run may be at work: what it changed meanwhile is looked at anew
 

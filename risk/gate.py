@@ -1,17 +1,14 @@
-"""May the challenger take the champion's place? Both are judged on the same labelled rows that neither has seen.
-
-Source: the one-standard-error rule: Breiman and others, Classification and Regression Trees (1984), 3.4.3.
-"""
+"""May the challenger take the champion's place? Both are judged on the same labelled rows that neither has seen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from risk.comparison import Array, Figures, Forward, compare, mean, per_client
+from risk.comparison import Array, Figures, Forward, compare, mean
 from risk.errors import GateError
 from risk.scores import Floats, clip, log_losses
 
@@ -26,15 +23,6 @@ class Gate(Figures):
 
     outcome: Outcome
     sentence: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The chosen candidate, with the mean out-of-fold log-loss of each."""
-
-    index: int
-    name: str
-    log_losses: tuple[float, ...]
 
 
 Judge = Callable[[Array, Array, Array, Array, int], Gate]
@@ -80,20 +68,6 @@ def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, ju
                 f"the gate's own test: {name} was to be deployed (gain {100 * gate.gain:.1f} %, z {gate.z:.2f}), "
                 "expected a refusal; nothing is deployed. Check the labelled rows of this run and the gate's settings."
             )
-
-
-def choose(candidates: Sequence[tuple[str, Array]], labels: Array, clients: Array) -> Choice:
-    """Return the first candidate (name, out-of-fold risks) that is within one standard error of the best.
-
-    They come in the order of preference: more data and simpler family first. The error is that of the paired
-    difference, over clients.
-    """
-    losses = [log_losses(labels, risks) for _, risks in candidates]
-    means = tuple(float(loss.mean()) for loss in losses)
-    best = losses[int(np.argmin(means))]
-    behind = [per_client(loss - best, clients) for loss in losses]
-    index = next(index for index, (mean, error) in enumerate(behind) if mean <= error)
-    return Choice(index, candidates[index][0], means)
 
 
 def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:

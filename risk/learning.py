@@ -2,7 +2,8 @@
 
 The choice would flatter the judge if he saw the rows that it was made by. So it is made five times more, inside the
 other folds, and the gate judges each fold by the candidate that was chosen without it.
-Source: Varma and Simon, BMC Bioinformatics 7 (2006) on nested cross-validation.
+Source: Breiman and others, Classification and Regression Trees (1984), 3.4.3 on the one-standard-error rule; Varma and
+Simon, BMC Bioinformatics 7 (2006) on nested cross-validation.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from risk import gate
 from risk.candidates import (
     ALL_ROWS,
     FORMER,
@@ -30,13 +30,23 @@ from risk.candidates import (
     Recalibrated,
     Standing,
 )
+from risk.comparison import Array, per_client
 from risk.families import AUTO, Family, Kinds, families, rarer
 from risk.fitting import N_FOLDS, Floats, Marks, folds
-from risk.scores import best_threshold
+from risk.scores import best_threshold, log_losses
 
 __all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Labelled", "Standing", "teach"]
 
 FEWEST_FORWARD = 30  # leavers and stayers, among the newest rows and those before, to judge a recipe forward
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen candidate, with the mean out-of-fold log-loss of each."""
+
+    index: int
+    name: str
+    log_losses: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -127,9 +137,9 @@ def _able(left: Floats, choice: str) -> tuple[Family, ...]:
     return families(choice, len(left), rarer(left))
 
 
-def _choice(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks) -> gate.Choice:
+def _choice(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks) -> Choice:
     told = [(it.name, one[judged]) for it, one in zip(found, risks, strict=True)]
-    return gate.choose(told, rows.left[judged], rows.clients[judged])
+    return choose(told, rows.left[judged], rows.clients[judged])
 
 
 def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks, chosen: int) -> Floats:
@@ -149,3 +159,17 @@ def _forward(best: Candidate, when: NDArray[Any], judged: Marks) -> Floats:
     if all(min(left[rows].sum(), (1 - left[rows]).sum()) >= FEWEST_FORWARD for rows in (newest, best.rows & ~newest)):
         risks[newest] = best.forward(newest)
     return risks
+
+
+def choose(candidates: Sequence[tuple[str, Array]], labels: Array, clients: Array) -> Choice:
+    """Return the first candidate (name, out-of-fold risks) that is within one standard error of the best.
+
+    They come in the order of preference: more data and simpler family first. The error is that of the paired
+    difference, over clients.
+    """
+    losses = [log_losses(labels, risks) for _, risks in candidates]
+    means = tuple(float(loss.mean()) for loss in losses)
+    best = losses[int(np.argmin(means))]
+    behind = [per_client(loss - best, clients) for loss in losses]
+    index = next(index for index, (mean, error) in enumerate(behind) if mean <= error)
+    return Choice(index, candidates[index][0], means)

@@ -17,7 +17,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
-from risk import artifacts, dependencies, families, files
+from risk import artifacts, families, files, releases
 from risk.errors import ModelError
 from risk.fitting import features, risks_of
 from risk.learning import Challenger
@@ -123,7 +123,7 @@ def load(folder: Path) -> Model:
             f"{path}: its SHA-256 is not that of its card, so it is truncated or foreign and was not opened; "
             "train again, or roll back to another release"
         )
-    other = dependencies.other_versions(card.packages)
+    other = releases.other_versions(card.packages)
     return Model(folder.name, card, _open(path, content, card, other), other)
 
 

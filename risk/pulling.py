@@ -15,7 +15,7 @@ from risk.intake import add, sentence, with_digests
 from risk.manifest import Entry, Manifest
 from risk.reader import Content, Slice, Source, read
 from risk.rows import Placed, Rows
-from risk.schema import Schema
+from risk.schema import DatabaseSource, Schema
 
 UNLIMITED = 1 << 62  # a first pull may be larger than any file that is let in
 
@@ -28,9 +28,7 @@ class Pulled:
     warnings: tuple[str, ...]
 
 
-def pull_in(
-    source: database.DatabaseSource, before: Manifest, schema: Schema, parts: Path, root: Path, run: int
-) -> Pulled:
+def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Path, root: Path, run: int) -> Pulled:
     """Take in the rows of a database since its watermark: the same reader, the same refusals as for a file.
 
     A pull that is refused whole does not move the watermark. Raises: SourceError, ConfigError, DiskError.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from risk.errors import ReleaseError
 from risk.manifest import Manifest
 
 log = logging.getLogger("risk")
+
+_TELLING = {"sklearn": 9, "numpy": 1, "python": 2}  # numbers of a version by which a model may open or answer otherwise
+_CALLED = {"sklearn": "scikit-learn"}
 
 INTENT, DONE, ABANDONED = "intent", "done", "abandoned"
 ROLLBACK = "rollback"
@@ -46,6 +51,15 @@ class Release:
         """The reason of the person who deployed it against its verdict; None where the verdict favoured it."""
         told = self.verdict
         return None if told.get("deploy") else told.get("forced")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a release was made of: the dataset version (None where its folder is gone) and the paths of its sources."""
+
+    dataset: str | None = None
+    sources: tuple[str, ...] = ()
+    provisional: bool = False
 
 
 def current(production: Path) -> Release | None:
@@ -191,3 +205,30 @@ def object_in(path: Path) -> dict[str, Any]:
 
 def _number(name: str) -> int:
     return int(name.partition("-")[0])
+
+
+def other_versions(made_with: object) -> str | None:
+    """Return the sentence that warns of a model made with other versions than are installed; None where it was not."""
+    told = made_with if isinstance(made_with, Mapping) else {}
+    was_made = {str(name): version for name, version in told.items() if isinstance(version, str)}
+    here = {name: installed(_CALLED.get(name, name)) for name in _TELLING} | {"python": sys.version.split()[0]}
+    others = [
+        name
+        for name, count in _TELLING.items()
+        if name in was_made and was_made[name].split(".")[:count] != str(here[name]).split(".")[:count]
+    ]
+    if not others:
+        return None
+    was, now = (" and ".join(f"{_CALLED.get(it, it)} {said[it]}" for it in others) for said in (was_made, here))
+    return (
+        f"The model was made with {was}; installed is {now}. Its answers may differ; "
+        "python fullprocess.py --force makes a model of the installed versions."
+    )
+
+
+def installed(package: str) -> str | None:
+    """The version of a package that is installed, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

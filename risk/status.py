@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from risk import arrival, artifacts, attention, dataset, dependencies, evidence, journal, proven, releases
+from risk import arrival, artifacts, attention, dataset, evidence, journal, proven, releases
 from risk.config import Settings
 from risk.errors import DataError, RiskError
 from risk.manifest import Manifest
@@ -52,7 +52,7 @@ def status(settings: Settings) -> Answer:
         "rejected_rows": manifest.n_refused,
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
-        "other_versions": dependencies.other_versions(made_with),
+        "other_versions": releases.other_versions(made_with),
         "damaged": damaged,
         "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
         "bytes": room,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Project, table
 
-from risk import arrival, files, journal
+from risk import arrival, config, files, journal
 from risk.errors import ConfigError
 
 
@@ -39,7 +39,7 @@ def age_journal(path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "hours"), [("24 hours", 24), ("1 day", 24), ("7 days", 168), ("1.5 hours", 1.5)])
 def test_hours_and_days_are_understood(text: str, hours: float) -> None:
-    assert arrival.hours_of(text) == hours
+    assert config.hours_of(text) == hours
 
 
 @pytest.mark.parametrize("text", ["", "24", "soon", "0 hours", "-1 days", "1 week"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conftest import Project, table
 
-from risk import artifacts, dependencies, live, manifest, releases
+from risk import artifacts, live, manifest, releases
 from risk.errors import DataError
 
 VERSION, RELEASE = "ingesteddata/current", "production_deployment/current"
@@ -174,7 +174,7 @@ def test_status_reports_every_damage_of_the_live_release(deployed: Project, dama
 
 @pytest.mark.parametrize("told", [3, None, [], {"python": None}, {"python": 3}, {3: "1.0"}])
 def test_packages_that_are_no_versions_give_no_warning(told: object) -> None:
-    assert dependencies.other_versions(told) is None
+    assert releases.other_versions(told) is None
 
 
 def test_a_missing_link_fails_the_run_until_it_is_put_back(deployed: Project) -> None:

@@ -21,10 +21,10 @@ import pytest
 from pydantic import TypeAdapter
 
 from risk import database
-from risk.database import DatabaseSource, Pull
+from risk.database import Pull
 from risk.errors import ConfigError, DiskError, SourceError
 from risk.reader import Content, Source, read, read_refusals
-from risk.schema import Schema
+from risk.schema import PASSWORD, DatabaseSource, Schema
 from risk.watermark import Watermark, at, before_jump, begin, kind_of
 from tests.postgres import need
 
@@ -721,7 +721,7 @@ def test_the_password_comes_from_the_urls_variable_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "secret").write_text("from the file\n")
-    monkeypatch.setenv(database.PASSWORD, "from the environment")
+    monkeypatch.setenv(PASSWORD, "from the environment")
     monkeypatch.setenv("CRM_PASSWORD", "from the variable")
     plain = {"url": "postgresql://u@h/d"}
 

@@ -12,7 +12,7 @@ from conftest import Project, table
 from pypdf import PdfReader
 
 from app import create_app
-from risk import chronicle, explanation, journal
+from risk import chronicle, explanation, journal, releases
 
 JOURNAL = "production_deployment/journal.jsonl"
 TODAY = journal.now()[:10]
@@ -48,7 +48,7 @@ def explain(project: Project, asked: str) -> str:
 
 
 def told(found: list[dict[str, Any]], asked: str = "last") -> str:
-    return "\n".join(chronicle.tell(found, asked, today=TODAY, origin=lambda _: chronicle.Origin()).lines)
+    return "\n".join(chronicle.tell(found, asked, today=TODAY, origin=lambda _: releases.Origin()).lines)
 
 
 def test_a_run_that_deployed_tells_what_was_known_compared_and_decided(story: Project) -> None:
@@ -187,7 +187,7 @@ def test_text_from_outside_is_one_line_without_control_characters(story: Project
     whole = records(story)
     whole[-1]["error"] = "a\nb\x1b[31m"
 
-    lines = chronicle.tell(whole, "last", today=TODAY, origin=lambda _: chronicle.Origin()).lines
+    lines = chronicle.tell(whole, "last", today=TODAY, origin=lambda _: releases.Origin()).lines
 
     assert all(line.isprintable() for line in lines)
     assert any(r"a\nb\x1b[31m" in line for line in lines)

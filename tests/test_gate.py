@@ -9,7 +9,8 @@ import pytest
 
 from risk.comparison import Forward
 from risk.errors import GateError
-from risk.gate import Gate, choose, judge, self_test
+from risk.gate import Gate, judge, self_test
+from risk.learning import choose
 
 
 def logistic(logit: np.ndarray) -> np.ndarray:

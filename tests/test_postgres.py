@@ -18,6 +18,7 @@ from risk import database, files
 from risk.database import Pull
 from risk.errors import DiskError, SourceError
 from risk.reader import read_refusals
+from risk.schema import PASSWORD as VARIABLE
 from risk.schema import Schema
 from risk.watermark import Watermark
 from tests import postgres
@@ -66,7 +67,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def shop(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setenv(database.PASSWORD, PASSWORD)
+    monkeypatch.setenv(VARIABLE, PASSWORD)
     return Shop(server, tmp_path)
 
 
@@ -413,7 +414,7 @@ def test_the_password_is_nowhere(
 
 def faults_with(shop: Shop, monkeypatch: pytest.MonkeyPatch, password: str, queries: list[str]) -> list[str]:
     """Return what is said of queries that cannot work, and of a table that is not there, with a password."""
-    monkeypatch.setenv(database.PASSWORD, password)
+    monkeypatch.setenv(VARIABLE, password)
     told = []
     for section in [{"query": query} for query in queries] + [{"table": "missing"}]:
         with pytest.raises(SourceError) as caught:

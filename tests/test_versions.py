@@ -15,7 +15,7 @@ import sklearn
 from conftest import Project, table
 
 from app import create_app
-from risk import artifacts, dependencies, families, files, model
+from risk import artifacts, families, files, model, releases
 from risk.errors import ModelError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def made_with(folder: Path, **versions: str) -> None:
     ],
 )
 def test_a_model_of_other_versions_is_one_sentence(versions: dict[str, str], told: str | None) -> None:
-    found = dependencies.other_versions(versions)
+    found = releases.other_versions(versions)
 
     assert found == told if told is None else told in str(found)
     assert not found or found.endswith("python fullprocess.py --force makes a model of the installed versions.")

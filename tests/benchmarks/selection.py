@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from risk import fitting, gate, learning, policy
+from risk import fitting, learning, policy
 from risk.config import GateRule
 from risk.fitting import Floats, Marks
 from risk.gate import Gate
@@ -76,7 +76,7 @@ def of_equals(seed: int) -> tuple[bool, bool]:
     clients, fold = np.arange(EQUAL_ROWS), fitting.folds(np.arange(EQUAL_ROWS), left)
 
     def chosen(rows: Marks) -> Floats:
-        return rest[gate.choose([("", it[rows]) for it in rest], left[rows], clients[rows]).index]
+        return rest[learning.choose([("", it[rows]) for it in rest], left[rows], clients[rows]).index]
 
     best, nested = chosen(fold >= 0), np.empty(EQUAL_ROWS)
     for outer in range(fitting.N_FOLDS):
