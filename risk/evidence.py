@@ -97,8 +97,8 @@ def origin(production: Path, name: str) -> Origin:
     found = _manifest(folder)
     if found is None:
         return Origin()
-    paths = tuple(entry.path for entry in found.entries if entry.has_rows)
-    return Origin(found.name, paths, Release(name, folder).provisional)
+    sources = tuple(entry.path for entry in found.entries if entry.has_rows)
+    return Origin(found.name, sources, Release(name, folder).provisional)
 
 
 def _settled(production: Path) -> tuple[list[Record], list[str]]:

@@ -37,15 +37,15 @@ def scores(rows: Dataset, model: Model, folder: Path, top_share: float, most: in
     frame, paths = found.frame, found.shown
     if not _enough(frame, rows.schema.target):
         return None
-    out_of_fold = learned.remembered(frame[rows.schema.client], frame["row"], folder)
-    risks = np.where(np.isnan(out_of_fold), model.risks(frame), out_of_fold)
+    unseen = learned.remembered(frame[rows.schema.client], frame["row"], folder)
+    risks = np.where(np.isnan(unseen), model.risks(frame), unseen)
     left, k = frame[rows.schema.target].to_numpy(np.float64), max(1, round(top_share * len(frame)))
     return asdict(evaluate(left, risks, model.card.threshold, k)) | {
         **periods(frame, rows.schema.period),
         "sources": paths[:SOURCES_NAMED],
         "n_sources": len(paths),
         "sampled": found.sampled,
-        "n_out_of_fold": int((~np.isnan(out_of_fold)).sum()),
+        "n_out_of_fold": int((~np.isnan(unseen)).sum()),
     }
 
 

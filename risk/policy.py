@@ -102,26 +102,26 @@ def reason(
     with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
         of_news = windows(news, risks, names)
         found = drift.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
-    scan, verdict = asdict(found), found.verdict
+    figures, verdict = asdict(found), found.verdict
     if verdict in ("recalibrate", "retrain"):
-        return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, scan)
+        return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, figures)
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
-        return train("the live model is provisional", sentence, verdict, scan)
+        return train("the live model is provisional", sentence, verdict, figures)
     if champion.has_doubled(n_labelled):
         sentence = "The labelled rows that a model could learn from have doubled since one was trained last."
-        return train(DOUBLED, sentence, verdict, scan)
+        return train(DOUBLED, sentence, verdict, figures)
     tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
     if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
         sentence = "Squares and products of the features carry a signal that the live model lacks."
-        return train(RICHER, sentence, verdict, scan)
+        return train(RICHER, sentence, verdict, figures)
     if verdict == NOT_ENOUGH:
         told = f"{len(news)} new labelled rows are not enough to tell"
         return Reason(
-            False, None, NOT_ENOUGH, NOT_ENOUGH, f"{told}; about {found.rows_needed} more would settle it.", scan
+            False, None, NOT_ENOUGH, NOT_ENOUGH, f"{told}; about {found.rows_needed} more would settle it.", figures
         )
     sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
-    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, scan)
+    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, figures)
 
 
 def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_labelled: int) -> Reason:

@@ -135,9 +135,9 @@ def test_settings_that_an_editor_saved_with_a_mark_are_read(project: Project) ->
     path = project.root / "config.json"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
 
-    settings, practice = config.load(path), config.load(path, practice=True)
+    production, practice = config.load(path), config.load(path, practice=True)
 
-    assert settings.input == project.root / "sourcedata"
+    assert production.input == project.root / "sourcedata"
     assert practice.input == project.root / "practicedata"
 
 

@@ -148,11 +148,11 @@ def test_the_readme_shows_every_setting_with_its_default(tmp_path: Path) -> None
         (tmp_path / folder).mkdir()
 
     told, known = json.loads(block), sections()
-    settings, bare = config.load(tmp_path / "config.json"), five_keys(tmp_path, told)
+    shown, bare = config.load(tmp_path / "config.json"), five_keys(tmp_path, told)
 
     assert list(told) == known.pop("")
     assert {name: list(told[name]) for name in known} == known
-    assert {name: getattr(settings, name) for name in told} == {name: getattr(bare, name) for name in told}
+    assert {name: getattr(shown, name) for name in told} == {name: getattr(bare, name) for name in told}
 
 
 def five_keys(folder: Path, told: dict[str, Any]) -> config.Settings:

@@ -41,7 +41,7 @@ def records(project: Project) -> list[dict[str, Any]]:
     return [json.loads(line) for line in project.text(JOURNAL).splitlines()]
 
 
-def explain(project: Project, asked: str) -> str:
+def explained(project: Project, asked: str) -> str:
     said = project.run("diagnostics", "--explain", asked)
     assert (said.code, said.err) == (0, "")
     return " ".join(said.out.split())
@@ -54,7 +54,7 @@ def told(found: list[dict[str, Any]], asked: str = "last") -> str:
 def test_a_run_that_deployed_tells_what_was_known_compared_and_decided(story: Project) -> None:
     run = next(it for it in records(story) if it.get("run") == 2 and it["kind"] == "run")
 
-    text = explain(story, "2")
+    text = explained(story, "2")
 
     assert "Run 2 of fullprocess.py" in text
     assert run["outcome"] == "deployed"
@@ -72,14 +72,14 @@ def test_a_run_that_deployed_tells_what_was_known_compared_and_decided(story: Pr
 
 
 def test_a_first_release_is_compared_with_the_average_risk(story: Project) -> None:
-    text = explain(story, "1")
+    text = explained(story, "1")
 
     assert "compared with the average risk, on" in text
     assert "(reason to train: nothing is deployed)" in text
 
 
 def test_a_run_without_training_tells_why_and_what_stayed_live(story: Project) -> None:
-    text = explain(story, "4")
+    text = explained(story, "4")
 
     assert "No. No new labels have come since run 2" in text
     assert "broken.csv was refused whole: broken.csv: line 1" in text
@@ -87,7 +87,7 @@ def test_a_run_without_training_tells_why_and_what_stayed_live(story: Project) -
 
 
 def test_a_persons_acts_are_told_as_such(story: Project) -> None:
-    back, forced, last = explain(story, "3"), explain(story, "7"), explain(story, "last")
+    back, forced, last = explained(story, "3"), explained(story, "7"), explained(story, "last")
 
     assert f"A person (account {ACCOUNT}) went back from 2-" in back
     assert "by force and gave this reason: the board wants it" in forced
@@ -97,7 +97,7 @@ def test_a_persons_acts_are_told_as_such(story: Project) -> None:
 def test_a_day_tells_all_runs_acts_and_what_was_live_at_its_end(story: Project) -> None:
     live = story.run("deployment", "--list", "--json").json["releases"][-1]["release"]
 
-    text = explain(story, TODAY)
+    text = explained(story, TODAY)
 
     assert f"{TODAY} (UTC): 7 runs." in text
     assert f"Release {live}, deployed by run 7, live since" in text
@@ -142,7 +142,7 @@ def test_before_any_run_there_is_nothing_to_explain(project: Project) -> None:
 def test_explaining_writes_nothing(story: Project) -> None:
     before = story.seen()
 
-    explain(story, TODAY)
+    explained(story, TODAY)
 
     assert story.seen() == before
 
@@ -290,7 +290,7 @@ def test_console_json_api_page_pdf_and_journal_tell_the_same_run_outcome_and_ver
     shown, page = history["history"][0], client.get("/").text
     app.extensions["rooms"].watch.stop()
     paper = " ".join(PdfReader(project.root / "models/report.pdf").pages[0].extract_text().split())
-    text = explain(project, "last")
+    text = explained(project, "last")
 
     expected = (said["run"], said["outcome"], said["verdict"])
     assert expected == (2, "deployed", "retrain")

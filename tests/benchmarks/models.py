@@ -57,7 +57,7 @@ class Known:
 
 def bench() -> Table:
     """Measure every table, then the cost."""
-    tables = [*_tables(), *_worlds(10_000)]
+    tables = [*_tables(), *_made_up(10_000)]
     rows: list[Row] = [row for table in tables for row in (*_quality(table), *_calibration(table))]
     return Table(
         "Models",
@@ -77,7 +77,7 @@ def _tables() -> Iterator[Known]:
         yield Known(path.stem, x, frame[schema.target].to_numpy(np.float64), dict(schema.kinds))
 
 
-def _worlds(n_rows: int) -> Iterator[Known]:
+def _made_up(n_rows: int) -> Iterator[Known]:
     for name in ("change", "segment"):
         yield _world(name, n_rows)
 
