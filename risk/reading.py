@@ -13,7 +13,7 @@ from pathlib import Path
 from risk import client_ids
 from risk.exact import ExactReader
 from risk.parts import Piece
-from risk.scanning import Chunk, Scan, Step, scanned
+from risk.scanning import Chunk, Scan, Step, n_rows, scanned
 from risk.schema import Schema
 from risk.thousands import Dots
 from risk.values import Fault, Refusal, Values
@@ -163,6 +163,8 @@ def read_next(steps: Iterator[Step], schema: Schema, take: Take, suspicion: Susp
     with contextlib.suppress(Fault):
         deque(chunks, maxlen=0)
     reading.size, reading.digest, reading.fault = scan.size, scan.digest, reading.fault or scan.fault
+    if reading.fault and reading.digest:
+        reading.n_read = n_rows(scan, schema) or reading.n_read
     reading.seconds = time.perf_counter() - began
     return reading
 
