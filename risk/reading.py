@@ -106,7 +106,7 @@ class Reading:
             return ()
         found = list(self.exact.header.warnings)
         if not self.n_read:
-            found.append("a header and no row")
+            found.append("it brought no rows (a header and no row below it)")
         if n_blank := self.exact.n_blank:
             lines = "1 blank line of separators is" if n_blank == 1 else f"{n_blank:,} blank lines of separators are"
             found.append(f"{lines} skipped")
