@@ -21,6 +21,8 @@ ROUNDED = (
 )
 # what a spreadsheet shows for a cell that is too narrow, or whose formula failed
 FAILED = r"##+|#N/A|#N/D|#NV|#[^\sa-z]+[!?]"
+# signs that are no id by themselves: a line of them is a rule that somebody drew
+RULES = "!\"#$%&'()*+,-./:;<=>@[\\]^_`{|}~ \u00b7\u00af\u2010\u2011\u2012\u2013\u2014\u2015\u2022\u2026\u2500\u2550"
 SPOILED = re.compile(f"(?:{ROUNDED})|({FAILED})")
 LONG, CUT = r"[0-9]{16,}", r"[0-9]{15}0+"  # a spreadsheet keeps 15 digits
 ENOUGH_LONG = 20

@@ -44,6 +44,7 @@ class Reading:
     dots: Dots = field(default_factory=Dots)
     odd: dict[str, set[str]] = field(default_factory=dict)  # ids not written as they are seen, by that form
     may_be_odd: bool = False  # whether there may be more of them in lines that were not read one by one
+    has_end_mark: bool = False  # as DOS wrote it
     n_cut: int = 0  # ids of more digits than a spreadsheet keeps, if it may have rounded each of them
     n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
 
@@ -110,6 +111,8 @@ class Reading:
         if n_blank := self.exact.n_blank:
             lines = "1 blank line of separators is" if n_blank == 1 else f"{n_blank:,} blank lines of separators are"
             found.append(f"{lines} skipped")
+        if self.has_end_mark:
+            found.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
         if self.n_repeats:
             found.append(self._repeats())
         if rounded := client_ids.cut(self.n_cut):
@@ -163,6 +166,7 @@ def read_next(steps: Iterator[Step], schema: Schema, take: Take, suspicion: Susp
     with contextlib.suppress(Fault):
         deque(chunks, maxlen=0)
     reading.size, reading.digest, reading.fault = scan.size, scan.digest, reading.fault or scan.fault
+    reading.has_end_mark = scan.has_end_mark
     if reading.fault and reading.digest:
         reading.n_read = n_rows(scan, schema) or reading.n_read
     reading.seconds = time.perf_counter() - began

@@ -35,6 +35,7 @@ class Scan:
     line: int = 1  # of the first row
     size: int = 0
     is_one_chunk: bool = True
+    has_end_mark: bool = False
     digest: str | None = ""  # None: the file vanished or changed while it was read
     fault: Refusal | None = None
     wanted: bool = True  # False: nobody needs the rest of its chunks
@@ -69,7 +70,7 @@ def scanned(
                             break
                 except Fault as error:
                     end = error
-                scan.digest = file.finish()
+                scan.digest, scan.has_end_mark = file.finish(), file.has_end_mark
         except Fault as error:
             scan.fault = error.refusal
         except FileNotFoundError:
