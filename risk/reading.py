@@ -45,6 +45,8 @@ class Reading:
     odd: dict[str, set[str]] = field(default_factory=dict)  # ids not written as they are seen, by that form
     may_be_odd: bool = False  # whether there may be more of them in lines that were not read one by one
     has_end_mark: bool = False  # as DOS wrote it
+    may_be_totals: bool = False  # whether an id may be named as totals are
+    n_totals: int = 0  # accepted rows of clients who are
     n_cut: int = 0  # ids of more digits than a spreadsheet keeps, if it may have rounded each of them
     n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
 
@@ -113,6 +115,9 @@ class Reading:
             found.append(f"{lines} skipped")
         if self.has_end_mark:
             found.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
+        if n := self.n_totals:
+            rows = "1 row is of a client" if n == 1 else f"{n:,} rows are of clients"
+            found.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
         if self.n_repeats:
             found.append(self._repeats())
         if rounded := client_ids.cut(self.n_cut):
@@ -166,7 +171,7 @@ def read_next(steps: Iterator[Step], schema: Schema, take: Take, suspicion: Susp
     with contextlib.suppress(Fault):
         deque(chunks, maxlen=0)
     reading.size, reading.digest, reading.fault = scan.size, scan.digest, reading.fault or scan.fault
-    reading.has_end_mark = scan.has_end_mark
+    reading.has_end_mark, reading.may_be_totals = scan.has_end_mark, scan.may_be_totals
     if reading.fault and reading.digest:
         reading.n_read = n_rows(scan, schema) or reading.n_read
     reading.seconds = time.perf_counter() - began

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk import header
+from risk import client_ids, header
 from risk.header import LINE, Header
 from risk.schema import Schema
 from risk.source import SourceFile
@@ -36,6 +36,7 @@ class Scan:
     size: int = 0
     is_one_chunk: bool = True
     has_end_mark: bool = False
+    may_be_totals: bool = False
     digest: str | None = ""  # None: the file vanished or changed while it was read
     fault: Refusal | None = None
     wanted: bool = True  # False: nobody needs the rest of its chunks
@@ -65,6 +66,7 @@ def scanned(
                 file.check(size_cap)
                 try:
                     for lines in _lines(scan, file, schema, target_optional):
+                        scan.may_be_totals = scan.may_be_totals or client_ids.may_be_totals(lines)
                         yield Chunk(lines, _proven(scan, lines, schema) if proven else None)
                         if not scan.wanted:
                             break

@@ -507,3 +507,28 @@ def test_an_end_of_file_mark_costs_no_row_and_is_told(end: str, way: str, tmp_pa
     assert (content.n_read, content.n_accepted, content.n_labelled, content.refusals) == (2, 2, 2, None)
     assert content.warnings == ("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped",)
     assert_same_in_a_frame(source, Schema(), content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["Total", "SUBTOTAL", "North Total", "Total: North", "Zwischensumme", "Sub-total 1", "Summe Nord"]
+)
+@pytest.mark.parametrize("place", [0, 6])
+def test_a_total_before_other_rows_is_told(name: str, place: int, way: str, tmp_path: Path) -> None:
+    rows = [*CLIENTS[:place], "{},{},{},{},".format(name, *SUMS), *CLIENTS[place:]]
+    source = given(tmp_path, way, HEADER, *rows)
+
+    content = read_one(source, tmp_path)
+
+    assert content.warnings == (
+        "1 row is of a client named as totals are: where it holds sums, take it out of the file",
+    )
+    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Totality", "Consumer Ltd", "TotalEnergies", "Summer", "c1"])
+def test_a_client_who_is_not_named_as_totals_are_is_no_warning(name: str, way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, way, HEADER, f"{name},1,2,3,0", "b,1,2,3,1")
+
+    content = read_one(source, tmp_path)
+
+    assert (content.n_accepted, content.warnings) == (2, ())
