@@ -21,9 +21,14 @@ ROUNDED = (
 )
 # what a spreadsheet shows for a cell that is too narrow, or whose formula failed
 FAILED = r"##+|#N/A|#N/D|#NV|#[^\sa-z]+[!?]"
+# signs that are no id by themselves: a line of them is a rule that somebody drew
+RULES = "!\"#$%&'()*+,-./:;<=>@[\\]^_`{|}~ \u00b7\u00af\u2010\u2011\u2012\u2013\u2014\u2015\u2022\u2026\u2500\u2550"
 SPOILED = re.compile(f"(?:{ROUNDED})|({FAILED})")
 LONG, CUT = r"[0-9]{16,}", r"[0-9]{15}0+"  # a spreadsheet keeps 15 digits
 ENOUGH_LONG = 20
+# how totals are named: Total, North Total, Zwischensumme, Total: North; read by RE2, too
+TOTAL_WORDS = "total", "totaal", "totale", "totals", "sum", "sums", "summe", "somme", "suma", "gesamt", "ergebnis"
+TOTAL = f"(?i)(?:.*[ :_-])?(?:sub|grand|sous|zwischen|gesamt)?-?(?:{'|'.join(TOTAL_WORDS)})(?:[ :(_-].*)?"
 WHOLE = r"-?[0-9]+\.0+"
 DEFAULT_IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -54,6 +59,12 @@ def may_be_odd(lines: bytes) -> bool:
     if b" " in lines and b"  " in lines:
         return True
     return b"." in lines and any(end in lines for end in (b".0,", b".00,", b".0\n", b".00\n"))
+
+
+def may_be_totals(lines: bytes) -> bool:
+    """Whether an id in some lines may be named as totals are."""
+    lines = lines.lower()
+    return any(word.encode() in lines for word in TOTAL_WORDS)
 
 
 def may_be_cut(clients: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tup
     keys = {(row[0], row[1] if schema.period else "") for row in rows}
     reading.n_repeats = len(rows) - len(keys)
     clients = {row[0] for row in rows}
+    reading.n_totals = sum(bool(re.fullmatch(client_ids.TOTAL, row[0])) for row in rows) if reading.may_be_totals else 0
     reading.n_cut = (
         sum(len(it) > EXACT_DIGITS and it.isdecimal() for it in clients) if client_ids.may_be_cut(clients) else 0
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from risk import client_ids
 from risk.exact import ExactReader
 from risk.parts import Piece
-from risk.scanning import Chunk, Scan, Step, scanned
+from risk.scanning import Chunk, Scan, Step, n_rows, scanned
 from risk.schema import Schema
 from risk.thousands import Dots
 from risk.values import Fault, Refusal, Values
@@ -44,6 +44,9 @@ class Reading:
     dots: Dots = field(default_factory=Dots)
     odd: dict[str, set[str]] = field(default_factory=dict)  # ids not written as they are seen, by that form
     may_be_odd: bool = False  # whether there may be more of them in lines that were not read one by one
+    has_end_mark: bool = False  # as DOS wrote it
+    may_be_totals: bool = False  # whether an id may be named as totals are
+    n_totals: int = 0  # accepted rows of clients who are
     n_cut: int = 0  # ids of more digits than a spreadsheet keeps, if it may have rounded each of them
     n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
 
@@ -106,10 +109,15 @@ class Reading:
             return ()
         found = list(self.exact.header.warnings)
         if not self.n_read:
-            found.append("a header and no row")
+            found.append("it brought no rows (a header and no row below it)")
         if n_blank := self.exact.n_blank:
             lines = "1 blank line of separators is" if n_blank == 1 else f"{n_blank:,} blank lines of separators are"
             found.append(f"{lines} skipped")
+        if self.has_end_mark:
+            found.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
+        if n := self.n_totals:
+            rows = "1 row is of a client" if n == 1 else f"{n:,} rows are of clients"
+            found.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
         if self.n_repeats:
             found.append(self._repeats())
         if rounded := client_ids.cut(self.n_cut):
@@ -163,6 +171,9 @@ def read_next(steps: Iterator[Step], schema: Schema, take: Take, suspicion: Susp
     with contextlib.suppress(Fault):
         deque(chunks, maxlen=0)
     reading.size, reading.digest, reading.fault = scan.size, scan.digest, reading.fault or scan.fault
+    reading.has_end_mark, reading.may_be_totals = scan.has_end_mark, scan.may_be_totals
+    if reading.fault and reading.digest:
+        reading.n_read = n_rows(scan, schema) or reading.n_read
     reading.seconds = time.perf_counter() - began
     return reading
 

@@ -17,6 +17,7 @@ from risk.values import fault
 CHUNK = 32 * 1024 * 1024
 BLOCK = 256 * 1024
 LONGEST_LINE = 1024 * 1024
+END_MARK = b"\x1a"
 PLAIN_TEXT = "lines of at most 1 MiB"
 
 
@@ -28,6 +29,7 @@ class SourceFile:
         self._before = os.fstat(self._descriptor)
         self._hash = hashlib.sha256()
         self.size = self._before.st_size
+        self.has_end_mark = False
 
     def __enter__(self) -> SourceFile:
         return self
@@ -49,8 +51,15 @@ class SourceFile:
     def chunks(self) -> Iterator[bytes]:
         """Yield whole lines, about CHUNK bytes at a time, a smaller file at once; the last line may lack its end.
 
+        A mark of the end of the file, as DOS wrote it, is left out.
+
         Raises: Fault without a line number where a line is too long.
         """
+        for lines in self._chunks():
+            self.has_end_mark = lines.endswith(END_MARK)  # all chunks but the last end with a line
+            yield lines.rstrip(END_MARK)
+
+    def _chunks(self) -> Iterator[bytes]:
         rest, place = b"", 0
         while block := self._read(min(CHUNK, max(self.size - place, BLOCK))):
             place += len(block)

@@ -43,6 +43,9 @@ class Suspects:
         sound = not reading.fault and bool(reading.digest)
         if sound and client_ids.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
             reading.n_cut = self._n_cut(slices)
+        if sound and reading.may_be_totals:
+            query = f"{_rows('count(*)')} AND regexp_full_match({self._client}, {literal(client_ids.TOTAL)})"
+            reading.n_totals = sum(self._ask(query, self._place(it))[0][0] for it in slices)
         if reading.suspicion or not sound:
             return None
         may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0

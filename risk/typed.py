@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from risk.client_ids import SPOILED
+from risk.client_ids import RULES, SPOILED
 from risk.schema import Column, Schema
 
 # stand-ins for the characters that a plain line cannot hold; no accepted value holds them itself
@@ -121,7 +121,7 @@ def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
         text = f"translate({field}, chr(1) || chr(2) || chr(3), chr(10) || chr(13) || ',')"
     missing = f"{field} IS NULL OR {_among(text, schema.missing)}" if schema.missing else f"{field} IS NULL"
     if column.kind == "client":
-        return _client(text) if plan.doubtful else text
+        return text if plan.trusted else _client(text, plan.doubtful)
     if column.kind == "text":
         return f"CASE WHEN {missing} THEN NULL ELSE {text} END"
     if column.kind == "period":
@@ -131,8 +131,10 @@ def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
     return _number(field, f"v{index}", missing, plan.types[index], plan.trusted)
 
 
-def _client(field: str) -> str:
-    return f"CASE WHEN regexp_full_match({field}, {literal(SPOILED.pattern)}) THEN NULL ELSE {field} END"
+def _client(field: str, doubtful: bool) -> str:
+    spoiled = f"ltrim({field}, {literal(RULES)}) = ''"
+    spoiled += f" OR regexp_full_match({field}, {literal(SPOILED.pattern)})" if doubtful else ""
+    return f"CASE WHEN {spoiled} THEN NULL ELSE {field} END"
 
 
 def _number(field: str, value: str, missing: str, kind: str, trusted: bool) -> str:

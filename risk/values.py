@@ -142,6 +142,8 @@ class Values:
             raise _RefusedError("is blank", "the id of a client")
         if reason := client_ids.spoiled(text):
             raise _RefusedError(reason, "the id as it was, formatted as text")
+        if not text.strip(client_ids.RULES):
+            raise _RefusedError("has no letter and no digit", "the id of a client")
         return text
 
     def _a_text(self, text: str) -> str:

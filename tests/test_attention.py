@@ -304,3 +304,15 @@ def test_the_runs_so_far_tell_what_was_decided(deployed: Project) -> None:
     assert first["outcome"] == "deployed"
     assert first["reason"] == deployed.json("production_deployment/current/verdict.json")["sentence"]
     assert first["reason"] != "Nothing is deployed yet."
+
+
+@pytest.mark.parametrize("lines", ["", "\n\n", ",,,,\n"])
+def test_a_source_of_a_header_alone_is_told_and_is_no_arrival(deployed: Project, lines: str) -> None:
+    deployed.drop("sourcedata/dataset2.csv", f"{HEADER}\n{lines}")
+
+    said, status = deployed.run("fullprocess", "--json"), deployed.run("fullprocess", "--status")
+
+    assert "warning:  dataset2.csv: it brought no rows (a header and no row below it)" in status.out
+    last = journal.runs(deployed.root / "production_deployment" / artifacts.JOURNAL)[-1]
+    assert (said.code, last["arrived"]) == (0, False)
+    assert last["sentence"].startswith("No new labels have come since run 1")

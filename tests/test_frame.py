@@ -74,7 +74,7 @@ def test_a_file_with_a_fault_gives_no_rows_but_all_columns(tmp_path: Path) -> No
 
     assert (len(frame), list(frame.columns)) == (0, [column.name for column in SCHEMA.columns])
     assert content.fault
-    assert (content.n_read, content.n_accepted, content.fault.line) == (1, 0, 3)
+    assert (content.n_read, content.n_accepted, content.fault.line) == (2, 0, 3)
 
 
 def test_a_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:

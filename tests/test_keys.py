@@ -470,3 +470,65 @@ def test_rows_read_are_rows_kept_and_rows_told_about(seed: int, way: str, tmp_pa
             outcomes.setdefault(row[:2], set()).add(row[-1])
         assert not [key for key, found in outcomes.items() if {0, 1} <= found]
         assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+
+
+# --- lines that are no rows -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", ["----", "===", "_", "* * *", "#-#", "\u2500\u2500", "\u2014", "...", "&"])
+@pytest.mark.parametrize("figures", [",,,", "1,2,3,0", "---,---,---,---"])
+def test_a_line_of_signs_alone_is_no_client(rule: str, figures: str, way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, way, HEADER, "a,1,2,3,0", f"{rule},{figures}", "b,1,2,3,1")
+
+    content = read_one(source, tmp_path)
+
+    assert told(content, tmp_path) == [(3, "has no letter and no digit")]
+    assert (content.n_accepted, content.n_refused) == (2, 1)
+    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+
+
+@pytest.mark.parametrize("rule", [";;;;", "---", "----------", "\x1a", "|||"])
+def test_a_line_of_other_separators_is_refused_with_its_line(rule: str, way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, PLAIN if way == QUOTED else way, HEADER, "a,1,2,3,0", rule, "b,1,2,3,1")
+
+    content = read_one(source, tmp_path)
+
+    assert told(content, tmp_path) == [(3, "has 1 field")]
+    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a\x1a\x1a"])
+def test_an_end_of_file_mark_costs_no_row_and_is_told(end: str, way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, way, HEADER, "a,1,2,3,0", "b,1,2,3,1")
+    source.path.write_bytes(source.path.read_bytes().rstrip(b"\n") + end.encode())
+
+    content = read_one(source, tmp_path)
+
+    assert (content.n_read, content.n_accepted, content.n_labelled, content.refusals) == (2, 2, 2, None)
+    assert content.warnings == ("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped",)
+    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["Total", "SUBTOTAL", "North Total", "Total: North", "Zwischensumme", "Sub-total 1", "Summe Nord"]
+)
+@pytest.mark.parametrize("place", [0, 6])
+def test_a_total_before_other_rows_is_told(name: str, place: int, way: str, tmp_path: Path) -> None:
+    rows = [*CLIENTS[:place], "{},{},{},{},".format(name, *SUMS), *CLIENTS[place:]]
+    source = given(tmp_path, way, HEADER, *rows)
+
+    content = read_one(source, tmp_path)
+
+    assert content.warnings == (
+        "1 row is of a client named as totals are: where it holds sums, take it out of the file",
+    )
+    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Totality", "Consumer Ltd", "TotalEnergies", "Summer", "c1"])
+def test_a_client_who_is_not_named_as_totals_are_is_no_warning(name: str, way: str, tmp_path: Path) -> None:
+    source = given(tmp_path, way, HEADER, f"{name},1,2,3,0", "b,1,2,3,1")
+
+    content = read_one(source, tmp_path)
+
+    assert (content.n_accepted, content.warnings) == (2, ())

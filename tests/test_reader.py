@@ -274,7 +274,7 @@ def test_a_file_of_a_header_alone_is_accepted_with_a_warning(tmp_path: Path) -> 
     content = read_one(source, tmp_path)
 
     assert (content.fault, content.n_read, content.slices) == (None, 0, ())
-    assert content.warnings == ("a header and no row",)
+    assert content.warnings == ("it brought no rows (a header and no row below it)",)
 
 
 @pytest.mark.parametrize(
