@@ -127,6 +127,15 @@ def test_one_client_is_answered_with_and_without_a_list_around_it(client: FlaskC
     assert bare.json == wrapped.json == listed.json
 
 
+def test_a_body_is_read_after_a_byte_order_mark_and_an_empty_one_told_what_is_expected(client: FlaskClient) -> None:
+    marked = client.post("/prediction", data="\ufeff" + json.dumps([ONE]), content_type="application/json")
+    empty = {kind: client.post("/prediction", data=b"", content_type=kind) for kind in ("text/csv", "application/json")}
+
+    assert marked.json == client.post("/prediction", json=[ONE]).json
+    assert problem_of(empty["text/csv"], 422)["detail"].startswith("the text is empty; send a header with activity, ")
+    assert "send an object or a list" in problem_of(empty["application/json"], 400)["detail"]
+
+
 def test_a_body_that_is_packed_is_told_to_come_as_it_is(client: FlaskClient) -> None:
     body = gzip.compress(json.dumps([ONE]).encode())
 

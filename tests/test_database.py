@@ -720,7 +720,7 @@ def test_a_url_that_cannot_be_understood_is_said(url: str, tmp_path: Path) -> No
 def test_the_password_comes_from_the_urls_variable_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "secret").write_text("from the file\n")
+    (tmp_path / "secret").write_text("\ufefffrom the file\n", encoding="utf-8")
     monkeypatch.setenv(database.PASSWORD, "from the environment")
     monkeypatch.setenv("CRM_PASSWORD", "from the variable")
     plain = {"url": "postgresql://u@h/d"}
