@@ -23,6 +23,7 @@ from risk.config import Settings
 from risk.contracts import Contract, File, Ids, Rows
 from risk.problems import NotTold, Problem
 from risk.replies import answer
+from risk.safe_text import placed
 from risk.serving import Server
 
 service = Blueprint("service", __name__)
@@ -197,7 +198,11 @@ def index() -> Response:
     """Return the page for people."""
     now, settings = _rooms().watch.live, _rooms().settings
     if now.shown is None:
-        return Response(render_template("start.html", faults=now.wrong, input_folder=settings.input_folder_path))
+        return Response(
+            render_template(
+                "start.html", faults=now.wrong, input_folder=placed(settings.input_folder_path, settings.places)
+            )
+        )
     late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
     try:
         words = page.words(now.shown.snapshot, now.model.name if now.model else None)

@@ -41,6 +41,7 @@ from risk.dataset import Dataset
 from risk.errors import DataError, RiskError
 from risk.manifest import Manifest
 from risk.pulling import Pulled
+from risk.safe_text import placed
 from risk.script import Answer, Run, event, log
 
 KEPT_VERSIONS = 5
@@ -86,7 +87,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     twins = Dataset(after, settings.schema, folder / artifacts.PARTS).alike()
     said = (*_warnings(box, taken, after), *pulled.warnings, *([f"in all files together, {twins}"] if twins else []))
     found = Ingested(after, changed, taken.seen, said)
-    run.private.update(_in_journal(after))
+    run.private.update(placed(_in_journal(after), settings.places))
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:
