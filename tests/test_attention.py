@@ -273,6 +273,33 @@ def test_a_challenger_that_is_not_judged_is_refused_and_no_failure(deployed: Pro
     assert deployed.run("fullprocess", "--status").code == 0
 
 
+@pytest.mark.parametrize("content", ["", "{", "null", "3", "[1]", '"x"', "{}", '{"model": "of another"}', "\xff", None])
+def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
+    deployed: Project, content: str | None
+) -> None:
+    deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
+    for stage in ("ingestion", "training", "scoring"):
+        assert deployed.run(stage).code == 0
+    path, before = deployed.root / "models" / artifacts.VERDICT, releases.name_of(deployed.settings.production)
+    path.unlink() if content is None else path.write_text(content, encoding="latin-1")
+
+    said, forced = deployed.run("deployment"), deployed.run("deployment", "--force", "it must be")
+
+    assert (said.code, said.err, forced.code) == (3, "", 3)
+    assert "models/verdict.json: this challenger is not judged yet; run python scoring.py" in said.out
+    assert releases.name_of(deployed.settings.production) == before
+    assert deployed.run("fullprocess", "--status").code == 0
+
+
+def test_a_torn_snapshot_is_made_again_by_the_next_tick(deployed: Project) -> None:
+    (deployed.root / "models/reports/current" / artifacts.SNAPSHOT).write_text("{")
+
+    said = deployed.run("fullprocess")
+
+    assert said.code == 0
+    assert deployed.json("models/snapshot.json")["release"]["name"] == releases.name_of(deployed.settings.production)
+
+
 @pytest.mark.parametrize("words", [("--rollback",), ("--rollback", "1")])
 def test_what_cannot_be_rolled_back_to_is_no_failed_run(deployed: Project, words: tuple[str, ...]) -> None:
     n_lines = len(deployed.text("production_deployment/journal.jsonl").splitlines())
