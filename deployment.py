@@ -33,7 +33,7 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     """
     releases.settle(settings.production)
     challenger = model.load(settings.models)
-    verdict = files.read_json(settings.models / artifacts.VERDICT) or {}
+    verdict = releases.object_in(settings.models / artifacts.VERDICT)
     live = releases.current(settings.production)
     if live and _is_live(live, challenger, verdict):
         return live

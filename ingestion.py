@@ -29,6 +29,7 @@ from risk import (
     manifest,
     pulling,
     reader,
+    releases,
     script,
     soundness,
     typography,
@@ -70,7 +71,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
     box = inbox.look(settings.input, size_cap=size_cap)
-    seen = files.read_json(folder / artifacts.SIGNATURES) or {}
+    seen = releases.object_in(folder / artifacts.SIGNATURES)
     inbox.need_room(folder, box, seen)
     taken = intake.take_in(
         box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap

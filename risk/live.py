@@ -222,6 +222,6 @@ def card_of(production: Path, name: str) -> bytes | None:
     shelf = production / artifacts.RELEASES
     found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
     with contextlib.suppress(OSError, IndexError):
-        papers = files.read_json(found[0] / artifacts.CARD) or {}
+        papers = releases.object_in(found[0] / artifacts.CARD)
         return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / artifacts.MODEL_CARD).read_bytes()
     return None

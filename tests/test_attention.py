@@ -291,8 +291,11 @@ def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
     assert deployed.run("fullprocess", "--status").code == 0
 
 
-def test_a_torn_snapshot_is_made_again_by_the_next_tick(deployed: Project) -> None:
-    (deployed.root / "models/reports/current" / artifacts.SNAPSHOT).write_text("{")
+@pytest.mark.parametrize("content", ["{", "[1]", '{"release": 3}'])
+def test_a_torn_snapshot_is_made_again_by_the_next_tick(deployed: Project, content: str) -> None:
+    (deployed.root / "models/reports/current" / artifacts.SNAPSHOT).write_text(content)
+    (deployed.root / "models/backtest.json").write_text("[1]")
+    (deployed.root / "ingesteddata" / artifacts.SIGNATURES).write_text("[1]")
 
     said = deployed.run("fullprocess")
 
