@@ -109,7 +109,8 @@ def test_a_short_token_is_refused_at_the_start(tmp_path: Path, monkeypatch: pyte
 
 
 FORWARDED = ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Forwarded", "X-Real-IP", "Via", "X-Client-IP"]
-FORWARDED += ["CF-Connecting-IP", "True-Client-IP", "X-Original-Forwarded-For", "Fastly-Client-IP"]
+FORWARDED += ["CF-Connecting-IP", "True-Client-IP", "X-Original-Forwarded-For", "Fastly-Client-IP", "via", "X-Scheme"]
+FORWARDED += ["X-Forwarded-Host", "X-Cluster-Client-IP", "X-Remote-Addr", "CDN-Loop", "X-Envoy-External-Address"]
 
 
 @pytest.mark.parametrize("name", FORWARDED)
