@@ -117,7 +117,7 @@ def main(
         return _fail(error, error.exit_code, asked.json)
     except KeyboardInterrupt:
         return _fail(
-            RiskError("stopped by hand; what was there before is unharmed, the next run goes on"), 1, asked.json
+            RiskError("stopped by hand; what was there before is unchanged, the next run goes on"), 1, asked.json
         )
     except Exception as error:
         log.exception("unexpected error")
