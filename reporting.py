@@ -238,7 +238,7 @@ def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict
 
 
 def _expected_leavers(subject: Subject, calls: list[dict[str, Any]], n_clients: int) -> dict[str, Any] | None:
-    """Return how many on the call list are expected to leave, with the 90 % interval; None where a provisional model guesses."""
+    """Return how many to call are expected to leave, with the 90 % interval; None where the model is provisional."""
     if subject.model is None or subject.provisional:
         return None
     risks = np.array([client["risk"] for client in calls])

@@ -184,8 +184,8 @@ def bench() -> Table:
     return Table(
         "Choice and proof",
         "Pure noise has 600 to 2,000 rows of which a fifth leave. Equal candidates know the truth but for noise of the "
-        "same size. A world that relies on time has months in which the share of leavers goes up and down, and a figure "
-        "that tells the month. In brackets the one-sided 95 % bound, which is compared with the goal.",
+        "same size. A world that relies on time has months in which the share of leavers goes up and down, and a "
+        "figure that tells the month. In brackets the one-sided 95 % bound, which is compared with the goal.",
         [*_noise_rows(), *_choice_rows(), *_cost_rows(), *_forward_rows()],
     )
 
