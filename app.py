@@ -23,6 +23,7 @@ from risk.config import Settings
 from risk.contracts import Contract, File, Ids, Rows
 from risk.problems import NotTold, Problem
 from risk.replies import answer
+from risk.safe_text import placed
 from risk.serving import Server
 
 service = Blueprint("service", __name__)
@@ -197,7 +198,9 @@ def index() -> Response:
     """Return the page for people."""
     now, settings = _rooms().watch.live, _rooms().settings
     if now.shown is None:
-        return Response(render_template("start.html", faults=now.wrong, input_folder=settings.input_folder_path))
+        folder = placed(settings.input_folder_path, settings.places)
+        start = render_template("start.html", faults=now.wrong, torn=now.torn, input_folder=folder)
+        return Response(start, 503 if now.torn else 200)
     late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
     try:
         words = page.words(now.shown.snapshot, now.model.name if now.model else None)
@@ -230,10 +233,10 @@ def _rooms() -> Rooms:
 
 
 def _shown() -> live.Shown:
-    shown = _rooms().watch.live.shown
-    if shown is None:
-        raise Problem(503, NO_MODEL if _rooms().watch.live.model is None else NO_REPORT)
-    return shown
+    now = _rooms().watch.live
+    if now.shown is None:
+        raise Problem(503, now.torn or (NO_MODEL if now.model is None else NO_REPORT))
+    return now.shown
 
 
 def _asked(contract: Contract) -> Rows | Ids:

@@ -33,7 +33,7 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     """
     releases.settle(settings.production)
     challenger = model.load(settings.models)
-    verdict = files.read_json(settings.models / artifacts.VERDICT) or {}
+    verdict = releases.object_in(settings.models / artifacts.VERDICT)
     live = releases.current(settings.production)
     if live and _is_live(live, challenger, verdict):
         return live
@@ -158,7 +158,7 @@ def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:
     try:
         released, card = deploy(settings, run, forced), model.read_card(settings.models)
     except NotFavouredError as error:
-        run.note(release=before, sentence=str(error))
+        run.note(release=before, sentence=str(error).removeprefix(f"{error.outcome}: "))
         return Answer(str(error), {"outcome": error.outcome, "release": before}, error.exit_code)
     is_new = released.name != before
     run.note(release=released.name, sentence=(forced if is_new else None) or released.verdict.get("sentence"))

@@ -76,7 +76,7 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
         log.warning(event("the journal is broken" if broken else "another release is live", reason=fault))
     run.note(warnings=[*found, *run.record.get("warnings", [])])
     subject = "journal" if broken else releases.name_of(settings.production) or "no release"
-    told = [Attention(attention.RECORD, subject, it.replace(f"{settings.production}/", "")) for it in found]
+    told = [Attention(attention.RECORD, subject, it) for it in found]
     late = arrival.lateness(status.expectation(settings, run), time.time())
     told += [Attention(attention.STOPPED, settings.input_folder_path, late)] if late else []
     run.attend([attention.RECORD, attention.STOPPED], told)

@@ -29,6 +29,7 @@ from risk import (
     manifest,
     pulling,
     reader,
+    releases,
     script,
     soundness,
     typography,
@@ -41,6 +42,7 @@ from risk.dataset import Dataset
 from risk.errors import DataError, RiskError
 from risk.manifest import Manifest
 from risk.pulling import Pulled
+from risk.safe_text import placed
 from risk.script import Answer, Run, event, log
 
 KEPT_VERSIONS = 5
@@ -69,7 +71,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
     box = inbox.look(settings.input, size_cap=size_cap)
-    seen = files.read_json(folder / artifacts.SIGNATURES) or {}
+    seen = releases.object_in(folder / artifacts.SIGNATURES)
     inbox.need_room(folder, box, seen)
     taken = intake.take_in(
         box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap
@@ -86,7 +88,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     twins = Dataset(after, settings.schema, folder / artifacts.PARTS).alike()
     said = (*_warnings(box, taken, after), *pulled.warnings, *([f"in all files together, {twins}"] if twins else []))
     found = Ingested(after, changed, taken.seen, said)
-    run.private.update(_in_journal(after))
+    run.private.update(placed(_in_journal(after), settings.places))
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:

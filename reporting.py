@@ -74,7 +74,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     home = settings.models / artifacts.REPORTS
     subject = _live(settings)
     current = files.resolve(home / artifacts.CURRENT)
-    done = files.read_json(current / artifacts.SNAPSHOT) if current else None
+    done = releases.object_in(current / artifacts.SNAPSHOT) if current else None
     if current and done and _covers(done, settings, run, outcome, subject):
         return current
     for name in files.link_out(settings.models, artifacts.REPORT_LINKS, f"{artifacts.REPORTS}/{artifacts.CURRENT}"):
@@ -135,14 +135,15 @@ def _before_change(settings: Settings, digest: str) -> str | None:
     """Return the last release that was trained for drift, if this very test data was there before it."""
     found = releases.all_of(settings.production)
     for before, after in reversed(list(itertools.pairwise(found))):
-        if (files.read_json(after.folder / artifacts.CARD) or {}).get("reason") == policy.DRIFT:
+        if releases.object_in(after.folder / artifacts.CARD).get("reason") == policy.DRIFT:
             return after.name if before.verdict.get("holdout") == digest else None
     return None
 
 
 def _covers(done: dict[str, Any], settings: Settings, run: Run, outcome: str, subject: Subject) -> bool:
     """Return True when the set on disk is of this run and shows what is live now."""
-    released, version = (done.get("release") or {}).get("name"), (done.get("dataset") or {}).get("version")
+    of_done = [it if isinstance(it, dict) else {} for it in (done.get("release"), done.get("dataset"))]
+    released, version = of_done[0].get("name"), of_done[1].get("version")
     live_name = subject.model.name if subject.model else None
     told = (done.get("run"), done.get("outcome"), version, released, done.get("settings"))
     return told == (run.number, outcome, subject.rows.manifest.name, live_name, settings.identity)
@@ -237,7 +238,7 @@ def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict
 
 
 def _expected_leavers(subject: Subject, calls: list[dict[str, Any]], n_clients: int) -> dict[str, Any] | None:
-    """Return how many on the call list are to leave, with the 90 % interval; None where a provisional model guesses."""
+    """Return how many to call are expected to leave, with the 90 % interval; None where the model is provisional."""
     if subject.model is None or subject.provisional:
         return None
     risks = np.array([client["risk"] for client in calls])
@@ -257,7 +258,7 @@ def _measured(settings: Settings, run: Run, rows: Dataset) -> dict[str, Any]:
 
 def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
     """Return the backtest that was made last, if it is of this input folder and schema, and of this program."""
-    found = files.read_json(settings.models / artifacts.BACKTEST) or {}
+    found = releases.object_in(settings.models / artifacts.BACKTEST)
     asked = {"input_folder": input_folder, "schema": settings.schema.identity, "program": artifacts.PROGRAM}
     return found if asked == {name: found.get(name) for name in asked} else None
 
@@ -308,7 +309,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _unproven(folder: Path, scored: Model) -> bool:
     """Whether nothing says that the model in a folder is proven: its verdict is provisional, or of another model."""
-    verdict = files.read_json(folder / artifacts.VERDICT) or {}
+    verdict = releases.object_in(folder / artifacts.VERDICT)
     return verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
 
 

@@ -112,7 +112,7 @@ def _carried_out(settings: Settings, live: Release | None, challenger: Model, en
     if live is None:
         return None
     back = challenger.card.release == live.name  # a former release keeps its papers: the verdict is on the desk alone
-    told = files.read_json(settings.models / artifacts.VERDICT) or {} if back else live.verdict
+    told = releases.object_in(settings.models / artifacts.VERDICT) if back else live.verdict
     if told.get("model") != challenger.digest or told.get("run", 0) <= ended or not told.get("deploy"):
         return None
     return Verdict(**{name: value for name, value in told.items() if name != "forced"})
@@ -120,7 +120,7 @@ def _carried_out(settings: Settings, live: Release | None, challenger: Model, en
 
 def _standing(settings: Settings, covers: tuple[Any, ...], reason: str, ended: int) -> Verdict | None:
     """Return the verdict on the desk if no run has ended since and it covers model, champion, dataset, test data."""
-    found = files.read_json(settings.models / artifacts.VERDICT) or {}
+    found = releases.object_in(settings.models / artifacts.VERDICT)
     same = tuple(found.get(name) for name in COVERED[:-1]) == covers[:-1] and found.get("reason") == reason
     if same and found["run"] > ended:
         return Verdict(**found)

@@ -25,14 +25,14 @@ def predicted(now: Live, asked: Rows) -> dict[str, Any]:
     current = now.shown is not None and now.shown.release == now.model.name
     ranks = now.shown.clients.ranks(risks) if now.shown and current else [None] * len(risks)
     told |= {"risks": risks.tolist(), "ranks": ranks, "clients": asked.clients}
-    old = OLD_LIST.format(now.shown.release) if now.shown and now.shown.release else NO_REPORT
+    old = OLD_LIST.format(now.shown.release) if now.shown and now.shown.release else now.torn or NO_REPORT
     return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now)]}
 
 
 def listed(now: Live, asked: Ids) -> dict[str, Any]:
     """Look the risks of current clients up in the list; the answer names the release that the list is of."""
     if now.shown is None or now.shown.snapshot["release"] is None or now.model is None:
-        raise Problem(503, NO_REPORT)
+        raise Problem(503, now.torn or NO_REPORT)
     listed, released = now.shown.clients, now.shown.snapshot["release"]
     for row, name in enumerate(asked.clients):
         if name not in listed.places:

@@ -74,7 +74,7 @@ def parts(estimator: Any) -> tuple[Any, Sigmoid]:
 
 @dataclass(frozen=True)
 class Expected:
-    """How many of some clients are to leave by their risks: the mean, and the 90 % interval, both ends in it."""
+    """How many clients are expected to leave by their risks: the mean, and the 90 % interval, both ends in it."""
 
     mean: float
     low: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 from dataclasses import field, replace
 from pathlib import Path
@@ -126,6 +127,15 @@ class Settings:
     def size_cap(self) -> int:
         """The bytes that one file may have."""
         return self.max_source_mb * 1_000_000
+
+    @functools.cached_property
+    def places(self) -> dict[str, str]:
+        """The paths of the machine that a sentence may hold, each with what people are told in its place."""
+        url, secret = (self.source.url, self.source.password_file) if self.source else ("", None)
+        files = (self.root / it for it in (url.removeprefix("sqlite:///"), secret, self.server.token_file) if it)
+        folders = (self.ingested, self.models, self.production, *self.watched, *files)
+        found = {f"{whole}/": "" for whole in (self.root, self.root.resolve())}
+        return found | {str(whole): folder.name for folder in folders for whole in (folder, folder.resolve())}
 
     @property
     def watched(self) -> tuple[Path, Path, Path]:

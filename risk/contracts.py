@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
@@ -78,6 +79,7 @@ class Contract:
 
     def read_json(self, body: bytes) -> Rows | Ids | File:
         """Return what a JSON body asks. Raises: Problem 400 where it is not JSON, 413 or 422 where it does not fit."""
+        body = body.removeprefix(codecs.BOM_UTF8)
         try:
             found = self._decoder.decode(body)
         except msgspec.ValidationError as error:
@@ -218,6 +220,8 @@ def _records(content: bytes, wanted: Collection[str]) -> Iterator[tuple[int, lis
     except UnicodeDecodeError as error:
         raise Problem(400, f"byte {error.start} is not UTF-8; save the file as CSV in UTF-8") from error
     start = "".join(text.lstrip("\r\n ")[:MAX_HEADER].splitlines()[:1]).strip()
+    if not start:
+        raise Problem(422, f"the text is empty; send a header with {', '.join(wanted)} and a line per client")
     separator = next((word for mark, word in SEPARATORS.items() if mark in start), None)
     if separator and "," not in start and start.strip('"') not in wanted:
         raise Problem(422, f"line 1: is separated by {separator}, expected {', '.join(wanted)}, separated by commas")

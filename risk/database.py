@@ -102,7 +102,7 @@ def password(source: DatabaseSource, root: Path) -> str | None:
         return os.environ.get(PASSWORD)
     path = root / source.password_file
     try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
+        return path.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8"
         raise ConfigError(f"key 'source.password_file': {path} is not readable ({why})") from error

@@ -72,6 +72,6 @@ def _pip(*words: str) -> subprocess.CompletedProcess[str]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line[0].isspace()]
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line and not line[0].isspace()]
     except FileNotFoundError:
         return []

@@ -222,7 +222,7 @@ def refusals(path: Path) -> Iterator[None]:
     except OSError as error:
         raise DiskError(
             f"{error.filename or path}: the disk refused ({error.strerror or error}); what was there before "
-            "is unharmed, make room or give access and run again"
+            "is unchanged, make room or give access and run again"
         ) from error
 
 

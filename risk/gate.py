@@ -40,7 +40,7 @@ def judge(
     or is significantly worse calibrated by more than half of the gain (a bound of 0 would refuse a third of the truly
     better first models, for any fitted model is a little less calibrated than the base rate). Where the world stands
     still (`steady_gain` is given) it must win more than that share, or catch significantly more leavers, and by that
-    share. It is refused where it is worse on the `newest` rows at one-sided 1 %: what leans on time shows there alone.
+    share. It is refused where it is worse on the `newest` rows at one-sided 1 %: what relies on time shows there alone.
     With fewer than `minimum` leavers or stayers nothing is concluded.
     """
     figures = compare(labels, champion_risks, challenger_risks, clients, capture_k, newest)

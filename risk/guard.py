@@ -108,7 +108,7 @@ def token_of(server: Server, root: Path) -> str | None:
 
 def _filed(path: Path) -> str:
     try:
-        token = path.read_text(encoding="utf-8").strip()
+        token = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: the token is not readable ({error}); expected a file with one line of text"

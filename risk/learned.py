@@ -23,7 +23,7 @@ def write(folder: Path, frame: pd.DataFrame) -> None:
         files.write(path, lambda unfinished: _copy(frame, unfinished))
     except duckdb.Error as error:
         raise DiskError(
-            f"{path}: DuckDB could not write it ({error}); what was there before is unharmed, "
+            f"{path}: DuckDB could not write it ({error}); what was there before is unchanged, "
             "make room or give access and run again",
             record=f"{path}: DuckDB could not write it; the log says why",
         ) from error

@@ -29,6 +29,7 @@ log = logging.getLogger("risk")
 
 PAUSE = 0.25  # seconds between two looks at the links
 PATIENCE = 1.0  # seconds until what could not be loaded is tried again
+TORN = "the newest report cannot be shown"
 OLD_CARD = (
     b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
 )
@@ -65,6 +66,11 @@ class Live:
     def wrong(self) -> tuple[str, ...]:
         """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
         return (*self.faults, *([self.record] if self.record else []))
+
+    @property
+    def torn(self) -> str | None:
+        """Why the newest report cannot be shown; None where it can, or none was made yet."""
+        return next((fault for fault in self.faults if fault.startswith(TORN)), None)
 
 
 class Watch:
@@ -154,7 +160,7 @@ class Watch:
         try:
             shown = _load_reports(self._reports)
         except Exception as error:
-            faults.append(self._named(f"the newest report cannot be shown: {_words(error)}"))
+            faults.append(self._named(f"{TORN}: {_words(error)}"))
         return Live(model, contract, shown, tuple(faults), former.record)
 
     def _named(self, fault: str) -> str:
@@ -173,10 +179,11 @@ def load_shown(folder: Path) -> Shown:
     """Return a report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
     try:
         snapshot = json.loads((folder / artifacts.SNAPSHOT).read_bytes(), object_hook=Told)
-    except (ValueError, FileNotFoundError, IsADirectoryError):
+    except (ValueError, RecursionError, FileNotFoundError, IsADirectoryError):
         snapshot = None
-    if not isinstance(snapshot, dict) or "release" not in snapshot:
-        raise DataError(f"{folder.parent.name}/{folder.name}/{artifacts.SNAPSHOT} is missing or torn")
+    if not isinstance(snapshot, dict) or not isinstance(snapshot.get("release", 0), dict | None):
+        place = f"{folder.parent.name}/{folder.name}/{artifacts.SNAPSHOT}"
+        raise DataError(f"{place} is missing, torn or of an older program")
     clients = load_clients((folder / artifacts.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
     return Shown(
         folder.name, snapshot, clients, _content(folder / artifacts.REPORT), _content(folder / artifacts.CALL_LIST)
@@ -215,6 +222,6 @@ def card_of(production: Path, name: str) -> bytes | None:
     shelf = production / artifacts.RELEASES
     found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
     with contextlib.suppress(OSError, IndexError):
-        papers = files.read_json(found[0] / artifacts.CARD) or {}
+        papers = releases.object_in(found[0] / artifacts.CARD)
         return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / artifacts.MODEL_CARD).read_bytes()
     return None

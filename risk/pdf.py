@@ -171,8 +171,8 @@ def _expected(snapshot: Snapshot) -> str:
     found = snapshot["expected_leavers"]
     if not found:
         return ""
-    of = f"Of these {number(len(snapshot['call_list']))} about {number(round(found['mean']))} are to leave"
-    return f" {of} ({number(found['low'])} to {number(found['high'])}, nine times in ten)."
+    of = f"About {number(round(found['mean']))} of these {number(len(snapshot['call_list']))} are expected to leave"
+    return f" {of} (90 % interval: {number(found['low'])} to {number(found['high'])})."
 
 
 def _call_table(clients: Sequence[Snapshot], shown: Sequence[Snapshot]) -> Flowable:

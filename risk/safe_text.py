@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 _MARKUP = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=[wW])\.|^(?:[#+=-]|\d+[.)])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -22,3 +24,13 @@ def markdown(text: object, longest: int = 200) -> str:
     shown = shown if len(shown) <= longest else shown[: longest - 1] + "…"
     escaped = _MARKUP.sub(lambda mark: f"{mark[0][:-1]}\\{mark[0][-1]}", shown)
     return "".join(_ENTITIES.get(character, character) for character in escaped)
+
+
+def placed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a text, or all in a value, with each of these paths of the machine replaced by its name."""
+    if isinstance(value, str):
+        known = "|".join(map(re.escape, names))
+        return re.sub(rf"(?<![\w/.-])(?:{known})", lambda found: names[found[0]], value) if "/" in value else value
+    if isinstance(value, dict):
+        return {placed(key, names): placed(it, names) for key, it in value.items()}
+    return [placed(it, names) for it in value] if isinstance(value, list | tuple) else value

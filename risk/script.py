@@ -19,6 +19,7 @@ from risk import artifacts, attention, files, journal, tick
 from risk.attention import Attention
 from risk.config import Settings, load
 from risk.errors import DeadlineError, DiskError, RiskError
+from risk.safe_text import placed
 
 log = logging.getLogger("risk")
 
@@ -65,8 +66,8 @@ class Run:
         return {step["name"]: step["seconds"] for step in self.steps}
 
     def note(self, **facts: Any) -> None:
-        """Keep facts for the run's line in the journal."""
-        self.record.update(facts)
+        """Keep facts for the run's line in the journal; no text names a folder of the machine."""
+        self.record.update(placed(facts, self.settings.places))
 
     def attend(self, kinds: Iterable[str], found: Iterable[Attention]) -> None:
         """Keep what needs a person, of the kinds that were judged now; all other kinds stay as the last run left them.
@@ -116,7 +117,7 @@ def main(
         return _fail(error, error.exit_code, asked.json)
     except KeyboardInterrupt:
         return _fail(
-            RiskError("stopped by hand; what was there before is unharmed, the next run goes on"), 1, asked.json
+            RiskError("stopped by hand; what was there before is unchanged, the next run goes on"), 1, asked.json
         )
     except Exception as error:
         log.exception("unexpected error")
@@ -171,7 +172,7 @@ def ended_if_failed(run: Run) -> Iterator[None]:
         yield
     except Exception as error:
         told = error.record if isinstance(error, RiskError) else f"unexpected {type(error).__name__}"
-        run.note(error=told.replace(f"{run.settings.root}/", "")[:1000])
+        run.note(error=told[:1000])
         with contextlib.suppress(RiskError, OSError):
             files.remove(run.settings.production / artifacts.TICK)
             run.end(journal.FAILED)

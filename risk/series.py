@@ -1,4 +1,4 @@
-"""The options that a series of made-up months was begun with, so that it goes on with them."""
+"""The options that a series of made-up months was begun with, so that it continues with them."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def _act(given: argparse.Namespace) -> tuple[Written, str]:
     if options.group == "test":
         return hold_out(options), f"world {world}"
     written = start(options) if given.start else drop(options)
-    return written, f"world {world}" + (f"; the series goes on with {begun(folder).words}" if goes_on else "")
+    return written, f"world {world}" + (f"; the series continues with {begun(folder).words}" if goes_on else "")
 
 
 def _series(options: Options, since: int) -> Series:

@@ -127,6 +127,15 @@ def test_one_client_is_answered_with_and_without_a_list_around_it(client: FlaskC
     assert bare.json == wrapped.json == listed.json
 
 
+def test_a_body_is_read_after_a_byte_order_mark_and_an_empty_one_told_what_is_expected(client: FlaskClient) -> None:
+    marked = client.post("/prediction", data="\ufeff" + json.dumps([ONE]), content_type="application/json")
+    empty = {kind: client.post("/prediction", data=b"", content_type=kind) for kind in ("text/csv", "application/json")}
+
+    assert marked.json == client.post("/prediction", json=[ONE]).json
+    assert problem_of(empty["text/csv"], 422)["detail"].startswith("the text is empty; send a header with activity, ")
+    assert "send an object or a list" in problem_of(empty["application/json"], 400)["detail"]
+
+
 def test_a_body_that_is_packed_is_told_to_come_as_it_is(client: FlaskClient) -> None:
     body = gzip.compress(json.dumps([ONE]).encode())
 
@@ -201,6 +210,24 @@ def test_a_report_of_an_older_program_is_said_and_no_fault(tmp_path: Path) -> No
 
         assert {answer.status_code for answer in answers} <= {200, 503}, at
         assert all("older program" in answer.text or answer.json for answer in answers if answer.status_code == 503), at
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", "{}", "null", "\xff", '{"release": 3}', '{"release": "1-aa"}', "[" * 99_999]
+)
+def test_a_damaged_snapshot_is_told_by_page_and_api_and_no_missing_report(tmp_path: Path, content: str) -> None:
+    settings = lay_out(tmp_path)
+    deploy(settings, "1-aa")
+    (report(settings, "1", "1-aa") / artifacts.SNAPSHOT).write_text(content, encoding="latin-1")
+
+    with contextmanager(client_of)(settings) as client:
+        page, health, risk = client.get("/"), client.get("/health"), client.post("/prediction", json=[ONE])
+        told = [client.get(it) for it in FIGURES] + [client.post("/prediction", json={"ids": ["zeta//one"]})]
+
+    assert (page.status_code, health.status_code, risk.status_code) == (503, 503, 200)
+    assert "no run has made a report" not in page.text
+    for text in (page.text, health.json["detail"], *(problem_of(it, 503)["detail"] for it in told)):
+        assert "the newest report cannot be shown: reports/1/snapshot.json is missing, torn" in text
 
 
 def places_in(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -257,7 +257,8 @@ def test_a_refusal_by_the_gate_is_an_outcome_and_no_failure(deployed: Project) -
     assert said.out.startswith(line["outcome"])
     assert line["outcome"] in ("challenger rejected", "not enough evidence")
     assert "error" not in line
-    assert deployed.run("fullprocess", "--status").code == 0
+    status = deployed.run("fullprocess", "--status")
+    assert (status.code, status.out.count(line["outcome"])) == (0, 1)
 
 
 def test_a_challenger_that_is_not_judged_is_refused_and_no_failure(deployed: Project) -> None:
@@ -270,6 +271,36 @@ def test_a_challenger_that_is_not_judged_is_refused_and_no_failure(deployed: Pro
     assert said.code == 3
     assert "not judged yet" in said.out
     assert deployed.run("fullprocess", "--status").code == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "null", "3", "[1]", '"x"', "{}", '{"model": "of another"}', "\xff", None])
+def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
+    deployed: Project, content: str | None
+) -> None:
+    deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
+    for stage in ("ingestion", "training", "scoring"):
+        assert deployed.run(stage).code == 0
+    path, before = deployed.root / "models" / artifacts.VERDICT, releases.name_of(deployed.settings.production)
+    path.unlink() if content is None else path.write_text(content, encoding="latin-1")
+
+    said, forced = deployed.run("deployment"), deployed.run("deployment", "--force", "it must be")
+
+    assert (said.code, said.err, forced.code) == (3, "", 3)
+    assert "models/verdict.json: this challenger is not judged yet; run python scoring.py" in said.out
+    assert releases.name_of(deployed.settings.production) == before
+    assert deployed.run("fullprocess", "--status").code == 0
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"release": 3}'])
+def test_a_torn_snapshot_is_made_again_by_the_next_tick(deployed: Project, content: str) -> None:
+    (deployed.root / "models/reports/current" / artifacts.SNAPSHOT).write_text(content)
+    (deployed.root / "models/backtest.json").write_text("[1]")
+    (deployed.root / "ingesteddata" / artifacts.SIGNATURES).write_text("[1]")
+
+    said = deployed.run("fullprocess")
+
+    assert said.code == 0
+    assert deployed.json("models/snapshot.json")["release"]["name"] == releases.name_of(deployed.settings.production)
 
 
 @pytest.mark.parametrize("words", [("--rollback",), ("--rollback", "1")])

@@ -49,6 +49,15 @@ def test_missing_markers_and_blanks_are_missing_values(contract: Contract) -> No
     assert found.frame["sector"].tolist() == [None, None, "bank"]
 
 
+@pytest.mark.parametrize("body", [GOOD, [GOOD], {"clients": GOOD}, {"ids": ["007"]}, {"filepath": "a.csv"}])
+def test_json_after_a_byte_order_mark_is_read_as_without(contract: Contract, body: Any) -> None:
+    text = json.dumps(body).encode()
+
+    marked, plain = contract.read_json(b"\xef\xbb\xbf" + text), contract.read_json(text)
+
+    assert str(marked) == str(plain)
+
+
 def test_ids_and_a_path_are_passed_on(contract: Contract) -> None:
     ids = contract.read_json(b'{"ids": ["007", 8]}')
     file = contract.read_json(b'{"filepath": "testdata/testdata.csv"}')
@@ -142,7 +151,7 @@ def test_another_shape_is_refused(contract: Contract, body: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[NaN]", b"\xff", b'[{"sector": "\xff"}]', b'[{"sector": "\\ud800"}]', b"\xef\xbb\xbf[]"]
+    "body", [b"", b"{", b"[NaN]", b"\xff", b'[{"sector": "\xff"}]', b'[{"sector": "\\ud800"}]', b"\xef\xbb\xbf"]
 )
 def test_what_is_not_json_is_a_bad_request(contract: Contract, body: bytes) -> None:
     problem = refusal(contract, body)
@@ -197,7 +206,7 @@ def test_a_number_in_csv_is_plain_or_refused(contract: Contract, cell: str) -> N
 @pytest.mark.parametrize(
     ("content", "status", "field"),
     [
-        (b"", 422, "activity"),
+        (b"[]", 422, "activity"),
         (b"activity,size\n1,2\n", 422, "sector"),
         (b"activity,activity,size,sector\n1,1,2,bank\n", 422, "activity"),
         (b"company,activity,size,sector,company\na,1,2,bank,b\n", 422, "company"),
@@ -212,6 +221,15 @@ def test_csv_that_does_not_fit_is_refused(contract: Contract, content: bytes, st
         contract.read_csv(content)
 
     assert (caught.value.status, caught.value.field) == (status, field)
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+def test_a_csv_body_without_text_is_told_what_is_expected(contract: Contract, content: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        contract.read_csv(content)
+
+    assert (caught.value.status, caught.value.field) == (422, None)
+    assert str(caught.value) == "the text is empty; send a header with activity, size, sector and a line per client"
 
 
 def test_a_long_csv_is_refused(contract: Contract) -> None:

@@ -374,6 +374,24 @@ def test_a_database_to_try_is_filled_with_client_files_and_grows(tmp_path: Path)
     assert [row["corporation"] for row in rows(second)] == ["001", "002"]
 
 
+def test_a_file_that_is_in_the_database_to_try_already_is_not_added_again(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.csv").write_text(f"{COLUMNS.replace(' ', '')}\n00{number},1,2,3,0\n")
+    command = [sys.executable, "-m", "risk.database", "--demo", str(tmp_path / "try.db")]
+    subprocess.run([*command, str(tmp_path / "1.csv")], check=True, cwd=ROOT)
+
+    again = [*command, str(tmp_path / "2.csv"), str(tmp_path / "1.csv")]
+    done = subprocess.run(again, check=False, cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"{tmp_path}/1.csv: its rows are in {tmp_path}/try.db already. Nothing was added. "
+        f"Name only files that are new, or remove {tmp_path}/try.db to begin again.\n"
+    )
+    with closing(sqlite3.connect(tmp_path / "try.db")) as there:
+        assert there.execute("select count(*) from clients").fetchone() == (1,)
+
+
 # --- one bad value ----------------------------------------------------------------------------------------------------
 
 
@@ -720,7 +738,7 @@ def test_a_url_that_cannot_be_understood_is_said(url: str, tmp_path: Path) -> No
 def test_the_password_comes_from_the_urls_variable_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "secret").write_text("from the file\n")
+    (tmp_path / "secret").write_text("\ufefffrom the file\n", encoding="utf-8")
     monkeypatch.setenv(PASSWORD, "from the environment")
     monkeypatch.setenv("CRM_PASSWORD", "from the variable")
     plain = {"url": "postgresql://u@h/d"}

@@ -89,6 +89,13 @@ def test_the_token_comes_from_the_environment_or_the_file(tmp_path: Path, monkey
     assert (filed.token, given.token) == (f"{'from the file':-<32}", f"{'from the environment':-<32}")
 
 
+def test_a_token_file_may_begin_with_a_byte_order_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(guard.TOKEN, raising=False)
+    (tmp_path / "token").write_text("\ufeff" + "x" * 32 + "\r\n", encoding="utf-8")
+
+    assert guard.token_of(Server(token_file="token"), tmp_path) == "x" * 32
+
+
 @pytest.mark.parametrize("token", ["x", "x" * 31, f"\n {'x' * 31}\t", "ü" * 15 + "x"])
 def test_a_short_token_is_refused_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str) -> None:
     (tmp_path / "token").write_text(token)
@@ -102,7 +109,8 @@ def test_a_short_token_is_refused_at_the_start(tmp_path: Path, monkeypatch: pyte
 
 
 FORWARDED = ["Forwarded", "X-Forwarded-For", "x-forwarded-proto", "X-Forwarded", "X-Real-IP", "Via", "X-Client-IP"]
-FORWARDED += ["CF-Connecting-IP", "True-Client-IP", "X-Original-Forwarded-For", "Fastly-Client-IP"]
+FORWARDED += ["CF-Connecting-IP", "True-Client-IP", "X-Original-Forwarded-For", "Fastly-Client-IP", "via", "X-Scheme"]
+FORWARDED += ["X-Forwarded-Host", "X-Cluster-Client-IP", "X-Remote-Addr", "CDN-Loop", "X-Envoy-External-Address"]
 
 
 @pytest.mark.parametrize("name", FORWARDED)

@@ -419,5 +419,5 @@ def test_numbers_have_separators_no_negative_zero_and_a_dash_for_nothing() -> No
 
 
 def test_report_says_how_many_of_the_list_are_to_leave() -> None:
-    assert "Of these 50 about 30 are to leave (22 to 38, nine times in ten)." in report()
-    assert "are to leave" not in report(expected_leavers=None)
+    assert "About 30 of these 50 are expected to leave (90 % interval: 22 to 38)." in report()
+    assert "are expected to leave" not in report(expected_leavers=None)

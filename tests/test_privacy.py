@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import HEADER, Project, table
+from conftest import FIVE_KEYS, HEADER, Project, table
 
+from app import create_app
 from risk import artifacts
 
 NAME = "Müller-Lüdenscheid"  # in Unicode normal form C here; its twin is in form D
@@ -58,6 +62,103 @@ def test_no_file_of_clients_brings_a_name_into_the_journal(deployed: Project) ->
     assert "denscheid" in deployed.text("ingesteddata/rejected.csv")
     assert not holds_name(journal)
     assert "denscheid" not in said.out
+
+
+SHOWN = ["/", "/health", "/history", "/releases", "/diagnostics", "/releases/1/card", "/ready"]
+
+
+@pytest.fixture
+def elsewhere(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Path]:
+    """Return a deployed project whose folders all lie elsewhere on the machine, and where."""
+    home = tmp_path_factory.mktemp("machine") / "deep"
+    names = {key: str(home / Path(name).name) for key, name in FIVE_KEYS.items()}
+    for name in ("sourcedata", "testdata"):
+        (home / name).mkdir(parents=True)
+    project.configure(**names)
+    (home / "sourcedata/dataset1.csv").write_text(table(400))
+    (home / "testdata/testdata.csv").write_text(table(100, seed=9, first=90_000))
+    assert project.run("fullprocess").code == 0
+    return project, home
+
+
+def shown_by(project: Project, home: Path) -> dict[str, str]:
+    """Return what the journal, the snapshot and the service show."""
+    app = create_app(project.settings)
+    client = app.test_client()
+    told = {path: client.get(path).text for path in SHOWN}
+    app.extensions["rooms"].watch.stop()
+    papers = ("production_deployment/journal.jsonl", "models/snapshot.json", "models/apireturns.txt")
+    return told | {name: (home / name).read_text() for name in papers}
+
+
+def another_release_is_live(home: Path) -> None:
+    shutil.copytree(
+        next((home / "production_deployment/releases").iterdir()), home / "production_deployment/releases/9-ab"
+    )
+    (home / "production_deployment/current").unlink()
+    (home / "production_deployment/current").symlink_to("releases/9-ab")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        another_release_is_live,
+        lambda home: (home / "sourcedata/dataset1.csv").write_text("x\n"),
+        lambda home: (home / "models/verdict.json").unlink(),
+        lambda home: (home / "production_deployment/current/trainedmodel.pkl").write_text("x"),
+        lambda home: (home / "models/trainedmodel.pkl").write_text("x"),
+        lambda home: (home / "testdata/testdata.csv").write_text("x\n"),
+    ],
+)
+def test_no_folder_of_the_machine_is_shown_by_journal_snapshot_and_service(
+    elsewhere: tuple[Project, Path], harm: Callable[[Path], object]
+) -> None:
+    project, home = elsewhere
+
+    harm(home)
+    (home / "sourcedata/dataset2.csv").write_text(table(1000, seed=2, first=5000, turned=True))
+    for script in ("fullprocess", "deployment", "scoring"):
+        project.run(script)
+
+    for name, text in shown_by(project, home).items():
+        for folder in (home.parent, project.root):
+            assert f"{folder}/" not in text, name
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"source": {"url": "sqlite:///{far}/crm.db", "table": "clients", "watermark": "at"}},
+        {"source": {"url": "postgresql://u@h/d", "table": "c", "watermark": "at", "password_file": "{far}/secret"}},
+        {"server": {"token_file": "{far}/token"}},
+    ],
+)
+def test_a_run_that_fails_over_a_file_outside_journals_no_folder_of_the_machine(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, settings: dict[str, dict[str, str]]
+) -> None:
+    pytest.importorskip("sqlalchemy")
+    far = tmp_path_factory.mktemp("far")
+    project.configure(**json.loads(json.dumps(settings).replace("{far}", str(far))))
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    project.drop("sourcedata/dataset1.csv", table(400))
+
+    said = project.run("fullprocess")
+    journal = project.text("production_deployment/journal.jsonl")
+
+    assert said.code in (1, 2)
+    assert str(far) in said.err
+    assert str(far.parent) not in journal
+    assert '"outcome": "failed"' in journal
+
+
+def test_no_folder_of_the_machine_is_shown_before_the_first_run(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    project.configure(input_folder_path=str(tmp_path / "far"))
+
+    page = create_app(project.settings).test_client().get("/").text
+
+    assert str(tmp_path) not in page
+    assert "<code>far</code>" in page
 
 
 def test_status_names_what_a_warning_counts_and_quotes_no_file(project: Project) -> None:

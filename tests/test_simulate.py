@@ -206,7 +206,7 @@ def test_a_series_goes_on_with_the_options_that_it_was_begun_with(
     codes = [main(one), main([*two, "--world", "change", "--since", "2026-02", "--seed", "7", "--group", "practice"])]
 
     assert codes == [0, 0]
-    said = "world change; the series goes on with --world change --since 2026-02 --seed 7 --group practice\n"
+    said = "world change; the series continues with --world change --since 2026-02 --seed 7 --group practice\n"
     assert capsys.readouterr().out.splitlines(keepends=True)[-2].endswith(said)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert (tmp_path / "one" / "clients_2026-04.csv").exists()

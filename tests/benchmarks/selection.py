@@ -131,7 +131,7 @@ def leaning(seed: int, months: int = 6, n_rows: int = 500) -> tuple[pd.DataFrame
 
 
 def of_leaning(seed: int) -> Gate:
-    """Judge a first model of months that lean on time."""
+    """Judge a first model of months that rely on time."""
     x, left, when = leaning(seed)
     return first_gate(taught(x, left, when, KINDS), left)
 
@@ -184,8 +184,8 @@ def bench() -> Table:
     return Table(
         "Choice and proof",
         "Pure noise has 600 to 2,000 rows of which a fifth leave. Equal candidates know the truth but for noise of the "
-        "same size. A world that leans on time has months in which the share of leavers goes up and down, and a figure "
-        "that tells the month. In brackets the one-sided 95 % bound, which is compared with the goal.",
+        "same size. A world that relies on time has months in which the share of leavers goes up and down, and a "
+        "figure that tells the month. In brackets the one-sided 95 % bound, which is compared with the goal.",
         [*_noise_rows(), *_choice_rows(), *_cost_rows(), *_forward_rows()],
     )
 
@@ -220,7 +220,7 @@ def _forward_rows() -> Iterator[Row]:
     found = [of_leaning(seed) for seed in range(40)]
     refused = sum(it.outcome == "refuse" and (it.forward_z or 0) < -2.326 for it in found)
     bound = at_least(refused, len(found))
-    what = "world that leans on time, 6 months of 500: refused forward"
+    what = "world that relies on time, 6 months of 500: refused forward"
     yield what, f"{refused} of {len(found)} (≥ {bound:.0%})", "≥ 80 %", bound >= FEWEST_REFUSED
     after = [later(stream, seed, 500) for stream in (PLAIN_CHANGE, CHANGE, SEGMENT, GRADUAL) for seed in range(60)]
     better = [it for it in after if it.gain > WORTH]
