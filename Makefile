@@ -38,10 +38,10 @@ serve: .venv/.installed ## start the API and the page (ARGS="--port 8001")
 	@$(PY) app.py $(ARGS)
 
 simulate: .venv/.installed ## drop the next month of simulated clients into sourcedata (ARGS="--help")
-	@$(PY) -m risk.simulate $(ARGS)
+	@$(PY) -m risk.simulation.simulate $(ARGS)
 
 demo-database: .venv/.installed-dev ## fill clients.db with the shipped files, to try a database as a source
-	@$(PY) -m risk.database --demo clients.db sourcedata/*.csv
+	@$(PY) -m risk.simulation.demo_database --demo clients.db sourcedata/*.csv
 
 bench: .venv/.installed-dev ## run the benchmarks
 	@$(PY) -m tests.benchmarks $(ARGS)

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from app import create_app
-from risk import artifacts, files, guard, live, script
-from risk.config import Settings
-from risk.contracts import Contract
+from risk import command, files, paths
 from risk.errors import DataError
-from risk.problems import Problem
-from risk.serving import Server
+from risk.service import live, security
+from risk.service.problems import Problem
+from risk.service.requests import Contract
+from risk.service.server import Server
+from risk.settings import Settings
 
 if TYPE_CHECKING:
     import requests
@@ -78,7 +79,7 @@ def call_api(settings: Settings, url: str | None = None) -> Calls:
             raise DataError(
                 f"{address}: the service does not answer ({type(error).__name__}); start it: app.py"
             ) from error
-    path = settings.models / artifacts.API_RETURNS
+    path = settings.models / paths.API_RETURNS
     files.write(path, "\n".join(_section(answer) for answer in answers).encode())
     return Calls(address, own, path, answers)
 
@@ -104,7 +105,7 @@ def _clients_in(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
 def _service(settings: Settings, session: requests.Session, url: str | None) -> Iterator[tuple[str, bool]]:
     """Yield an address that answers and whether the service was made for these calls."""
     session.trust_env = False  # neither a proxy nor .netrc stands between this machine and itself
-    token = guard.token_of(settings.server, settings.root)
+    token = security.token_of(settings.server, settings.root)
     session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
     configured = _configured(settings)
     if url is not None:
@@ -146,8 +147,8 @@ def _is_ours_and_current(settings: Settings, session: requests.Session, url: str
 
     expected = {
         "instance": live.instance(settings.production),
-        "release": _name(files.resolve(settings.production / artifacts.CURRENT)),
-        "report": _name(files.resolve(settings.models / artifacts.REPORTS / artifacts.CURRENT)),
+        "release": _name(files.resolve(settings.production / paths.CURRENT)),
+        "report": _name(files.resolve(settings.models / paths.REPORTS / paths.CURRENT)),
     }
     patience = time.monotonic() + PATIENCE
     while time.monotonic() < patience:
@@ -205,12 +206,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="ask the service at this address instead")
 
 
-def _work(settings: Settings, asked: argparse.Namespace) -> script.Answer:
+def _work(settings: Settings, asked: argparse.Namespace) -> command.Answer:
     calls = call_api(settings, asked.url)
     line = f"{len(calls.answers)} answers, {len(calls.failed)} of them errors: {calls.file}"
     fields = {"url": calls.url, "own": calls.own, "file": str(calls.file), "failed": calls.failed}
-    return script.Answer(line, fields | {"answers": len(calls.answers)}, exit_code=1 if calls.failed else 0)
+    return command.Answer(line, fields | {"answers": len(calls.answers)}, exit_code=1 if calls.failed else 0)
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options))

@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 from jinja2 import UndefinedError
 
-from risk import arrival, guard, live, page, replies, script
-from risk.answers import NO_REPORT, listed, predicted
-from risk.artifacts import CALL_LIST, REPORT
-from risk.config import Settings
-from risk.contracts import Contract, File, Ids, Rows
-from risk.problems import NotTold, Problem
-from risk.replies import answer
-from risk.safe_text import placed
-from risk.serving import Server
+from risk import command
+from risk.paths import CALL_LIST, REPORT
+from risk.report import arrival
+from risk.service import live, page, responses, security
+from risk.service.predictions import NO_REPORT, listed, predicted
+from risk.service.problems import NotTold, Problem
+from risk.service.requests import Contract, File, Ids, Rows
+from risk.service.responses import answer
+from risk.service.server import Server
+from risk.settings import Settings
+from risk.text import placed
 
 service = Blueprint("service", __name__)
 
@@ -51,11 +53,11 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # nothing is redirected
     app.jinja_env.filters.update(page.FILTERS)
-    admitted = guard.guard_for(settings.server, settings.root, host or settings.server.host)
+    admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
     app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production), admitted.reach)
     app.register_blueprint(service)
-    replies.furnish(app, admitted, {"service.clients": ("limit", "offset", "owner")})
+    responses.furnish(app, admitted, {"service.clients": ("limit", "offset", "owner")})
     return app
 
 
@@ -222,7 +224,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
         signal.signal(number, lambda *_: ended.set())
     app.extensions["rooms"].watch.start()
     named = f"[{host}]" if ":" in host else host
-    script.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")
+    command.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")
     server.run(ended.is_set)
     app.extensions["rooms"].watch.stop()
 
@@ -241,7 +243,7 @@ def _shown() -> live.Shown:
 
 def _asked(contract: Contract) -> Rows | Ids:
     """Return what the body asks for; a file that it names is read."""
-    kind, body = replies.text_body()
+    kind, body = responses.text_body()
     if kind == "text/csv":
         return contract.read_csv(body)
     asked = contract.read_json(body)
@@ -249,7 +251,9 @@ def _asked(contract: Contract) -> Rows | Ids:
         return asked
     settings = _rooms().settings
     practice = settings.root / settings.practice.input_folder_path
-    return contract.read_csv(guard.read_inside(settings.root, (settings.input, settings.holdout, practice), asked.path))
+    return contract.read_csv(
+        security.read_inside(settings.root, (settings.input, settings.holdout, practice), asked.path)
+    )
 
 
 def _whole_number(name: str, default: int, most: int) -> int:
@@ -264,10 +268,10 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, help="port to serve on (default: server.port)")
 
 
-def _work(settings: Settings, asked: argparse.Namespace) -> script.Answer:
+def _work(settings: Settings, asked: argparse.Namespace) -> command.Answer:
     serve(settings, asked.host, asked.port)
-    return script.Answer("stopped")
+    return command.Answer("stopped")
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options))

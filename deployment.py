@@ -12,16 +12,20 @@ import contextlib
 import sys
 from dataclasses import asdict
 
-from risk import artifacts, dataset, evidence, files, leakage, manifest, model, model_card, proven, releases, script
-from risk import snapshot as snapshots
-from risk.config import Settings
+from risk import command, files, paths
+from risk.command import Answer, Run, event, log
+from risk.dataset import dataset, manifest
 from risk.errors import DataError, NotFavouredError, ReleaseError, UsageError
-from risk.model import Model
-from risk.releases import Release
-from risk.script import Answer, Run, event, log
+from risk.modeling import leakage
+from risk.registry import audit, model, proven, releases
+from risk.registry.model import Model
+from risk.registry.releases import Release
+from risk.report import model_card
+from risk.report import snapshot as snapshots
+from risk.settings import Settings
 
 NOT_JUDGED = "not judged"
-PAPERS = (artifacts.MODEL, artifacts.CARD, artifacts.LEARNED_RISKS, artifacts.LATEST_SCORE)
+PAPERS = (paths.MODEL, paths.CARD, paths.LEARNED_RISKS, paths.LATEST_SCORE)
 
 
 def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
@@ -33,28 +37,28 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     """
     releases.settle(settings.production)
     challenger = model.load(settings.models)
-    verdict = releases.object_in(settings.models / artifacts.VERDICT)
+    verdict = releases.object_in(settings.models / paths.VERDICT)
     live = releases.current(settings.production)
     if live and _is_live(live, challenger, verdict):
         return live
     _check(settings, verdict, challenger.digest, live, forced)
     if challenger.card.release:
         return roll_back(settings, run, challenger.card.release, forced or verdict["sentence"])
-    version = settings.ingested / artifacts.VERSIONS / challenger.card.dataset
+    version = settings.ingested / paths.VERSIONS / challenger.card.dataset
     made_of = manifest.read(version)
     if made_of is None:
         raise ReleaseError(f"{version}: the dataset that the challenger learned is not kept; run python training.py")
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
-    papers |= {name: version / name for name in (artifacts.MANIFEST, artifacts.INGESTED_FILES)}
+    papers |= {name: version / name for name in (paths.MANIFEST, paths.INGESTED_FILES)}
     told = verdict | {"forced": forced, "model": challenger.digest}
     if forced and leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted):
         told["provisional"] = True
-    papers[artifacts.VERDICT] = files.as_json(told)
-    papers[artifacts.MODEL_CARD] = model_card.text(
+    papers[paths.VERDICT] = files.as_json(told)
+    papers[paths.MODEL_CARD] = model_card.text(
         asdict(challenger.card), told, snapshots.of_dataset(made_of), challenger.risks
     )
     why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or verdict["sentence"]}
-    why |= {"forced": forced is not None, "papers": evidence.digests(papers)}
+    why |= {"forced": forced is not None, "papers": audit.digests(papers)}
     released = releases.publish(settings.production, challenger.digest, papers, why)
     log.info(event("release", release=released.name, provisional=released.provisional))
     return released
@@ -71,7 +75,7 @@ def _check(
     settings: Settings, verdict: dict[str, object], digest: str, live: Release | None, forced: str | None
 ) -> None:
     """Raise NotFavouredError unless the verdict covers this model, against what is live, and favours it."""
-    path = f"{settings.models.name}/{artifacts.VERDICT}"  # the journal keeps the sentence, and no folder of the machine
+    path = f"{settings.models.name}/{paths.VERDICT}"  # the journal keeps the sentence, and no folder of the machine
     if verdict.get("model") != digest:
         raise NotFavouredError(f"{path}: this challenger is not judged yet; run python scoring.py", NOT_JUDGED)
     if forced is not None:
@@ -98,7 +102,7 @@ def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None
     live = releases.linked(settings.production)
     target = _target(settings, name)
     proven.opened(settings.production, target)
-    version = files.resolve(settings.ingested / artifacts.CURRENT)
+    version = files.resolve(settings.ingested / paths.CURRENT)
     why = {"action": releases.ROLLBACK, "run": run.number, "from": live.name if live else None, "reason": reason}
     why |= {
         "from_model": live.verdict.get("model") if live else None,
@@ -135,18 +139,18 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _list(settings)
     if asked.rollback is not None:
         _target(settings, asked.rollback or None)  # what cannot be gone back to is no run
-        return script.alone(settings, "deployment", lambda run: _gone_back(settings, run, asked.rollback or None))
+        return command.alone(settings, "deployment", lambda run: _gone_back(settings, run, asked.rollback or None))
     model.load(settings.models)  # an empty desk is no run
     if asked.force:
         with contextlib.suppress(DataError):  # a dataset that cannot be read stops the deployment itself
             _check_reason(settings, asked.force)
-    return script.alone(settings, "deployment", lambda run: _deployed(settings, run, asked.force))
+    return command.alone(settings, "deployment", lambda run: _deployed(settings, run, asked.force))
 
 
 def _check_reason(settings: Settings, reason: str) -> None:
     """Raise UsageError where a reason names a client: the journal keeps it for ever, and a client must be erasable."""
     current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    if dataset.Dataset(current, settings.schema, settings.ingested / artifacts.PARTS).names_a_client(reason):
+    if dataset.Dataset(current, settings.schema, settings.ingested / paths.PARTS).names_a_client(reason):
         raise UsageError(
             "--force: the reason names a client, and the journal keeps it for ever. Nothing was done. "
             "Give the reason without the name."
@@ -182,8 +186,8 @@ def _list(settings: Settings) -> Answer:
     live = releases.name_of(settings.production)
     rows = []
     for release in releases.all_of(settings.production):
-        score = (release.folder / artifacts.LATEST_SCORE).read_text().strip()
-        card = release.folder / artifacts.MODEL_CARD
+        score = (release.folder / paths.LATEST_SCORE).read_text().strip()
+        card = release.folder / paths.MODEL_CARD
         told = {"release": release.name, "live": release.name == live, "provisional": release.provisional}
         rows.append(told | {"f1": float(score), "card": str(card) if card.is_file() else None})
     lines = []
@@ -195,4 +199,4 @@ def _list(settings: Settings) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options))

@@ -16,41 +16,22 @@ from typing import Any
 
 import numpy as np
 
-from risk import (
-    arrival,
-    artifacts,
-    attention,
-    backtest,
-    chronicle,
-    dataset,
-    dependencies,
-    evidence,
-    explanation,
-    figures,
-    files,
-    holdout,
-    intake,
-    journal,
-    leakage,
-    looks,
-    model,
-    policy,
-    proven,
-    reader,
-    releases,
-    script,
-    status,
-)
+from risk import attention, command, files, journal, paths
 from risk.attention import Attention
-from risk.config import Settings
-from risk.dataset import Dataset
+from risk.backtest.policies import Rules
+from risk.command import Answer, Run, event, log
+from risk.dataset import dataset, intake
+from risk.dataset.dataset import Dataset
+from risk.dataset.manifest import Manifest
+from risk.decision import holdout, new_labels, policy
+from risk.decision.policy import NOT_ENOUGH, Reason
 from risk.errors import BusyError, DataError
-from risk.manifest import Manifest
-from risk.policy import NOT_ENOUGH, Reason
-from risk.rivals import Rules
-from risk.script import Answer, Run, event, log
-from risk.tables import as_csv, four_digits
-from risk.typography import counted, number
+from risk.modeling import leakage
+from risk.reading import reader
+from risk.registry import audit, model, proven, releases
+from risk.report import arrival, backtest_words, chronicle, dependencies, explain, figures, status
+from risk.settings import Settings
+from risk.text import as_csv, counted, four_digits, number
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
@@ -68,10 +49,10 @@ def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason
 
 def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
     """Keep for the record what was new, and warn where the record itself can no longer be proven."""
-    judged = explanation.sources_of(manifest, run.number)
-    run.note(sources=judged[: explanation.MOST_SOURCES], n_sources=len(judged))
-    broken = journal.fault(settings.production / artifacts.JOURNAL)
-    found = [broken] if broken else evidence.misplaced(settings.production)
+    judged = explain.sources_of(manifest, run.number)
+    run.note(sources=judged[: explain.MOST_SOURCES], n_sources=len(judged))
+    broken = journal.fault(settings.production / paths.JOURNAL)
+    found = [broken] if broken else audit.misplaced(settings.production)
     for fault in found:
         log.warning(event("the journal is broken" if broken else "another release is live", reason=fault))
     run.note(warnings=[*found, *run.record.get("warnings", [])])
@@ -85,7 +66,7 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
 def _resumed(settings: Settings, version: str) -> Reason | None:
     """Return the reason of a run that was cut off after it had trained: its decision is carried to its end."""
     card = model.read_card(settings.models)
-    last = journal.last_finished(settings.production / artifacts.JOURNAL)
+    last = journal.last_finished(settings.production / paths.JOURNAL)
     if card is None or card.dataset != version or card.run <= (last["run"] if last else 0):
         return None
     return Reason(**card.why) if card.why else None
@@ -106,19 +87,19 @@ def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Re
     champion = proven.opened(settings.production, live)
     if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
         return policy.train("another schema", "The live model was made for other columns.")
-    before, desk = journal.last_look(settings.production / artifacts.JOURNAL), model.read_card(settings.models)
+    before, desk = journal.last_look(settings.production / paths.JOURNAL), model.read_card(settings.models)
     choice, ours = settings.model.family, desk and desk.schema == settings.schema.identity
     if settled := _settled(settings, desk if desk and ours else champion.card, live):
         return settled
-    known = looks.known(rows, champion, live, desk)
-    found = looks.look(rows, champion, known, before, settings.drift, choice, run)
+    known = new_labels.known(rows, champion, live, desk)
+    found = new_labels.look(rows, champion, known, before, settings.drift, choice, run)
     return policy.by_family(found, known, choice, left.to_numpy(np.float64), manifest.counts["n_labelled"])
 
 
 def _rows(settings: Settings, manifest: Manifest, known: Manifest | None = None) -> Dataset:
     """Return the rows without those of clients who are held out."""
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
-    return Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, known, spared)
+    return Dataset(manifest, settings.schema, settings.ingested / paths.PARTS, known, spared)
 
 
 def _settled(settings: Settings, last: model.Card, live: releases.Release) -> Reason | None:
@@ -142,14 +123,14 @@ def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:
 
 def packages(settings: Settings) -> dict[str, Any]:
     """Return the dependencies as people are shown them."""
-    asked = newest_versions(settings.production / artifacts.JOURNAL)
+    asked = newest_versions(settings.production / paths.JOURNAL)
     found = dependencies.packages(Path(__file__).parent, asked[1] if asked else None)
     return {"checked_on": asked[0] if asked else None, "packages": [asdict(package) for package in found]}
 
 
 def timings(settings: Settings, run: Run | None = None) -> dict[str, Any]:
     """Return the seconds of ingestion, training and scoring, last and median."""
-    found = journal.timings(settings.production / artifacts.JOURNAL, under_way=run.seconds if run else None)
+    found = journal.timings(settings.production / paths.JOURNAL, under_way=run.seconds if run else None)
     return {name: asdict(timing) for name, timing in found.items()}
 
 
@@ -171,19 +152,19 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.backtest:
         return _backtest(settings)
     if asked.check_dependencies:
-        with script.writing(settings):
+        with command.writing(settings):
             act = {"kind": "act", "act": "check dependencies", "newest": dependencies.ask_index()}
-            journal.append(settings.production / artifacts.JOURNAL, act)
+            journal.append(settings.production / paths.JOURNAL, act)
     return _summary(settings)
 
 
 def _explain(settings: Settings, asked: str) -> Answer:
     """Tell a run or a day from the journal; exit code 1, and said first, when its chain is broken."""
-    path = settings.production / artifacts.JOURNAL
+    path = settings.production / paths.JOURNAL
     broken, today = journal.fault(path), journal.now()[:10]
     found = chronicle.tell(
         journal.read(path), asked, today=today, settings=settings.identity,
-        origin=lambda release: evidence.origin(settings.production, release),
+        origin=lambda release: audit.origin(settings.production, release),
     )  # fmt: skip
     warned = [f"This cannot be proven: {broken}", ""] if broken else []
     lines = [*warned, *found.lines]
@@ -194,7 +175,7 @@ def _explain(settings: Settings, asked: str) -> Answer:
 
 def _verify(settings: Settings) -> Answer:
     """Say that journal, releases and parts are as they were recorded, or what is not; exit code 1 then."""
-    found = evidence.check(settings.production, settings.ingested, settings.models / artifacts.REPORTS)
+    found = audit.check(settings.production, settings.ingested, settings.models / paths.REPORTS)
     versions = counted(found.n_versions, "version of the dataset", "versions of the dataset")
     kept = f"{counted(found.n_releases, 'release')}, {versions}, {counted(found.n_parts, 'part')}"
     line = f"sound: {counted(found.n_lines, 'line')}, {kept}"
@@ -210,13 +191,13 @@ def _backtest(settings: Settings) -> Answer:
     names = policy.Names(schema.client, schema.target, schema.kinds)
     rules = Rules(names, settings.drift, settings.gate, settings.model.family)
     facts = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
-    facts |= {"program": artifacts.PROGRAM, "settings": settings.identity}
+    facts |= {"program": paths.PROGRAM, "settings": settings.identity}
     try:
-        told = backtest.over(frame, manifest, rules, facts, _bar)
+        told = backtest_words.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
     _keep(settings, told)
-    return Answer(backtest.page(told), told)
+    return Answer(backtest_words.page(told), told)
 
 
 def _bar(done: int, total: int) -> None:
@@ -229,11 +210,11 @@ def _keep(settings: Settings, told: dict[str, Any]) -> None:
     """Write the backtest as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
     for seconds in range(PATIENCE, -1, -1):
         try:
-            with script.writing(settings):
-                files.write(settings.models / artifacts.BACKTEST, files.as_json(told))
-                files.write(settings.models / artifacts.BACKTEST_FIGURE, figures.backtest(told["policies"]))
+            with command.writing(settings):
+                files.write(settings.models / paths.BACKTEST, files.as_json(told))
+                files.write(settings.models / paths.BACKTEST_FIGURE, figures.backtest(told["policies"]))
                 act = {"kind": "act", "act": "backtest", "dataset": told["dataset"]}
-                journal.append(settings.production / artifacts.JOURNAL, act)
+                journal.append(settings.production / paths.JOURNAL, act)
             return
         except BusyError:
             if not seconds:
@@ -268,7 +249,7 @@ def _predict(settings: Settings, path: Path) -> Answer:
 def _summary(settings: Settings) -> Answer:
     """Say what the dataset, the timings and the packages look like now."""
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    summary = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS).summary()
+    summary = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS).summary()
     fields = {"statistics": asdict(summary), "seconds": timings(settings), "dependencies": packages(settings)}
     lines = [f"dataset {manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
     for name, it in fields["seconds"].items():
@@ -281,4 +262,4 @@ def _summary(settings: Settings) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options))

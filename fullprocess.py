@@ -15,8 +15,8 @@ from risk import tick
 if TYPE_CHECKING:
     import argparse
 
-    from risk.config import Settings
-    from risk.script import Answer, Run
+    from risk.command import Answer, Run
+    from risk.settings import Settings
 
 
 TOLD = (
@@ -34,7 +34,7 @@ def full_process(config: Settings, run: Run, force: bool = False, observed: str 
     import reporting
     import scoring
     import training
-    from risk import releases
+    from risk.registry import releases
 
     with run.step("ingestion"):
         ingestion.ingest(config, run)
@@ -65,9 +65,9 @@ def main(words: list[str]) -> int:
         with contextlib.suppress(OSError):  # what cannot be written is told the long way
             print(tick.answer(words), flush=True)
             return 0
-    from risk import script
+    from risk import command
 
-    return script.main(__doc__ or "", _work, options=_options, arguments=words)
+    return command.main(__doc__ or "", _work, options=_options, arguments=words)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -78,15 +78,17 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
-    from risk import files, releases, script, status
-    from risk.script import Answer
+    from risk import command, files
+    from risk.command import Answer
+    from risk.registry import releases
+    from risk.report import status
 
     if asked.status:
         return status.status(settings)
     if asked.dry_run:
         return _dry_run(settings)
     production, folders = str(settings.production), [str(folder) for folder in settings.watched]
-    with script.writing(settings):
+    with command.writing(settings):
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), folders)
         releases.settle(settings.production)
@@ -98,8 +100,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
             due = status.due(settings)
             tick.remember(production, observed, folders, links, done, asks_a_database=asks, due=due)
             return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})
-        run = script.run_of(settings, "fullprocess")
-        with script.ended_if_failed(run):
+        run = command.run_of(settings, "fullprocess")
+        with command.ended_if_failed(run):
             answer = full_process(settings, run, asked.force, observed)
         told = {name: answer.fields.get(name) for name in TOLD}
         due = status.due(settings)
@@ -109,9 +111,9 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _done(settings: Settings, state: str) -> dict[str, Any] | None:
     """Return what the last run told if it left this very state and no database has news."""
-    from risk import artifacts, journal
+    from risk import journal, paths
 
-    last = next(reversed(journal.runs(settings.production / artifacts.JOURNAL)), None)
+    last = next(reversed(journal.runs(settings.production / paths.JOURNAL)), None)
     if last is None or last.get("state") != state or _database_has_news(settings):
         return None
     return {name: last.get(name) for name in TOLD}
@@ -120,7 +122,7 @@ def _done(settings: Settings, state: str) -> dict[str, Any] | None:
 def _database_has_news(settings: Settings) -> bool:
     if settings.source is None:
         return False
-    from risk import database, dataset
+    from risk.dataset import database, dataset
 
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     entry = manifest.entry(database.name(settings.source))
@@ -131,14 +133,14 @@ def _dry_run(settings: Settings) -> Answer:
     """Take in what is new into a folder that is thrown away and say what a run would do."""
     import diagnostics
     import ingestion
-    from risk import script
+    from risk import command
 
     with ingestion.rehearsed(settings) as elsewhere:
-        run = script.run_of(elsewhere, "fullprocess")
+        run = command.run_of(elsewhere, "fullprocess")
         counts = ingestion.ingest(elsewhere, run).manifest.counts
         reason = diagnostics.reason_to_train(elsewhere, run)
     line = f"would {'train' if reason.train else 'not train'}: {reason.sentence} ({counts['n_labelled']} labelled rows)"
-    return script.Answer(line, {"outcome": "dry run", "train": reason.train, "reason": reason.sentence})
+    return command.Answer(line, {"outcome": "dry run", "train": reason.train, "reason": reason.sentence})
 
 
 if __name__ == "__main__":

@@ -18,32 +18,20 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from risk import (
-    artifacts,
-    attention,
-    dataset,
-    evidence,
-    files,
-    inbox,
-    intake,
-    manifest,
-    pulling,
-    reader,
-    releases,
-    script,
-    soundness,
-    typography,
-)
+from risk import attention, command, files, paths, text
 from risk.attention import Attention
-from risk.config import Settings
-from risk.config import changed as changed_settings
-from risk.counting import counted
-from risk.dataset import Dataset
+from risk.command import Answer, Run, event, log
+from risk.dataset import dataset, inbox, intake, manifest, pulling, quarantine, verify
+from risk.dataset.counts import counted
+from risk.dataset.dataset import Dataset
+from risk.dataset.manifest import Manifest
+from risk.dataset.pulling import Pulled
 from risk.errors import DataError, RiskError
-from risk.manifest import Manifest
-from risk.pulling import Pulled
-from risk.safe_text import placed
-from risk.script import Answer, Run, event, log
+from risk.reading import reader
+from risk.registry import audit, releases
+from risk.settings import Settings
+from risk.settings import changed as changed_settings
+from risk.text import placed
 
 KEPT_VERSIONS = 5
 QUOTATION = re.compile(": ['\"]")  # so begins what a warning quotes of a file: columns; of an older program, clients
@@ -62,20 +50,18 @@ class Ingested:
 def ingest(settings: Settings, run: Run) -> Ingested:
     """Bring the dataset up to what the input folder shows now; nothing is written where nothing changed."""
     folder, size_cap = settings.ingested, settings.max_source_mb * 1_000_000
-    for name in files.link_out(folder, artifacts.DATASET_LINKS, artifacts.CURRENT):
+    for name in files.link_out(folder, paths.DATASET_LINKS, paths.CURRENT):
         log.warning(event("replaced a real file by a link", path=folder / name))
     _tidy(settings)
-    files.make_folder(folder / artifacts.PARTS, 0o700)
+    files.make_folder(folder / paths.PARTS, 0o700)
     before = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    current = files.resolve(folder / artifacts.CURRENT)
+    current = files.resolve(folder / paths.CURRENT)
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
     box = inbox.look(settings.input, size_cap=size_cap)
-    seen = releases.object_in(folder / artifacts.SIGNATURES)
+    seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
-    taken = intake.take_in(
-        box, before, settings.schema, folder / artifacts.PARTS, seen, run=run.number, size_cap=size_cap
-    )
+    taken = intake.take_in(box, before, settings.schema, folder / paths.PARTS, seen, run=run.number, size_cap=size_cap)
     try:
         pulled = _pulled(settings, taken.manifest, run)
     except RiskError:
@@ -85,14 +71,14 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     _attend(run, after)
     run.attend([attention.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
-    twins = Dataset(after, settings.schema, folder / artifacts.PARTS).alike()
+    twins = Dataset(after, settings.schema, folder / paths.PARTS).alike()
     said = (*_warnings(box, taken, after), *pulled.warnings, *([f"in all files together, {twins}"] if twins else []))
     found = Ingested(after, changed, taken.seen, said)
     run.private.update(placed(_in_journal(after), settings.places))
     for warning in found.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:
-        files.write(folder / artifacts.SIGNATURES, json.dumps(taken.seen).encode("utf-8", "surrogateescape"))
+        files.write(folder / paths.SIGNATURES, json.dumps(taken.seen).encode("utf-8", "surrogateescape"))
     run.note(arrived=changed and after.rows != before.rows)
     run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(found.warnings))
     return found
@@ -102,13 +88,13 @@ def _pulled(settings: Settings, manifest: Manifest, run: Run) -> Pulled:
     """Return the manifest with what is new in the database, if one is configured."""
     if settings.source is None:
         return Pulled(manifest, ())
-    parts = settings.ingested / artifacts.PARTS
+    parts = settings.ingested / paths.PARTS
     return pulling.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
 
 
 def _published(settings: Settings, before: Manifest, after: Manifest) -> Manifest:
     """Publish the version that follows, if anything differs from the one that is current."""
-    current = files.resolve(settings.ingested / artifacts.CURRENT)
+    current = files.resolve(settings.ingested / paths.CURRENT)
     same = current is not None and current.name.partition("-")[2] == after.name.partition("-")[2]
     return before if same else _publish(settings, before, after)
 
@@ -118,15 +104,15 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
     """Give settings under which ingestion writes to a folder that is thrown away, beginning with what is in now."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        current = files.resolve(settings.ingested / artifacts.CURRENT)
-        former = (artifacts.PARTS, artifacts.FINGERPRINTS)
+        current = files.resolve(settings.ingested / paths.CURRENT)
+        former = (paths.PARTS, paths.FINGERPRINTS)
         for name in former:
             (folder / name).mkdir()
         if current:
-            shutil.copytree(current, folder / artifacts.VERSIONS / current.name)
-            files.turn(folder / artifacts.CURRENT, folder / artifacts.VERSIONS / current.name)
-            if (settings.ingested / artifacts.SIGNATURES).is_file():
-                shutil.copy(settings.ingested / artifacts.SIGNATURES, folder)
+            shutil.copytree(current, folder / paths.VERSIONS / current.name)
+            files.turn(folder / paths.CURRENT, folder / paths.VERSIONS / current.name)
+            if (settings.ingested / paths.SIGNATURES).is_file():
+                shutil.copy(settings.ingested / paths.SIGNATURES, folder)
             for path in (path for name in former for path in (settings.ingested / name).glob("*")):
                 (folder / path.parent.name / path.name).symlink_to(path.resolve())
         yield changed_settings(settings, output_folder_path=scratch)
@@ -134,18 +120,18 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
 
 def _publish(settings: Settings, before: Manifest, taken: Manifest) -> Manifest:
     """Publish the version that follows: count, drop contents that others replaced whole, write, turn the link."""
-    folder, parts = settings.ingested, settings.ingested / artifacts.PARTS
+    folder, parts = settings.ingested, settings.ingested / paths.PARTS
     taken = replace(taken, number=taken.number + 1)
-    taken = counted(before, taken, settings.schema, parts, folder / artifacts.FINGERPRINTS)
+    taken = counted(before, taken, settings.schema, parts, folder / paths.FINGERPRINTS)
     rows = Dataset(taken, settings.schema, parts)
     refusals = intake.refused_rows(taken, parts)
     written: dict[str, files.Content] = {
-        artifacts.MANIFEST: taken.as_json(),
-        artifacts.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in taken.entries if entry.has_rows).encode(),
-        artifacts.REJECTED: intake.rejected_csv(refusals),
+        paths.MANIFEST: taken.as_json(),
+        paths.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in taken.entries if entry.has_rows).encode(),
+        paths.REJECTED: intake.rejected_csv(refusals),
     }
     if taken.counts["n_labelled"] <= settings.max_final_rows:
-        written[artifacts.FINAL_DATA] = rows.write_final_data
+        written[paths.FINAL_DATA] = rows.write_final_data
     else:
         log.warning(
             event(
@@ -154,7 +140,7 @@ def _publish(settings: Settings, before: Manifest, taken: Manifest) -> Manifest:
                 write_it_with="python ingestion.py --export FILE",
             )
         )
-    files.publish(folder / artifacts.VERSIONS, taken.name, written, folder / artifacts.CURRENT)
+    files.publish(folder / paths.VERSIONS, taken.name, written, folder / paths.CURRENT)
     log.info(event("dataset", version=taken.name, rows=taken.counts["n_rows"], labelled=taken.counts["n_labelled"]))
     _tidy(settings)
     return taken
@@ -164,16 +150,16 @@ def _tidy(settings: Settings) -> None:
     """Remove what nothing names: versions beyond the last five, and parts of no kept version and no release."""
     folder = settings.ingested
     files.tidy(folder, lambda name: True)
-    current = files.resolve(folder / artifacts.CURRENT)
+    current = files.resolve(folder / paths.CURRENT)
     number = int(current.name.partition("-")[0]) if current else 0
-    files.tidy(folder / artifacts.VERSIONS, lambda name: number - KEPT_VERSIONS < _number(name) <= number)
-    if damaged := evidence.undescribed(settings.production, folder):
+    files.tidy(folder / paths.VERSIONS, lambda name: number - KEPT_VERSIONS < _number(name) <= number)
+    if damaged := audit.undescribed(settings.production, folder):
         log.warning(event("no part is tidied away while a manifest is damaged", reason=damaged[0]))
         return
-    shelves = (folder / artifacts.VERSIONS, settings.production / artifacts.RELEASES)
+    shelves = (folder / paths.VERSIONS, settings.production / paths.RELEASES)
     kept = [manifest.read(version) for shelf in shelves for version in sorted(shelf.glob("[0-9]*"))]
     named = {name for each in kept if each for name in each.file_names}
-    files.tidy(folder / artifacts.PARTS, lambda name: name in named)
+    files.tidy(folder / paths.PARTS, lambda name: name in named)
 
 
 def _number(version: str) -> int:
@@ -191,7 +177,7 @@ def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[
 
 
 def _attend(run: Run, after: Manifest) -> None:
-    run.attend(attention.OF_SOURCES, attention.of_sources(after))
+    run.attend(attention.OF_SOURCES, quarantine.attention(after))
 
 
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
@@ -208,7 +194,7 @@ def _in_journal(after: Manifest) -> dict[str, str]:
     kept = {}
     for entry in after.entries:
         if entry.state == "refused" and entry.reason:
-            kept[entry.reason] = str(attention.reason_of(entry))
+            kept[entry.reason] = str(entry.stated_reason)
         said = (it for content in entry.shown for it in content.warnings)
         for warning in (it for it in said if QUOTATION.search(it)):
             kept[f"{entry.path}: {warning}"] = f"{entry.path}: there is a warning; the report of the run says it"
@@ -228,7 +214,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.check:
         return _check(settings, asked.check)
     current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    parts = settings.ingested / artifacts.PARTS
+    parts = settings.ingested / paths.PARTS
     if asked.rejected:
         found = intake.refused_rows(current, parts)
         held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
@@ -243,16 +229,16 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.verify:
         return _verify(settings, current)
     if asked.release:
-        return script.alone(settings, "release", lambda run: _by_hand(settings, run, asked.release, "released"))
+        return command.alone(settings, "release", lambda run: _by_hand(settings, run, asked.release, "released"))
     if asked.withdraw:
-        return script.alone(settings, "withdraw", lambda run: _by_hand(settings, run, asked.withdraw, "withdrawn"))
-    return script.alone(settings, "ingestion", lambda run: _answer(ingest(settings, run)))
+        return command.alone(settings, "withdraw", lambda run: _by_hand(settings, run, asked.withdraw, "withdrawn"))
+    return command.alone(settings, "ingestion", lambda run: _answer(ingest(settings, run)))
 
 
 def _verify(settings: Settings, current: Manifest) -> Answer:
     """Say that the current version is sound, or what is not; exit code 1 then."""
     folder = _check_there(settings, current)
-    found = soundness.faults(current, folder, settings.schema, settings.ingested / artifacts.PARTS)
+    found = verify.faults(current, folder, settings.schema, settings.ingested / paths.PARTS)
     told = {"dataset": current.name, "sound": not found, "faults": found}
     line = f"sound: dataset {current.name}, {len(current.parts)} parts, {current.counts['n_rows']} rows"
     return Answer("\n".join(found) or line, told, exit_code=1 if found else 0)
@@ -273,7 +259,7 @@ def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
 
 def _check_there(settings: Settings, current: Manifest) -> Path:
     """Return the folder of the current version. Raises: DataError where there is none."""
-    folder = files.resolve(settings.ingested / artifacts.CURRENT)
+    folder = files.resolve(settings.ingested / paths.CURRENT)
     if folder is None or not current.counts:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     return folder
@@ -294,9 +280,9 @@ def _check(settings: Settings, names: list[str]) -> Answer:
         warned += len(warnings)
         n_read, n_accepted = (content.n_read, content.n_accepted) if content else (0, 0)
         refused = max(n_read - n_accepted, int(bool(found)))
-        accepted = typography.counted(n_accepted, "row")
-        told = f"{accepted} would be accepted, {typography.counted(refused, 'refusal')}"
-        told = f"{told} of {typography.counted(n_read, 'row')}"
+        accepted = text.counted(n_accepted, "row")
+        told = f"{accepted} would be accepted, {text.counted(refused, 'refusal')}"
+        told = f"{told} of {text.counted(n_read, 'row')}"
         lines.append(f"{name}: {told if n_read or not found else 'refused whole, no row of it was read'}")
         total += refused
     return Answer("\n".join(lines), {"refusals": total, "warnings": warned}, exit_code=1 if total else 0)
@@ -311,4 +297,4 @@ def _answer(found: Ingested) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options))

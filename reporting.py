@@ -20,35 +20,19 @@ import numpy as np
 import pandas as pd
 
 import diagnostics
-from risk import (
-    arrival,
-    artifacts,
-    calibration,
-    dataset,
-    figures,
-    files,
-    holdout,
-    intake,
-    journal,
-    leakage,
-    learned,
-    live,
-    model,
-    newest,
-    pdf,
-    policy,
-    proven,
-    releases,
-    script,
-    snapshot,
-    status,
-)
-from risk.config import Settings
-from risk.dataset import Dataset
+from risk import command, files, journal, paths
+from risk.command import Answer, Run, event, log
+from risk.dataset import dataset, intake
+from risk.dataset.dataset import Dataset
+from risk.decision import holdout, policy
+from risk.decision.holdout import Holdout
 from risk.errors import DataError
-from risk.holdout import Holdout
-from risk.model import Model
-from risk.script import Answer, Run, event, log
+from risk.modeling import calibration, leakage
+from risk.registry import model, newest, out_of_fold, proven, releases
+from risk.registry.model import Model
+from risk.report import arrival, figures, pdf, snapshot, status
+from risk.service import live
+from risk.settings import Settings
 
 KEPT_SETS = 20
 RESTED = "reported"
@@ -71,18 +55,18 @@ class Subject:
 
 def report(settings: Settings, run: Run, outcome: str) -> Path:
     """Publish the report set of what is live now; one that this run has published already stands."""
-    home = settings.models / artifacts.REPORTS
+    home = settings.models / paths.REPORTS
     subject = _live(settings)
-    current = files.resolve(home / artifacts.CURRENT)
-    done = releases.object_in(current / artifacts.SNAPSHOT) if current else None
+    current = files.resolve(home / paths.CURRENT)
+    done = releases.object_in(current / paths.SNAPSHOT) if current else None
     if current and done and _covers(done, settings, run, outcome, subject):
         return current
-    for name in files.link_out(settings.models, artifacts.REPORT_LINKS, f"{artifacts.REPORTS}/{artifacts.CURRENT}"):
+    for name in files.link_out(settings.models, paths.REPORT_LINKS, f"{paths.REPORTS}/{paths.CURRENT}"):
         log.warning(event("replaced a real file by a link", path=settings.models / name))
     shown, papers = _papers(settings, run, outcome, subject)
     number = int(current.name) + 1 if current else 1
-    folder = files.publish(home, str(number), papers, home / artifacts.CURRENT)
-    files.tidy(home, lambda name: name == artifacts.CURRENT or number - KEPT_SETS < int(name) <= number)
+    folder = files.publish(home, str(number), papers, home / paths.CURRENT)
+    files.tidy(home, lambda name: name == paths.CURRENT or number - KEPT_SETS < int(name) <= number)
     log.info(event("report", set=number, clients=shown["clients"], calls=len(shown["call_list"])))
     return folder
 
@@ -90,7 +74,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
 def _live(settings: Settings) -> Subject:
     release = releases.current(settings.production)
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS)
+    rows = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS)
     desk = model.read_card(settings.models)
     leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
@@ -112,7 +96,7 @@ def _scores(
 
     There are none, with a warning, where nobody's outcome is known.
     """
-    clients = set(learned.read(folder)["client"])
+    clients = set(out_of_fold.read(folder)["client"])
     try:
         held_out = holdout.read(settings.holdout, rows, settings.test_share, clients, size_cap=settings.size_cap)
     except DataError as error:
@@ -124,7 +108,7 @@ def _scores(
 
 def _scored(settings: Settings, scored: Model, held_out: Holdout, folder: Path) -> dict[str, Any]:
     """Return the scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
-    schema, known = settings.schema, learned.read(folder)["client"]
+    schema, known = settings.schema, out_of_fold.read(folder)["client"]
     found = holdout.score(scored, held_out, schema.target, settings.gate.top_share)
     n_seen = int(held_out.rows[schema.client].isin(known).sum()) if len(known) else None
     told = {"scored_on": held_out.scored_on, "n_seen": n_seen}
@@ -135,7 +119,7 @@ def _before_change(settings: Settings, digest: str) -> str | None:
     """Return the last release that was trained for drift, if this very test data was there before it."""
     found = releases.all_of(settings.production)
     for before, after in reversed(list(itertools.pairwise(found))):
-        if releases.object_in(after.folder / artifacts.CARD).get("reason") == policy.DRIFT:
+        if releases.object_in(after.folder / paths.CARD).get("reason") == policy.DRIFT:
             return after.name if before.verdict.get("holdout") == digest else None
     return None
 
@@ -167,19 +151,19 @@ def _papers(
     }
     pictures = figures.drawn(subject.scores, shown["backtest"])
     papers: dict[str, files.Content] = {
-        artifacts.SNAPSHOT: files.as_json(shown),
-        artifacts.CALL_LIST: snapshot.calls_csv(calls),
-        artifacts.CLIENT_RISKS: snapshot.risks_csv(everyone),
-        artifacts.REPORT: pdf.report(shown, pictures),
+        paths.SNAPSHOT: files.as_json(shown),
+        paths.CALL_LIST: snapshot.calls_csv(calls),
+        paths.CLIENT_RISKS: snapshot.risks_csv(everyone),
+        paths.REPORT: pdf.report(shown, pictures),
     }
     if "confusion matrix" in pictures:
-        papers[artifacts.CONFUSION_MATRIX] = pictures["confusion matrix"]
+        papers[paths.CONFUSION_MATRIX] = pictures["confusion matrix"]
     return shown, papers
 
 
 def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
     """Return what is shown of the run, of what it decided (or the last that decided), and of the record."""
-    path = settings.production / artifacts.JOURNAL
+    path = settings.production / paths.JOURNAL
     decided = run.record if "reason" in run.record else journal.last_look(path) or {}
     expected = status.expectation(settings, run)
     late = arrival.lateness(expected, time.time())
@@ -191,7 +175,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "reason": decided.get("sentence", "Nothing has been decided yet."),
         "decision": {name: decided.get(name) for name in ("reason_to_train", "scan", "gate", "sentence")},
         "instance": live.instance(settings.production),
-        "program": artifacts.PROGRAM,
+        "program": paths.PROGRAM,
         "settings": settings.identity,
         "schema": snapshot.of_schema(settings.schema),
         "capacity": asdict(settings.capacity),
@@ -232,7 +216,7 @@ def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict
     if scored is None or subject.folder is None:
         return snapshot.ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
     risks = pd.Series(scored.risks(frame), index=frame.index)
-    risks = learned.replace_learned(risks, frame[schema.client], frame["row"], subject.folder)
+    risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], subject.folder)
     everyone = snapshot.ranked(frame, risks, scored.card.threshold, schema)
     return everyone, snapshot.to_call(everyone, scored, settings.capacity, schema)
 
@@ -258,8 +242,8 @@ def _measured(settings: Settings, run: Run, rows: Dataset) -> dict[str, Any]:
 
 def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
     """Return the backtest that was made last, if it is of this input folder and schema, and of this program."""
-    found = releases.object_in(settings.models / artifacts.BACKTEST)
-    asked = {"input_folder": input_folder, "schema": settings.schema.identity, "program": artifacts.PROGRAM}
+    found = releases.object_in(settings.models / paths.BACKTEST)
+    asked = {"input_folder": input_folder, "schema": settings.schema.identity, "program": paths.PROGRAM}
     return found if asked == {name: found.get(name) for name in asked} else None
 
 
@@ -276,19 +260,19 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
     def by_hand(run: Run) -> Answer:
         folder = report(settings, run, RESTED)
-        told = files.read_json(folder / artifacts.SNAPSHOT)
-        path = settings.models / artifacts.REPORT
+        told = files.read_json(folder / paths.SNAPSHOT)
+        path = settings.models / paths.REPORT
         ranked = f"{told['clients']} clients, {len(told['call_list'])} to call"
         line = f"{RESTED}: {ranked if told['release'] else 'no model is deployed, so nobody is ranked'}; {path}"
         return Answer(line, {"outcome": RESTED, "folder": str(folder)})
 
-    return script.alone(settings, "reporting", by_hand)
+    return command.alone(settings, "reporting", by_hand)
 
 
 def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Write a report of any data and model into a folder of its own; nothing of the system is touched."""
-    scored, run = proven.asked(settings.production, asked.model), script.run_of(settings, "reporting")
-    folder = Path(asked.model or settings.production / artifacts.RELEASES / scored.name)
+    scored, run = proven.asked(settings.production, asked.model), command.run_of(settings, "reporting")
+    folder = Path(asked.model or settings.production / paths.RELEASES / scored.name)
     run.note(reason=OTHERS, sentence=OTHERS)
     with tempfile.TemporaryDirectory() as scratch:
         if asked.data:
@@ -304,14 +288,14 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
         _, papers = _papers(settings, run, RESTED, Subject(rows, scored, folder, unproven, None, scores, leaks))
     for name, content in papers.items():
         files.write(Path(asked.to) / name, content)
-    return Answer(f"{RESTED}: {Path(asked.to) / artifacts.REPORT}", {"outcome": RESTED, "folder": asked.to})
+    return Answer(f"{RESTED}: {Path(asked.to) / paths.REPORT}", {"outcome": RESTED, "folder": asked.to})
 
 
 def _unproven(folder: Path, scored: Model) -> bool:
     """Whether nothing says that the model in a folder is proven: its verdict is provisional, or of another model."""
-    verdict = releases.object_in(folder / artifacts.VERDICT)
+    verdict = releases.object_in(folder / paths.VERDICT)
     return verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options))

@@ -15,30 +15,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import (
-    artifacts,
-    dataset,
-    files,
-    fitting,
-    gate,
-    holdout,
-    journal,
-    leakage,
-    learned,
-    model,
-    policy,
-    proven,
-    releases,
-    script,
-)
-from risk.config import Settings
-from risk.dataset import Dataset
+from risk import command, files, journal, paths
+from risk.command import Answer, Run, event, log
+from risk.dataset import dataset
+from risk.dataset.dataset import Dataset
+from risk.decision import gate, holdout, policy
+from risk.decision.holdout import Holdout
 from risk.errors import ModelError
-from risk.holdout import Holdout
-from risk.model import Model
-from risk.releases import Release
-from risk.scores import Scores, log_losses
-from risk.script import Answer, Run, event, log
+from risk.modeling import fitting, leakage
+from risk.modeling.metrics import Scores, log_losses
+from risk.registry import model, out_of_fold, proven, releases
+from risk.registry.model import Model
+from risk.registry.releases import Release
+from risk.settings import Settings
 
 COVERED = ("model", "champion", "dataset", "holdout", "run")
 DEPLOYED, REJECTED, NOT_ENOUGH = "deployed", "challenger rejected", "not enough evidence"
@@ -75,10 +64,10 @@ def judge(settings: Settings, run: Run) -> Verdict:
             f"{settings.models}: the challenger was trained on dataset {challenger.card.dataset}, the current one is "
             f"{manifest.name}; run python training.py first"
         )
-    rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS, live.manifest if live else None)
+    rows = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS, live.manifest if live else None)
     held_out = _holdout(settings, settings.models, rows)
     covers = (challenger.digest, live.name if live else BASE_RATE, manifest.name, held_out.digest, run.number)
-    ended = journal.finished(settings.production / artifacts.JOURNAL)
+    ended = journal.finished(settings.production / paths.JOURNAL)
     found = _carried_out(settings, live, challenger, ended)
     found = found or _standing(settings, covers, challenger.card.reason, ended)
     if found is None:
@@ -88,15 +77,15 @@ def judge(settings: Settings, run: Run) -> Verdict:
         replaces_proven = live is not None and not live.provisional
         scores = asdict(_score(settings, challenger, held_out)) | {"scored_on": held_out.scored_on}
         found = _verdict(covers, challenger, scores, judged, bar, leaks, champion is not None, replaces_proven)
-        files.write(settings.models / artifacts.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
-        files.write(settings.models / artifacts.VERDICT, files.as_json(asdict(found)))
+        files.write(settings.models / paths.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
+        files.write(settings.models / paths.VERDICT, files.as_json(asdict(found)))
         log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
     run.note(gate=found.gate, scores=found.scores, sentence=found.sentence)
     return found
 
 
 def _holdout(settings: Settings, folder: Path, rows: Dataset) -> Holdout:
-    clients = set(learned.read(folder)["client"])
+    clients = set(out_of_fold.read(folder)["client"])
     found = holdout.read(settings.holdout, rows, settings.test_share, clients, size_cap=settings.size_cap)
     for warning in found.warnings:
         log.warning(event("test data", warning=warning))
@@ -112,7 +101,7 @@ def _carried_out(settings: Settings, live: Release | None, challenger: Model, en
     if live is None:
         return None
     back = challenger.card.release == live.name  # a former release keeps its papers: the verdict is on the desk alone
-    told = releases.object_in(settings.models / artifacts.VERDICT) if back else live.verdict
+    told = releases.object_in(settings.models / paths.VERDICT) if back else live.verdict
     if told.get("model") != challenger.digest or told.get("run", 0) <= ended or not told.get("deploy"):
         return None
     return Verdict(**{name: value for name, value in told.items() if name != "forced"})
@@ -120,7 +109,7 @@ def _carried_out(settings: Settings, live: Release | None, challenger: Model, en
 
 def _standing(settings: Settings, covers: tuple[Any, ...], reason: str, ended: int) -> Verdict | None:
     """Return the verdict on the desk if no run has ended since and it covers model, champion, dataset, test data."""
-    found = releases.object_in(settings.models / artifacts.VERDICT)
+    found = releases.object_in(settings.models / paths.VERDICT)
     same = tuple(found.get(name) for name in COVERED[:-1]) == covers[:-1] and found.get("reason") == reason
     if same and found["run"] > ended:
         return Verdict(**found)
@@ -167,11 +156,11 @@ def _evidence(
 
 def _out_of_fold(settings: Settings, challenger: Model) -> pd.DataFrame:
     """Return what training stated of each row, out-of-fold, by position. Raises: ModelError when they are another's."""
-    if files.digest_file(settings.models / artifacts.LEARNED_RISKS) != challenger.card.learned_sha256:
+    if files.digest_file(settings.models / paths.LEARNED_RISKS) != challenger.card.learned_sha256:
         raise ModelError(
-            f"{settings.models / artifacts.LEARNED_RISKS}: not of the challenger beside it; run python training.py"
+            f"{settings.models / paths.LEARNED_RISKS}: not of the challenger beside it; run python training.py"
         )
-    return learned.read(settings.models).set_index("position")
+    return out_of_fold.read(settings.models).set_index("position")
 
 
 def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Floats) -> str | None:
@@ -236,18 +225,18 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         line = f"{word}: F1 {found.scores['f1']:.3f} on {found.scores['n_rows']} rows of test data. {found.sentence}"
         return Answer(line, {"outcome": word, "f1": found.scores["f1"], "verdict": asdict(found)})
 
-    return script.alone(settings, "scoring", by_hand)
+    return command.alone(settings, "scoring", by_hand)
 
 
 def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Score any model on any data, writing nothing."""
     scored = proven.asked(settings.production, asked.model)
-    folder = Path(asked.model or settings.production / artifacts.RELEASES / scored.name)
+    folder = Path(asked.model or settings.production / paths.RELEASES / scored.name)
     if asked.data:
         held_out = holdout.of_file(Path(asked.data), settings.schema)
     else:
         manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-        rows = Dataset(manifest, settings.schema, settings.ingested / artifacts.PARTS)
+        rows = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS)
         held_out = _holdout(settings, folder, rows)
     found = _score(settings, scored, held_out)
     line = f"F1 {found.f1:.3f} on {found.n_rows} rows of {held_out.scored_on}"
@@ -255,4 +244,4 @@ def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options))

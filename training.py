@@ -16,39 +16,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk import (
-    artifacts,
-    dataset,
-    factors,
-    families,
-    files,
-    fitting,
-    holdout,
-    journal,
-    leakage,
-    learned,
-    learning,
-    model,
-    policy,
-    proven,
-    releases,
-    script,
-    segments,
-    standing,
-)
+from risk import command, files, journal, paths
 from risk.attention import LEAK, Attention
-from risk.config import Settings
-from risk.dataset import Dataset
+from risk.command import Answer, Run, event, log
+from risk.dataset import dataset
+from risk.dataset.dataset import Dataset
+from risk.dataset.manifest import Manifest
+from risk.decision import holdout, incumbents, policy
 from risk.errors import DataError, ModelError
-from risk.fitting import Floats
-from risk.learning import Challenger, Standing
-from risk.manifest import Manifest
-from risk.model import Card
-from risk.reference import reference
-from risk.releases import Release
-from risk.scores import evaluate
-from risk.script import Answer, Run, event, log
-from risk.typography import counted
+from risk.modeling import families, fitting, leakage, segments, selection
+from risk.modeling.fitting import Floats
+from risk.modeling.metrics import evaluate
+from risk.modeling.reference import reference
+from risk.modeling.selection import Challenger, Standing
+from risk.registry import model, out_of_fold, proven, releases
+from risk.registry.model import Card
+from risk.registry.releases import Release
+from risk.report import factors
+from risk.settings import Settings
+from risk.text import counted
 
 
 def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) -> Card:
@@ -58,11 +44,11 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     """
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     on_desk = model.read_card(settings.models)
-    under_way = on_desk and on_desk.run > journal.finished(settings.production / artifacts.JOURNAL)
+    under_way = on_desk and on_desk.run > journal.finished(settings.production / paths.JOURNAL)
     if on_desk and under_way and on_desk.dataset == manifest.name and model.whole(settings.models):
         return _noted(run, on_desk)
     live = releases.current(settings.production)
-    parts, known = settings.ingested / artifacts.PARTS, live.manifest if live else None
+    parts, known = settings.ingested / paths.PARTS, live.manifest if live else None
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
     rows = Dataset(manifest, settings.schema, parts, known, spared)
     labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
@@ -76,14 +62,14 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     former = _release_before(settings, labelled, manifest.name) if champion else None
     x = fitting.features(labelled, settings.schema.kinds)
     clients, when = labelled[settings.schema.client].to_numpy(), rows.when(labelled)
-    taught = learning.teach(
+    taught = selection.teach(
         x, left, clients, when, recent, settings.schema.kinds, settings.model.family, champion, former
     )
     marked = taught.rows if taught.release is None else False
     stated = {"risk": taught.risks, "nested": taught.nested, "forward": taught.forward}
-    learned.write(settings.models, labelled.assign(client=clients, learned=marked, **stated))
+    out_of_fold.write(settings.models, labelled.assign(client=clients, learned=marked, **stated))
     facts = {
-        "learned_sha256": files.digest_file(settings.models / artifacts.LEARNED_RISKS),
+        "learned_sha256": files.digest_file(settings.models / paths.LEARNED_RISKS),
         "dataset": manifest.name,
         "run": run.number,
         "reason": reason,
@@ -94,8 +80,8 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         "leaks": _leaks(settings, rows, x, left, labelled),
     }
     card, packed = _former(settings, taught, facts) or _made(settings, taught, x, left, facts)
-    files.write(settings.models / artifacts.MODEL, packed)
-    files.write(settings.models / artifacts.CARD, model.card_bytes(card))
+    files.write(settings.models / paths.MODEL, packed)
+    files.write(settings.models / paths.CARD, model.card_bytes(card))
     log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
     return _noted(run, card)
 
@@ -135,7 +121,7 @@ def _check(settings: Settings, manifest: Manifest, left: Floats) -> None:
 def _champion(settings: Settings, live: Release | None, labelled: pd.DataFrame, reason: str) -> Standing | None:
     """Return the live model. One that cannot be opened does not compete where a person asked; else nothing does."""
     try:
-        return standing.champion(settings.production, live, labelled, settings.schema)
+        return incumbents.champion(settings.production, live, labelled, settings.schema)
     except ModelError as error:
         if reason not in policy.BY_A_PERSON:
             raise
@@ -146,7 +132,7 @@ def _champion(settings: Settings, live: Release | None, labelled: pd.DataFrame, 
 def _release_before(settings: Settings, labelled: pd.DataFrame, version: str) -> Standing | None:
     """Return the release that may come back. One that is damaged does not compete: it is not needed for a new model."""
     try:
-        return standing.former(settings.production, labelled, settings.schema, version)
+        return incumbents.former(settings.production, labelled, settings.schema, version)
     except (DataError, ModelError) as error:
         log.warning(event("the former release does not compete", reason=error))
         return None
@@ -158,7 +144,7 @@ def _former(settings: Settings, taught: Challenger, facts: dict[str, Any]) -> tu
         return None
     found = releases.named(settings.production, taught.release)
     card = proven.opened(settings.production, found).card
-    packed = (found.folder / artifacts.MODEL).read_bytes()
+    packed = (found.folder / paths.MODEL).read_bytes()
     return replace(card, **facts, learned=taught.learned, release=taught.release), packed
 
 
@@ -184,7 +170,7 @@ def _card(
         scores=asdict(evaluate(left[used], taught.risks[used], taught.threshold, k)),
         reference=reference(values, schema.kinds, left[used], taught.risks[used]).as_dict(),
         probes=factors.probes(inside, schema.kinds, schema.changes, {it.name: it.minimum for it in schema.columns}),
-        packages=script.packages(), **facts,
+        packages=command.packages(), **facts,
     )  # fmt: skip
 
 
@@ -236,8 +222,8 @@ def _work(settings: Settings, _: object) -> Answer:
             {"outcome": "trained", "model": card.sha256, "dataset": card.dataset, "f1": card.scores["f1"]},
         )
 
-    return script.alone(settings, "training", by_hand)
+    return command.alone(settings, "training", by_hand)
 
 
 if __name__ == "__main__":
-    sys.exit(script.main(__doc__ or "", _work))
+    sys.exit(command.main(__doc__ or "", _work))

@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from risk import artifacts
+from risk import paths
 
 NOTHING = "no new data"
 _TEMPORARY = (".part", ".tmp")
@@ -26,7 +26,7 @@ def config_path(arguments: list[str]) -> str:
             return word.partition("=")[2]
     if os.environ.get("RISK_CONFIG"):
         return os.environ["RISK_CONFIG"]
-    return artifacts.CONFIG if os.path.exists(artifacts.CONFIG) else os.path.join(_program_folder(), artifacts.CONFIG)
+    return paths.CONFIG if os.path.exists(paths.CONFIG) else os.path.join(_program_folder(), paths.CONFIG)
 
 
 def idle(arguments: list[str]) -> bool:
@@ -42,7 +42,7 @@ def idle(arguments: list[str]) -> bool:
             return False
         if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
             return False
-        os.utime(os.path.join(production, artifacts.LOCK))
+        os.utime(os.path.join(production, paths.LOCK))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return True
@@ -55,14 +55,14 @@ def is_late(remembered: dict) -> bool:  # type: ignore[type-arg]
 
 def recorded(production: str) -> int:
     """Return how many bytes the journal has: it only grows, and one that was lost or cut is work."""
-    seen = signature(os.path.join(production, artifacts.JOURNAL))
+    seen = signature(os.path.join(production, paths.JOURNAL))
     return seen[0] if seen else 0
 
 
 def read(production: str) -> dict:  # type: ignore[type-arg]
     """Return what the last finished run remembered; an empty dict where it is lost: then everything is looked at."""
     try:
-        with open(os.path.join(production, artifacts.TICK), encoding="utf-8") as file:
+        with open(os.path.join(production, paths.TICK), encoding="utf-8") as file:
             found = json.load(file)
     except (OSError, ValueError):
         return {}
@@ -104,7 +104,7 @@ def remember(
         "told": told,
         "journal": recorded(production),
     }
-    files.write(Path(production, artifacts.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
+    files.write(Path(production, paths.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
 
 
 def observe(config: str, folders: list[str]) -> str:
@@ -198,14 +198,16 @@ def _production(path: str, practice: bool) -> str:
     folder = os.path.dirname(os.path.abspath(path))
     if not practice:
         return os.path.join(folder, settings["prod_deployment_path"])
-    models = settings.get("practice", {}).get("output_model_path", artifacts.PRACTICE_MODELS)
-    return os.path.join(folder, models, artifacts.PRODUCTION)
+    models = settings.get("practice", {}).get("output_model_path", paths.PRACTICE_MODELS)
+    return os.path.join(folder, models, paths.PRODUCTION)
 
 
 def _program() -> str:
     """Return the version of the program and the state of its files: another program is work, not «no new data»."""
-    seen = [artifacts.PROGRAM]
-    for folder in (_program_folder(), os.path.dirname(os.path.abspath(__file__))):
+    seen = [paths.PROGRAM]
+    ours = os.path.dirname(os.path.abspath(__file__))
+    packages = sorted(entry.path for entry in os.scandir(ours) if entry.is_dir())
+    for folder in (_program_folder(), ours, *packages):
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             if entry.name.endswith(".py"):
                 at = entry.stat()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk import config, script
+from risk import command, settings
 
 FIVE_KEYS = {
     "input_folder_path": "sourcedata",
@@ -53,8 +53,8 @@ class Project:
         (self.root / "config.json").write_text(json.dumps(FIVE_KEYS | sections))
 
     @property
-    def settings(self) -> config.Settings:
-        return config.load(self.root / "config.json")
+    def settings(self) -> settings.Settings:
+        return settings.load(self.root / "config.json")
 
     def drop(self, name: str, content: str | bytes, age: float = 60.0) -> Path:
         """Put a file there as if it had arrived `age` seconds ago."""
@@ -74,7 +74,7 @@ class Project:
                 code = module.main(arguments)
             else:
                 options = getattr(module, "_options", None)
-                code = script.main("", module._work, options=options, arguments=arguments)
+                code = command.main("", module._work, options=options, arguments=arguments)
         return Said(code, out.getvalue(), err.getvalue())
 
     def text(self, name: str) -> str:

@@ -7,13 +7,13 @@ import io
 from pathlib import Path
 from typing import Any
 
-from conftest import HEADER, Project
-
 import ingestion
-from risk import artifacts, dataset, inbox, intake
-from risk.dataset import Dataset
-from risk.manifest import Entry, Manifest
-from risk.script import Run
+from risk import paths
+from risk.command import Run
+from risk.dataset import dataset, inbox, intake
+from risk.dataset.dataset import Dataset
+from risk.dataset.manifest import Entry, Manifest
+from tests.conftest import HEADER, Project
 
 MONTHS = "corporation,month,lastmonth_activity,lastyear_activity,number_of_employees,exited"
 
@@ -40,14 +40,14 @@ def current(project: Project) -> Manifest:
 
 def rows_of(project: Project, manifest: Manifest | None = None, known: Manifest | None = None) -> Dataset:
     settings = project.settings
-    return Dataset(manifest or current(project), settings.schema, settings.ingested / artifacts.PARTS, known)
+    return Dataset(manifest or current(project), settings.schema, settings.ingested / paths.PARTS, known)
 
 
 def look_again(project: Project, seen: intake.Seen | None = None) -> intake.Intake:
     """Return what the next ingestion would take in; nothing is published."""
     settings = project.settings
     box = inbox.look(settings.input, size_cap=10**9)
-    parts = settings.ingested / artifacts.PARTS
+    parts = settings.ingested / paths.PARTS
     return intake.take_in(box, current(project), settings.schema, parts, seen or {}, run=2, size_cap=10**9)
 
 

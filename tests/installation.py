@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import artifacts, evidence, families, files, fitting, journal, learning, model, releases
-from risk.config import Settings, load
+from risk import files, journal, paths
+from risk.modeling import families, fitting, selection
+from risk.registry import audit, model, releases
+from risk.settings import Settings, load
 
 HOSTILE = "<script>alert('x')</script>"
 KINDS = {"activity": "numeric", "size": "numeric", "sector": "categorical"}
@@ -47,20 +49,20 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
     x.loc[::20, "size"] = np.nan
     fitted = fitting.fit(families.KNOWN[0], KINDS, fitting.features(x, KINDS), left)
     risks = fitting.risks_of(fitted, fitting.features(x, KINDS))
-    made = learning.Challenger(fitted, "logistic", "all rows", risks, threshold, left >= 0, (), risks, risks)
+    made = selection.Challenger(fitted, "logistic", "all rows", risks, threshold, left >= 0, (), risks, risks)
     content = model.pack(made, x, left)
     card = {"sha256": files.digest(content), "family": "logistic", "learned": "all rows", "features": KINDS}
     card |= {"target": "left", "horizon": "the next month", "threshold": threshold, "dataset": "1-ab", "schema": "s"}
     card |= {"run": 1, "reason": "nothing is deployed", "n_rows": 300, "base_rate": 0.3, "scores": {}}
     blank = {"str": "", "int": 0, "float": 0.0}
     card = {one.name: card.get(one.name, blank.get(str(one.type), {})) for one in fields(model.Card)}
-    papers = {artifacts.MODEL: content, artifacts.CARD: files.as_json(card)}
-    shelf = settings.production / artifacts.RELEASES
-    told = {"release": name, "action": "deploy", "model": files.digest(content), "papers": evidence.digests(papers)}
+    papers = {paths.MODEL: content, paths.CARD: files.as_json(card)}
+    shelf = settings.production / paths.RELEASES
+    told = {"release": name, "action": "deploy", "model": files.digest(content), "papers": audit.digests(papers)}
     files.make_folder(settings.production)
-    journal.append(settings.production / artifacts.JOURNAL, {"kind": releases.INTENT} | told)
-    folder = files.publish(shelf, name, papers, settings.production / artifacts.CURRENT)
-    journal.append(settings.production / artifacts.JOURNAL, {"kind": releases.DONE, "release": name})
+    journal.append(settings.production / paths.JOURNAL, {"kind": releases.INTENT} | told)
+    folder = files.publish(shelf, name, papers, settings.production / paths.CURRENT)
+    journal.append(settings.production / paths.JOURNAL, {"kind": releases.DONE, "release": name})
     return folder
 
 
@@ -73,10 +75,10 @@ def report(
     sheet = io.StringIO()
     header = ["rank", "client", "risk", "prediction", "owner", "value", "period"]
     csv.writer(sheet, lineterminator="\n").writerows([header, *rows])
-    papers: dict[str, files.Content] = {artifacts.CLIENT_RISKS: sheet.getvalue().encode()}
-    papers |= {artifacts.SNAPSHOT: files.as_json(snapshot(release, listed)), artifacts.REPORT: b"%PDF-1.4 test"}
-    shelf = settings.models / artifacts.REPORTS
-    return files.publish(shelf, number, papers, shelf / artifacts.CURRENT)
+    papers: dict[str, files.Content] = {paths.CLIENT_RISKS: sheet.getvalue().encode()}
+    papers |= {paths.SNAPSHOT: files.as_json(snapshot(release, listed)), paths.REPORT: b"%PDF-1.4 test"}
+    shelf = settings.models / paths.REPORTS
+    return files.publish(shelf, number, papers, shelf / paths.CURRENT)
 
 
 def snapshot(release: str | None, listed: list[tuple[str, float]]) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
-from conftest import Project, Said, table
 from threadpoolctl import threadpool_limits
 
 import apicalls
@@ -31,20 +30,23 @@ import ingestion  # noqa: F401
 import reporting  # noqa: F401
 import scoring  # noqa: F401
 import training  # noqa: F401
-from risk import artifacts, figures, files, journal, model, tick, typography
+from risk import files, journal, paths, tick
+from risk.registry import model
+from risk.report import figures, look
+from tests.conftest import Project, Said, table
 
 KILLED = 137
 WRITTEN = ("ingesteddata", "models", "production_deployment")  # the folders that a run writes into
 ONE_PATH = ("unlink", "remove", "mkdir", "rmdir")
 TWO_PATHS = ("rename", "replace", "link")
-DATASET = tuple(f"ingesteddata/{name}" for name in artifacts.DATASET_LINKS)
-PRODUCTION = tuple(f"production_deployment/{name}" for name in artifacts.RELEASE_LINKS)
-REPORT = tuple(f"models/{name}" for name in artifacts.REPORT_LINKS)
-DESK = tuple(f"models/{name}" for name in (artifacts.MODEL, artifacts.CARD, artifacts.LATEST_SCORE))
-LISTS = tuple(f"models/{name}" for name in (artifacts.CALL_LIST, artifacts.CLIENT_RISKS, artifacts.CONFUSION_MATRIX))
-SAME = (*DATASET, *DESK, *PRODUCTION, f"production_deployment/current/{artifacts.CARD}", *LISTS)
-API_RETURNS = f"models/{artifacts.API_RETURNS}"
-JOURNAL = f"production_deployment/{artifacts.JOURNAL}"
+DATASET = tuple(f"ingesteddata/{name}" for name in paths.DATASET_LINKS)
+PRODUCTION = tuple(f"production_deployment/{name}" for name in paths.RELEASE_LINKS)
+REPORT = tuple(f"models/{name}" for name in paths.REPORT_LINKS)
+DESK = tuple(f"models/{name}" for name in (paths.MODEL, paths.CARD, paths.LATEST_SCORE))
+LISTS = tuple(f"models/{name}" for name in (paths.CALL_LIST, paths.CLIENT_RISKS, paths.CONFUSION_MATRIX))
+SAME = (*DATASET, *DESK, *PRODUCTION, f"production_deployment/current/{paths.CARD}", *LISTS)
+API_RETURNS = f"models/{paths.API_RETURNS}"
+JOURNAL = f"production_deployment/{paths.JOURNAL}"
 
 Seen = tuple[bytes | None, ...]
 
@@ -88,7 +90,7 @@ def warm() -> None:
     """Load what every run needs once in the process that forks: fonts and the modules that draw."""
     import requests  # noqa: F401
 
-    typography.shown("warm")
+    look.shown("warm")
     figures.confusion_matrix({"tp": 1, "fp": 1, "fn": 1, "tn": 1})
     threadpool_limits(1)  # as many processes as cores are at work already
 
@@ -174,8 +176,8 @@ def keep(root: Path, folder: Path) -> None:
 
 def _kept(source: str, target: str) -> None:
     """Copy a file; one that was published never changes, and is linked: as after a kill it is the same to a tick."""
-    published = any(f"/{name}/" in source for name in (artifacts.RELEASES, artifacts.VERSIONS, artifacts.REPORTS))
-    if published and artifacts.UNFINISHED not in source and not os.path.islink(source):
+    published = any(f"/{name}/" in source for name in (paths.RELEASES, paths.VERSIONS, paths.REPORTS))
+    if published and paths.UNFINISHED not in source and not os.path.islink(source):
         os.link(source, target)
     else:
         shutil.copy2(source, target, follow_symlinks=False)
@@ -339,7 +341,7 @@ def undisturbed(project: Project, shelf: Path, *words: str, script: str = "fullp
 
 def check_model(root: Path) -> None:
     """The live model opens: in a process of its own, for what is opened here would be open in every run to come."""
-    live = files.resolve(root / "production_deployment" / artifacts.CURRENT)
+    live = files.resolve(root / "production_deployment" / paths.CURRENT)
     assert live is None or apart(lambda: model.load(live).digest)
 
 

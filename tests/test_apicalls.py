@@ -11,10 +11,10 @@ import pytest
 
 from apicalls import call_api, holdout_clients
 from app import create_app
-from risk import guard
-from risk.config import Settings, load
 from risk.errors import DataError
-from risk.serving import Server
+from risk.service import security
+from risk.service.server import Server
+from risk.settings import Settings, load
 from tests.installation import deploy, lay_out, report
 
 PATHS = [
@@ -107,7 +107,7 @@ def test_the_service_of_another_installation_is_left_alone(running: Settings, tm
 
 
 def test_a_token_is_known_to_the_calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(guard.TOKEN, "secret" * 6)
+    monkeypatch.setenv(security.TOKEN, "secret" * 6)
 
     assert call_api(settings).failed == []
 

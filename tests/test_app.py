@@ -17,11 +17,12 @@ import requests
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import artifacts, guard, journal
-from risk.config import Settings, load
-from risk.contracts import MAX_BODY
+from risk import journal, paths
+from risk.service import security
+from risk.service.requests import MAX_BODY
+from risk.settings import Settings, load
 from tests.installation import HOSTILE, deploy, lay_out, report
-from tests.test_serving import serving
+from tests.service.test_server import serving
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ["/scoring", "/summarystats", "/diagnostics", "/clients", "/history", "/releases", "/report"]
@@ -186,7 +187,7 @@ def test_clients_are_listed_by_owner(client: FlaskClient) -> None:
 def test_the_call_list_is_served_as_its_file_and_linked_on_the_page(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     folder = report(settings, "1", None)
-    (folder / artifacts.CALL_LIST).write_bytes(b"rank,client\n1,'=1+1\n")
+    (folder / paths.CALL_LIST).write_bytes(b"rank,client\n1,'=1+1\n")
 
     with contextmanager(client_of)(settings) as client:
         found, page = client.get("/calllist.csv"), client.get("/")
@@ -199,7 +200,7 @@ def test_the_call_list_is_served_as_its_file_and_linked_on_the_page(tmp_path: Pa
 def test_a_report_of_an_older_program_is_said_and_no_fault(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")
-    path = report(settings, "1", "1-aa") / artifacts.SNAPSHOT
+    path = report(settings, "1", "1-aa") / paths.SNAPSHOT
     whole = json.loads(path.read_bytes())
 
     for at in places_in(whole):
@@ -218,7 +219,7 @@ def test_a_report_of_an_older_program_is_said_and_no_fault(tmp_path: Path) -> No
 def test_a_damaged_snapshot_is_told_by_page_and_api_and_no_missing_report(tmp_path: Path, content: str) -> None:
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")
-    (report(settings, "1", "1-aa") / artifacts.SNAPSHOT).write_text(content, encoding="latin-1")
+    (report(settings, "1", "1-aa") / paths.SNAPSHOT).write_text(content, encoding="latin-1")
 
     with contextmanager(client_of)(settings) as client:
         page, health, risk = client.get("/"), client.get("/health"), client.post("/prediction", json=[ONE])
@@ -327,7 +328,7 @@ def test_history_releases_and_report_are_those_of_the_snapshot(client: FlaskClie
 def test_the_card_of_a_release_is_served_by_name_and_by_number(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")
-    (deploy(settings, "2-bb") / artifacts.MODEL_CARD).write_text("# Model card <b>")
+    (deploy(settings, "2-bb") / paths.MODEL_CARD).write_text("# Model card <b>")
 
     with contextmanager(client_of)(settings) as client:
         by_name, by_number = client.get("/releases/2-bb/card"), client.get("/releases/2/card")
@@ -342,10 +343,10 @@ def test_the_card_of_a_release_is_served_by_name_and_by_number(tmp_path: Path) -
 def test_a_card_that_an_older_program_made_is_served_with_a_note(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     folder = deploy(settings, "1-aa")
-    (folder / artifacts.MODEL_CARD).write_text("# Model card")
-    told = json.loads((folder / artifacts.CARD).read_text())
+    (folder / paths.MODEL_CARD).write_text("# Model card")
+    told = json.loads((folder / paths.CARD).read_text())
     told.pop("probes")
-    (folder / artifacts.CARD).write_text(json.dumps(told))
+    (folder / paths.CARD).write_text(json.dumps(told))
 
     with contextmanager(client_of)(settings) as client:
         answer = client.get("/releases/1/card").text
@@ -358,7 +359,7 @@ def test_a_broken_journal_is_faulty_health_and_said_on_the_page(tmp_path: Path) 
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")
     report(settings, "1", "1-aa")
-    path = settings.production / artifacts.JOURNAL
+    path = settings.production / paths.JOURNAL
     for number in (1, 2):
         journal.append(path, {"kind": "run", "run": number})
     path.write_bytes(path.read_bytes().replace(b'"run": 1', b'"run": 7'))
@@ -391,7 +392,7 @@ def test_a_foreign_host_header_is_refused(client: FlaskClient) -> None:
 def test_a_configured_token_is_asked_for_everywhere_but_at_health(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(guard.TOKEN, TOKEN)
+    monkeypatch.setenv(security.TOKEN, TOKEN)
     client = next(client_of(settings))
 
     refused = [client.get(path) for path in ("/", "/static/style.css", "/nothing", "/health/")]
@@ -423,7 +424,7 @@ def test_a_damaged_model_is_faulty_health_while_predictions_are_answered_and_nam
 
     with contextmanager(client_of)(settings) as client:
         before = client.get("/health")
-        (folder / artifacts.MODEL).write_bytes(b"x")
+        (folder / paths.MODEL).write_bytes(b"x")
         patience = time.monotonic() + 2
         while client.get("/health").status_code == 200 and time.monotonic() < patience:
             time.sleep(0.02)
@@ -447,8 +448,8 @@ def test_what_needs_a_person_is_told_in_health_and_on_the_page(tmp_path: Path) -
     deploy(settings, "1-aa")
     folder = report(settings, "1", "1-aa")
     told = {"kind": "rejected", "subject": "a<b>.csv", "sentence": "a<b>.csv: refused whole."}
-    snapshot = json.loads((folder / artifacts.SNAPSHOT).read_text())
-    (folder / artifacts.SNAPSHOT).write_text(json.dumps(snapshot | {"attention": [told]}))
+    snapshot = json.loads((folder / paths.SNAPSHOT).read_text())
+    (folder / paths.SNAPSHOT).write_text(json.dumps(snapshot | {"attention": [told]}))
 
     with contextmanager(client_of)(settings) as client:
         health, page = client.get("/health"), client.get("/")

@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import HEADER, Project, Said, table
 
-from risk import artifacts, journal, releases
+from risk import journal, paths
+from risk.registry import releases
+from tests.conftest import HEADER, Project, Said, table
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_another_release_made_live_by_hand_needs_a_person_once(deployed: Project
     deploy_again(deployed)
     deployed.drop("sourcedata/dataset2.csv", table(50, seed=2, first=5_000))
     first, second = releases.all_of(deployed.settings.production)
-    releases.files.turn(deployed.settings.production / artifacts.CURRENT, first.folder)
+    releases.files.turn(deployed.settings.production / paths.CURRENT, first.folder)
 
     said = [deployed.run("fullprocess") for _ in range(2)]
 
@@ -172,7 +173,7 @@ def flip(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9] + b"123456789")
 
 
-@pytest.mark.parametrize("name", [artifacts.MODEL, artifacts.CARD, artifacts.LEARNED_RISKS, artifacts.VERDICT])
+@pytest.mark.parametrize("name", [paths.MODEL, paths.CARD, paths.LEARNED_RISKS, paths.VERDICT])
 def test_a_damaged_live_release_is_no_idle_tick_and_fails_the_run(deployed: Project, name: str) -> None:
     assert deployed.run("fullprocess").out == "no new data\n"
 
@@ -199,7 +200,7 @@ def test_a_missing_live_release_fails_the_run_and_is_never_replaced_by_a_first_o
 
 
 def test_a_lost_journal_costs_no_release(deployed: Project) -> None:
-    path = deployed.settings.production / artifacts.JOURNAL
+    path = deployed.settings.production / paths.JOURNAL
     kept = path.read_bytes()
     path.unlink()
 
@@ -222,10 +223,10 @@ def test_whoever_opens_a_release_proves_it_by_the_journal(
 ) -> None:
     monkeypatch.chdir(deployed.root)
     folder = deployed.root / "production_deployment/current"
-    flip(folder / artifacts.MODEL)
-    card = json.loads((folder / artifacts.CARD).read_text())
-    card["sha256"] = releases.files.digest_file(folder / artifacts.MODEL)
-    (folder / artifacts.CARD).write_text(json.dumps(card))
+    flip(folder / paths.MODEL)
+    card = json.loads((folder / paths.CARD).read_text())
+    card["sha256"] = releases.files.digest_file(folder / paths.MODEL)
+    (folder / paths.CARD).write_text(json.dumps(card))
 
     said = deployed.run(script, *words)
 
@@ -251,7 +252,7 @@ def test_a_refusal_by_the_gate_is_an_outcome_and_no_failure(deployed: Project) -
         assert deployed.run(stage).code == 0
 
     said = deployed.run("deployment")
-    line = journal.runs(deployed.settings.production / artifacts.JOURNAL)[-1]
+    line = journal.runs(deployed.settings.production / paths.JOURNAL)[-1]
 
     assert (said.code, said.err) == (3, "")
     assert said.out.startswith(line["outcome"])
@@ -280,7 +281,7 @@ def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
     deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
     for stage in ("ingestion", "training", "scoring"):
         assert deployed.run(stage).code == 0
-    path, before = deployed.root / "models" / artifacts.VERDICT, releases.name_of(deployed.settings.production)
+    path, before = deployed.root / "models" / paths.VERDICT, releases.name_of(deployed.settings.production)
     path.unlink() if content is None else path.write_text(content, encoding="latin-1")
 
     said, forced = deployed.run("deployment"), deployed.run("deployment", "--force", "it must be")
@@ -293,9 +294,9 @@ def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"release": 3}'])
 def test_a_torn_snapshot_is_made_again_by_the_next_tick(deployed: Project, content: str) -> None:
-    (deployed.root / "models/reports/current" / artifacts.SNAPSHOT).write_text(content)
+    (deployed.root / "models/reports/current" / paths.SNAPSHOT).write_text(content)
     (deployed.root / "models/backtest.json").write_text("[1]")
-    (deployed.root / "ingesteddata" / artifacts.SIGNATURES).write_text("[1]")
+    (deployed.root / "ingesteddata" / paths.SIGNATURES).write_text("[1]")
 
     said = deployed.run("fullprocess")
 
@@ -344,6 +345,6 @@ def test_a_source_of_a_header_alone_is_told_and_is_no_arrival(deployed: Project,
     said, status = deployed.run("fullprocess", "--json"), deployed.run("fullprocess", "--status")
 
     assert "warning:  dataset2.csv: it brought no rows (a header and no row below it)" in status.out
-    last = journal.runs(deployed.root / "production_deployment" / artifacts.JOURNAL)[-1]
+    last = journal.runs(deployed.root / "production_deployment" / paths.JOURNAL)[-1]
     assert (said.code, last["arrived"]) == (0, False)
     assert last["sentence"].startswith("No new labels have come since run 1")

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import HEADER, Project, table
 from pypdf import PdfReader
 
-from risk import artifacts, dependencies, journal, live
+from risk import journal, paths
 from risk.errors import RiskError
+from risk.report import dependencies
+from risk.service import live
+from tests.conftest import HEADER, Project, table
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_a_report_of_any_data_and_model_touches_nothing_of_the_system(deployed: 
     said = deployed.run("reporting", "--data", str(data), "--model", live, "--to", str(other))
 
     assert said.code == 0
-    assert {path.name for path in other.iterdir()} == set(artifacts.REPORT_LINKS)
+    assert {path.name for path in other.iterdir()} == set(paths.REPORT_LINKS)
     assert json.loads((other / "snapshot.json").read_text())["scores"]["n_rows"] == 60
     after = {name: content for name, content in deployed.seen().items() if not name.startswith("elsewhere")}
     assert after == before | {"other.csv": data.read_bytes()}
@@ -170,10 +172,10 @@ def test_every_current_client_has_a_risk_and_a_rank_and_nobody_who_left(deployed
 def test_a_learned_client_is_shown_its_out_of_fold_risk(deployed: Project) -> None:
     final = pd.read_csv(deployed.root / "ingesteddata" / "finaldata.csv").set_index("corporation")
     listed = pd.read_csv(deployed.root / "models" / "clientrisks.csv").set_index("client")
-    from risk import learned, model
+    from risk.registry import model, out_of_fold
 
     live = deployed.root / "production_deployment" / "current"
-    told = learned.read(live).set_index("client")["risk"]
+    told = out_of_fold.read(live).set_index("client")["risk"]
     fitted = pd.Series(model.load(live.resolve()).risks(final.loc[listed.index]), index=listed.index)
 
     exact = pd.Series(deployed.json("models/snapshot.json")["risks"], index=listed.index)

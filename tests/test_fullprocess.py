@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import HEADER, Project, table
 
-from risk import artifacts, files, learning, model, releases
+from risk import files, paths
+from risk.modeling import selection
+from risk.registry import model, releases
+from tests.conftest import HEADER, Project, table
 
 STAGES = ("ingestion", "drift check", "reporting", "API calls")
 
@@ -39,13 +41,13 @@ def test_the_first_run_makes_every_file_and_a_real_release(deployed: Project) ->
     root = deployed.root
     ingested, models, production = root / "ingesteddata", root / "models", root / "production_deployment"
 
-    assert all((ingested / name).is_file() for name in (*artifacts.DATASET_LINKS, "current/manifest.json"))
-    assert all((models / name).is_file() for name in artifacts.REPORT_LINKS)
-    desk = (artifacts.MODEL, artifacts.CARD, artifacts.LATEST_SCORE, artifacts.VERDICT, artifacts.API_RETURNS)
+    assert all((ingested / name).is_file() for name in (*paths.DATASET_LINKS, "current/manifest.json"))
+    assert all((models / name).is_file() for name in paths.REPORT_LINKS)
+    desk = (paths.MODEL, paths.CARD, paths.LATEST_SCORE, paths.VERDICT, paths.API_RETURNS)
     assert all((models / name).is_file() for name in desk)
-    papers = (artifacts.MODEL, artifacts.CARD, artifacts.LATEST_SCORE, artifacts.INGESTED_FILES)
+    papers = (paths.MODEL, paths.CARD, paths.LATEST_SCORE, paths.INGESTED_FILES)
     assert all((production / "current" / name).is_file() for name in (*papers, "verdict.json", "manifest.json"))
-    assert all((production / name).is_file() for name in (*artifacts.RELEASE_LINKS, artifacts.JOURNAL, artifacts.TICK))
+    assert all((production / name).is_file() for name in (*paths.RELEASE_LINKS, paths.JOURNAL, paths.TICK))
     assert shown(deployed)["release"]["provisional"] is False  # type: ignore[index]
 
 
@@ -141,10 +143,10 @@ def spoil(desk: Path) -> None:
     opposite = (np.arange(200) > 100).astype(float)
     kinds = dict.fromkeys(frame, "numeric")
     nobody, none = np.arange(200).astype(str), np.zeros(200, dtype=bool)
-    packed = model.pack(learning.teach(frame, opposite, nobody, none, none, kinds), frame, opposite)
-    card = json.loads((desk / artifacts.CARD).read_text()) | {"sha256": files.digest(packed)}
-    (desk / artifacts.MODEL).write_bytes(packed)
-    (desk / artifacts.CARD).write_bytes(files.as_json(card))
+    packed = model.pack(selection.teach(frame, opposite, nobody, none, none, kinds), frame, opposite)
+    card = json.loads((desk / paths.CARD).read_text()) | {"sha256": files.digest(packed)}
+    (desk / paths.MODEL).write_bytes(packed)
+    (desk / paths.CARD).write_bytes(files.as_json(card))
 
 
 def test_a_challenger_that_is_no_better_is_rejected(deployed: Project) -> None:

@@ -11,13 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import HEADER, Project, table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ingesting import current, entry, final, ingest, look_again, marks, months, of, rejected, rows_of
 
 import ingestion
-from risk import artifacts, files
+from risk import files, paths
+from tests.conftest import HEADER, Project, table
 
 ACME, GLOBEX, INITECH = "acme,1,2,3,0", "globex,4,5,6,1", "initech,7,8,9,0"
 NO_TARGET = "corporation,lastmonth_activity,lastyear_activity,number_of_employees\nacme,1,2,3\n"
@@ -226,7 +226,7 @@ def test_a_good_file_refused_and_then_deleted_keeps_its_good_rows_only(project: 
 def test_a_touched_file_changes_nothing(project: Project) -> None:
     path = project.drop("sourcedata/one.csv", of(ACME))
     seen = ingest(project).seen
-    versions = project.root / "ingesteddata" / artifacts.VERSIONS
+    versions = project.root / "ingesteddata" / paths.VERSIONS
     before = marks(versions)
 
     os.utime(path, (1, 1))
@@ -473,14 +473,14 @@ def test_what_a_killed_run_left_is_removed(project: Project) -> None:
     folder = project.root / "ingesteddata"
     (folder / "parts" / "unnamed.parquet").write_text("x")
     (folder / "versions" / "2-unlinked").mkdir()
-    (folder / "versions" / f"{artifacts.UNFINISHED}3-torn").mkdir()
-    (folder / f"{artifacts.UNFINISHED}current").symlink_to("versions")
+    (folder / "versions" / f"{paths.UNFINISHED}3-torn").mkdir()
+    (folder / f"{paths.UNFINISHED}current").symlink_to("versions")
 
     ingest(project)
 
     assert {path.name for path in (folder / "parts").iterdir()} == set(found.manifest.parts)
     assert [path.name for path in (folder / "versions").iterdir()] == [found.manifest.name]
-    assert not list(folder.glob(f"{artifacts.UNFINISHED}*"))
+    assert not list(folder.glob(f"{paths.UNFINISHED}*"))
 
 
 def test_a_real_file_under_a_conventional_name_becomes_a_link(

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Project
 
 from risk import tick
+from tests.conftest import Project
 
 HEAVY = (
     "pandas",
@@ -70,6 +70,30 @@ def test_whatever_changed_is_work(rested: Project, change: object) -> None:
     change(rested)  # type: ignore[operator]
 
     assert not idle(rested)
+
+
+def test_changed_code_is_work_in_every_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Path(tick.__file__).parents[1]
+    ours = [*program.glob("*.py"), *program.glob("risk/**/*.py")]
+    for path in ours:
+        copy = tmp_path / path.relative_to(program)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.touch()
+    monkeypatch.setattr(tick, "__file__", str(tmp_path / "risk" / "tick.py"))
+    config = str(program / "config.json")
+    before = tick.observe(config, [])
+
+    unseen = []
+    for path in ours:
+        copy = tmp_path / path.relative_to(program)
+        copy.write_text("changed")
+        unseen += [] if tick.observe(config, []) != before else [path.name]
+        copy.unlink()
+        copy.touch()
+        before = tick.observe(config, [])
+
+    assert len(ours) > 50
+    assert not unseen
 
 
 def test_a_temporary_file_is_no_news(rested: Project) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Project, table
 
-from risk import artifacts, journal, learned, policy
+from risk import journal, paths
+from risk.decision import policy
+from risk.registry import out_of_fold
+from tests.conftest import Project, table
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def test_of_very_many_rows_a_sample_is_learned_and_the_card_says_so(small: Proje
 
     assert card["n_rows"] == pytest.approx(1_000, abs=2)
     assert card["n_labelled"] == 3_000
-    assert len(learned.read(small.root / "models")) == card["n_rows"]
+    assert len(out_of_fold.read(small.root / "models")) == card["n_rows"]
     shares = [line.endswith(",1") for line in small.text("ingesteddata/finaldata.csv").splitlines()[1:]]
     assert card["base_rate"] == pytest.approx(np.mean(shares), abs=0.005)
 
@@ -40,12 +42,12 @@ def test_after_a_change_every_recent_row_is_kept(small: Project) -> None:
 
 
 def test_the_rows_that_were_learned_are_marked_and_lie_beside_new_ones_when_the_scan_rings(small: Project) -> None:
-    first = learned.read(small.root / "production_deployment/current")
+    first = out_of_fold.read(small.root / "production_deployment/current")
     small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
     small.run("fullprocess")
 
-    line = journal.last_look(small.root / f"production_deployment/{artifacts.JOURNAL}")
-    second = learned.read(small.root / "production_deployment/current")
+    line = journal.last_look(small.root / f"production_deployment/{paths.JOURNAL}")
+    second = out_of_fold.read(small.root / "production_deployment/current")
 
     assert first["learned"].all()
     assert second["learned"].sum() == 700 < len(second)
@@ -61,7 +63,7 @@ def test_the_card_and_the_journal_tell_what_was_compared(small: Project) -> None
 
     assert [it["name"] for it in told] == ["all rows, logistic", "recalibrated, logistic", "recent rows, logistic"]
     assert [it["chosen"] for it in told] == [False, False, True]
-    line = small.text(f"production_deployment/{artifacts.JOURNAL}").splitlines()[-1]
+    line = small.text(f"production_deployment/{paths.JOURNAL}").splitlines()[-1]
     assert '"candidates": [{"name": "all rows, logistic"' in line
 
 

@@ -18,13 +18,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp, t
 
-from risk import drift, fitting, learning, policy, replay, rivals, worlds
-from risk.config import Drift, GateRule
-from risk.fitting import Floats
-from risk.learning import Challenger, Standing
-from risk.reference import Reference, reference
-from risk.replay import Replay, expected_log_loss
-from risk.rivals import Decided, Production, Rows, Rules, Sight
+from risk.backtest import policies, replay
+from risk.backtest.policies import Decided, Production, Rows, Rules, Sight
+from risk.backtest.replay import Replay, expected_log_loss
+from risk.decision import policy
+from risk.drift import scan
+from risk.modeling import fitting, selection
+from risk.modeling.fitting import Floats
+from risk.modeling.reference import Reference, reference
+from risk.modeling.selection import Challenger, Standing
+from risk.settings import Drift, GateRule
+from risk.simulation import _worlds
 from tests.benchmarks.feeds import at_least, at_most
 from tests.benchmarks.measure import Table
 
@@ -66,7 +70,7 @@ class Stream:
                 yield _plain(np.random.default_rng([seed, n_rows, number]), n_rows, number, moved)
             return
         world = self.name.removeprefix("world ")
-        for month in worlds.history(world, count, clients=n_rows, seed=seed, since=since):
+        for month in _worlds.history(world, count, clients=n_rows, seed=seed, since=since):
             columns = {name: np.asarray(getattr(month, name), dtype=np.float64) for name in NUMBERS}
             known = {"client": month.client.astype(object), "left": month.exited.astype(np.float64)}
             yield pd.DataFrame(columns | known | {"truth": month.risk, "content": month.number})
@@ -115,13 +119,13 @@ class Champion:
         return reference(values, self.kinds, self.rows["left"].to_numpy(), self.taught.risks)  # type: ignore[arg-type]
 
     @cached_property
-    def learned(self) -> drift.Window:
+    def learned(self) -> scan.Window:
         names = policy.Names("client", "left", self.kinds)
         return policy.window(self.rows, self.taught.risks, names, self.rows["client"].to_numpy())
 
     @cached_property
     def f1(self) -> float:
-        return rivals.f1(self.rows["left"].to_numpy(), self.taught.risks, self.taught.threshold)
+        return policies.f1(self.rows["left"].to_numpy(), self.taught.risks, self.taught.threshold)
 
 
 def champion(rows: pd.DataFrame, kinds: dict[str, str], choice: str = "logistic") -> Champion:
@@ -134,7 +138,7 @@ def _taught(
 ) -> Challenger:
     clients, contents = rows["client"].to_numpy(), rows["content"].to_numpy()
     left, x = rows["left"].to_numpy(), fitting.features(rows, kinds)
-    return learning.teach(x, left, clients, contents, recent, kinds, choice, standing)
+    return selection.teach(x, left, clients, contents, recent, kinds, choice, standing)
 
 
 # --- rules that ring --------------------------------------------------------------------------------------------------
@@ -145,14 +149,14 @@ def scan_rings(live: Champion, files: Sequence[pd.DataFrame], names: policy.Name
     rule, news = Drift(), pd.concat(files[-max(policy.WINDOWS) :], ignore_index=True)
     windows = policy.windows(news, live.risks(news), names)
     limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
-    found = drift.scan(windows, live.reference, learned=lambda: live.learned, **limits)  # type: ignore[arg-type]
+    found = scan.scan(windows, live.reference, learned=lambda: live.learned, **limits)  # type: ignore[arg-type]
     return found.verdict in ("recalibrate", "retrain")
 
 
 def f1_fell(live: Champion, files: Sequence[pd.DataFrame], names: policy.Names) -> bool:
     """Return whether the champion's F1 on the last file is below that of its training."""
     last = files[-1]
-    return rivals.f1(last["left"].to_numpy(), live.risks(last), live.taught.threshold) < live.f1
+    return policies.f1(last["left"].to_numpy(), live.risks(last), live.taught.threshold) < live.f1
 
 
 def psi_rings(live: Champion, files: Sequence[pd.DataFrame], names: policy.Names) -> bool:
@@ -248,29 +252,29 @@ def gate_uses(n_rows: int, seeds: Sequence[int], choice: str = "logistic") -> li
 # --- lists over many files --------------------------------------------------------------------------------------------
 
 
-def _familiar(rings: Rings, name: str) -> rivals.Policy:
+def _familiar(rings: Rings, name: str) -> policies.Policy:
     """Return the policy that deploys the model of all rows whenever a rule of the input rings."""
 
     def decide(seen: Sight, production: Production) -> Decided:
         live = production.live
         if live is None:
-            return rivals.first(seen, production)
+            return policies.first(seen, production)
         rows = seen.rows
         learned = rows.frame[rows.between(0, live.known)]
         one = Champion(live.taught, learned, dict(rows.names.kinds))
         if not rings(one, [rows.frame[rows.between(seen.step, seen.step)]], rows.names):
             return Decided(policy.NO_DRIFT, "")
-        return Decided(rivals.DEPLOYED, name, seen.live(seen.of_all_rows, len(production.releases)))
+        return Decided(policies.DEPLOYED, name, seen.live(seen.of_all_rows, len(production.releases)))
 
     return decide
 
 
-POLICIES = dict(rivals.POLICIES) | {name: _familiar(RULES[name], name) for name in ("PSI > 0.2", "KS, Bonferroni")}
+POLICIES = dict(policies.POLICIES) | {name: _familiar(RULES[name], name) for name in ("PSI > 0.2", "KS, Bonferroni")}
 FILES, FILE_ROWS, SINCE = 40, 500, 12
 
 
 def lived(
-    stream: Stream, seed: int, policies: Mapping[str, rivals.Policy] = POLICIES, choice: str = "logistic",
+    stream: Stream, seed: int, policies: Mapping[str, policies.Policy] = POLICIES, choice: str = "logistic",
     count: int = FILES, since: int = SINCE, first: int = 1,
 ) -> Replay:  # fmt: skip
     """Return what the policies make of files of 500 rows, the `first` learned at once, changed from `since` on."""
@@ -299,7 +303,7 @@ def decision_milliseconds(n_rows: int = 20_000, times: int = 9) -> dict[str, flo
         windows = policy.windows(new, risks, names)
         word = "with an alarm" if stream is PLAIN_CHANGE else "without an alarm"
         found[f"scan {word}"] = _median(
-            times, lambda w=windows, c=live: drift.scan(w, c.reference, learned=lambda: c.learned)
+            times, lambda w=windows, c=live: scan.scan(w, c.reference, learned=lambda: c.learned)
         )
     left, clients = new["left"].to_numpy(), new["client"].to_numpy()
     found["gate with its test of itself"] = _median(
@@ -407,28 +411,28 @@ def _better(uses: Sequence[Use]) -> tuple[float, float]:
 def _list_rows() -> Iterator[Row]:
     for stream in (*UNCHANGED, *HARMFUL):
         beside = [lived(stream, seed) for seed in range(1, 4)]
-        found = [*beside, *(lived(stream, seed, {rivals.OURS: rivals.ours}) for seed in range(4, 31))]
+        found = [*beside, *(lived(stream, seed, {policies.OURS: policies.ours}) for seed in range(4, 31))]
         yield from _kept(f"{stream.name}, {FILES} files of {FILE_ROWS}", stream, found)
-        others = (_in_short(name, beside) for name in POLICIES if name != rivals.OURS)
+        others = (_in_short(name, beside) for name in POLICIES if name != policies.OURS)
         yield "… by other rules: leavers, deployments, worse ones", "; ".join(others), "", None
         joined = LEARNED // FILE_ROWS
-        found = [lived(stream, seed, {rivals.OURS: rivals.ours}, first=joined) for seed in range(1, 16)]
+        found = [lived(stream, seed, {policies.OURS: policies.ours}, first=joined) for seed in range(1, 16)]
         yield from _kept(f"… after a first model of {LEARNED:,} rows", stream, found)
         if stream in (STEADY, CHANGE, SEGMENT):
-            found = [lived(stream, seed, {rivals.OURS: rivals.ours}, "auto") for seed in range(1, 11)]
+            found = [lived(stream, seed, {policies.OURS: policies.ours}, "auto") for seed in range(1, 11)]
             yield from _kept("… by `auto`", stream, found)
 
 
 def _kept(what: str, stream: Stream, found: Sequence[Replay]) -> Iterator[Row]:
     """Tell the leavers on our lists and our deployments, each mean with its one-sided bound over the seeds."""
-    share, error = _mean([caught(one, rivals.OURS) for one in found])
+    share, error = _mean([caught(one, policies.OURS) for one in found])
     yield (
         f"{what}: catchable leavers on our lists",
         f"{share:.1%} (≥ {share - error:.1%})",
         f"≥ {CAUGHT:.0%}",
         share - error >= CAUGHT,
     )
-    changes = [one.story(rivals.OURS).changes for one in found]
+    changes = [one.story(policies.OURS).changes for one in found]
     counts = [len(it) for it in changes]
     count, error = _mean(counts)
     alarms = np.mean([sum(it.reason == "drift" for it in one) for one in changes])

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from risk.feeds import Columns, Fault, faults
-from risk.scores import Floats
-from risk.worlds import Month, history
+from risk.dataset._feed_checks import Columns, Fault, faults
+from risk.modeling.metrics import Floats
+from risk.simulation._worlds import Month, history
 from tests.benchmarks.measure import Table
 
 Values = dict[str, Floats]

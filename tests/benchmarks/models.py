@@ -27,10 +27,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from risk import calibration, fitting, learning, reader, worlds
-from risk.fitting import Floats
+from risk.modeling import calibration, fitting, selection
+from risk.modeling.fitting import Floats
+from risk.modeling.metrics import evaluate
+from risk.reading import reader
 from risk.schema import Schema
-from risk.scores import evaluate
+from risk.simulation import _worlds
 from tests.benchmarks.measure import Table, cpu_seconds, full_process, installation
 
 REPEATS, FOLDS, SPLITS, CALLED = 3, 5, 50, 100
@@ -83,7 +85,7 @@ def _made_up(n_rows: int) -> Iterator[Known]:
 
 
 def _world(name: str, n_rows: int) -> Known:
-    month = worlds.month(name, 2, clients=n_rows, since=2)
+    month = _worlds.month(name, 2, clients=n_rows, since=2)
     x = pd.DataFrame({column: np.asarray(getattr(month, column), dtype=np.float64) for column in NUMBERS})
     return Known(f"world {name}", x, month.exited.astype(np.float64), dict.fromkeys(NUMBERS, "numeric"))
 
@@ -126,10 +128,10 @@ def _scored(table: Known, fit: Callable[[Known], Any]) -> tuple[float, float, fl
     return float(auc), float(loss), float(capture)
 
 
-def _taught(table: Known, choice: str = "auto") -> learning.Challenger:
+def _taught(table: Known, choice: str = "auto") -> selection.Challenger:
     n_rows = len(table.left)
     nobody, none = np.arange(n_rows).astype(str), np.zeros(n_rows, dtype=bool)
-    return learning.teach(table.x, table.left, nobody, np.zeros(n_rows), none, table.kinds, choice)
+    return selection.teach(table.x, table.left, nobody, np.zeros(n_rows), none, table.kinds, choice)
 
 
 def _ours(table: Known) -> Any:
@@ -200,7 +202,7 @@ def _whole_run() -> Row:
         config = json.loads((root / "config.json").read_text())
         (root / "config.json").write_text(json.dumps({it: config[it] for it in config if it.endswith("_path")}))
         (root / "sourcedata").mkdir()
-        month = worlds.month("segment", 1, clients=10_000, since=1)
+        month = _worlds.month("segment", 1, clients=10_000, since=1)
         columns = {name: getattr(month, name) for name in NUMBERS}
         frame = pd.DataFrame({"corporation": month.client, **columns, "exited": month.exited})
         frame["lastmonth_activity"] = frame["lastmonth_activity"].astype("Int64")

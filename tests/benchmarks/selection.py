@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from risk import fitting, learning, policy
-from risk.config import GateRule
-from risk.fitting import Floats, Marks
-from risk.gate import Gate
-from risk.learning import Challenger
-from risk.replay import expected_log_loss
+from risk.backtest.replay import expected_log_loss
+from risk.decision import policy
+from risk.decision.gate import Gate
+from risk.modeling import fitting, selection
+from risk.modeling.fitting import Floats, Marks
+from risk.modeling.selection import Challenger
+from risk.settings import GateRule
 from tests.benchmarks.decisions import CHANGE, GRADUAL, PLAIN_CHANGE, SEGMENT, WORTH, Row, Stream
 from tests.benchmarks.feeds import at_least, at_most
 from tests.benchmarks.measure import Table
@@ -29,7 +30,7 @@ MOST_REFUSED, FEWEST_REFUSED = 0.02, 0.8
 
 def taught(x: pd.DataFrame, left: Floats, when: np.ndarray, kinds: dict[str, str], choice: str = "auto") -> Challenger:
     """Return the first model of these rows, one row a client."""
-    return learning.teach(x, left, np.arange(len(left)), when, np.zeros(len(left), dtype=bool), kinds, choice)
+    return selection.teach(x, left, np.arange(len(left)), when, np.zeros(len(left), dtype=bool), kinds, choice)
 
 
 def first_gate(made: Challenger, left: Floats, nested: bool = True) -> Gate:
@@ -76,7 +77,7 @@ def of_equals(seed: int) -> tuple[bool, bool]:
     clients, fold = np.arange(EQUAL_ROWS), fitting.folds(np.arange(EQUAL_ROWS), left)
 
     def chosen(rows: Marks) -> Floats:
-        return rest[learning.choose([("", it[rows]) for it in rest], left[rows], clients[rows]).index]
+        return rest[selection.choose([("", it[rows]) for it in rest], left[rows], clients[rows]).index]
 
     best, nested = chosen(fold >= 0), np.empty(EQUAL_ROWS)
     for outer in range(fitting.N_FOLDS):
@@ -157,13 +158,13 @@ def later(stream: Stream, seed: int, n_rows: int, files: int = 2) -> Later:
     )
     rows, kinds = pd.concat([old, new], ignore_index=True), stream.kinds
     recent: Marks = np.arange(len(rows)) >= len(old)
-    base = learning.teach(
+    base = selection.teach(
         fitting.features(old, kinds), old["left"].to_numpy(), old["client"].to_numpy(), np.zeros(len(old)),
         np.zeros(len(old), dtype=bool), kinds, "logistic",
     )  # fmt: skip
     stated = np.concatenate([base.risks, fitting.risks_of(base.estimator, fitting.features(new, kinds))])
-    champion = learning.Standing("1", "logistic", base.estimator, base.threshold, stated)
-    made = learning.teach(
+    champion = selection.Standing("1", "logistic", base.estimator, base.threshold, stated)
+    made = selection.teach(
         fitting.features(rows, kinds), rows["left"].to_numpy(), rows["client"].to_numpy(), rows["content"].to_numpy(),
         recent, kinds, "logistic", champion,
     )  # fmt: skip

@@ -1,0 +1,166 @@
+"""What each policy would have decided, content by content, had the labelled rows come in their order.
+
+Before the outcomes of a content are known the live model of each policy ranks its clients; then the policy decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.backtest.policies import NOTHING_DEPLOYED, POLICIES, Decided, Live, Policy, Production, Rows, Rules, Sight
+from risk.decision import gate
+from risk.modeling.fitting import Floats
+from risk.modeling.metrics import clip, highest
+
+SURE = 2.33  # standard errors from which a deployed model counts as worse than the one that it replaced
+MOST_STEPS = 60  # of more contents, neighbours are joined: each may cost a training of every policy
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided once the outcomes of content `step` were known, and the reason to train, if there was one."""
+
+    step: int
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What went live after content `step`, and how it did until the next deployment, beside what it had replaced.
+
+    `gain` is a share of the log-loss of the replaced model; None for a first model and where no content followed.
+    """
+
+    step: int
+    outcome: str
+    reason: str
+    model: str
+    gain: float | None
+    worse: bool
+
+
+@dataclass(frozen=True)
+class Story:
+    """What became of one policy: decisions, deployments, and the leavers on its list of each content.
+
+    A content for which it had no model yet has None.
+    """
+
+    policy: str
+    caught: tuple[int | None, ...]
+    decisions: tuple[Decision, ...]
+    deployments: tuple[Deployment, ...]
+
+    @property
+    def changes(self) -> tuple[Deployment, ...]:
+        """The deployments but the first one, which every policy makes."""
+        return self.deployments[1:]
+
+    def delay(self, since: int) -> int | None:
+        """Return how many contents passed from content `since` to the next deployment; None where none came."""
+        return min((it.step - since for it in self.changes if it.step >= since), default=None)
+
+
+@dataclass(frozen=True)
+class Content:
+    """One content: rows, leavers, the length of the list, and the leavers on the list of the true risks, if known."""
+
+    n_rows: int
+    leavers: int
+    k: int
+    catchable: int | None
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The contents and what became of each policy over them."""
+
+    contents: tuple[Content, ...]
+    stories: tuple[Story, ...]
+
+    def story(self, policy: str) -> Story:
+        """Return what became of the policy of this name."""
+        return next(it for it in self.stories if it.policy == policy)
+
+
+def steps_of(contents: Sequence[int] | NDArray[np.int64], most: int = MOST_STEPS) -> NDArray[np.int64]:
+    """Return the step of each row from the place of its content; of more than `most` contents neighbours are joined."""
+    found, numbers = np.unique(np.asarray(contents), return_inverse=True)
+    return np.asarray(numbers // max(1, -(-len(found) // most)), dtype=np.int64)
+
+
+def replay(rows: Rows, rules: Rules, policies: Mapping[str, Policy] = POLICIES, told: Progress | None = None) -> Replay:
+    """Return what each policy would have decided. `told` gets the number of contents done and of all.
+
+    Raises: GateError when the gate fails its own test.
+    """
+    productions: dict[str, Production] = {name: Production() for name in policies}
+    history: dict[str, list[tuple[Live | None, Decided]]] = {name: [] for name in policies}
+    for step in range(rows.n_steps):
+        seen = Sight(rows, rules, step)
+        for name, production in productions.items():
+            before, decided = production.live, policies[name](seen, production)
+            production.carry_out(decided)
+            history[name].append((before, decided))
+        if told:
+            told(step + 1, rows.n_steps)
+    contents = tuple(_content(rows, rules, step) for step in range(rows.n_steps))
+    return Replay(contents, tuple(_story(name, history[name], rows, contents) for name in policies))
+
+
+def _content(rows: Rows, rules: Rules, step: int) -> Content:
+    here = rows.between(step, step)
+    left = rows.left[here]
+    k = max(1, round(rules.gate.top_share * len(left)))
+    catchable = None if rows.truth is None else _caught(left, rows.truth[here], k)
+    return Content(len(left), int(left.sum()), k, catchable)
+
+
+def _story(name: str, history: Sequence[tuple[Live | None, Decided]], rows: Rows, contents: Sequence[Content]) -> Story:
+    """Tell one policy. `history` holds, for each content, what was live when it came and what was decided."""
+    caught: list[int | None] = []
+    for step, (live, _) in enumerate(history):
+        here = rows.between(step, step)
+        caught.append(None if live is None else _caught(rows.left[here], live.risks[here], contents[step].k))
+    steps = [step for step, (_, decided) in enumerate(history) if decided.model]
+    ends = [*steps[1:], len(history) - 1][: len(steps)]
+    deployments = [_deployment(step, end, *history[step], rows) for step, end in zip(steps, ends, strict=True)]
+    decisions = tuple(Decision(step, it.outcome, it.reason) for step, (_, it) in enumerate(history))
+    return Story(name, tuple(caught), decisions, tuple(deployments))
+
+
+def _caught(left: Floats, risks: Floats, k: int) -> int:
+    return round(float(left @ highest(risks, k)))
+
+
+def _deployment(step: int, end: int, replaced: Live | None, decided: Decided, rows: Rows) -> Deployment:
+    """Compare what went live after content `step` with what it replaced, on the contents up to `end`."""
+    model, after = decided.model, rows.between(step + 1, end)
+    assert model is not None
+    words = f"{model.taught.learned}, {model.taught.family}"
+    if replaced is None or after.start == after.stop or decided.reason == NOTHING_DEPLOYED:
+        return Deployment(step, decided.outcome, decided.reason, words, None, False)
+    gain, worse = _compared(rows, after, replaced.risks[after], model.risks[after])
+    return Deployment(step, decided.outcome, decided.reason, words, gain, worse)
+
+
+def _compared(rows: Rows, after: slice, former: Floats, new: Floats) -> tuple[float, bool]:
+    """Return the gain and whether it is a loss: beyond chance by the outcomes, or surely by the true risks."""
+    if rows.truth is not None:
+        losses = expected_log_loss(rows.truth[after], former), expected_log_loss(rows.truth[after], new)
+        return (losses[0] - losses[1]) / losses[0], losses[1] > losses[0]
+    found = gate.judge(rows.left[after], former, new, rows.clients[after], 1)
+    return found.gain, found.z < -SURE
+
+
+def expected_log_loss(truth: Floats, risks: Floats) -> float:
+    """Return the mean log-loss that outcomes drawn from the true risks would have."""
+    risk = clip(risks)
+    return float(-np.mean(truth * np.log(risk) + (1 - truth) * np.log(1 - risk)))

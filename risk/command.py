@@ -1,0 +1,250 @@
+"""What every script shares: arguments, log, lock, timed steps, the run's line in the journal, exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from risk import attention, files, journal, paths, tick
+from risk.attention import Attention
+from risk.errors import DeadlineError, DiskError, RiskError
+from risk.settings import Settings, load
+from risk.text import placed
+
+log = logging.getLogger("risk")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a script says at its end: one line for people, the same as an object for programs, and its exit code.
+
+    `news` are sentences on what needs a person since now.
+    """
+
+    line: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = 0
+    news: tuple[str, ...] = ()
+
+
+@dataclass
+class Run:
+    """One run under way: its number, its steps and what it has decided so far. Its end is one line of the journal.
+
+    `private` maps a warning that quotes a row of a client to what the journal keeps in its place.
+    """
+
+    settings: Settings
+    script: str
+    number: int
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    record: dict[str, Any] = field(default_factory=dict)
+    private: dict[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time one step and log its end."""
+        started = time.monotonic()
+        yield
+        seconds = round(time.monotonic() - started, 3)
+        self.steps.append({"name": name, "seconds": seconds})
+        log.info(event(name, seconds=seconds))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        return {step["name"]: step["seconds"] for step in self.steps}
+
+    def note(self, **facts: Any) -> None:
+        """Keep facts for the run's line in the journal; no text names a folder of the machine."""
+        self.record.update(placed(facts, self.settings.places))
+
+    def attend(self, kinds: Iterable[str], found: Iterable[Attention]) -> None:
+        """Keep what needs a person, of the kinds that were judged now; all other kinds stay as the last run left them.
+
+        No sentence may hold a text of a client's row: the journal keeps it.
+        """
+        former = self.record.get("attention", self._told)
+        self.note(attention=attention.judged(former, kinds, found))
+
+    @property
+    def _told(self) -> list[dict[str, Any]]:
+        return journal.attention(self.settings.production / paths.JOURNAL)
+
+    def end(self, outcome: str) -> Answer:
+        """Write the run's line and return what it says; its exit code is 4 where something new needs a person."""
+        news = attention.news(self.record.get("attention", []), self._told) if outcome != journal.FAILED else []
+        line = self.as_line(outcome) | {"config": self.settings.identity, "packages": packages()}
+        journal.append(self.settings.production / paths.JOURNAL, line)
+        told = {"run": self.number, "outcome": outcome, **self.record, "steps": self.steps}
+        return Answer(outcome, told, attention.EXIT_CODE if news else 0, tuple(news))
+
+    def as_line(self, outcome: str) -> dict[str, Any]:
+        """Return the run as its line in the journal tells it so far."""
+        told = {"kind": "run", "run": self.number, "script": self.script, "at": journal.now(), "outcome": outcome}
+        warnings = [self.private.get(it, it) for it in self.record.get("warnings", [])]
+        told |= self.record | ({"warnings": warnings} if warnings else {})
+        return told | {"steps": self.steps, "seconds": round(time.monotonic() - self.started, 3)}
+
+
+def main(
+    description: str,
+    work: Callable[[Settings, argparse.Namespace], Answer],
+    *,
+    options: Callable[[argparse.ArgumentParser], None] | None = None,
+    arguments: list[str] | None = None,
+) -> int:
+    """Run a script's work and return its exit code; an expected error is one line, an unexpected one is logged too."""
+    words = sys.argv[1:] if arguments is None else arguments
+    asked = _parse(description, options, words)
+    _open_log()
+    try:
+        settings = load(Path(asked.config or tick.config_path(words)), asked.practice)
+        answer = work(settings, asked)
+        told = [answer.line, *(f"needs attention: {sentence}" for sentence in answer.news)]
+        say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else "\n".join(told))
+    except RiskError as error:
+        return _fail(error, error.exit_code, asked.json)
+    except KeyboardInterrupt:
+        return _fail(
+            RiskError("stopped by hand; what was there before is unchanged, the next run goes on"), 1, asked.json
+        )
+    except Exception as error:
+        log.exception("unexpected error")
+        return _fail(
+            RiskError(f"unexpected {type(error).__name__}: {error}; please report it with the log"), 1, asked.json
+        )
+    return answer.exit_code
+
+
+def say(text: str) -> None:
+    """Print, also where nobody reads to the end. Raises: DiskError where what is said cannot be written."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes there at the end
+        if not isinstance(error, BrokenPipeError):
+            raise DiskError(
+                f"standard output: it cannot be written ({error.strerror}). What was done stays done. "
+                "Give it room, or send it elsewhere."
+            ) from error
+
+
+def run_of(settings: Settings, script: str) -> Run:
+    """Return the run that is under way now."""
+    return Run(settings, script, journal.next_run(settings.production / paths.JOURNAL))
+
+
+def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answer:
+    """Do one stage by hand: under the lock, timed and journaled as a run of its own."""
+    with writing(settings):
+        run = run_of(settings, step)
+        with ended_if_failed(run):
+            with run.step(step):
+                answer = work(run)
+            ended = run.end(answer.fields.get("outcome", "done"))
+    return replace(answer, exit_code=answer.exit_code or ended.exit_code, news=ended.news)
+
+
+@contextlib.contextmanager
+def writing(settings: Settings) -> Iterator[None]:
+    """Hold the lock and keep the deadline while something is written. Raises: BusyError, DeadlineError."""
+    for folder in (settings.production, settings.ingested):
+        files.make_private(folder)
+    with files.lock(settings.production / paths.LOCK), _deadline(settings.deadline_hours):
+        yield
+
+
+@contextlib.contextmanager
+def ended_if_failed(run: Run) -> Iterator[None]:
+    """Journal a run that fails before the error goes on its way; the next tick is work, whatever it finds."""
+    try:
+        yield
+    except Exception as error:
+        told = error.record if isinstance(error, RiskError) else f"unexpected {type(error).__name__}"
+        run.note(error=told[:1000])
+        with contextlib.suppress(RiskError, OSError):
+            files.remove(run.settings.production / paths.TICK)
+            run.end(journal.FAILED)
+        raise
+
+
+def event(name: str, **facts: Any) -> str:
+    """Return a log line: the event, then key=value; whatever could break the line is escaped."""
+    return " ".join([name, *(f"{key}={_plain(value)}" for key, value in facts.items())])
+
+
+def packages() -> dict[str, str]:
+    """Return the version of every package that a decision may hang on and that is loaded."""
+    known = ("duckdb", "numpy", "pandas", "scipy", "sklearn")
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in known}
+    return {"python": sys.version.split()[0]} | {name: version for name, version in found.items() if version}
+
+
+def _parse(
+    description: str, options: Callable[[argparse.ArgumentParser], None] | None, words: list[str]
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("--config", metavar="FILE", help="settings file (default: RISK_CONFIG, else config.json)")
+    parser.add_argument("--practice", action="store_true", help="work on practice data and practice models only")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a line")
+    if options:
+        options(parser)
+    return parser.parse_args(words)
+
+
+def _open_log() -> None:
+    """Log to stderr: everything where a person watches, only what matters where nobody does."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    log.handlers = [handler]
+    log.setLevel(logging.INFO if sys.stderr.isatty() else logging.WARNING)
+
+
+def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
+    with contextlib.suppress(OSError):  # the exit code says it as well
+        print(_escaped(str(error)), file=sys.stderr)
+    if as_json:
+        with contextlib.suppress(DiskError):
+            say(json.dumps({"outcome": journal.FAILED, "error": str(error)}, ensure_ascii=False))
+    return exit_code
+
+
+def _plain(value: Any) -> str:
+    text = _escaped(str(value))
+    return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
+
+
+def _escaped(text: str) -> str:
+    """Return the text on one line, with control and other unprintable characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextlib.contextmanager
+def _deadline(hours: float) -> Iterator[None]:
+    """End a run that takes longer than it may, by an alarm of the kernel."""
+
+    def ring(*_: object) -> None:
+        raise DeadlineError(
+            f"the run took longer than its deadline of {hours:g} hours and ended itself; look at the log"
+        )
+
+    former = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, hours * 3600)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)

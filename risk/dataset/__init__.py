@@ -1,0 +1,1 @@
+"""The dataset: sources, the manifest of a version, the set of accepted rows, quarantine, and databases as sources."""

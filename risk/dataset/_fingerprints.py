@@ -1,0 +1,163 @@
+"""How the set grows, counted by fingerprints of rows: the cost is that of what came, whatever the history.
+
+For tables without a period. Beside the parts lies the sorted set of the fingerprints of each part in use: a cache, made
+again where it is lost and for another version of DuckDB, whose hashes they are. Two of 50 million different rows count
+as one with a probability of 3 in 10,000; `python ingestion.py --verify` counts without fingerprints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from risk import files
+from risk.dataset._rows import connect, hashed
+from risk.dataset._sorted_sets import (
+    NONE,
+    OPEN,
+    TWINS,
+    Prints,
+    as_set,
+    in_ranges,
+    n_labelled,
+    places,
+    survivors,
+    twins,
+    union,
+)
+from risk.dataset.manifest import Manifest
+from risk.errors import DiskError
+from risk.reading.ahead import ahead
+from risk.reading.reader import Content
+from risk.reading.sql import literal, pattern, quoted
+from risk.schema import Schema
+
+Stretches = tuple[tuple[int, int], ...]  # rows of a part: (first, number) of each stretch
+InUse = dict[str, Stretches]  # by part
+
+AT_ONCE, THREADS = 2_000_000, 2  # fingerprints that are compared at once, in each thread
+
+
+@dataclass(frozen=True)
+class Growth:
+    """By how much the set has grown, and how many of its rows each new content, by digest, has brought."""
+
+    n_rows: int
+    n_labelled: int
+    brought: dict[str, int]
+
+
+class Fingerprints:
+    """The fingerprints of a dataset's parts, kept in a folder."""
+
+    def __init__(self, folder: Path, schema: Schema, parts: Path) -> None:
+        self._folder, self._schema, self._parts = folder, schema, parts
+        self._last: tuple[str, Prints] = ("", NONE)
+
+    def growth(self, before: Manifest, after: Manifest) -> Growth:
+        """Compare two manifests. A row that several new contents hold was brought by the first. Raises: DiskError."""
+        former, now = _in_use(before), _in_use(after)
+        parts = (former.items() - now.items(), former.items() & now.items(), now.items() - former.items())
+        ranges = in_ranges([self._sets(sorted(some)) for some in parts], AT_ONCE)
+        with ThreadPoolExecutor(THREADS) as pool:
+            grown = list(pool.map(_grown, ranges))
+        files.tidy(self._folder, {self._name(*it) for it in now.items()}.__contains__)
+        known = before.contents
+        contents = [it for digest, it in after.contents.items() if digest not in known]
+        rows, labelled = (sum(numbers) for numbers in list(zip(*grown, strict=True))[:2])
+        fresh = np.concatenate([NONE, *(some for _, _, some in grown)])
+        return Growth(rows, labelled, self._brought(contents, now, fresh))
+
+    def _brought(self, contents: list[Content], in_use: InUse, fresh: Prints) -> dict[str, int]:
+        """Return how many of the fresh fingerprints each content is the first to hold."""
+        if len(fresh) == sum(it.n_accepted for it in contents):
+            return {it.digest: it.n_accepted for it in contents}
+        taken, brought = np.zeros(len(fresh), dtype=bool), {}
+        for content in contents:
+            at = places(self._of_content(content, in_use), fresh)
+            at = at[at >= 0]
+            brought[content.digest] = int(np.count_nonzero(~taken[at]))
+            taken[at] = True
+        return brought
+
+    def _of_content(self, content: Content, in_use: InUse) -> Prints:
+        sets = []
+        for it in content.slices:
+            alone = in_use[it.part] == ((it.first, it.rows),)
+            whole = self._sets([(it.part, in_use[it.part])])[0] if alone else None
+            sets.append(as_set(self._prints(it.part)[it.first : it.first + it.rows]) if whole is None else whole)
+        return union(sets)
+
+    def _sets(self, some: Sequence[tuple[str, Stretches]]) -> list[Prints]:
+        """Return the sets of parts; those that are not stored are made of the parts, which are read ahead."""
+        stored = [self._stored(*it) for it in some]
+        lost = [it for it, one in zip(some, stored, strict=True) if one is None]
+        with contextlib.closing(ahead((self._prints(part) for part, _ in lost), len, 1)) as read:
+            made = (self._made(*it, prints) for it, prints in zip(lost, read, strict=True))
+            return [next(made) if one is None else one for one in stored]
+
+    def _stored(self, part: str, stretches: Stretches) -> Prints | None:
+        try:
+            stored: Prints = np.load(self._folder / self._name(part, stretches), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError):
+            return None
+        return stored
+
+    def _made(self, part: str, stretches: Stretches, prints: Prints) -> Prints:
+        found = as_set(np.concatenate([prints[first : first + rows] for first, rows in stretches]))
+        content = io.BytesIO()
+        np.save(content, found, allow_pickle=False)
+        files.write(self._folder / self._name(part, stretches), content.getvalue())
+        return found
+
+    def _name(self, part: str, stretches: Stretches) -> str:
+        told = repr((duckdb.__version__, self._schema.identity, part, stretches))
+        return f"{files.digest(told.encode())[:16]}.npy"
+
+    def _prints(self, part: str) -> Prints:
+        """Return the fingerprints of a part in the order of its rows; those of the last part are remembered."""
+        if self._last[0] != part:
+            columns = {quoted(it.name): it.kind == "number" for it in self._schema.columns if it.kind != "target"}
+            outcome = f"coalesce({quoted(self._schema.target)}, {OPEN})::utinyint"
+            path = self._parts / part
+            source = f"read_parquet({literal(pattern(path))}, hive_partitioning = false)"
+            query = f"select {hashed(columns)} as row, {outcome} as outcome from {source}"
+            try:
+                found = self._connection.execute(query).fetchnumpy()
+            except duckdb.Error as error:
+                raise DiskError(
+                    f"{path}: cannot be read ({str(error).splitlines()[0]}); run python ingestion.py --verify"
+                ) from error
+            self._last = (part, (np.asarray(found["row"]) & TWINS) | np.asarray(found["outcome"]))
+        return self._last[1]
+
+    @functools.cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return connect(self._parts)
+
+
+def _grown(groups: Sequence[Sequence[Prints]]) -> tuple[int, int, Prints]:
+    """Compare what went, stayed and came of one range: rows and labelled rows more, and what is new."""
+    gone, kept, come = groups
+    left, arrived = union(gone), union(come)
+    beside = twins(union([left, arrived]), kept)
+    was, is_now = union([beside, left]), union([beside, arrived])
+    old, new = survivors(was), survivors(is_now)
+    fresh = new[places(new, was) < 0] if len(was) else new
+    return len(new) - len(old), n_labelled(new) - n_labelled(old), fresh
+
+
+def _in_use(manifest: Manifest) -> InUse:
+    stretches: dict[str, list[tuple[int, int]]] = {}
+    for content in manifest.contents.values():
+        for it in content.slices:
+            stretches.setdefault(it.part, []).append((it.first, it.rows))
+    return {part: tuple(sorted(some)) for part, some in stretches.items()}

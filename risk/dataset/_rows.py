@@ -1,0 +1,217 @@
+"""The accepted rows of chosen contents as one SQL view over their parts, and the rows of the set among them.
+
+Within the SQL the schema's columns are c0, c1, …, so that no name of theirs is taken for one of ours.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from risk.errors import DiskError
+from risk.paths import UNFINISHED
+from risk.reading.parts import Slice
+from risk.reading.reader import Content
+from risk.reading.sql import EXACT_INTEGER, literal, pattern, quoted
+from risk.schema import Schema
+
+# a number as plain decimal text: whole ones without «.0», small ones without an exponent
+PLAIN = """case when typeof({x}) in ('BIGINT', 'VARCHAR') then cast({x} as varchar)
+    when cast({x} as double) = trunc(cast({x} as double)) then cast(cast({x} as hugeint) as varchar)
+    when contains(cast({x} as varchar), 'e-') then if(starts_with(cast({x} as varchar), '-'), '-0.', '0.')
+        || repeat('0', cast(split_part(cast({x} as varchar), 'e-', 2) as integer) - 1)
+        || regexp_replace(split_part(cast({x} as varchar), 'e-', 1), '[-.]', '', 'g')
+    else cast({x} as varchar) end"""
+
+# the columns that are whole in one part and decimal in another, and hold integers that float64 would change
+UNITED_IN_TEXT = f"""select path_in_schema from parquet_metadata(?) where type in ('INT64', 'DOUBLE')
+    group by path_in_schema having count(distinct type) = 2 and
+    max(greatest(abs(try_cast(stats_min_value as double)), abs(try_cast(stats_max_value as double))))
+    >= {EXACT_INTEGER}"""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Rows of a part, the position of the first of them, and whether they are of the known manifest."""
+
+    slice: Slice
+    position: int
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """A content in its source: the position of its first row, and its place in the order of time."""
+
+    content: Content
+    source: int
+    position: int
+    order: int
+    known: bool
+
+    @property
+    def placed(self) -> Iterator[Placed]:
+        position = self.position
+        for piece in self.content.slices:
+            yield Placed(piece, position, self.known)
+            position += piece.rows
+
+
+class Rows:
+    """The view `accepted` (c0, c1, …, position, known) over the placed slices."""
+
+    def __init__(self, placed: Sequence[Placed], schema: Schema, parts: Path) -> None:
+        self._placed, self._schema, self._parts = placed, schema, parts
+        self.names = {column.name: f"c{index}" for index, column in enumerate(schema.columns)}
+        self.client, self.target = self.names[schema.client], self.names[schema.target]
+        self.period = self.names[schema.period] if schema.period else None
+        self.order = f"{self.period}, position" if self.period else "position"
+
+    def resolved(self, where: str = "true", *, labelled: bool = False) -> str:
+        """Return the query of the set's rows (c0, …, position) among the accepted ones that satisfy `where`.
+
+        `where` may ask for anything but the target, so that twins stay together; known rows are left out. With periods
+        `latest` is the position of a row's last twin: by it, a row stands against others of its client and period.
+        """
+        where = f"not known and {where}"
+        inner = [name for name in self.names.values() if name != self.target]
+        features, t = ", ".join(inner), self.target
+        if self.period:
+            outcome = f"filter ({t} is not null)"
+            wanted = f"and {t} is not null" if labelled else ""
+            place = f"coalesce(max(position) {outcome}, max(position)) as position"
+            return f"""with twins as materialized (select {features},
+                    max(position) as latest, arg_max({t}, position) {outcome} as {t}, {place}
+                    from accepted where {where} group by {features})
+                select {features}, {t}, position, latest from twins where latest in
+                (select max(latest) from twins group by {self.client}, {self.period}) {wanted}"""
+        if labelled:
+            return f"""select {features}, {t}, min(position) as position from accepted
+                where {t} is not null and {where} group by {features}, {t}"""
+        kinds = {"stayed": f"{t} = 0", "left": f"{t} = 1", "open": f"{t} is null"}
+        firsts = ", ".join(f"min(position) filter ({kind}) as p_{name}" for name, kind in kinds.items())
+        return f"""with twins as materialized
+                (select {features}, {firsts} from accepted where {where} group by {features})
+            select {features}, 0::tinyint as {t}, p_stayed as position from twins where p_stayed is not null
+            union all select {features}, 1::tinyint, p_left from twins where p_left is not null
+            union all select {features}, null::tinyint, p_open from twins where p_stayed is null and p_left is null"""
+
+    def held_out(self, share: float) -> str:
+        """Return the condition that a row's client is among this share, by a hash of the name alone."""
+        if not share:
+            return "false"
+        return f"(md5_number_lower('held out' || chr(31) || {self.client}) % 10000 < {round(10_000 * share)})"
+
+    def changes(self) -> str:
+        """Return the query of every client's and period's change of some numbers since the period before: d0, d1, …"""
+        order = f"over (partition by {self.client} order by {self.period})"
+        sources = (self.names[source] for source in self._schema.changes.values())
+        found = ", ".join(
+            f"cast({x} as double) - lag(cast({x} as double)) {order} as d{i}" for i, x in enumerate(sources)
+        )
+        return f"select {self.client}, {self.period}, {found} from ({self.resolved()})"
+
+    def row(self) -> str:
+        """Return the expression of a key that is the same for the same client, period and features, ever after."""
+        others = {self._schema.owner, self._schema.value, self._schema.target} - set(self._schema.features)
+        numbers = {column.name for column in self._schema.columns if column.kind == "number"}
+        named = [(inner, name in numbers) for name, inner in self.names.items() if name not in others]
+        texts = (f"cast({inner} as double)" if number else inner for inner, number in named)
+        pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
+        return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
+
+    def key(self) -> str:
+        """Return the expression of a hash of what makes rows twins, or revisions of each other."""
+        if self.period:
+            return f"hash({self.client}, {self.period})"
+        numbers = {column.name for column in self._schema.columns if column.kind == "number"}
+        return hashed({inner: name in numbers for name, inner in self.names.items() if inner != self.target})
+
+    def run(self, query: str, values: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
+        """Run a query. Raises: DiskError."""
+        try:
+            return self._connection.execute(query, list(values))
+        except duckdb.Error as error:
+            raise self._refusal(error) from error
+
+    @functools.cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        connection = connect(self._parts)
+        try:
+            self._build(connection)
+        except duckdb.Error as error:
+            raise self._refusal(error) from error
+        return connection
+
+    def _build(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute("create table slices (part varchar, first bigint, last bigint, place bigint, known boolean)")
+        if self._placed:
+            pieces = [it.slice for it in self._placed]
+            columns = [
+                [str(self._parts / it.part) for it in pieces],
+                *([it.first for it in pieces], [it.first + it.rows for it in pieces]),
+                *([it.position for it in self._placed], [it.known for it in self._placed]),
+            ]
+            connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * len(columns))}", columns)
+        connection.execute(
+            f"""create view accepted as select {", ".join(self.names.values())}, known, place + nth - first as position
+                from ({self._parts_sql(connection)}) join slices on file = part and nth >= first and nth < last"""
+        )
+
+    def _parts_sql(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """Return the query of the parts as c0, c1, …, `file` and `nth` (its row, from 0)."""
+        if not self._placed:
+            kinds = {"number": "double", "target": "tinyint"}
+            types = (kinds.get(column.kind, "varchar") for column in self._schema.columns)
+            empty = ", ".join(f"cast(null as {kind}) as c{index}" for index, kind in enumerate(types))
+            return f"select {empty}, '' as file, 0 as nth where false"
+        paths = sorted({pattern(self._parts / it.slice.part) for it in self._placed})
+        texts = {name for (name,) in connection.execute(UNITED_IN_TEXT, [paths]).fetchall()}
+        apart = [[path] for path in paths] if texts else [paths]
+        return " union all ".join(self._part_sql(some, texts) for some in apart)
+
+    def _part_sql(self, paths: Iterable[str], texts: set[str]) -> str:
+        named = ((PLAIN.format(x=quoted(n)) if n in texts else quoted(n), c) for n, c in self.names.items())
+        options = "filename = ' file', file_row_number = true, union_by_name = true, hive_partitioning = false"
+        return (
+            f'select {", ".join(f"{x} as {inner}" for x, inner in named)}, " file" as file, file_row_number as nth '
+            f"from read_parquet([{', '.join(map(literal, paths))}], {options})"
+        )
+
+    def _refusal(self, error: duckdb.Error) -> DiskError:
+        told = str(error).splitlines()[0]
+        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException) and "space" in told.lower():
+            return DiskError(f"{self._parts.parent}: no room to work with the rows ({told}); make room and run again")
+        return DiskError(
+            f"{self._parts}: the rows cannot be read ({told}); run python ingestion.py --verify, and put the folder "
+            f"back from a backup if {self._parts.name} are damaged",
+            record=f"{self._parts}: the rows cannot be read; the log says why",
+        )
+
+
+def connect(parts: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Return a database in memory; what does not fit there goes beside the parts, under a name that is tidied."""
+    spill = parts.parent / f"{UNFINISHED}spill"
+    return duckdb.connect(
+        config={
+            "threads": threads,
+            "temp_directory": str(spill),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+
+
+def hashed(columns: dict[str, bool]) -> str:
+    """Return the expression of a 64-bit hash of columns (True for numbers): 1 and 1.0 are one, as are NULLs."""
+    return f"hash({', '.join(_hashed_number(name) if number else name for name, number in columns.items())})"
+
+
+def _hashed_number(x: str) -> str:
+    exact = f"abs(try_cast({x} as double)) < {EXACT_INTEGER}"
+    return f"case when {exact} then hash(cast({x} as double)) else hash({PLAIN.format(x=x)}) end"

@@ -1,0 +1,194 @@
+"""The dataset as a set: the rows of a manifest, distinct, in order, asked by SQL over the parts.
+
+Without a period column a row is distinct by all its values and a labelled row replaces its unlabelled twin. With one
+there is one row per client and period: of several the later source wins, and of one source the newer content.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk import files, paths
+from risk.dataset import _summary
+from risk.dataset import manifest as manifests
+from risk.dataset._dataset_counts import DatasetCounts
+from risk.dataset._rows import PLAIN, Rows
+from risk.dataset._summary import Summary
+from risk.dataset.manifest import Manifest, arrivals, content_order, overlaps, periods_of
+from risk.errors import DataError
+from risk.reading.sql import literal, quoted
+from risk.schema import Column, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ADDED = ("row", "content", "position")  # what frames hold beside the columns of the schema
+SPARE = 1.1  # times as many rows as are wanted are drawn, so that each outcome has enough
+
+
+class Dataset(DatasetCounts):
+    """The rows of one manifest. Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and
+
+    `row` (uint64, the same for the same client, period and features), `content` (order of the content), `position`.
+    They come in the order of `row`: what is computed from them does not depend on how a file was sorted.
+    A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
+    """
+
+    def labelled(self, most: int | None = None) -> pd.DataFrame:
+        """Return the labelled rows: what may be trained on.
+
+        Of more than `most` rows a sample: by the hash of a row, so that it depends on nothing but the rows, with as
+        large a share of leavers as among all accepted rows.
+        """
+        n_labelled = self.manifest.counts.get("n_labelled", 0) * (1 - self._spared)
+        if most is None or n_labelled <= most:
+            return self._frame(self._rows, self._with_outcome(f"not {self._rows.held_out(self._spared)}"))
+        return self._frame(self._rows, self._sample(SPARE * most / n_labelled, most))
+
+    def held_out(self, share: float) -> pd.DataFrame:
+        """Return the labelled rows of the clients who are held out at this share."""
+        return self._frame(self._rows, self._with_outcome(self._rows.held_out(share)))
+
+    def news(self) -> pd.DataFrame:
+        """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
+        known = self.known.contents if self.known else {}
+        fresh = [place for place in self._places if place.content.digest not in known and place.content.n_labelled]
+        whole = not self.schema.period or self.schema.changes
+        during = None if whole else periods_of(place.content for place in fresh)
+        beside = self._places if self.schema.period and fresh else fresh
+        rows = self._rows_of([it for it in (*beside, *self._known_places) if overlaps(it.content, during)])
+        same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
+        fresh_rows = rows.resolved(f"not {rows.held_out(self._spared)} and {self._during(during)}", labelled=True)
+        found = self._frame(
+            rows,
+            f"""select * from ({fresh_rows}) r where not exists
+                (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
+        )
+        return found[found["content"].isin([place.order for place in fresh])].reset_index(drop=True)
+
+    def recent(self, contents: int | None) -> pd.DataFrame:
+        """Return the news of the last so many contents; all for None. After a change, older news tell of the past."""
+        news = self.news()
+        last = sorted(news["content"].unique())[-(contents or len(news) or 1) :]
+        return news[news["content"].isin(last)]
+
+    def when(self, frame: pd.DataFrame) -> NDArray[np.int64]:
+        """Return for each row of a frame a number that grows with its period, else with the run that took it in."""
+        if self.schema.period:
+            periods = np.unique(frame[self.schema.period].to_numpy(str), return_inverse=True)
+            return np.asarray(periods[1], dtype=np.int64)
+        came, order = arrivals(self.manifest), content_order(self.manifest, self.known)
+        moments = {order[digest]: moment for digest, moment in came.items()}
+        return np.array([moments[content] for content in frame["content"].tolist()], dtype=np.int64)
+
+    def clients(self) -> pd.DataFrame:
+        """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
+        query = f"select * from ({self._newest()}) where {self._rows.target} is distinct from 1"
+        return self._frame(self._rows, query)
+
+    def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]], NDArray[Any]]:
+        """Return every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
+        rows, digests = self._rows, np.array([place.content.digest for place in self._places] or [""], dtype=object)
+        shown = "".join(f", cast({rows.names[name]} as double) as v{index}" for index, name in enumerate(names))
+        query = f"select {rows.client} as client, position{shown} from ({self._newest()}) order by {rows.order}"
+        found = rows.run(query).fetchnumpy()
+        values = {name: np.ma.filled(found[f"v{index}"], np.nan) for index, name in enumerate(names)}
+        return np.asarray(found["client"]), values, digests[self._at(np.asarray(found["position"]))]
+
+    def _newest(self) -> str:
+        """Return the query of the newest row of every client."""
+        rows = self._rows
+        if rows.period:
+            last = f"coalesce(max({rows.period}) filter (where not ({self._in_future()})), max({rows.period}))"
+            newest = f"select ({rows.client}, {last}) from accepted group by {rows.client}"
+            return rows.resolved(f"({rows.client}, {rows.period}) in ({newest})")
+        return f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
+
+    def undecided(self, most: int) -> pd.DataFrame:
+        """Return the rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
+        rows = self._rows
+        undecided = f"select * from ({rows.resolved()}) where {rows.target} is null"
+        return self._frame(rows, f"select * from ({undecided}) order by {rows.row()} limit {most}")
+
+    def unlabelled(self) -> pd.DataFrame:
+        """Return the newest rows of clients whose outcome is not known, of the newest content that has such."""
+        newest = self.clients()
+        newest = newest[newest[self.schema.target].isna()]
+        found: pd.DataFrame = newest[newest["content"] == newest["content"].max()]
+        return found
+
+    def summary(self) -> Summary:
+        """Return the statistics of the labelled rows, exact to the last digit on every run."""
+        return _summary.of_rows(self._rows, self._with_outcome(), self.schema)
+
+    def write_final_data(self, path: Path) -> None:
+        """Write the labelled rows as CSV: schema order, LF, missing = empty, integers without «.0»."""
+        rows = self._rows
+        shown = ", ".join(f"{self._shown(column)} as {quoted(column.name)}" for column in self.schema.columns)
+        rows.run(
+            f"copy (select {shown} from ({self._with_outcome()}) order by {rows.order}) "
+            f"to {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr '')"
+        )
+
+    def _frame(self, rows: Rows, query: str) -> pd.DataFrame:
+        numbers = {column.name for column in self.schema.columns if column.kind in ("number", "target")}
+        shown = ", ".join(
+            f"{f'cast({inner} as double)' if name in numbers else inner} as {quoted(name)}"
+            for name, inner in rows.names.items()
+        )
+        if self.schema.changes:
+            shown += "".join(f", d{place} as {quoted(name)}" for place, name in enumerate(self.schema.changes))
+            query = f"select * from ({query}) join ({rows.changes()}) using ({rows.client}, {rows.period})"
+        query = f"select {shown}, {rows.row()} as row, position from ({query}) order by row, {rows.target}, position"
+        frame: pd.DataFrame = rows.run(query).df()
+        order = np.array([place.order for place in self._places], dtype=np.int64)
+        frame.insert(frame.shape[1] - 1, "content", order[self._at(frame["position"].to_numpy())])
+        texts = [name for name in rows.names if name not in numbers]
+        return frame.astype(dict.fromkeys(texts, object))
+
+    def _sample(self, share: float, most: int) -> str:
+        """Return the query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
+        rows, target = self._rows, self._rows.target
+        found = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
+        counts = {int(outcome): int(count) for outcome, count in found.fetchall()}
+        quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
+        below = f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint"
+        drawn = self._with_outcome(f"{below} and not {rows.held_out(self._spared)}")
+        rank = f"row_number() over (partition by {target} order by {rows.key()}, position) as rank"
+        within = " or ".join(f"{target} = {outcome} and rank <= {quota}" for outcome, quota in quotas.items())
+        return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"
+
+    def _with_outcome(self, where: str = "true") -> str:
+        """Return the query of the labelled rows: of all accepted ones where none of them is a duplicate or revised."""
+        contents = [content for entry in self.manifest.entries for content in entry.contents]
+        if any(it.n_given < it.n_accepted for it in contents):
+            return self._rows.resolved(where, labelled=True)
+        return f"select * exclude (known) from accepted where {self._rows.target} is not null and {where}"
+
+    def _shown(self, column: Column) -> str:
+        name = self._rows.names[column.name]
+        if column.kind == "target":
+            values = self.schema.target_values
+            return f"case {name} when 1 then {literal(values.left[0])} when 0 then {literal(values.stayed[0])} end"
+        return PLAIN.format(x=name) if column.kind == "number" else name
+
+
+def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manifest:
+    """Return the manifest of the current version; an empty one for another input folder, another schema, or none.
+
+    Raises: DataError where the version that the link names is missing or has no whole manifest: its rows may be lost.
+    """
+    link = ingested / paths.CURRENT
+    folder = files.resolve(link)
+    found = manifests.read(folder) if folder else None
+    if found is None and link.is_symlink():
+        told = f"{link}: the version that it names is missing, or its manifest is torn ({os.readlink(link)})"
+        raise DataError(f"{told}. Put it back; without a backup remove the link, and all sources are read again.")
+    empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
+    return found if found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema) else empty

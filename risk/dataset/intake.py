@@ -1,0 +1,236 @@
+"""From what lies in the inbox to the next manifest: what changed is read, what is known is not read again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from risk import files
+from risk.dataset import _future
+from risk.dataset.dataset import ADDED
+from risk.dataset.inbox import Found, Inbox
+from risk.dataset.manifest import Entry, Manifest
+from risk.dataset.quarantine import Feeds
+from risk.errors import ConfigError, DataError
+from risk.reading.reader import Content, Refusal, Source, read, read_refusals
+from risk.schema import Schema
+from risk.text import as_csv
+
+OURS = (*ADDED, "file_row_number")  # names that frames and parts need
+Seen = dict[str, list[int | str]]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The manifest that follows, the cache of what every file's signature stood for, and what a person should know."""
+
+    manifest: Manifest
+    seen: Seen
+    read: tuple[str, ...]
+    unsettled: tuple[str, ...]
+
+
+def take_in(
+    inbox: Inbox, before: Manifest, schema: Schema, parts: Path, seen: Seen, *, run: int, size_cap: int
+) -> Intake:
+    """Read every new or changed source and return the manifest that follows from `before`.
+
+    `seen` maps a path to its size, mtime, ctime, inode and digest when it was read; a file that still has them is not
+    opened. Files written: parts, and the refusals beside them. Raises: ConfigError, DiskError.
+    """
+    _check_names(schema)
+    before = _future.all_judged(before, schema, parts)
+    known = _known(before)
+    sizes = {content.size for content in known.values()}
+    digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
+    entries = {entry.path: entry for entry in before.entries}
+    held = {entry.refused.digest: entry.reason for entry in before.entries if entry.state == "held" and entry.refused}
+    to_read, unsettled = [], []
+    for found in inbox.sources:
+        content = known.get(digests[found.name] or "")
+        if content is None:
+            to_read.append(Source(found.name, found.path))
+        else:
+            fault = held.get(content.digest)
+            entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run, fault)
+    feeds, periods = Feeds(before, schema, parts), before.periods
+    for source, content in read(to_read, schema, parts, size_cap=size_cap):
+        if content is None:
+            unsettled.append(source.name)
+            continue
+        digests[source.name] = content.digest
+        content = _future.judged(content, periods, schema, parts)
+        fault = feeds.fault_of(content, source.name)
+        if told := feeds.outvoted.get(content.digest):
+            content = replace(content, warnings=(*content.warnings, told))
+        entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
+    present = {found.name for found in inbox.sources} | set(inbox.skipped)
+    if feeds.outvoted:
+        beside = Feeds(before.with_entries(entries.values()), schema, parts)
+        entries = {path: _judged_again(entry, beside, schema, run) for path, entry in entries.items()}
+    kept = [entry if path in present else _gone(entry) for path, entry in entries.items()]
+    cache: Seen = {f.name: [*f.signature, digest] for f in inbox.sources if (digest := digests[f.name])}
+    manifest = with_digests(before.with_entries(entry for entry in kept if entry), parts)
+    return Intake(manifest, cache, tuple(source.name for source in to_read), tuple(unsettled))
+
+
+def _judged_again(entry: Entry, feeds: Feeds, schema: Schema, run: int) -> Entry:
+    """Return the entry of a file with its held content taken in, where what spoke against it was outvoted."""
+    if entry.state != "held" or entry.watermark or not entry.refused or feeds.fault_of(entry.refused, entry.path):
+        return entry
+    return _follow(replace(entry, state="in", refused=None), entry.path, entry.refused, schema, run, None)
+
+
+def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
+    """Return what is refused of every source now, with the source's path."""
+    shown = [(entry.path, content) for entry in manifest.entries for content in entry.shown]
+    return [(path, refusal) for path, content in shown for refusal in refusals_of(content, parts)]
+
+
+def refusals_of(content: Content, parts: Path) -> list[Refusal]:
+    """Return what is refused of one content: the fault of the file, then its rows, and how many are not listed."""
+    fault = [content.fault] if content.fault else []
+    rows = read_refusals(parts, content.refusals) if content.refusals else []
+    more = content.n_refused - len(rows)
+    cut = f"{more:,} more rows are refused and not listed ({content.n_refused:,} in all)"
+    return [*fault, *rows, *([Refusal(None, None, None, cut, "rows as above")] if more > 0 and rows else [])]
+
+
+def rejected_csv(refusals: list[tuple[str, Refusal]]) -> bytes:
+    """Return rejected.csv."""
+    rows = ((source, it.line, it.column, it.value, it.reason, it.expected) for source, it in refusals)
+    return as_csv(("source", "line", "column", "value", "reason", "expected"), rows)
+
+
+def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
+    """Return a manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
+    for source, content in read([Source(path.name, path)], schema, parts, size_cap=1 << 62):
+        if content and content.fault:
+            raise DataError(sentence(str(path), content.fault))
+        if content:
+            alone = Manifest(str(path.parent), schema.identity, number=1)
+            return alone.with_entries([Entry(source.name, "in", None, (content,), None, 0)])
+    raise DataError(f"{path}: it changed while it was read; try again")
+
+
+def sentence(source: str, refusal: Refusal) -> str:
+    """Return a refusal as people read it: file, line, column, what was found, what was expected."""
+    line = f"line {refusal.line}: " if refusal.line else ""
+    column = f"{refusal.column} " if refusal.column else ""
+    value = f"({refusal.value!r}) " if refusal.value is not None else ""
+    return f"{source}: {line}{column}{value}{refusal.reason}; expected {refusal.expected}"
+
+
+def _check_names(schema: Schema) -> None:
+    """Raises: ConfigError where a column has a name that the program needs, or one that differs only in case."""
+    names = [column.name.lower() for column in schema.columns]
+    for name in names:
+        if name in OURS or names.count(name) > 1:
+            meaning = "kept for the program" if name in OURS else "the name of two columns but for its case"
+            raise ConfigError(f"key 'schema': {name!r} is {meaning}; rename it in the settings and in the files")
+
+
+def _known(before: Manifest) -> dict[str, Content]:
+    """Return every content that was read before, by its digest, whichever source showed it."""
+    refused = [entry.refused for entry in before.entries]
+    return {content.digest: content for content in refused if content and content.digest} | before.contents
+
+
+def _digest(found: Found, sizes: set[int], seen: Seen) -> str | None:
+    """Return the digest of a file if its signature or its size says that it may be known; None when it must be read."""
+    cached = seen.get(found.name)
+    if cached and cached[:4] == list(found.signature):
+        return str(cached[4])
+    if found.signature[0] not in sizes:
+        return None
+    try:
+        return files.digest_file(found.path)
+    except OSError:
+        return None
+
+
+def _gone(entry: Entry) -> Entry | None:
+    """Return the entry of a source that is no longer there, or None where no row of it was taken in."""
+    if entry.watermark:
+        return entry
+    if not entry.contents:
+        return None
+    return replace(entry, state="gone", reason="the file is no longer there; its rows are kept", refused=None)
+
+
+def add(entry: Entry, content: Content, run: int, fault: str | None, anew: bool) -> Entry:
+    """Return the entry of a source that grows: the content comes to the former ones, or in their place if `anew`."""
+    if fault:
+        return replace(entry, state="held", reason=fault, refused=content, judged_run=run)
+    former = () if anew else tuple(it for it in entry.contents if it.digest != content.digest)
+    return replace(entry, state="in", reason=None, contents=(*former, content), refused=None, judged_run=run)
+
+
+def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest:
+    """Return the manifest with the held rows of a source taken in. Raises: DataError where it is not held."""
+    entry = manifest.entry(path)
+    if entry is None or entry.state != "held" or entry.refused is None:
+        held = ", ".join(manifest.held) or "none"
+        raise DataError(f"{path}: this source is not held; held sources: {held}")
+    content = replace(entry.refused, released=entry.reason)
+    if entry.watermark:
+        taken = add(entry, content, run, None, anew=False)
+    else:
+        taken = _follow(replace(entry, state="in", refused=None), path, content, schema, run, None)
+    taken = replace(taken, former=entry.contents)
+    return manifest.with_entries([*(other for other in manifest.entries if other is not entry), taken])
+
+
+def withdraw(manifest: Manifest, path: str, run: int) -> Manifest:
+    """Return the manifest without the last content of a source that was released, which is held again.
+
+    Whatever source shows it: its rows leave the set. Raises: DataError where nothing of the source was released.
+    """
+    entry = manifest.entry(path)
+    released = next((it for it in reversed(entry.contents) if it.released), None) if entry else None
+    if released is None:
+        others = [it.path for it in manifest.entries if any(content.released for content in it.contents)]
+        raise DataError(
+            f"{path}: nothing of it was released (sources with a release: {', '.join(others) or 'none'}). "
+            "Nothing was changed."
+        )
+    left = (_without(it, released, run) for it in manifest.entries)
+    return manifest.with_entries(it for it in left if it)
+
+
+def _without(entry: Entry, released: Content, run: int) -> Entry | None:
+    """Return the entry without a released content, or None where nothing of it is left."""
+    digests = [it.digest for it in entry.contents]
+    if released.digest not in digests:
+        return entry
+    place = digests.index(released.digest)
+    later = entry.contents[place + 1 :]
+    left = replace(entry, contents=(*(entry.former or entry.contents[:place]), *later), former=(), judged_run=run)
+    is_shown = entry.state == "in" and (entry.watermark or not later)
+    if is_shown:
+        return replace(left, state="held", reason=released.released, refused=replace(released, released=None))
+    return left if left.contents or left.refused or left.watermark else None
+
+
+def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int, fault: str | None) -> Entry:
+    """Return the entry of a source that now shows this content; `fault` is why it is held, if it is."""
+    entry = entry or Entry(path, "in", None, (), None, run)
+    former = entry.contents
+    if content.fault or fault:
+        first = entry.judged_run if entry.refused and entry.refused.digest == content.digest else run
+        judged = replace(entry, refused=content, judged_run=first)
+        if content.fault:
+            return replace(judged, state="refused", reason=sentence(path, content.fault))
+        return replace(judged, state="held", reason=fault)
+    if former and former[-1].digest == content.digest:
+        return replace(entry, state="in", reason=None, refused=None)
+    kept = tuple(it for it in former if it.digest != content.digest) if schema.period else ()
+    before = entry.former if any(it.released for it in kept) else ()
+    return Entry(path, "in", None, (*kept, content), None, run, former=before)
+
+
+def with_digests(manifest: Manifest, parts: Path) -> Manifest:
+    """Return the manifest with the SHA-256 of every part, computed for those that are new."""
+    return replace(
+        manifest, parts={name: known or files.digest_file(parts / name) for name, known in manifest.parts.items()}
+    )

@@ -1,0 +1,241 @@
+"""The manifest of a dataset version: which contents of which sources it is made of, and what became of each source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from risk import files, paths
+from risk.dataset._watermark import Watermark
+from risk.dataset.inbox import natural
+from risk.errors import DataError
+from risk.reading.reader import Content, Refusal, Slice
+
+State = Literal["in", "held", "refused", "gone"]
+Periods = tuple[str, str]  # the first and the last
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held.
+
+    `former`: the contents that were in before one was released; they come back if that is withdrawn.
+    """
+
+    path: str
+    state: State
+    reason: str | None
+    contents: tuple[Content, ...]
+    refused: Content | None
+    judged_run: int
+    n_duplicate: int = 0
+    watermark: Watermark | None = None
+    former: tuple[Content, ...] = ()
+
+    @property
+    def shown(self) -> tuple[Content, ...]:
+        """What the source shows now: the newest content of a file, everything that was pulled from a database."""
+        if self.watermark:
+            return (*self.contents, *([self.refused] if self.refused else []))
+        return (self.newest,) if self.newest else ()
+
+    @property
+    def n_labelled(self) -> int:
+        return sum(content.n_labelled for content in self.contents)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any row of the source is in."""
+        return any(content.n_accepted for content in self.contents)
+
+    @property
+    def last_period(self) -> str:
+        """The last period that does not lie in the future; nothing where all do."""
+        return max((content.newest_period or "" for content in self.contents), default="")
+
+    @property
+    def newest(self) -> Content | None:
+        """The content that the source showed last, taken in or refused."""
+        return self.refused if self.refused else (self.contents[-1] if self.contents else None)
+
+    @property
+    def stated_reason(self) -> str | None:
+        """Why the source is not in, without any text of its file."""
+        fault = self.refused.fault if self.state == "refused" and self.refused else None
+        if fault is None:
+            return self.reason
+        line = f"line {fault.line}: " if fault.line else ""
+        return f"{self.path}: {line}expected {fault.expected}; rejected.csv says what was found"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One version of the dataset, described whole: sources in natural order, and the parts that hold their rows."""
+
+    input_folder: str
+    schema: str
+    number: int = 0
+    entries: tuple[Entry, ...] = ()
+    parts: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The version's name. It depends on what the sources hold, not on when or in which order they came."""
+        told = [
+            [e.path, e.state, e.reason, [c.digest for c in e.contents], e.refused.digest if e.refused else None]
+            + ([vars(e.watermark)] if e.watermark else [])
+            for e in self.entries
+        ]
+        return f"{self.number}-{_digest([self.input_folder, self.schema, told])[:12]}"
+
+    @property
+    def contents(self) -> dict[str, Content]:
+        """Every content whose rows are in, by its digest."""
+        return {content.digest: content for entry in self.entries for content in entry.contents}
+
+    @property
+    def rows(self) -> str:
+        """A digest of the contents: as long as it stays, no row has come or gone."""
+        with_rows = sorted(digest for digest, content in self.contents.items() if content.n_accepted)
+        return _digest([self.input_folder, self.schema, with_rows])[:12]
+
+    @property
+    def evidence(self) -> str:
+        """A digest of the labelled contents: as long as it stays, there is nothing new to judge."""
+        labelled = sorted(digest for digest, content in self.contents.items() if content.n_labelled)
+        return _digest([self.input_folder, self.schema, labelled])[:12]
+
+    @property
+    def n_refused(self) -> int:
+        """Rows refused in what the sources show now; a refused file counts with all its rows."""
+        return sum(content.n_read - content.n_accepted for entry in self.entries for content in entry.shown)
+
+    @property
+    def held(self) -> list[str]:
+        return [entry.path for entry in self.entries if entry.state == "held"]
+
+    @property
+    def periods(self) -> set[str]:
+        """The newest period of every content, but for those of the future."""
+        return {it.newest_period for it in self.contents.values() if it.newest_period}
+
+    @property
+    def file_names(self) -> set[str]:
+        """Every file in the parts folder that this version needs."""
+        contents = [content for entry in self.entries for content in (*entry.contents, *entry.shown, *entry.former)]
+        return {*self.parts, *(content.refusals for content in contents if content.refusals)}
+
+    def entry(self, path: str) -> Entry | None:
+        return next((entry for entry in self.entries if entry.path == path), None)
+
+    def with_entries(self, entries: Iterable[Entry]) -> Manifest:
+        """Return this manifest with these entries, sorted, naming just the parts that they need."""
+        entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
+        shown = [content for entry in entries for content in (*entry.contents, *entry.former, entry.refused) if content]
+        needed = {piece.part for content in shown for piece in content.slices}
+        return replace(self, entries=entries, parts={part: self.parts.get(part, "") for part in sorted(needed)})
+
+    def as_json(self) -> bytes:
+        """Return what `read` reads: indented as all our JSON files, but with one line for each source."""
+        others = files.as_json({key: value for key, value in vars(self).items() if key != "entries"}).decode()
+        lines = ",\n  ".join(json.dumps(_told(it), ensure_ascii=False, allow_nan=False) for it in self.entries)
+        return f'{others[: others.rindex("}")].rstrip()},\n "entries": [\n  {lines}\n ]\n}}\n'.encode()
+
+
+def read(folder: Path) -> Manifest | None:
+    """Return the manifest in a version's folder, or None where there is none or it is torn. Raises: DataError."""
+    path = folder / paths.MANIFEST
+    found = files.read_json(path)
+    if found is None:
+        return None
+    try:
+        found["entries"] = tuple(_entry(entry) for entry in found["entries"])
+        return _usable(Manifest(**found))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: it is damaged, no manifest of this program ({type(error).__name__}). "
+            "Nothing was changed; restore it from a backup"
+        ) from error
+
+
+def _usable(found: Manifest) -> Manifest:
+    """Return a manifest that every reader can use. Raises: KeyError, TypeError, where its counts or digests are not."""
+    counts = [found.number, *found.counts.values(), found.n_refused]
+    counts += [found.counts[name] for name in ("n_rows", "n_labelled")] if found.number else []
+    names = [found.name, found.rows, found.evidence, *found.file_names, *found.periods]
+    if not all(isinstance(it, int) for it in counts) or not all(isinstance(it, str) for it in names):
+        raise TypeError
+    return found
+
+
+def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
+    """Return the place of each content in the order of time: its last period, then the source's name, then its age."""
+    placed = []
+    for each in (known, manifest):
+        for source, entry in enumerate(each.entries if each else ()):
+            for age, content in enumerate(entry.contents):
+                placed.append((content.newest_period or "", source if each is manifest else -1, age, content.digest))
+    ordered: dict[str, int] = {}
+    for *_, digest in sorted(placed):
+        ordered.setdefault(digest, len(ordered))
+    return ordered
+
+
+def arrivals(manifest: Manifest) -> dict[str, int]:
+    """Return when each content came: a number that grows with the run that took it in, and with each pull."""
+    came = {
+        it.digest: (entry.judged_run, age if entry.watermark else 0)
+        for entry in manifest.entries
+        for age, it in enumerate(entry.contents)
+    }
+    ranks = {moment: rank for rank, moment in enumerate(sorted(set(came.values())))}
+    return {digest: ranks[moment] for digest, moment in came.items()}
+
+
+def periods_of(contents: Iterable[Content]) -> Periods | None:
+    """Return the first and the last period of the contents; None where they have none."""
+    ends = [end for content in contents for end in (content.first_period, content.last_period) if end]
+    return (min(ends), max(ends)) if ends else None
+
+
+def overlaps(content: Content, periods: Periods | None) -> bool:
+    """Return False where none of the content's rows lies in the periods."""
+    first, last = content.first_period, content.last_period
+    return periods is None or first is None or last is None or (first <= periods[1] and last >= periods[0])
+
+
+def _digest(told: Any) -> str:
+    return files.digest(json.dumps(told, ensure_ascii=False).encode())
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    return vars(entry) | {
+        "contents": [_told_content(content) for content in entry.contents],
+        "former": [_told_content(content) for content in entry.former],
+        "refused": _told_content(entry.refused) if entry.refused else None,
+        "watermark": vars(entry.watermark) if entry.watermark else None,
+    }
+
+
+def _told_content(content: Content) -> dict[str, Any]:
+    fault = vars(content.fault) if content.fault else None
+    return vars(content) | {"slices": [vars(piece) for piece in content.slices], "fault": fault}
+
+
+def _entry(found: dict[str, Any]) -> Entry:
+    contents, former = (tuple(_content(content) for content in found.pop(name, ())) for name in ("contents", "former"))
+    refused, watermark = found.pop("refused"), found.pop("watermark")
+    marked = Watermark(**watermark) if watermark else None
+    told = _content(refused) if refused else None
+    return Entry(**found, contents=contents, former=former, refused=told, watermark=marked)
+
+
+def _content(found: dict[str, Any]) -> Content:
+    found["slices"] = tuple(Slice(**piece) for piece in found["slices"])
+    found["warnings"], found["odd"] = tuple(found["warnings"]), tuple(found.get("odd", ()))
+    found["fault"] = Refusal(**found["fault"]) if found["fault"] else None
+    return Content(**found)

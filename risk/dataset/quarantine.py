@@ -1,0 +1,176 @@
+"""Quarantine for suspicious files: their rows stay out until a person releases them or a good version replaces them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.attention import HELD, NO_ROWS, REJECTED, Attention
+from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, Columns, Fault, agree, comparable, faults
+from risk.dataset.dataset import Dataset
+from risk.dataset.manifest import Entry, Manifest, content_order
+from risk.modeling.metrics import Floats
+from risk.reading.reader import Content, Slice
+from risk.schema import Schema
+from risk.text import counted
+
+ENOUGH_WHOLE, WHOLE_SHARE = 20, 0.99  # so many values, and the share of whole ones among them, make a whole column
+THOUSANDS = (
+    "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands (1.200 for "
+    "1200); send it without dots, or release it if these are decimals"
+)
+SEVERAL = 5  # contents that are left out of the reference, one at a time
+MOST = 50_000  # rows of a file, and of the newest contents, that are looked at
+
+
+class Feeds:
+    """Looks at new contents beside the newest rows of the dataset as it was before them.
+
+    What a person took in has no say in what is a fault, only in what is none. A fault must show beside the other rows
+    with each of their contents left out, so that no bad one speaks against a good one.
+    """
+
+    def __init__(self, before: Manifest, schema: Schema, parts: Path) -> None:
+        self._before, self._schema, self._parts = before, schema, parts
+        self._released = frozenset(digest for digest, it in before.contents.items() if it.released)
+        self.outvoted: dict[str, str] = {}
+        self._numbers: dict[str, Floats] = {}
+        self._references: dict[frozenset[str], tuple[Columns, NDArray[Any]]] = {}
+
+    def fault_of(self, content: Content, path: str = "") -> str | None:
+        """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held.
+
+        Where one content alone speaks against it, held ones of other sources may speak for it: then `outvoted` says so.
+        """
+        if content.fault:
+            return None
+        if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
+            return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
+        if content.n_accepted < MINIMUM or not self._before.contents:
+            return None
+        file, _ = self._columns([replace(content, slices=_last(content.slices, MOST))])
+        everything = self._reference(frozenset())[0]
+        released = self._released if comparable(file, self._reference(self._released)[0]) else frozenset()
+        found = faults(file, self._reference(released)[0])
+        for doubted in self._doubted(file, released) if found else ():
+            beside = self._reference(released | {doubted})[0]
+            if comparable(file, beside):
+                shown = {name for fault in faults(file, beside) for name in fault.columns}
+                found = tuple(fault for fault in found if shown & set(fault.columns))
+        if released:
+            found = tuple(fault for fault in found if not agree(file, everything, fault.columns))
+        sentence = "; ".join(fault.sentence for fault in found)
+        if found and (told := self._acquitted(file, found, path, self._reference(released)[1])):
+            self.outvoted[content.digest] = f"{sentence}; {told}"
+            return None
+        return sentence or None
+
+    def _acquitted(self, file: Columns, found: Sequence[Fault], path: str, against: NDArray[Any]) -> str | None:
+        """Say which held sources agree with a file against one content: one for its own next version, else two."""
+        if len(digests := set(against.tolist())) > 1:
+            return None
+        columns = [name for fault in found for name in fault.columns]
+        owners = [it.path for it in self._before.entries if digests & {content.digest for content in it.contents}]
+        agreeing = []
+        for entry in self._before.entries:
+            if entry.state == "held" and entry.path != path and entry.refused:
+                beside, _ = self._columns([replace(entry.refused, slices=_last(entry.refused.slices, MOST))])
+                agreeing += [entry.path] if agree(file, beside, columns) and not faults(file, beside) else []
+        if len(agreeing) < (1 if path in owners else 2):
+            return None
+        return (
+            f"taken in, because {' and '.join(agreeing)} agree with it against {' and '.join(owners)}: look at that one"
+        )
+
+    def _separates(self, name: str, shown: bool) -> bool:
+        """Return whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.
+
+        What a person released has settled that for its columns.
+        """
+        if any(name in content.dotted for content in self._before.contents.values() if content.released):
+            return False
+        if name not in self._numbers and self._before.contents:
+            values = self._dataset(self._newest(frozenset())).figures([name])[1][name]
+            self._numbers[name] = values[~np.isnan(values)]
+        values = self._numbers.get(name, np.empty(0))
+        return bool(np.mean(values == np.rint(values)) >= WHOLE_SHARE) if len(values) >= ENOUGH_WHOLE else shown
+
+    def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
+        """Return the contents from which most of the rows come that the file is compared with."""
+        reference, contents = self._reference(released)
+        known = np.isin(reference.clients, file.clients)
+        digests, counts = np.unique(contents[known if known.sum() >= ENOUGH_KNOWN else slice(None)], return_counts=True)
+        return [str(digest) for digest in digests[np.argsort(-counts, kind="stable")[:SEVERAL]]]
+
+    def _reference(self, without: frozenset[str]) -> tuple[Columns, NDArray[Any]]:
+        """Return the newest rows of the dataset without some contents, and the content of each."""
+        if without not in self._references:
+            self._references[without] = self._columns(self._newest(without))
+        return self._references[without]
+
+    def _newest(self, without: frozenset[str]) -> list[Content]:
+        """Return the newest rows of the dataset as contents, oldest first."""
+        order, contents, missing = content_order(self._before), [], MOST
+        kept = (content for digest, content in self._before.contents.items() if digest not in without)
+        for content in sorted(kept, key=lambda it: -order[it.digest]):
+            if missing > 0:
+                contents.append(replace(content, slices=_last(content.slices, missing)))
+                missing -= content.n_accepted
+        return contents[::-1]
+
+    def _columns(self, contents: Iterable[Content]) -> tuple[Columns, NDArray[Any]]:
+        kinds, changes = self._schema.kinds, self._schema.changes
+        numbers = [name for name, kind in kinds.items() if kind == "numeric" and name not in changes]
+        clients, values, digests = self._dataset(contents).figures(numbers)
+        return Columns(clients, values), digests
+
+    def _dataset(self, contents: Iterable[Content]) -> Dataset:
+        entry = Entry("", "in", None, tuple(contents), None, 0)
+        return Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts)
+
+
+def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
+    """Return the last rows of the slices, at most so many."""
+    found = []
+    for it in reversed(tuple(slices)):
+        rows = min(it.rows, most)
+        most -= rows
+        if rows:
+            found.append(Slice(it.part, it.first + it.rows - rows, rows))
+    return tuple(reversed(found))
+
+
+# --- what a person has to settle --------------------------------------------------------------------------------------
+
+
+def attention(manifest: Manifest) -> list[Attention]:
+    """Return the sources that are refused or held whole, and that the input folder gives no row at all."""
+    found = [_of_source(entry) for entry in manifest.entries]
+    folder = manifest.input_folder
+    if not any(entry.state == "in" and entry.has_rows for entry in manifest.entries):
+        known = "; what was taken in before is kept" if manifest.contents else ""
+        gives = "every source that has rows is held back" if manifest.held else "it gives no row at all"
+        told = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){known}."
+        found.append(Attention(NO_ROWS, folder, f"{told} Look at what sends the files."))
+    return [it for it in found if it]
+
+
+def _of_source(entry: Entry) -> Attention | None:
+    newest = entry.newest
+    if entry.state == "held":
+        told = (
+            f"{entry.path}: held back: {entry.reason}. Take it in with ingestion.py --release, or send a good version."
+        )
+        return Attention(HELD, entry.path, told)
+    if entry.state == "refused":
+        reason = str(entry.stated_reason).removeprefix(f"{entry.path}: ")
+        return Attention(REJECTED, entry.path, f"{entry.path}: refused whole: {reason}. Send a good version.")
+    if entry.state == "in" and newest and newest.n_read and not newest.n_accepted:
+        told = f"{entry.path}: {counted(newest.n_read, 'row was', 'rows were')} read and none is accepted"
+        return Attention(REJECTED, entry.path, f"{told}; rejected.csv says why. Send a good version.")
+    return None

@@ -1,0 +1,187 @@
+"""When there is a reason to train, and whether the challenger may go live: the rules that runs and backtest share.
+
+Arrays and frames in, frozen results out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from risk.decision import gate
+from risk.decision.gate import Gate
+from risk.drift import scan
+from risk.drift.scan import Window
+from risk.modeling.comparison import Forward
+from risk.modeling.families import AUTO, outgrown, short_of
+from risk.modeling.fitting import rate
+from risk.modeling.metrics import Floats
+from risk.modeling.reference import Reference
+from risk.settings import Drift, GateRule
+
+NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
+DRIFT = "drift"
+DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
+FAMILY = "the configured family has changed"
+FORCED, BY_HAND = "asked for by --force", "asked for by hand"
+BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
+TRUSTED = "a column is trusted now"
+STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
+WINDOWS = (1, 2, 4, 8)  # contents
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Whether to train and why; if not, the outcome of the run. The scan, where one was made."""
+
+    train: bool
+    name: str | None
+    outcome: str
+    verdict: str | None
+    sentence: str
+    scan: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What the rules need of the live model: its family, how many labelled rows there were when it was trained and how
+
+    many of them it learned (all, where these are a sample), its reference, whether it is provisional, and how many
+    labelled rows there were when a challenger was trained last, of which family. `learned` returns rows that it
+    learned, with their out-of-fold risks; it is called when they are needed.
+    """
+
+    family: str
+    n_labelled: int
+    n_learned: int
+    reference: Reference
+    provisional: bool
+    n_tried: int
+    learned: Callable[[], Window | None] = lambda: None
+    family_tried: str = ""
+
+    def has_doubled(self, n_labelled: int) -> bool:
+        """Whether there are twice as many rows of its kind to learn from as when a model was trained last."""
+        since, tried = n_labelled - self.n_labelled, max(0, self.n_tried - self.n_labelled)
+        return self.n_learned + since >= 2 * (self.n_learned + tried)
+
+    def may_be(self, choice: str, left: Floats, n_labelled: int) -> bool:
+        """Whether these rows may show that the family of the settings should be live and is not.
+
+        Where a challenger of that family was refused, only with twice the labelled rows that are new to this model.
+        """
+        if choice in (AUTO, self.family) or short_of(choice, left):
+            return False
+        tried = max(0, self.n_tried - self.n_labelled)
+        return self.family_tried != choice or n_labelled - self.n_labelled >= max(1, 2 * tried)
+
+
+@dataclass(frozen=True)
+class Names:
+    """The columns of a frame of labelled rows that the rules look at; `content` is always called so."""
+
+    client: str
+    target: str
+    kinds: Mapping[str, str]
+
+
+def reason(
+    news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: Drift, choice: str
+) -> Reason:
+    """Return the reason to train that labelled rows new to the champion give, one risk of its a row, or why none is.
+
+    `choice` is the setting of the family. No rows are no reason.
+    """
+    if news.empty:
+        return Reason(False, None, NO_DRIFT, None, "No labelled row is new to the live model.")
+    limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
+    with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
+        of_news = windows(news, risks, names)
+        found = scan.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
+    figures, verdict = asdict(found), found.verdict
+    if verdict in ("recalibrate", "retrain"):
+        return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, figures)
+    if champion.provisional:
+        sentence = "The live model is provisional and new labels have come."
+        return train("the live model is provisional", sentence, verdict, figures)
+    if champion.has_doubled(n_labelled):
+        sentence = "The labelled rows that a model could learn from have doubled since one was trained last."
+        return train(DOUBLED, sentence, verdict, figures)
+    tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
+    if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
+        sentence = "Squares and products of the features carry a signal that the live model lacks."
+        return train(RICHER, sentence, verdict, figures)
+    if verdict == NOT_ENOUGH:
+        told = f"{len(news)} new labelled rows are not enough to tell"
+        return Reason(
+            False, None, NOT_ENOUGH, NOT_ENOUGH, f"{told}; about {found.rows_needed} more would settle it.", figures
+        )
+    sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
+    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, figures)
+
+
+def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_labelled: int) -> Reason:
+    """Return the reason that was found, or the better one that the settings fix another family than the live one.
+
+    `left` are the outcomes that can be trained on, `n_labelled` counts all of them.
+    """
+    if (found.train and found.name not in STEADY) or not champion.may_be(choice, left, n_labelled):
+        return found
+    sentence = f"The settings ask for {choice}, and the live model is {champion.family}."
+    return train(FAMILY, sentence, found.verdict, found.scan)
+
+
+def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, Any] | None = None) -> Reason:
+    """Return that there is a reason to train."""
+    return Reason(True, name, "", verdict, sentence, scan)
+
+
+def windows(news: pd.DataFrame, risks: Floats, names: Names) -> list[Window]:
+    """Return the last 1, 2, 4 and 8 contents of the new labelled rows with the champion's risks."""
+    contents = sorted(news["content"].unique())
+    clients = pd.factorize(news[names.client])[0]
+    found: list[Window] = []
+    for size in WINDOWS:
+        if size > len(contents) and found:
+            break
+        inside = news["content"].isin(contents[-size:]).to_numpy()
+        found.append(window(news[inside], risks[inside], names, clients[inside], min(size, len(contents))))
+    return found
+
+
+def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, contents: int = 0) -> Window:
+    """Return labelled rows with their risks as the scan takes them; learned ones are a window of no contents."""
+    features = {name: rows[name].to_numpy() for name in names.kinds}
+    return Window(contents, features, rows[names.target].to_numpy(np.float64), risks, clients)
+
+
+def judged(
+    left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, reason: str | None = None, *,
+    by_base_rate: bool = False, forward: Floats | None = None,
+) -> Gate:  # fmt: skip
+    """Return the gate's verdict on a challenger's nested out-of-fold risks against the champion's, or the base rate's.
+
+    `reason` is the one it was trained for: where nothing has changed, more is asked of it. `forward` holds the risks of
+    the newest rows by its recipe without them, and NaN elsewhere; the base rate is that of the others then.
+
+    Raises: GateError when the gate fails its own test.
+    """
+    k, clients = max(1, round(rule.top_share * len(left))), pd.factorize(np.asarray(clients))[0]
+    newest = None
+    if forward is not None and (told := ~np.isnan(forward)).any():
+        beside = np.full(len(left), rate(left[~told])) if by_base_rate else against
+        newest = Forward(left[told], beside[told], forward[told], clients[told])
+    with threadpool_limits(1):
+        found = gate.judge(
+            left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
+            steady_gain=rule.steady_gain if reason in STEADY and not by_base_rate else None,
+            against="the base rate" if by_base_rate else "the champion", newest=newest,
+        )  # fmt: skip
+        if found.outcome != NOT_ENOUGH:
+            gate.self_test(left, risks, clients, k)
+    return found

@@ -1,0 +1,128 @@
+"""Rao's score test: do the residuals of given risks go with the columns of a design?
+
+S = Σ g(y − p) has mean zero and variance V when the risks are right; χ² = Sᵀ V⁻ S, and (χ² − df) / 2 estimates
+the log-loss that refitting on these columns would win, without a fit.
+
+Source: Rao, Proc. Cambridge Phil. Soc. 44 (1948); per client: Liang and Zeger, Biometrika 73 (1986).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.modeling.metrics import Floats, client_sums, clip, log_losses
+
+SMALLEST_EIGENVALUE = 0.02  # of the correlation form, whose mean eigenvalue is 1
+STEPS = 1 << 16  # a drawn label has the risk to this precision
+DRAWN_CELLS = 100_000  # draws times rows held at once: few enough for the processor to keep near
+
+
+@dataclass(frozen=True)
+class ScoreTest:
+    """χ² on `df` degrees of freedom, its tail p, the gain of refitting in log-loss per client and relative to it."""
+
+    chi2: float
+    df: int
+    p: float
+    gain: float
+    relative_gain: float
+    rings: bool
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What rings: a tail p below `alpha`, none of `draws` draws as large, and a relative gain above `minimum_gain`."""
+
+    alpha: float
+    draws: int
+    seed: int
+    minimum_gain: float
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """S and V (`total`, `variance`) of the columns of a design, with the rows they come from."""
+
+    total: Floats
+    variance: Floats
+    design: Floats
+    risks: Floats
+    log_loss: float
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.risks)
+
+
+def residuals(design: Floats, labels: NDArray[Any], risks: NDArray[Any], clients: NDArray[Any]) -> Residuals:
+    """Return S and V of a design: V from the risks, or from sums per client where a client has several rows."""
+    clipped = clip(risks)
+    rows = design * (np.asarray(labels, dtype=np.float64) - clipped)[:, None]
+    sums = client_sums(rows, clients)
+    variance = _variance(design, clipped) if len(sums) == len(rows) else sums.T @ sums
+    return Residuals(rows.sum(axis=0), variance, design, clipped, float(log_losses(labels, clipped).mean()))
+
+
+def score_test(found: Residuals, limits: Limits) -> ScoreTest:
+    """Return the test of the residuals; the draws are only made when all else rings."""
+    statistic, df = chi2(found.total, found.variance)
+    p, gain = tail(statistic, df), (float(statistic) - df) / (2 * found.n_rows)
+    loud = p < limits.alpha and gain > limits.minimum_gain * found.log_loss
+    rings = loud and p < _smallest_drawn_tail(found, limits)
+    return ScoreTest(float(statistic), df, p, gain, gain / found.log_loss, rings)
+
+
+def chi2(total: Floats, variance: Floats) -> tuple[Floats, int]:
+    """Return χ² on the well-conditioned part of V, and its rank; `total` may hold one draw a column.
+
+    The first term is taken out first: χ² stays, and the correlations of the others become those of centred columns.
+    """
+    first = np.square(total[0]) / variance[0, 0]
+    rest, varies, deviations, correlation = correlation_form(total, variance)
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    kept = eigenvalues > SMALLEST_EIGENVALUE
+    whitened = (vectors[:, kept] / deviations[:, None] / np.sqrt(eigenvalues[kept])).T @ rest[varies]
+    return first + np.square(whitened).sum(axis=0), 1 + int(kept.sum())
+
+
+def correlation_form(total: Floats, variance: Floats) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+    """Return S without the first term, which of its terms vary, and their deviations and correlations."""
+    rest, others = without_first(total, variance)
+    varies = np.diag(others) > 1e-8 * np.diag(variance)[1:]
+    deviations = np.sqrt(np.diag(others)[varies])
+    return rest, varies, deviations, others[np.ix_(varies, varies)] / np.outer(deviations, deviations)
+
+
+def without_first(total: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Return S and V of all terms but the first, with what goes with the first taken out."""
+    slopes = variance[0, 1:] / variance[0, 0]
+    return total[1:] - np.multiply.outer(slopes, total[0]), variance[1:, 1:] - np.outer(slopes, variance[0, 1:])
+
+
+def tail(statistic: float | Floats, df: int) -> float:
+    """Return the probability that χ² on `df` degrees of freedom is larger."""
+    from scipy.special import chdtrc  # here, for its import costs more than the rest of this room
+
+    return float(chdtrc(df, statistic)) if df > 0 else 1.0
+
+
+def _variance(design: Floats, risks: Floats) -> Floats:
+    return np.asarray((design * (risks * (1 - risks))[:, None]).T @ design)
+
+
+def _smallest_drawn_tail(found: Residuals, limits: Limits) -> float:
+    """Return the smallest tail p of parametric bootstrap draws, labels drawn from the risks."""
+    generator = np.random.Generator(np.random.SFC64(limits.seed))
+    bounds = np.clip(np.round(found.risks * STEPS), 1, STEPS - 1).astype(np.uint16)
+    design = found.design.astype(np.float32)
+    size, totals = max(1, DRAWN_CELLS // found.n_rows), []
+    for start in range(0, limits.draws, size):
+        uniform = generator.integers(0, STEPS, (min(size, limits.draws - start), found.n_rows), np.uint16)
+        totals.append((uniform < bounds).astype(np.float32) @ design)
+    drawn = (np.concatenate(totals) - bounds / STEPS @ found.design).T
+    statistics, df = chi2(drawn, _variance(found.design, bounds / STEPS))
+    return tail(float(np.max(statistics)), df)

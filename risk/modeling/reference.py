@@ -1,0 +1,130 @@
+"""How the features of a release enter the scan for drift, and what its training rows left behind to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk.modeling.metrics import Floats, clip
+
+Kind = Literal["numeric", "categorical"]
+Array = NDArray[Any]
+
+LARGEST_LOGIT, LARGEST_VALUE = 6.0, 2.5
+MISSING_SHARE = 0.05  # of the reference rows, for an indicator column of its own
+LEVEL_SHARE, LEVEL_ROWS, MOST_LEVELS = 0.05, 10, 10
+
+
+@dataclass(frozen=True)
+class Feature:
+    """How a feature enters the scan.
+
+    Numeric: `mean` and `deviation` standardise it, after log1p where `log`; `missing` gives an indicator of its own.
+    Categorical: one indicator for each of `levels`; a missing value is the level "".
+    """
+
+    name: str
+    kind: Kind
+    log: bool = False
+    mean: float = 0.0
+    deviation: float = 1.0
+    missing: bool = False
+    levels: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What its columns are called."""
+        if self.kind == "categorical":
+            return tuple(f"{self.name} = {level or 'missing'}" for level in self.levels)
+        return (self.name, f"a missing {self.name}") if self.missing else (self.name,)
+
+    def columns(self, values: Array) -> list[Floats]:
+        """Return its columns, one value a row: what was standardised and winsorised, or indicators."""
+        if self.kind == "categorical":
+            codes = _codes(values, self.levels)
+            return [1.0 * (codes == number) for number in range(len(self.levels))]
+        missing = np.isnan(values)
+        plain = np.log1p(np.maximum(values, 0)) if self.log else values
+        standardised = np.clip((plain - self.mean) / self.deviation, -LARGEST_VALUE, LARGEST_VALUE)
+        return [np.where(missing, 0.0, standardised), *([1.0 * missing] if self.missing else [])]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a release keeps of its training rows: features, mean out-of-fold score, number of rows, share of leavers."""
+
+    features: tuple[Feature, ...]
+    mean_score: tuple[float, ...]
+    n_rows: int
+    share: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers for JSON."""
+        features = [asdict(feature) | {"levels": list(feature.levels)} for feature in self.features]
+        return asdict(self) | {"features": features, "mean_score": list(self.mean_score)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Reference:
+        """Return the reference that `as_dict` stored."""
+        features = tuple(Feature(**(feature | {"levels": tuple(feature["levels"])})) for feature in stored["features"])
+        return cls(features, tuple(stored["mean_score"]), stored["n_rows"], stored["share"])
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the columns of the design after the first two are called."""
+        return tuple(words for feature in self.features for words in feature.words)
+
+    def design(self, features: Mapping[str, Array], risks: Floats) -> Floats:
+        """Return g, one row per client row: 1, logit p, and the columns of the features."""
+        return _design(self.features, features, risks)
+
+
+def reference(features: Mapping[str, Array], kinds: Mapping[str, Kind], labels: Array, risks: Array) -> Reference:
+    """Return the reference of training rows with their out-of-fold risks.
+
+    Numeric values are floats with NaN for missing; categorical ones are strings with None for missing.
+    """
+    described = tuple(_described(name, kind, features[name]) for name, kind in kinds.items())
+    left, risk = np.asarray(labels, dtype=np.float64), clip(risks)
+    scores = _design(described, features, risk) * (left - risk)[:, None]
+    return Reference(described, tuple(scores.mean(axis=0).tolist()), len(left), float(left.mean()))
+
+
+def _described(name: str, kind: Kind, values: Array) -> Feature:
+    if kind == "categorical":
+        return Feature(name, kind, levels=_frequent(values)[1:])  # the most frequent level is the base line
+    missing = np.isnan(values)
+    known = values[~missing]
+    log = bool(np.all(known >= 0))
+    known = np.log1p(known) if log else known
+    mean, deviation = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
+    return Feature(name, kind, log, mean, deviation or 1.0, bool(missing.mean() > MISSING_SHARE))
+
+
+def _frequent(values: Array) -> tuple[str, ...]:
+    """Return the frequent levels, the most frequent first; a missing value is the level ""."""
+    levels, counts = np.unique([_level(value) for value in values.tolist()], return_counts=True)
+    enough = max(LEVEL_SHARE * len(values), LEVEL_ROWS)
+    order = [i for i in np.argsort(-counts, kind="stable") if counts[i] >= enough]
+    return tuple(str(levels[i]) for i in order[:MOST_LEVELS])
+
+
+def _level(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _codes(values: Array, levels: tuple[str, ...]) -> NDArray[np.int64]:
+    numbers = {level: number for number, level in enumerate(levels)}
+    codes, found = pd.factorize(values, use_na_sentinel=False)
+    return np.array([numbers.get(_level(value), -1) for value in found.tolist()], dtype=np.int64)[codes]
+
+
+def _design(described: tuple[Feature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:
+    logit = np.clip(np.log(risks / (1 - risks)), -LARGEST_LOGIT, LARGEST_LOGIT)
+    columns = [column for feature in described for column in feature.columns(features[feature.name])]
+    return np.column_stack([np.ones(len(risks)), logit, *columns])

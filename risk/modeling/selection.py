@@ -1,0 +1,175 @@
+"""The candidates that compete to be the challenger, and the choice among them by rows that none has seen.
+
+The choice would flatter the judge if he saw the rows that it was made by. So it is made five times more, inside the
+other folds, and the gate judges each fold by the candidate that was chosen without it.
+Source: Breiman and others, Classification and Regression Trees (1984), 3.4.3 on the one-standard-error rule; Varma and
+Simon, BMC Bioinformatics 7 (2006) on nested cross-validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from risk.modeling.candidates import (
+    ALL_ROWS,
+    FORMER,
+    RECALIBRATED,
+    RECENT_ROWS,
+    Calibrated,
+    Candidate,
+    Fitted,
+    Former,
+    Labelled,
+    Recalibrated,
+    Standing,
+)
+from risk.modeling.comparison import Array, per_client
+from risk.modeling.families import AUTO, Family, Kinds, families, rarer
+from risk.modeling.fitting import N_FOLDS, Floats, Marks, folds
+from risk.modeling.metrics import best_threshold, log_losses
+
+__all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Labelled", "Standing", "teach"]
+
+FEWEST_FORWARD = 30  # leavers and stayers, among the newest rows and those before, to judge a recipe forward
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen candidate, with the mean out-of-fold log-loss of each."""
+
+    index: int
+    name: str
+    log_losses: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One candidate: its name, its mean out-of-fold log-loss on the rows that were compared, whether it was chosen."""
+
+    name: str
+    log_loss: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """The chosen model with the out-of-fold risk of every labelled row; `rows` marks those that it was trained on.
+
+    `nested` holds the risks that the gate judges, each by the candidate that was chosen without the row's fold, and
+    `forward` those of the newest rows by the same recipe trained without them (NaN elsewhere, and where they are too
+    few). `release` is the name of the former release that it is, and None for a model that was made now.
+    """
+
+    estimator: Any
+    family: str
+    learned: str
+    risks: Floats
+    threshold: float
+    rows: Marks
+    compared: tuple[Compared, ...]
+    nested: Floats
+    forward: Floats
+    release: str | None = None
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.rows.sum())
+
+
+def teach(
+    x: pd.DataFrame, left: Floats, clients: NDArray[Any], when: NDArray[Any], recent: Marks, kinds: Kinds,
+    choice: str = AUTO, champion: Standing | None = None, former: Standing | None = None,
+) -> Challenger:  # fmt: skip
+    """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
+
+    Of those within one standard error of the best the first one is taken. `when` orders the rows in time: rows of one
+    value came together. Everything is fitted on one thread, so that equal rows give equal bytes.
+    Raises: ValueError when the labels are all the same.
+    """
+    with threadpool_limits(1):
+        rows = Labelled(x, left, clients, folds(clients, left), recent, kinds)
+        found = list(candidates(rows, choice, champion, former))
+        judged = recent if recent.any() else rows.everyone
+        risks = [it.risks() for it in found]
+        chosen = _choice(rows, found, risks, judged)
+        best = found[chosen.index]
+        told = enumerate(zip(found, chosen.log_losses, strict=True))
+        compared = tuple(Compared(it.name, loss, place == chosen.index) for place, (it, loss) in told)
+        out_of_fold = risks[chosen.index]
+        threshold = (
+            best.standing.threshold if best.standing else best_threshold(left[best.rows], out_of_fold[best.rows])
+        )
+        return Challenger(
+            best.make(), best.family, best.learned, out_of_fold, threshold, best.rows, compared,
+            nested=_nested(rows, found, risks, judged, chosen.index), forward=_forward(best, when, judged),
+            release=best.standing.release if best.standing else None,
+        )  # fmt: skip
+
+
+def candidates(rows: Labelled, choice: str, champion: Standing | None, former: Standing | None) -> Iterator[Candidate]:
+    """Yield what competes in the order of preference: what rests on more rows, then the simpler family.
+
+    Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.
+    """
+    names = {choice, *(it.name for it in _able(rows.left, choice))}  # where one is fixed, no other competes
+    yield from _families(rows, choice, ALL_ROWS, rows.everyone)
+    if champion and rows.recent_tells and (choice == AUTO or champion.family in names):
+        yield Recalibrated(rows, champion)
+    if former and rows.recent_tells and (choice == AUTO or former.family in names):
+        yield Former(rows, former)
+    if rows.recent_tells and not rows.recent.all():
+        yield from (it for it in _families(rows, choice, RECENT_ROWS, rows.recent) if it.family in names)
+
+
+def _families(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
+    for family in _able(rows.left[inside], choice):
+        yield (Calibrated if family.calibrated else Fitted)(rows, family, learned, inside)
+
+
+def _able(left: Floats, choice: str) -> tuple[Family, ...]:
+    return families(choice, len(left), rarer(left))
+
+
+def _choice(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks) -> Choice:
+    told = [(it.name, one[judged]) for it, one in zip(found, risks, strict=True)]
+    return choose(told, rows.left[judged], rows.clients[judged])
+
+
+def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks, chosen: int) -> Floats:
+    """Return each fold's risks by the candidate that is chosen on the other folds by models that lack this one."""
+    nested = risks[chosen].copy()
+    for outer in range(N_FOLDS) if len(found) > 1 else ():
+        here, others = rows.fold == outer, judged & (rows.fold != outer)
+        if (judged & here).any() and others.any():
+            nested[here] = risks[_choice(rows, found, [it.risks(outer) for it in found], others).index][here]
+    return nested
+
+
+def _forward(best: Candidate, when: NDArray[Any], judged: Marks) -> Floats:
+    """Return the risks of the newest judged rows by the recipe without them, where both sides have enough rows."""
+    left, risks = best.labelled.left, np.full(len(when), np.nan)
+    newest = judged & (when == when[judged].max())
+    if all(min(left[rows].sum(), (1 - left[rows]).sum()) >= FEWEST_FORWARD for rows in (newest, best.rows & ~newest)):
+        risks[newest] = best.forward(newest)
+    return risks
+
+
+def choose(candidates: Sequence[tuple[str, Array]], labels: Array, clients: Array) -> Choice:
+    """Return the first candidate (name, out-of-fold risks) that is within one standard error of the best.
+
+    They come in the order of preference: more data and simpler family first. The error is that of the paired
+    difference, over clients.
+    """
+    losses = [log_losses(labels, risks) for _, risks in candidates]
+    means = tuple(float(loss.mean()) for loss in losses)
+    best = losses[int(np.argmin(means))]
+    behind = [per_client(loss - best, clients) for loss in losses]
+    index = next(index for index, (mean, error) in enumerate(behind) if mean <= error)
+    return Choice(index, candidates[index][0], means)

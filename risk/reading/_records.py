@@ -1,0 +1,142 @@
+"""The exact reading: every record by Python's strict csv reader, every value by its check, every line counted.
+
+It is slow and it is the definition: whatever is faster must give the same rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+
+from risk.reading._source import LONGEST_LINE, PLAIN_TEXT
+from risk.reading._whole_file import LAST
+from risk.reading.header import LINE, UTF8, Header
+from risk.reading.values import SHOWN, Fault, Refusal, Values, fault
+
+csv.field_size_limit(2 * LONGEST_LINE)  # a longer field is refused by us, with its line
+
+Row = list[str] | Refusal
+
+
+class ExactReader:
+    """Reads the records of one file, chunk after chunk; `line` is the next one."""
+
+    def __init__(self, header: Header, values: Values, line: int) -> None:
+        self.header, self.values, self.line = header, values, line
+        # the last rows of as many fields as the header: line, fields, and whether accepted
+        self.tail: deque[tuple[int, Sequence[str], bool]] = deque(maxlen=LAST)
+        self.n_blank = 0  # lines of separators alone
+        self.is_whole = False  # whether the row that was read last has so many fields
+        self._pick = itemgetter(*header.positions)
+        self._optional = header.width in header.positions
+
+    def rows(self, chunks: Iterable[bytes]) -> Iterator[Row]:
+        """Yield each row of the chunks: its values in schema order, or why it is refused. Blank lines, also of
+        separators, are none.
+
+        It stops after the first chunk with which a record ends; only a quote that is open takes the next one.
+        Raises: Fault with the line where the file is not CSV text.
+        """
+        for line, record in self._records(chunks):
+            if not (record and record[0].strip()) and not "".join(record).strip():
+                self.n_blank += len(record) > 1
+                continue
+            yield self._row(line, record)
+
+    def pass_over(self, lines: bytes, rows: int) -> None:
+        """Remember the last of plain lines, which are read by others."""
+        last = lines.rstrip(b"\n").rsplit(b"\n", LAST)[-LAST:]
+        for line, text in enumerate(last, start=self.line + rows - len(last)):
+            self.tail.append((line, self._pick([*text.decode().split(","), ""]), True))
+
+    def _row(self, line: int, record: list[str]) -> Row:
+        header = self.header
+        self.is_whole = len(record) == header.width
+        if not self.is_whole:
+            shown = ",".join(record)[:SHOWN]
+            reason = f"has {len(record)} field{'s' * (len(record) != 1)}"
+            return Refusal(line, None, shown, reason, f"{header.width} fields")
+        if self._optional:
+            record.append("")
+        fields = self._pick(record)
+        row = self.values.row(line, fields)
+        self.tail.append((line, fields, not isinstance(row, Refusal)))
+        if isinstance(row, Refusal) and _repeats(record, header):
+            return Refusal(line, None, ",".join(record)[:SHOWN], "repeats the header", "a row")
+        return row
+
+    def _records(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+        """Yield each record with the line on which it begins."""
+        lines = _Lines(chunks, self.line)
+        reader = csv.reader(lines, strict=True)
+        while True:
+            begin = lines.begin()
+            try:
+                record = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                raise _not_csv(error, begin) from error
+            self.line = lines.line
+            yield begin, record
+
+
+class _Lines:
+    """Iterates over the lines of chunks, with their ends, and counts them."""
+
+    def __init__(self, chunks: Iterable[bytes], line: int) -> None:
+        self.line = self._begun = line
+        self._characters = 0  # since the record began
+        self._lines = self._iterate(chunks)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def begin(self) -> int:
+        """Return the line on which the next record begins."""
+        self._begun, self._characters = self.line, 0
+        return self.line
+
+    def __next__(self) -> str:
+        text = next(self._lines)
+        self._characters += len(text)
+        if self._characters > LONGEST_LINE:
+            if self._characters == len(text):
+                raise fault("has a line of more than 1 MiB", PLAIN_TEXT, self.line)
+            raise fault("has a quote that is not closed within 1 MiB", "a closing quote", self._begun)
+        self.line += 1
+        return text
+
+    def _iterate(self, chunks: Iterable[bytes]) -> Iterator[str]:
+        try:
+            for chunk in chunks:
+                yield from io.StringIO(_decoded(chunk, self.line), newline="")
+                if not self._characters:
+                    return
+        except Fault as error:
+            raise error.at(self.line) from error
+
+
+def _repeats(record: list[str], header: Header) -> bool:
+    return [text.strip(" ") for text in record[: header.width]] == list(header.names)
+
+
+def _decoded(chunk: bytes, line: int) -> str:
+    place = chunk.find(b"\x00")
+    if place >= 0:
+        raise fault("holds a NUL byte (it is binary, or UTF-16)", UTF8, line + len(LINE.findall(chunk[:place])))
+    try:
+        return chunk.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = line + len(LINE.findall(chunk[: error.start]))
+        reason = f"is not UTF-8 (byte 0x{chunk[error.start]:02X}; Latin-1 or Windows-1252?)"
+        raise fault(reason, f"{UTF8} (convert it)", place) from error
+
+
+def _not_csv(error: csv.Error, line: int) -> Fault:
+    reasons = {"unexpected end of data": "has a quote that is never closed"}
+    reason = reasons.get(str(error), "has text after a closing quote" if "expected after" in str(error) else "")
+    return fault(reason or f"is not CSV ({error})", "quotes as in RFC 4180", line)

@@ -1,0 +1,250 @@
+"""Accepted rows become parquet parts: one COPY each, durable under a name made of its content.
+
+DuckDB only ever reads lines that are already known to be plain, and the statistics of what it wrote must agree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk import files
+from risk.errors import DiskError
+from risk.paths import UNFINISHED
+from risk.reading import client_ids, sql
+from risk.reading._whole_file import Ends
+from risk.reading.sql import FRACTION, INTEGER, Layout, Plan, literal, quoted
+from risk.reading.values import is_period
+from risk.schema import Schema
+
+if TYPE_CHECKING:
+    import duckdb
+
+PEEK = 64 * 1024  # bytes in which fractions are looked for before the first try
+FEW = 20  # periods that are known before the first try
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Rows of one source in a part."""
+
+    part: str
+    first: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Lines for one part, in pieces that have `rows` lines each.
+
+    `fractional` names the columns that are float64 where every value was checked one by one; None: the part proves it.
+    """
+
+    layout: Layout
+    pieces: Sequence[bytes]
+    rows: Sequence[int]
+    fractional: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What became of one piece of a stream."""
+
+    slice: Slice
+    n_labelled: int
+    first_period: str | None
+    last_period: str | None
+    ends: tuple[Ends, ...]  # of each column of the schema
+    keys: NDArray[np.uint64]  # of each row's client and period
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part as it was written; `fractional` names its float64 columns."""
+
+    pieces: tuple[Piece, ...]
+    fractional: frozenset[int]
+
+
+def canonical(rows: Sequence[Sequence[str]]) -> bytes:
+    """Return accepted rows as plain lines."""
+    lines = []
+    for row in rows:
+        line = ",".join(row)
+        if line.count(",") >= len(row) or "\n" in line or "\r" in line:
+            line = ",".join([text.translate(sql.ENCODED) for text in row])
+        lines.append(line)
+    return "\n".join([*lines, ""]).encode()
+
+
+class PartWriter:
+    """Writes parts, and files beside them, into one folder; DuckDB starts with the first part."""
+
+    def __init__(self, folder: Path, schema: Schema) -> None:
+        self._folder, self._schema = folder, schema
+
+    def write(self, stream: Stream) -> Part | None:
+        """Make one part durable, or return None where the statistics disprove the lines.
+
+        The folder is not synced. Raises: DiskError where the disk or DuckDB refuses.
+        """
+        plan: Plan | None = self._plan(stream)
+        content = _digest(stream.pieces)
+        with files.refusals(self._folder), _in_memory(stream.pieces) as path:
+            files.make_folder(self._folder)
+            while plan is not None:
+                name = self._name(plan, content)
+                bad = [] if (self._folder / name).exists() else self._make(plan, path, name, sum(stream.rows))
+                if not bad:
+                    fractional = frozenset(index for index, kind in plan.types.items() if kind == FRACTION)
+                    return Part(tuple(self._pieces(stream, name)), fractional)
+                plan = _next_plan(plan, bad)
+        return None
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Make a file durable beside the parts; the folder is not synced. Raises: DiskError where the disk refuses."""
+        with files.refusals(self._folder):
+            files.make_folder(self._folder)
+            unfinished = self._folder / f"{UNFINISHED}{name}"
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            try:
+                files.write_all(descriptor, content)
+            finally:
+                os.close(descriptor)
+            self._finish(unfinished, name)
+
+    def _plan(self, stream: Stream) -> Plan:
+        """Return what to try first: float64 where it is known or the first lines show a fraction."""
+        kinds = [column.kind for column in self._schema.columns]
+        numbers = [index for index, kind in enumerate(kinds) if kind == "number"]
+        lines = [line.split(b",") for piece in stream.pieces[:8] for line in piece[:PEEK].split(b"\n")[:-1]]
+        places, periods = stream.layout.positions, tuple[str, ...]()
+        fractional, trusted = stream.fractional or frozenset(), stream.fractional is not None
+        if not trusted:
+            fractional = frozenset(i for i in numbers if any(b"." in line[places[i]] for line in lines))
+        if "period" in kinds:
+            seen = {line[places[kinds.index("period")]].decode() for line in lines}
+            periods = tuple(sorted(filter(is_period, seen))[:FEW])
+        types = {index: FRACTION if index in fractional else INTEGER for index in numbers}
+        doubtful = not trusted and any(map(client_ids.may_be_spoiled, stream.pieces))
+        return Plan(stream.layout, types, periods, trusted, doubtful)
+
+    def _name(self, plan: Plan, content: str) -> str:
+        told = repr((content, self._schema.identity, plan.layout, sorted(plan.types.items())))
+        return f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.parquet"
+
+    def _make(self, plan: Plan, path: str, name: str, rows: int) -> list[int]:
+        """Write the part; return the columns that its statistics disprove, and then leave nothing behind."""
+        unfinished = self._folder / f"{UNFINISHED}{name}"
+        query = sql.select(path, self._schema, plan)
+        try:
+            told = self.ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
+        except DiskError:
+            files.remove(unfinished)
+            raise
+        bad = sql.bad_columns(self._schema, plan, told[4]) if told[1] == rows else [0]
+        if not bad:
+            self._finish(unfinished, name)
+            return []
+        files.remove(unfinished)
+        if plan.trusted:
+            raise DiskError(f"{unfinished}: DuckDB wrote {told[1]} of {rows} rows, or changed some; run again")
+        return bad
+
+    def _pieces(self, stream: Stream, name: str) -> list[Piece]:
+        """Return what the part holds of each piece, asked of the part itself."""
+        period = quoted(self._schema.period) if self._schema.period else "NULL"
+        facts = f"count({quoted(self._schema.target)}), min({period}), max({period}), {sql.ends(self._schema)}"
+        firsts = [0, *itertools.accumulate(stream.rows)][:-1]
+        part = f"read_parquet({literal(str(self._folder / name))}, file_row_number=true)"
+        if len(firsts) == 1:
+            found = self.ask(f"SELECT {facts} FROM {part}")
+        else:
+            joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
+            found = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
+        slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
+        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in found)
+        told = zip(slices, (row[:3] for row in found), columns, self._keys(part, firsts), strict=True)
+        return [Piece(it, *row, *others) for it, row, *others in told]
+
+    def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
+        named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
+        keys = self._run(f"SELECT hash({named}) AS key FROM {part}", (), lambda it: it.fetchnumpy())["key"]
+        return np.split(np.asarray(keys, np.uint64), firsts[1:])
+
+    def _finish(self, unfinished: Path, name: str) -> None:
+        descriptor = os.open(unfinished, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(unfinished, self._folder / name)
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Return the rows that answer a query. Raises: DiskError where DuckDB refuses."""
+        found: list[Any] = self._run(query, values, lambda it: it.fetchall())
+        return found
+
+    def _run(self, query: str, values: Sequence[Any], fetch: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
+        import duckdb
+
+        try:
+            return fetch(self._connection.execute(query, list(values)))
+        except duckdb.Error as error:
+            raise DiskError(
+                f"{self._folder}: DuckDB refused ({error}); make room or give access and run again",
+                record=f"{self._folder}: DuckDB refused; the log says why",
+            ) from error
+
+    @functools.cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        return duckdb.connect(
+            ":memory:",
+            config={
+                "threads": 2,
+                "temp_directory": "",
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+
+
+@contextlib.contextmanager
+def _in_memory(pieces: Sequence[bytes]) -> Iterator[str]:
+    """Give the pieces as one file that no disk holds; yields its path."""
+    descriptor = os.memfd_create("lines")
+    try:
+        for piece in pieces:
+            files.write_all(descriptor, piece)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _digest(pieces: Sequence[bytes]) -> str:
+    content = hashlib.sha256()
+    any(map(content.update, pieces))
+    return content.hexdigest()
+
+
+def _ends(low: float | None, high: float | None, n: int, total: float | None) -> Ends:
+    return None if low is None or high is None or total is None else (float(low), float(high), n, float(total))
+
+
+def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:
+    """Return the plan with the bad columns as float64, or None where that cannot help."""
+    if any(plan.types.get(index) != INTEGER for index in bad):
+        return None
+    return replace(plan, types=plan.types | dict.fromkeys(bad, FRACTION))

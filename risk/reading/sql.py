@@ -1,0 +1,166 @@
+"""The SQL by which the text of plain lines becomes typed columns, and what its statistics prove.
+
+Pure: no files. Nothing here may raise inside DuckDB (with two threads that can hang): a value that is not accepted
+becomes a stand-in that the statistics of the column show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from risk.reading.client_ids import RULES, SPOILED
+from risk.schema import Column, Schema
+
+# stand-ins for the characters that a plain line cannot hold; no accepted value holds them itself
+ENCODED = str.maketrans({"\n": "\x01", "\r": "\x02", ",": "\x03"})
+INTEGER, FRACTION = "BIGINT", "DOUBLE"
+EXACT_WIDTH = 15  # bytes of a decimal that float64 holds exactly, whatever they are
+EXACT_INTEGER = 2**53
+NO_INTEGER, NO_FRACTION, NO_TARGET = -(2**63), "-inf", 2
+DECIMAL = r"(-?[1-9][0-9]*|0)(\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*"
+
+Types = dict[int, str]  # of the number columns, by their index in the schema
+Statistics = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the lines of a stream are laid out: the place of each column of the schema, and the number of fields."""
+
+    positions: tuple[int, ...]
+    width: int
+    encoded: bool = False
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def pattern(path: object) -> str:
+    """Return the path as DuckDB opens it: what it would take for a pattern stands for itself."""
+    return "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the columns of a stream are made: the types of its numbers, periods that are known to be good,
+
+    whether every value was checked by itself, so that numbers need no proof, and whether ids may be spoiled.
+    """
+
+    layout: Layout
+    types: Types
+    periods: tuple[str, ...] = ()
+    trusted: bool = False
+    doubtful: bool = False
+
+
+def select(path: str, schema: Schema, plan: Plan) -> str:
+    """Return the query that reads plain lines as the columns of the schema."""
+    fields = {f"f{place}": "VARCHAR" for place in range(plan.layout.width)}
+    lines = (
+        f"read_csv({literal(path)}, auto_detect=false, header=false, delim=',', quote='', escape='', "
+        f"new_line='\\n', strict_mode=true, null_padding=false, columns={fields!r})"
+    )
+    names = [quoted(column.name) for column in schema.columns]
+    cast = [f"try_cast(f{plan.layout.positions[index]} AS {kind}) AS v{index}" for index, kind in plan.types.items()]
+    shown = [
+        f"{_expression(schema, index, f'f{place}', plan)} AS {names[index]}"
+        for index, place in enumerate(plan.layout.positions)
+    ]
+    return f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(['*', *cast])} FROM {lines})"  # each number cast once
+
+
+def ends(schema: Schema) -> str:
+    """Return the lowest number of each column, the highest, how many and their sum as SQL, NULL where it holds none."""
+    names = (quoted(column.name) if column.kind == "number" else "NULL::INT" for column in schema.columns)
+    return ", ".join(f"min({name}), max({name}), count({name}), sum({name})" for name in names)
+
+
+def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]:
+    """Return the columns whose statistics disprove that every value was accepted, by index.
+
+    Values that were checked one by one are trusted to be what they are, so -2^63 is a value and no stand-in.
+    """
+    found = []
+    for index, column in enumerate(schema.columns):
+        told = statistics[quoted(column.name)]
+        kind = plan.types.get(index, column.kind)
+        if (plan.trusted and kind == INTEGER) or _is_proven(column, kind, told):
+            continue
+        found.append(index)
+    return found
+
+
+def _is_proven(column: Column, kind: str, told: Mapping[str, str]) -> bool:
+    if kind == "client":
+        return told.get("null_count") == "0"
+    if kind == "period":
+        return bool(told.get("min"))
+    if kind == "target":
+        return told.get("max") != str(NO_TARGET)
+    if kind == "text" or "min" not in told:
+        return kind == "text" or told.get("null_count") == told.get("num_values")
+    if kind == INTEGER and not -EXACT_INTEGER <= int(told["min"]) <= int(told["max"]) <= EXACT_INTEGER:
+        return False
+    lowest = float(told["min"])
+    return lowest > float(NO_FRACTION) and (column.minimum is None or lowest >= column.minimum)
+
+
+def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
+    column = schema.columns[index]
+    text = field
+    if plan.layout.encoded:
+        text = f"translate({field}, chr(1) || chr(2) || chr(3), chr(10) || chr(13) || ',')"
+    missing = f"{field} IS NULL OR {_among(text, schema.missing)}" if schema.missing else f"{field} IS NULL"
+    if column.kind == "client":
+        return text if plan.trusted else _client(text, plan.doubtful)
+    if column.kind == "text":
+        return f"CASE WHEN {missing} THEN NULL ELSE {text} END"
+    if column.kind == "period":
+        return _period(field, plan.periods)
+    if column.kind == "target":
+        return _target(schema, field, missing)
+    return _number(field, f"v{index}", missing, plan.types[index], plan.trusted)
+
+
+def _client(field: str, doubtful: bool) -> str:
+    spoiled = f"ltrim({field}, {literal(RULES)}) = ''"
+    spoiled += f" OR regexp_full_match({field}, {literal(SPOILED.pattern)})" if doubtful else ""
+    return f"CASE WHEN {spoiled} THEN NULL ELSE {field} END"
+
+
+def _number(field: str, value: str, missing: str, kind: str, trusted: bool) -> str:
+    if kind == INTEGER:
+        proof, stand_in = f"cast({value} AS VARCHAR) = {field}", f"({NO_INTEGER + 1} - 1)"
+    else:
+        proof = f"strlen({field}) <= {EXACT_WIDTH} AND regexp_full_match({field}, {literal(DECIMAL)})"
+        stand_in = f"{literal(NO_FRACTION)}::DOUBLE"
+    proof = f"{value} IS NOT NULL" if trusted else proof
+    return f"CASE WHEN {missing} THEN NULL WHEN {proof} THEN {value} ELSE {stand_in} END"
+
+
+def _period(field: str, known: tuple[str, ...]) -> str:
+    month, date = (f"cast(try_cast({text} AS DATE) AS VARCHAR) = {text}" for text in (f"({field} || '-01')", field))
+    at_once = f"WHEN {_among(field, known)} THEN {field} " if known else ""
+    proof = f"strlen({field}) = 7 AND {month} OR strlen({field}) = 10 AND {date}"
+    return f"CASE {at_once}WHEN {proof} THEN {field} ELSE '' END"
+
+
+def _target(schema: Schema, field: str, missing: str) -> str:
+    values = schema.target_values
+    return (
+        f"CAST(CASE WHEN {_among(field, values.stayed)} THEN 0 WHEN {_among(field, values.left)} THEN 1 "
+        f"WHEN {missing} THEN NULL ELSE {NO_TARGET} END AS TINYINT)"
+    )
+
+
+def _among(field: str, texts: Iterable[str]) -> str:
+    return f"{field} IN ({', '.join(map(literal, texts))})"

@@ -1,0 +1,219 @@
+"""What a value of each kind may look like: kept as it is written, or refused with the reason.
+
+Pure: no files. One `Values` belongs to one file, because accepted values bind those after them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from risk.errors import SourceError
+from risk.reading import client_ids
+from risk.schema import Column, Schema
+
+LONGEST_FIELD = 1_000  # characters
+SHOWN = 80  # characters of a refused value
+REMEMBERED = 10_000  # values of one column
+EXACT_DIGITS = 15  # every decimal of so many digits survives float64
+WIDEST_INTEGER = 2**63 - 1
+SMALLEST = 1e-290  # nearer to zero, float64 holds fewer digits
+
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
+PERIOD_FORMS = {7: "a month (YYYY-MM)", 10: "a date (YYYY-MM-DD)"}
+# every control character but the two that end lines, and the byte order mark
+FORBIDDEN = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff]")
+
+Check = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a row was left out or, as the fault of a `Content`, a whole file."""
+
+    line: int | None
+    column: str | None
+    value: str | None
+    reason: str
+    expected: str
+
+
+class Fault(SourceError):
+    """A whole file cannot be accepted."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(f"{refusal.reason}, expected {refusal.expected}")
+        self.refusal = refusal
+
+    def at(self, line: int) -> Fault:
+        """Return the fault with the line, where none is known yet."""
+        return self if self.refusal.line is not None else Fault(replace(self.refusal, line=line))
+
+
+def fault(reason: str, expected: str, line: int | None = None, column: str | None = None, value: str = "") -> Fault:
+    """Return a fault of a whole file, ready to be raised."""
+    return Fault(Refusal(line, column, value[:SHOWN] or None, reason, expected))
+
+
+class _RefusedError(Exception):
+    """One value that is not accepted; it never leaves this room."""
+
+    def __init__(self, reason: str, expected: str) -> None:
+        self.reason, self.expected = reason, expected
+        self.column, self.value = "", ""
+
+
+class _Accepted(dict[str, str]):
+    """The accepted values of one column, by how they are written; what it does not hold yet is checked."""
+
+    def __init__(self, name: str, check: Check) -> None:
+        super().__init__()
+        self._name, self._check = name, check
+        self.keeps = True
+
+    def __missing__(self, written: str) -> str:
+        text = written.strip(" ")
+        try:
+            _check_text(text, written)
+            found = self._check(text)
+        except _RefusedError as refused:
+            refused.column, refused.value = self._name, text
+            raise
+        if self.keeps and len(self) < REMEMBERED:
+            self[written] = found
+        return found
+
+
+class Values:
+    """Checks the rows of one file against the schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._missing = frozenset(schema.missing)
+        self._targets = (*schema.target_values.stayed, *schema.target_values.left)
+        self._schema = schema
+        self.client, self.has_period = schema.client, schema.period is not None
+        kinds = [column.kind for column in schema.columns]
+        self._period = kinds.index("period") if "period" in kinds else None
+        self.period_length: int | None = None
+        self.fractional: set[int] = set()  # columns that hold a fraction: float64
+        self.wide: set[int] = set()  # columns that hold an integer which float64 would change
+
+    def row(self, line: int, written: Sequence[str]) -> list[str] | Refusal:
+        """Return the values of a row in schema order, missing ones as "", or the first refusal."""
+        try:
+            found = [accepted[text] for accepted, text in zip(self._columns, written, strict=True)]
+        except _RefusedError as refused:
+            return Refusal(line, refused.column, refused.value[:SHOWN] or None, refused.reason, refused.expected)
+        if self.period_length is None and self._period is not None:
+            self._set_period_length(len(found[self._period]))
+        return found
+
+    def bind(self, period_length: int | None, fractional: Iterable[int]) -> None:
+        """Remember what rows that were accepted elsewhere mean for those after them."""
+        self._set_period_length(period_length)
+        self.fractional.update(fractional)
+
+    def _set_period_length(self, length: int | None) -> None:
+        """Fix the one form of the periods of this file; until then none is remembered as accepted."""
+        self.period_length = length
+        if self._period is not None:
+            self._columns[self._period].keeps = length is not None
+
+    @functools.cached_property
+    def _columns(self) -> list[_Accepted]:
+        """One for each column; a file that is plain all through needs none of them."""
+        found = [_Accepted(it.name, self._check_of(index, it)) for index, it in enumerate(self._schema.columns)]
+        if self._period is not None:
+            found[self._period].keeps = False
+        return found
+
+    def _check_of(self, index: int, column: Column) -> Check:
+        if column.kind == "number":
+            return lambda text: self._number(text, index, column.minimum)
+        checks = {"client": self._a_client, "period": self._a_period, "text": self._a_text, "target": self._a_target}
+        return checks[column.kind]
+
+    def _a_client(self, text: str) -> str:
+        if not text or not client_ids.seen(text):
+            raise _RefusedError("is blank", "the id of a client")
+        if reason := client_ids.spoiled(text):
+            raise _RefusedError(reason, "the id as it was, formatted as text")
+        if not text.strip(client_ids.RULES):
+            raise _RefusedError("has no letter and no digit", "the id of a client")
+        return text
+
+    def _a_text(self, text: str) -> str:
+        return "" if text in self._missing else text
+
+    def _a_period(self, text: str) -> str:
+        if not is_period(text):
+            expected = PERIOD_FORMS.get(self.period_length or 0, " or ".join(PERIOD_FORMS.values()))
+            raise _RefusedError("is not a period" if text else "is blank", expected)
+        if self.period_length not in (None, len(text)):
+            expected = f"{PERIOD_FORMS[self.period_length or 0]} as in the rows before"
+            raise _RefusedError(f"is {PERIOD_FORMS[len(text)]}", expected)
+        return text
+
+    def _a_target(self, text: str) -> str:
+        if text in self._targets or not text:
+            return text
+        if text in self._missing:
+            return ""
+        raise _RefusedError("is not a known outcome", f"{' or '.join(self._targets)}, or nothing")
+
+    def _number(self, text: str, index: int, minimum: float | None) -> str:
+        if not text or text in self._missing:
+            return ""
+        if not NUMBER.fullmatch(text):
+            raise _RefusedError("is not a number", "a plain decimal number")
+        number = self._fraction(text, index) if "." in text else self._integer(text, index)
+        if number == 0 and text[0] == "-":
+            raise _RefusedError("is a negative zero", "0")
+        if minimum is not None and number < minimum:
+            raise _RefusedError(f"is below {minimum:g}", f"{minimum:g} or more")
+        return text
+
+    def _integer(self, text: str, index: int) -> int:
+        number = int(text)
+        if not -WIDEST_INTEGER - 1 <= number <= WIDEST_INTEGER:
+            raise _RefusedError("is too large", f"a whole number up to {WIDEST_INTEGER}")
+        if len(text) > EXACT_DIGITS and int(float(number)) != number:
+            if index in self.fractional:
+                raise _RefusedError("is not held exactly beside fractions", f"at most {EXACT_DIGITS} digits")
+            self.wide.add(index)
+        return number
+
+    def _fraction(self, text: str, index: int) -> float:
+        number = float(text)
+        digits = text.lstrip("-0.").replace(".", "")
+        if (len(digits) > EXACT_DIGITS and repr(number) != text) or (digits and abs(number) < SMALLEST):
+            raise _RefusedError("is not held exactly", f"at most {EXACT_DIGITS} digits")
+        if index in self.wide:
+            expected = "whole numbers only, because a row before holds one of more than 15 digits"
+            raise _RefusedError("is a fraction", expected)
+        self.fractional.add(index)
+        return number
+
+
+def _check_text(text: str, written: str) -> None:
+    if len(text) > LONGEST_FIELD:
+        raise _RefusedError(f"has {len(text):,} characters", f"at most {LONGEST_FIELD:,}")
+    if found := FORBIDDEN.search(text):
+        raise _RefusedError(f"holds the character U+{ord(found[0]):04X}", "text without it")
+    if text[:1] == '"' and written[:1] == " ":
+        raise _RefusedError("has a space before its quote", "a quote right after the comma")
+
+
+def is_period(text: str) -> bool:
+    """Whether the text is a month or a date of the calendar, in ISO form."""
+    if not PERIOD.fullmatch(text):
+        return False
+    try:
+        datetime.date.fromisoformat(text if len(text) == 10 else f"{text}-01")
+    except ValueError:
+        return False
+    return True

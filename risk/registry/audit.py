@@ -1,0 +1,199 @@
+"""Is what the journal says still so? Its chain, and every digest that it and the cards name, computed again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from risk import files, journal, paths
+from risk.dataset import manifest
+from risk.dataset.manifest import Manifest
+from risk.errors import DataError, JournalError
+from risk.registry import releases
+from risk.registry.proven import RESTORE, Record, announced, digest_faults, untold
+from risk.registry.releases import DONE, INTENT, Origin, Release, object_in
+
+LOOKS = 3  # a run may be at work: what it changed meanwhile is looked at anew
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How much was looked at, and a sentence for everything that is not as it was recorded."""
+
+    n_lines: int
+    n_releases: int
+    n_versions: int
+    n_parts: int
+    faults: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        return not self.faults
+
+
+def check(production: Path, ingested: Path, reports: Path) -> Evidence:
+    """Compute again the chain, the papers of every release, the names of dataset versions, and the parts of all.
+
+    A journal that was cut or rewritten whole is told by the reports: each names the last line of its time.
+
+    Writes nothing and takes no lock. That the counts of the dataset follow from its parts is asked by `soundness`.
+    """
+    records, faults = _settled(production)
+    shelves = (ingested / paths.VERSIONS, production / paths.RELEASES)
+    folders = [folder for shelf in shelves if shelf.is_dir() for folder in sorted(shelf.glob("[0-9]*-*"))]
+    known = {folder: _manifest(folder) for folder in folders}
+    versions = [folder for folder in folders if folder.parent == shelves[0]]
+    faults += [fault for folder in folders for fault in _described(folder, known[folder], folder in versions)]
+    parts = sorted({pair for found in known.values() if found for pair in found.parts.items()})
+    faults += _reported(production / paths.JOURNAL, reports)
+    faults += _linked(production, paths.RELEASE_LINKS, paths.CURRENT)
+    faults += _linked(ingested, paths.DATASET_LINKS, paths.CURRENT)
+    faults += _linked(reports.parent, paths.REPORT_LINKS, f"{reports.name}/{paths.CURRENT}")
+    faults += [fault for pair in parts for fault in _part(*pair, known, ingested / paths.PARTS)]
+    n_releases = len(folders) - len(versions)
+    return Evidence(len(records), n_releases, len(versions), len(parts), tuple(faults))
+
+
+def misplaced(production: Path) -> list[str]:
+    """Return in one sentence that production is not what the journal says was deployed last; none where it is.
+
+    A deployment may move the link between two looks at journal and link, so what seems wrong is looked at again.
+    """
+    found: list[str] = []
+    for _ in range(LOOKS):
+        records = journal.read(production / paths.JOURNAL)
+        found = list(_live(production, records, [it.get("release") for it in records if it.get("kind") == DONE]))
+        if not found:
+            break
+    return found
+
+
+def _linked(folder: Path, names: Iterable[str], through: str) -> Iterator[str]:
+    """Say which conventional names are no links to what is current; a name may be absent."""
+    for path in (folder / name for name in names):
+        if os.path.lexists(path) and not (path.is_symlink() and os.readlink(path) == f"{through}/{path.name}"):
+            yield f"{path}: it is not the link to what is current; run python fullprocess.py, which makes it one"
+
+
+def _reported(path: Path, reports: Path) -> Iterator[str]:
+    for folder in sorted(reports.glob("[0-9]*")):
+        kept = object_in(folder / paths.SNAPSHOT).get("journal")
+        if kept and not journal.holds(path, kept):
+            told = f"{kept['lines']} lines when report {folder.name} was made, and these are not its first ones now"
+            yield f"{path}: it had {told}; compare it with a backup"
+
+
+def digests(papers: Mapping[str, files.Content]) -> dict[str, str]:
+    """Return the SHA-256 of every paper that is bytes or a file: what the journal says of a release."""
+    read = {name: it.read_bytes() if isinstance(it, Path) else it for name, it in papers.items() if not callable(it)}
+    return {name: files.digest(content) for name, content in read.items()}
+
+
+def origin(production: Path, name: str) -> Origin:
+    """Return what a release was made of; nothing where its folder is gone."""
+    folder = production / paths.RELEASES / name
+    found = _manifest(folder)
+    if found is None:
+        return Origin()
+    sources = tuple(entry.path for entry in found.entries if entry.has_rows)
+    return Origin(found.name, sources, Release(name, folder).provisional)
+
+
+def _settled(production: Path) -> tuple[list[Record], list[str]]:
+    """Return the journal and what is wrong with it and the releases, looked at while no line was added."""
+    path = production / paths.JOURNAL
+    faults: list[str] = []
+    for _ in range(LOOKS):
+        broken = journal.fault(path)
+        try:
+            records = journal.read(path)
+        except JournalError as error:
+            return [], [str(error)]
+        faults = [*([broken] if broken else []), *_releases(production, records)]
+        if not faults or len(journal.read(path)) == len(records):
+            break
+    return records, faults
+
+
+def _releases(production: Path, records: list[Record]) -> Iterator[str]:
+    made = announced(records)
+    done = [it.get("release") for it in records if it.get("kind") == DONE]
+    found = {release.name: release for release in releases.all_of(production)}
+    for name in dict.fromkeys(done):
+        if name not in found:
+            yield f"{production / paths.RELEASES}/{name}: the release is missing; {RESTORE}"
+    for name, release in found.items():
+        if name in made:
+            yield from _papers(release, made[name], _dataset_of(made[name], records))
+        else:
+            yield untold(release)
+    yield from _live(production, records, done)
+
+
+def _live(production: Path, records: list[Record], done: list[Any]) -> Iterator[str]:
+    """Say that the link does not name what was last deployed; while a deployment is under way it may name either."""
+    live = releases.name_of(production)
+    under_way = [it.get("release") for it in records[-1:] if it.get("kind") == INTENT]
+    if live != (done[-1] if done else None) and live not in under_way:
+        told = f"the journal's last deployment is {done[-1]}" if done else "the journal tells of no deployment"
+        link = f"{production / paths.CURRENT}: it names {live or 'no release'}"
+        yield f"{link}, but {told}; turn it with deployment.py --rollback RELEASE"
+
+
+def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[str]:
+    """Compare the papers of a release with the line that announced it, with its card and with its name."""
+    yield from digest_faults(release, intent)
+    if not str(intent.get("model")).startswith(release.name.partition("-")[2]):
+        yield f"{release.folder}: its name is not that of the model that the journal names; {RESTORE}"
+    card, verdict = (object_in(release.folder / name) for name in (paths.CARD, paths.VERDICT))
+    if verdict.get("model") != intent.get("model"):
+        yield f"{release.folder / paths.VERDICT}: it judges another model than the journal names; {RESTORE}"
+    found, path = _manifest(release.folder), release.folder / paths.MANIFEST
+    for version, whose in ((dataset, "the run that made the release"), (card.get("dataset"), "its model")):
+        if found and version and found.name != version:
+            yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train anew"
+
+
+def _dataset_of(intent: Record, records: list[Record]) -> str | None:
+    """Return the dataset version of the run that deployed a release, where its line tells it."""
+    lines = [it for it in records if it.get("kind") == "run" and it.get("run") == intent.get("run")]
+    return next((it["dataset"] for it in lines if it.get("dataset")), None)
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    with contextlib.suppress(DataError):  # JSON, but not a manifest of this program
+        return manifest.read(folder)
+    return None
+
+
+def undescribed(production: Path, ingested: Path) -> list[str]:
+    """Return a sentence for each dataset version and release whose manifest cannot be read."""
+    folders = [
+        found
+        for shelf in (ingested / paths.VERSIONS, production / paths.RELEASES)
+        for found in sorted(shelf.glob("[0-9]*-*"))
+    ]
+    return [
+        fault for folder in folders if not (found := _manifest(folder)) for fault in _described(folder, found, False)
+    ]
+
+
+def _described(folder: Path, found: Manifest | None, is_version: bool) -> Iterator[str]:
+    if found is None and folder.is_dir():
+        yield f"{folder / paths.MANIFEST}: it is missing, torn or of another program; {RESTORE}"
+    if found and is_version and found.name != folder.name:
+        yield f"{folder}: its name is not that of its manifest, {found.name}; {RESTORE}"
+
+
+def _part(name: str, digest: str, known: Mapping[Path, Manifest | None], folder: Path) -> Iterator[str]:
+    """Compare a part with its digest; it may be gone with the versions that were tidied away meanwhile."""
+    path, owners = folder / name, [owner for owner, it in known.items() if it and it.parts.get(name) == digest]
+    if path.is_file() and files.digest_file(path) != digest:
+        yield f"{path}: its SHA-256 is not that of the manifest of {owners[0].name}; {RESTORE}"
+    kept = [owner.name for owner in owners if owner.is_dir()]
+    if not path.is_file() and kept:
+        yield f"{path}: the part is missing, {kept[0]} is made of it; {RESTORE}"

@@ -1,0 +1,180 @@
+"""The model file and its card: made together, proven before the file is opened, never executing a foreign one."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import warnings
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier
+
+from risk import files, paths
+from risk.errors import ModelError
+from risk.modeling import families
+from risk.modeling.fitting import features, risks_of
+from risk.modeling.reference import Reference
+from risk.modeling.selection import Challenger
+from risk.registry import releases
+
+# Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
+_ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of one model; `sha256` is that of its file, `learned_sha256` that of its out-of-fold risks.
+
+    `n_labelled` counts the labelled rows that there were, of which `n_rows` were learned. `release` names the former
+    release that it is; None for a model that was made for this card. `probes`: values to ask the model about; `leaks`:
+    the columns that know the answer.
+    """
+
+    sha256: str
+    learned_sha256: str
+    family: str
+    learned: str
+    features: dict[str, str]
+    target: str
+    horizon: str
+    threshold: float
+    dataset: str
+    schema: str
+    run: int
+    reason: str
+    why: dict[str, Any] | None
+    n_rows: int
+    base_rate: float
+    scores: dict[str, Any]
+    reference: dict[str, Any]
+    packages: dict[str, str]
+    n_labelled: int = 0
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+    segments: dict[str, Any] | None = None
+    probes: list[dict[str, Any]] | None = None
+    release: str | None = None
+    leaks: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def residuals(self) -> Reference:
+        return Reference.from_dict(self.reference)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is proven ours. `risks` takes a frame with at least the feature columns.
+
+    `warning` says that it was made with other versions than are installed.
+    """
+
+    name: str
+    card: Card
+    estimator: Any
+    warning: str | None = None
+
+    @property
+    def digest(self) -> str:
+        return self.card.sha256
+
+    @property
+    def taught(self) -> Any:
+        """The estimator as it was taught: without the threshold."""
+        return self.estimator.estimator.estimator
+
+    def risks(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the probability of leaving, one a row. Raises: ModelError when a feature column is missing."""
+        missing = [name for name in self.card.features if name not in frame]
+        if missing:
+            raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was learned from it")
+        return risks_of(self.estimator, features(frame, self.card.features))
+
+
+def pack(challenger: Challenger, x: pd.DataFrame, left: NDArray[np.float64]) -> bytes:
+    """Return the model file: a plain scikit-learn object whose `predict` answers by the tuned threshold."""
+    model = FixedThresholdClassifier(
+        FrozenEstimator(challenger.estimator), threshold=challenger.threshold, response_method="predict_proba"
+    )
+    packed = io.BytesIO()
+    _Plain(packed, protocol=4).dump(model.fit(x, left.astype(np.int64)))
+    return packed.getvalue()
+
+
+def load(folder: Path) -> Model:
+    """Return the model in a folder. Its bytes are proven by the card before anything of them is opened.
+
+    Raises: ModelError when a file is missing, damaged or not ours.
+    """
+    card = read_card(folder)
+    if card is None:
+        raise ModelError(f"{folder / paths.CARD}: there is no model card; run python training.py")
+    path = folder / paths.MODEL
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); run python training.py") from error
+    if files.digest(content) != card.sha256:
+        raise ModelError(
+            f"{path}: its SHA-256 is not that of its card, so it is truncated or foreign and was not opened; "
+            "train again, or roll back to another release"
+        )
+    other = releases.other_versions(card.packages)
+    return Model(folder.name, card, _open(path, content, card, other), other)
+
+
+def read_card(folder: Path) -> Card | None:
+    """Return the card in a folder, or None where there is none."""
+    found = files.read_json(folder / paths.CARD)
+    try:
+        return Card(**found) if found else None
+    except TypeError as error:
+        raise ModelError(f"{folder / paths.CARD}: not a card of this program ({error}); train again") from error
+
+
+def whole(folder: Path) -> bool:
+    """Return True when model file and card in the folder belong together."""
+    card, path = read_card(folder), folder / paths.MODEL
+    return card is not None and path.is_file() and files.digest_file(path) == card.sha256
+
+
+def card_bytes(card: Card) -> bytes:
+    return files.as_json(asdict(card))
+
+
+class _Plain(pickle._Pickler):
+    """Writes equal texts as one, whichever objects they are: equal models give equal bytes in every process."""
+
+    def save(self, obj: Any, save_persistent_id: bool = True) -> None:
+        super().save(sys.intern(obj) if type(obj) is str else obj, save_persistent_id)  # type: ignore[misc]
+
+
+class _Closed(pickle.Unpickler):
+    """Opens nothing but what our own model files name, by exact names."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        module, name = families.RENAMED.get((module, name), (module, name))
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"it names {module}.{name}")
+        return super().find_class(module, name)
+
+
+def _open(path: Path, content: bytes, card: Card, other: str | None) -> Any:
+    """Return the estimator; one that other versions made must also answer a client of whom nothing is known."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InconsistentVersionWarning)  # one a part of the model: `other` is one line
+            found = _Closed(io.BytesIO(content)).load()
+        if other:
+            risks_of(found, features(pd.DataFrame({name: [None] for name in card.features}), card.features))
+        return found
+    except Exception as error:  # whatever a damaged file makes of the unpickler: the file is not opened
+        if other:
+            raise ModelError(f"{path}: it does not open here ({error}). {other}") from error
+        raise ModelError(f"{path}: not a model of this program ({error}); train again") from error

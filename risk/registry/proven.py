@@ -1,0 +1,86 @@
+"""A release proven by the journal before anything of it is opened: its papers have the digests that it recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from risk import files, journal, paths
+from risk.errors import ModelError
+from risk.registry import releases
+from risk.registry.releases import INTENT, Release, object_in
+
+if TYPE_CHECKING:
+    from risk.registry.model import Model
+
+Record = dict[str, Any]
+RESTORE = "restore it from a backup"
+
+
+def damage(production: Path, release: Release) -> list[str]:
+    """Return what of a release is not as the journal recorded it when the release was made. Raises: JournalError."""
+    intent = announced(journal.read(production / paths.JOURNAL)).get(release.name)
+    return [untold(release)] if intent is None else list(digest_faults(release, intent))
+
+
+def opened(production: Path, release: Release) -> Model:
+    """Return the model of a release, whose papers are proven by the journal before anything of them is opened.
+
+    Raises: ModelError where they are not what the journal recorded, or it tells nothing of them; JournalError.
+    """
+    from risk.registry import model
+
+    if faults := damage(production, release):
+        raise ModelError(f"{faults[0]}. What is truncated or foreign is not opened.")
+    return model.load(release.folder)
+
+
+def asked(production: Path, folder: str | None) -> Model:
+    """Return the model in a folder, proven by the card beside it; without one the live model, proven by the journal.
+
+    Raises: ModelError, ReleaseError where nothing is deployed, JournalError.
+    """
+    from risk.registry import model
+
+    return model.load(Path(folder)) if folder else opened(production, releases.deployed(production))
+
+
+def announced(records: Iterable[Record]) -> dict[Any, Record]:
+    """Return the line that announced each release when it was made; a line of a rollback names no digests."""
+    return {it.get("release"): it for it in records if it.get("kind") == INTENT and it.get("action") == "deploy"}
+
+
+def untold(release: Release) -> str:
+    return f"{release.folder}: no line of the journal tells of this release; compare the journal with a backup"
+
+
+def digest_faults(release: Release, intent: Record) -> Iterator[str]:
+    """Compare the papers of a release with the digests that the line which announced it and its card name."""
+    card = object_in(release.folder / paths.CARD)
+    named: list[tuple[str, Any, str]] = [
+        (paths.MODEL, intent.get("model"), "the journal"),
+        (paths.MODEL, card.get("sha256"), "its card"),
+    ]
+    named += [(paths.LEARNED_RISKS, card.get("learned_sha256"), "its card")]
+    named += [(name, digest, "the journal") for name, digest in (intent.get("papers") or {}).items()]
+    yield from _compared(release.folder, dict.fromkeys(it for it in named if it[1]))
+
+
+def _compared(folder: Path, named: Iterable[tuple[str, Any, str]]) -> Iterator[str]:
+    found: dict[str, str | None] = {}
+    for name, digest, by in named:
+        path = folder / name
+        if name not in found:
+            found[name] = _digest(path)
+            if found[name] is None:
+                yield f"{path}: the file is missing or cannot be read; {RESTORE}"
+        if found[name] not in (None, digest):
+            yield f"{path}: its SHA-256 is not the one that {by} names; {RESTORE}"
+
+
+def _digest(path: Path) -> str | None:
+    with contextlib.suppress(OSError):
+        return files.digest_file(path)
+    return None

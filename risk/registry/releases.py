@@ -1,0 +1,234 @@
+"""The releases: each a folder that never changes, the one link that says which is live, the journal that says why."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from risk import files, journal, paths
+from risk.dataset import manifest as manifests
+from risk.dataset.manifest import Manifest
+from risk.errors import ReleaseError
+
+log = logging.getLogger("risk")
+
+_TELLING = {"sklearn": 9, "numpy": 1, "python": 2}  # numbers of a version by which a model may open or answer otherwise
+_CALLED = {"sklearn": "scikit-learn"}
+
+INTENT, DONE, ABANDONED = "intent", "done", "abandoned"
+ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release: its name `<number>-<digest of the model>` and its folder."""
+
+    name: str
+    folder: Path
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What it was trained on."""
+        return manifests.read(self.folder)
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        return object_in(self.folder / paths.VERDICT)
+
+    @property
+    def provisional(self) -> bool:
+        return bool(self.verdict.get("provisional"))
+
+    @property
+    def forced(self) -> str | None:
+        """The reason of the person who deployed it against its verdict; None where the verdict favoured it."""
+        told = self.verdict
+        return None if told.get("deploy") else told.get("forced")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a release was made of: the dataset version (None where its folder is gone) and the paths of its sources."""
+
+    dataset: str | None = None
+    sources: tuple[str, ...] = ()
+    provisional: bool = False
+
+
+def current(production: Path) -> Release | None:
+    """Return the release that is live, or None. Raises: ReleaseError where the link or what it names is not there."""
+    live, link = linked(production), production / paths.CURRENT
+    if live is None and os.path.lexists(link):
+        raise ReleaseError(f"{link}: it is no link to a release. Put the link back from a backup.")
+    if live is None and (done := _done(production)):
+        raise ReleaseError(
+            f"{link}: the link is missing; the journal's last deployment is {done[-1]}. Nothing was deployed; "
+            f"put it back with python deployment.py --rollback {_number(done[-1])}"
+        )
+    if live and not live.folder.is_dir():
+        raise ReleaseError(
+            f"{link}: the release that it names is missing ({live.name}). "
+            "Put its folder back, or go to another release with python deployment.py --rollback RELEASE."
+        )
+    return live
+
+
+def linked(production: Path) -> Release | None:
+    """Return the release that the link names, whether its folder is there or not; None where there is no link."""
+    link = production / paths.CURRENT
+    folder = link.parent / os.readlink(link) if link.is_symlink() else None
+    return Release(folder.name, folder) if folder else None
+
+
+def name_of(production: Path) -> str | None:
+    """Return the name of the live release, or None."""
+    live = linked(production)
+    return live.name if live else None
+
+
+def deployed(production: Path) -> Release:
+    """Return the release that is live. Raises: ReleaseError when nothing is deployed."""
+    live = current(production)
+    if live is None:
+        raise ReleaseError(f"{production}: no model is deployed; run python fullprocess.py")
+    return live
+
+
+def all_of(production: Path) -> list[Release]:
+    """Return every release, oldest first."""
+    shelf = production / paths.RELEASES
+    found = [folder for folder in shelf.glob("[0-9]*-*") if folder.is_dir()] if shelf.is_dir() else []
+    return [Release(folder.name, folder) for folder in sorted(found, key=lambda folder: _number(folder.name))]
+
+
+def publish(production: Path, digest: str, papers: Mapping[str, files.Content], why: dict[str, Any]) -> Release:
+    """Publish a release: the intent is journaled before the link moves, its end after.
+
+    Raises: DiskError; then the live release is the former one.
+    """
+    number = max((_number(release.name) for release in all_of(production)), default=0) + 1
+    name = f"{number}-{digest[:12]}"
+    _intend(production, name, why)
+    files.link_out(production, paths.RELEASE_LINKS, paths.CURRENT)
+    folder = files.publish(production / paths.RELEASES, name, papers, production / paths.CURRENT)
+    _conclude(production, DONE, name)
+    return Release(name, folder)
+
+
+def roll_back(production: Path, target: Release, why: dict[str, Any]) -> None:
+    """Turn the link to a former release, journaled like a deployment."""
+    _intend(production, target.name, why)
+    files.turn(production / paths.CURRENT, target.folder)
+    _conclude(production, DONE, target.name)
+
+
+def settle(production: Path) -> None:
+    """Finish the record of a deployment that was cut off: done if the link had moved, abandoned and tidied if not.
+
+    The conventional names are made links again where another hand has changed them.
+    """
+    records = journal.read(production / paths.JOURNAL)
+    last = next((it for it in reversed(records) if it.get("kind") in (INTENT, DONE, ABANDONED)), None)
+    if last and last["kind"] == INTENT:
+        _conclude(production, DONE if name_of(production) == last["release"] else ABANDONED, last["release"])
+    told = journal.read(production / paths.JOURNAL)
+    announced, published = ({it["release"] for it in told if it.get("kind") == kind} for kind in (INTENT, DONE))
+    files.tidy(production, lambda name: True)
+    files.tidy(production / paths.RELEASES, lambda name: name not in announced - published)
+    if linked(production):
+        for name in files.link_out(production, paths.RELEASE_LINKS, paths.CURRENT):
+            log.warning("replaced a real file by a link path=%s", production / name)
+
+
+def previous(production: Path) -> Release:
+    """Return the release before the current one. Raises: ReleaseError when there is none."""
+    found = before(production)
+    if found is None:
+        raise ReleaseError(
+            f"{production}: there is no release before {name_of(production) or 'the first'}; nothing was changed"
+        )
+    return found
+
+
+def before(production: Path) -> Release | None:
+    """Return the release before the current one, or None."""
+    live = linked(production)
+    done = _done(production)
+    earlier = [it for it in all_of(production) if it.name in done and live and _number(it.name) < _number(live.name)]
+    return earlier[-1] if earlier else None
+
+
+def named(production: Path, name: str) -> Release:
+    """Return a release by its name or its number. Raises: ReleaseError naming those there are."""
+    found = all_of(production)
+    for release in found:
+        if name in (release.name, release.name.partition("-")[0]):
+            return release
+    known = ", ".join(release.name for release in found) or "none yet"
+    raise ReleaseError(f"{production}: there is no release {name!r}; there are: {known}")
+
+
+def rolled_back(production: Path, dataset: str) -> set[str]:
+    """Return the digests of models that were rolled back while this dataset version was current."""
+    records = journal.read(production / paths.JOURNAL)
+    backs = [it for it in records if it.get("kind") == INTENT and it.get("action") == ROLLBACK]
+    return {it["from_model"] for it in backs if it.get("dataset") == dataset and it.get("from_model")}
+
+
+def _intend(production: Path, name: str, why: dict[str, Any]) -> None:
+    journal.append(production / paths.JOURNAL, {"kind": INTENT, "release": name, **why})
+
+
+def _conclude(production: Path, kind: str, name: str) -> None:
+    journal.append(production / paths.JOURNAL, {"kind": kind, "release": name})
+
+
+def _done(production: Path) -> list[str]:
+    """Return the names of the releases in the order in which they went live."""
+    return [it["release"] for it in journal.read(production / paths.JOURNAL) if it.get("kind") == DONE]
+
+
+def object_in(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one where there is none."""
+    with contextlib.suppress(OSError):
+        found = files.read_json(path)
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _number(name: str) -> int:
+    return int(name.partition("-")[0])
+
+
+def other_versions(made_with: object) -> str | None:
+    """Return the sentence that warns of a model made with other versions than are installed; None where it was not."""
+    told = made_with if isinstance(made_with, Mapping) else {}
+    was_made = {str(name): version for name, version in told.items() if isinstance(version, str)}
+    here = {name: installed(_CALLED.get(name, name)) for name in _TELLING} | {"python": sys.version.split()[0]}
+    others = [
+        name
+        for name, count in _TELLING.items()
+        if name in was_made and was_made[name].split(".")[:count] != str(here[name]).split(".")[:count]
+    ]
+    if not others:
+        return None
+    was, now = (" and ".join(f"{_CALLED.get(it, it)} {said[it]}" for it in others) for said in (was_made, here))
+    return (
+        f"The model was made with {was}; installed is {now}. Its answers may differ; "
+        "python fullprocess.py --force makes a model of the installed versions."
+    )
+
+
+def installed(package: str) -> str | None:
+    """The version of a package that is installed, or None."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,167 @@
+"""The pictures of a report as PNG: equal figures, equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, cast
+
+from risk.report.look import ACCENT, ACCENT_SOFT, ALERT, INK, LINE, QUIET, SOFT, shown
+from risk.report.score_words import tested
+from risk.text import counted, number, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INCHES = (4.2, 3.6)
+DOTS_PER_INCH = 200
+HAPPENED = ("stayed", "left")
+LOOK: Any = {
+    "text.parse_math": False,  # a column may be called $\alpha$
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": LINE,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+}
+
+
+def drawn(scores: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None) -> dict[str, bytes]:
+    """Return the pictures that a report with these scores and this replay has, by name."""
+    found = {"backtest": backtest(replayed["policies"])} if replayed else {}
+    if scores is None:
+        return found
+    where, bins = f"({tested(scores)})", scores["calibration"]
+    found["confusion matrix"] = confusion_matrix(scores["confusion"], f"Predicted, and what happened {where}")
+    return found | ({"calibration": calibration(bins, f"Stated risk, and what happened {where}")} if bins else {})
+
+
+def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predicted, and what happened") -> bytes:
+    """Return the picture of the four counts (`tp`, `fp`, `fn`, `tn`), each with its share of the row."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    rows = ((confusion["tn"], confusion["fp"]), (confusion["fn"], confusion["tp"]))
+    shares = [[count / max(sum(row), 1) for count in row] for row in rows]
+    with _figure() as figure:
+        axes = figure.add_subplot()
+        axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("shares", [SOFT, ACCENT_SOFT]), vmin=0, vmax=1)
+        axes.axhline(0.5, color="white", linewidth=3)
+        axes.axvline(0.5, color="white", linewidth=3)
+        _write_cells(axes, rows, shares)
+        _name_sides(axes, [sum(row) for row in rows])
+        axes.set_title(shown(title, 60))
+        return _png(figure)
+
+
+def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, and what happened") -> bytes:
+    """Return the picture of bins (`risk`, `share`, `n_rows`): stated risk against the share who left."""
+    with _figure() as figure:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+        _draw_calibration(above, bins)
+        _draw_sizes(below, bins)
+        above.set_title(shown(title, 60))
+        return _png(figure)
+
+
+def backtest(policies: Sequence[Mapping[str, Any]], title: str = "Leavers on the list, beside our decisions") -> bytes:
+    """Return the picture of policies (`policy`, `caught_by_content`, `deployed`): leavers more or fewer than the first.
+
+    Counted up over the contents; dots are deployments after the first one.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    with _figure() as figure:
+        axes = figure.add_subplot()
+        ours = _added_up(policies[0])
+        for policy, colour, line in zip(
+            policies, (ACCENT, QUIET, ALERT, ACCENT_SOFT), ("-", ":", "-", "--"), strict=False
+        ):
+            more = [count - bar for count, bar in zip(_added_up(policy), ours, strict=True)]
+            name = f"{policy['policy']} ({counted(max(len(policy['deployed']) - 1, 0), 'deployment')})"
+            axes.plot(range(1, len(more) + 1), more, line, color=colour, linewidth=1.4, label=shown(name, 60))
+            places = [it["content"] for it in policy["deployed"][1:]]
+            axes.plot(places, [more[place - 1] for place in places], "o", color=colour, markersize=3.5)
+        axes.set(xlabel="content, in the order of time", ylabel="more or fewer leavers than by our decisions")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(color=LINE, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, fontsize=7.5, loc="best")
+        axes.set_title(shown(title, 60))
+        return _png(figure)
+
+
+def _added_up(policy: Mapping[str, Any]) -> list[int]:
+    return list(accumulate(count or 0 for count in policy["caught_by_content"]))
+
+
+def _draw_calibration(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
+    risks, shares = [one["risk"] for one in bins], [one["share"] for one in bins]
+    end = min(1.0, 1.12 * max([*risks, *shares, 0.1]))
+    axes.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
+    axes.plot(risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False)
+    axes.text(0.98, 0.04, "dashed: stated = happened", transform=axes.transAxes, ha="right", fontsize=7.5, color=QUIET)
+    axes.set(xlim=(0, end), ylim=(0, end), ylabel="share who left")
+    axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
+    axes.grid(color=LINE, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def _draw_sizes(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
+    largest = max((one["n_rows"] for one in bins), default=1)
+    axes.vlines([one["risk"] for one in bins], 0, [one["n_rows"] for one in bins], color=ACCENT, linewidth=4)
+    axes.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
+    axes.set_xlabel("stated risk")
+    axes.xaxis.set_major_formatter(lambda risk, _: percent(risk, 0))
+
+
+def _write_cells(axes: Axes, rows: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]) -> None:
+    for y, row in enumerate(rows):
+        for x, count in enumerate(row):
+            axes.text(x, y - 0.07, number(count), ha="center", va="center", fontsize=15, fontweight="bold")
+            share = percent(shares[y][x]) if sum(row) else "nobody"
+            axes.text(x, y + 0.2, share, ha="center", va="center", fontsize=8.5)
+
+
+def _name_sides(axes: Axes, totals: Sequence[int]) -> None:
+    happened = [f"{name}\n{counted(total, 'row')}" for name, total in zip(HAPPENED, totals, strict=True)]
+    axes.set(xticks=[0, 1], yticks=[0, 1], xticklabels=HAPPENED, yticklabels=happened, aspect="auto")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("happened")
+    axes.spines[:].set_visible(False)
+
+
+@contextmanager
+def _figure() -> Iterator[Figure]:
+    """Yield an empty figure in our look, whatever the user's own settings of matplotlib are."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(LOOK)
+        yield Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+
+
+def _png(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    picture, canvas = BytesIO(), cast(Any, FigureCanvasAgg(figure))
+    canvas.print_png(picture, metadata={"Software": None})
+    return picture.getvalue()

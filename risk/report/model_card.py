@@ -1,0 +1,238 @@
+"""The model card of a release: what it is for, what it was made of, how good it is, and what it cannot see.
+
+Source: Mitchell and others, Model Cards for Model Reporting, FAT* 2019; Ascarza, JMR 2018, for whom calls help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from risk.modeling.leakage import words
+from risk.modeling.selection import ALL_ROWS, RECALIBRATED
+from risk.report import factors
+from risk.report._decision_words import BASE_RATE
+from risk.report.factors import Predict
+from risk.text import counted, interval, markdown, number, percent
+
+Facts = Mapping[str, Any]
+
+MOST_SOURCES = 50
+NAMES = {"f1": "F1", "auc": "AUC", "log_loss": "log-loss", "brier": "Brier score", "capture": "capture"}
+
+
+def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes:
+    """Return the model card as Markdown; equal facts give equal bytes.
+
+    `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
+    manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.
+    """
+    parts = {
+        f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
+        "## What it is for": _use(card),
+        "## What it is not for": NOT_FOR,
+        "## Data": _data(card, dataset),
+        "## Factors": _factors(card, predict),
+        "## Scores": _scores(card, verdict),
+        "## Calibration": _calibration(card, verdict),
+        "## Segments": _segments(card.get("segments")),
+        "## Caveats": _caveats(card, verdict),
+        "## What it cannot see": UNSEEN,
+        "## How it came here": _origin(card, verdict),
+    }
+    return ("\n\n".join("\n".join([title, "", *lines]) for title, lines in parts.items()) + "\n").encode()
+
+
+NOT_FOR = [
+    "- Decisions about a single client, such as prices or credit: a risk is right on average over many clients.",
+    "- Judging the people who look after clients: who has the difficult clients has the higher risks.",
+    "- Saying what a call would change: nobody has compared clients who were called with like ones who were not.",
+    "- Clients of another kind than those it was trained on, and horizons other than its own.",
+]
+UNSEEN = [
+    "- A change in *why* clients leave, as long as files come without outcomes. It shows when the outcomes come.",
+    "- Anything that is not among the factors: a new competitor, a new price, a person who moved on.",
+    "- Levels of a category that it was not trained on: it answers, but no row speaks for the answer.",
+    "- The effect of a call. The client at the highest risk is not always the one whom a call keeps (Ascarza 2018).",
+    "- Its own success: a client who stays because of a call looks like one who would have stayed.",
+]
+ASKED = (
+    "What it does was asked of the model itself: of a row that is typical in every other factor. All values are ones "
+    "that occur in its training rows. It is an association: to change the figure need not change whether the client "
+    "leaves."
+)
+FLAGS = {
+    "provisional": "- It is provisional: use the order of its list with care, and not the percentages.",
+}
+TESTED = {
+    "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
+    "seen clients": "the model was trained on rows of these clients, so it looks better there than it is.",
+}
+GAIN = "Gain: how much lower its log-loss is than that of the model that was live."
+WORDS = (
+    "- Out of fold: each row was rated by a model that was not trained on it. Lower is better for log-loss and Brier "
+    "score, higher for the others."
+)
+
+
+def _standing(card: Facts, verdict: Facts) -> list[str]:
+    forced, against = verdict.get("forced"), verdict.get("champion")
+    if forced:
+        overruled = "A person overruled the verdict" if _overruled(verdict) else "The verdict was favourable too"
+        return [f"**Deployed by force.** {overruled}; the reason given: {markdown(forced)}"]
+    if verdict.get("provisional") and card.get("leaks"):
+        return [
+            "**Provisional.** It uses a column that seems to know the answer, so nothing proves it; see the caveats."
+        ]
+    if verdict.get("provisional"):
+        return ["**Provisional.** It is not proven better than the average risk: do not rely on its percentages."]
+    if not verdict.get("deploy"):
+        return ["Why it was deployed is not recorded."]
+    before = "the average risk" if against == BASE_RATE else f"the model that was live, {markdown(against)}"
+    return [f"It was deployed because it was proven better than {before}."]
+
+
+def _use(card: Facts) -> list[str]:
+    horizon, threshold = markdown(card.get("horizon")), number(card.get("threshold"), 3)
+    return [
+        f"It states for every current client the risk, a probability, of leaving in {horizon}. The list in order of "
+        "this risk tells a team whom to call first.",
+        f"Where an answer of 0 or 1 is asked for, a risk of {threshold} or more is 1: the threshold at which its F1 "
+        "was best, out of fold.",
+    ]
+
+
+def _data(card: Facts, dataset: Facts) -> list[str]:
+    share = card.get("base_rate")
+    sources = [it for it in dataset.get("sources", ()) if it.get("accepted") and it.get("state") in ("in", "gone")]
+    first, last = dataset.get("first_period"), dataset.get("last_period")
+    version, n_labelled = markdown(dataset.get("version")), number(dataset.get("n_labelled"))
+    told = [
+        f"- Dataset {version}: {number(dataset.get('n_rows'))} rows, {n_labelled} of them with a known outcome.",
+        f"- {_trained_on(card)}, {percent(share)} of them leavers.",
+        f"- Target: {markdown(card.get('target'))}. Horizon: {markdown(card.get('horizon'))}.",
+        f"- Periods: {markdown(first)} to {markdown(last)}." if first else "- Periods: the files have none.",
+        f"- Sources: {number(len(sources))}.",
+    ]
+    named = [f"  - {markdown(it.get('path'))}: {counted(it['accepted'], 'row')}" for it in sources[:MOST_SOURCES]]
+    rest = len(sources) - MOST_SOURCES
+    return told + named + ([f"  - and {number(rest)} more, all named in ingestedfiles.txt"] if rest > 0 else [])
+
+
+def _trained_on(card: Facts) -> str:
+    """Return what was fitted on how many rows: of very many a sample, of a recalibrated model its sigmoid alone."""
+    n_rows, n_labelled, learned = card.get("n_rows") or 0, card.get("n_labelled") or 0, card.get("learned", ALL_ROWS)
+    rows = counted(n_rows, "row")
+    if learned == RECALIBRATED:
+        return f"The former model, its risks set right (recalibrated) on {rows}"
+    if learned == ALL_ROWS and n_labelled > n_rows:
+        return f"Trained on {rows} (a sample of all {number(n_labelled)})"
+    return f"Trained on {rows} ({markdown(learned)})"
+
+
+def _factors(card: Facts, predict: Predict) -> list[str]:
+    rows = [[it.name, it.kind, it.enters, it.typical, it.does] for it in factors.of(card, predict)]
+    told = _table(["factor", "kind", "how it enters", "typical", "what it does"], rows)
+    return [f"Family: {markdown(card.get('family'))}.", "", *told, "", ASKED]
+
+
+def _scores(card: Facts, verdict: Facts) -> list[str]:
+    found = {"out of fold": card.get("scores") or {}, _scored_on(verdict): verdict.get("scores") or {}}
+    rows = [[NAMES[name], *(cell for scores in found.values() for cell in _score(scores, name))] for name in NAMES]
+    header = ["score", *(word for name in found for word in (name, "95 % interval"))]
+    sizes = [
+        f"- {name}: {number(it.get('n_rows'))} rows, {number(it.get('n_leavers'))} of them left; capture: the share of "
+        f"these among the first {number(it.get('capture_k'))} names."
+        for name, it in found.items()
+        if it
+    ]
+    return [*_table(header, rows), "", *sizes, *_tested(verdict), WORDS]
+
+
+def _tested(verdict: Facts) -> list[str]:
+    """Say what the test data is; verdicts of older programs do not."""
+    scored_on = (verdict.get("scores") or {}).get("scored_on")
+    return [f"- test data: {TESTED[scored_on]}"] if scored_on in TESTED else []
+
+
+def _scored_on(verdict: Facts) -> str:
+    """Say whose outcomes the scores of a verdict are of."""
+    scored_on = (verdict.get("scores") or {}).get("scored_on")
+    return "test data" if scored_on is None or scored_on in TESTED else markdown(scored_on)
+
+
+def _score(scores: Facts, name: str) -> tuple[str, str]:
+    share = name == "capture"
+    value = percent(scores.get(name)) if share else number(scores.get(name), 3)
+    return value, interval(scores.get(f"{name}_interval"), share=share)
+
+
+def _calibration(card: Facts, verdict: Facts) -> list[str]:
+    own, tested = ((it.get("scores") or {}).get("calibration") for it in (card, verdict))
+    bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict))
+    rows = [[percent(it["risk"]), percent(it["share"]), number(it["n_rows"])] for it in bins]
+    return [
+        f"Of those with about this risk, so many left ({where}):",
+        "",
+        *_table(["stated risk", "left", "rows"], rows),
+    ]
+
+
+def _segments(told: Any) -> list[str]:
+    """Return the segments by size, and the sentence on the worst of them."""
+    found = told if isinstance(told, Mapping) else {}
+    rows = [
+        [
+            f"{markdown(it.get('name'))} ({_plain(it.get('lowest'))} to {_plain(it.get('highest'))})",
+            *(number(it.get(name)) for name in ("n_rows", "leavers")),
+            *(percent(it.get(name)) for name in ("risk", "share", "gain")),
+        ]
+        for it in found.get("segments") or ()
+    ]
+    if not rows:
+        return ["They were not compared."]
+    header = [f"clients by {markdown(found.get('by'))}", "rows", "left", "stated risk", "share who left", "gain"]
+    return [markdown(found.get("sentence"), 1000), "", *_table(header, rows), "", GAIN]
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.10g}"
+
+
+def _caveats(card: Facts, verdict: Facts) -> list[str]:
+    n_leavers = (card.get("scores") or {}).get("n_leavers")
+    found = [f"- {number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
+    found += [flag for key, flag in FLAGS.items() if verdict.get(key)]
+    found += ["- The gate did not ask for it; a person did."] if _overruled(verdict) else []
+    found += [
+        f"- When it was trained, leakage was found. {markdown(it, 1000)}" for it in words(card.get("leaks") or ())
+    ]
+    found += [] if verdict.get("scores") else ["- It was not measured on test data."]
+    return [
+        *found,
+        "- Its scores tell of the past. Each report measures it on the newest outcomes.",
+    ]
+
+
+def _overruled(verdict: Facts) -> bool:
+    return bool(verdict.get("forced")) and not verdict.get("deploy")
+
+
+def _origin(card: Facts, verdict: Facts) -> list[str]:
+    compared = card.get("candidates") or []
+    named = "; ".join(f"{markdown(it.get('name'))} {number(it.get('log_loss'), 4)}" for it in compared)
+    packages = ", ".join(f"{name} {it}" for name, it in (card.get("packages") or {}).items())
+    return [
+        f"- Trained in run {number(card.get('run'))}, for this reason: {markdown(card.get('reason'))}.",
+        *([f"- Compared by out-of-fold log-loss: {named}."] if named else []),
+        f"- Judged against {markdown(verdict.get('champion'))}: {markdown(verdict.get('sentence'), 1000)}",
+        f"- SHA-256 of the model file: {markdown(card.get('sha256'))}. Packages: {packages}.",
+    ]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

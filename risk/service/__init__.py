@@ -1,0 +1,1 @@
+"""The service: requests and responses, security, what is live, the server and its page."""

@@ -1,0 +1,226 @@
+"""What is live now: the deployed model and the newest report set, loaded once, swapped by one reference."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import hashlib
+import json
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from risk import files, journal, paths, tick
+from risk.command import event
+from risk.errors import DataError, ModelError, RiskError
+from risk.registry import audit, proven, releases
+from risk.schema import Schema
+from risk.service._listed import Clients, load_clients
+from risk.service.problems import Told
+from risk.service.requests import Contract
+
+if TYPE_CHECKING:
+    from risk.registry.model import Model
+
+log = logging.getLogger("risk")
+
+PAUSE = 0.25  # seconds between two looks at the links
+PATIENCE = 1.0  # seconds until what could not be loaded is tried again
+TORN = "the newest report cannot be shown"
+OLD_CARD = (
+    b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One report set: its number, the snapshot, the current clients, PDF and call list (None where it is not there)."""
+
+    number: str
+    snapshot: dict[str, Any]
+    clients: Clients
+    report: bytes | None
+    calls: bytes | None = None
+
+    @property
+    def release(self) -> str | None:
+        """The release that the set is of."""
+        released = self.snapshot["release"]
+        return released["name"] if released else None
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a request sees from its beginning to its end; None where there is none yet."""
+
+    model: Model | None = None
+    contract: Contract | None = None
+    shown: Shown | None = None
+    faults: tuple[str, ...] = ()
+    record: str | None = None
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
+        return (*self.faults, *([self.record] if self.record else []))
+
+    @property
+    def torn(self) -> str | None:
+        """Why the newest report cannot be shown; None where it can, or none was made yet."""
+        return next((fault for fault in self.faults if fault.startswith(TORN)), None)
+
+
+class Watch:
+    """Keeps `live` current: a thread looks at links, files and journal, loads and proves what is new, assigns it."""
+
+    def __init__(self, production: Path, models: Path, schema: Schema) -> None:
+        self._production, self._reports, self._schema = production, models / paths.REPORTS, schema
+        self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
+        self._seen: tuple[Any, ...] | None = None
+        self._proven: tuple[Any, ...] | None = None
+        self._live, self._again = Live(), 0.0
+        self._process: int | None = None
+        self._starting, self._stopped = threading.Lock(), threading.Event()
+
+    @property
+    def live(self) -> Live:
+        """What is live now. The first question in a process (a fork is one) loads it and starts the thread."""
+        if self._process != os.getpid():
+            self.start()
+        return self._live
+
+    def start(self) -> None:
+        """Load what is live and watch from now on."""
+        with self._starting:
+            if self._process == os.getpid():
+                return
+            self.look()
+            self._stopped.clear()
+            threading.Thread(target=self._run, name="watch", daemon=True).start()
+            self._process = os.getpid()
+
+    def stop(self) -> None:
+        """Let the thread end, and the collector see everything again: a run goes on in this process."""
+        self._stopped.set()
+        gc.unfreeze()
+
+    def look(self) -> None:
+        """Load again what has changed or was wrong at the last look; what cannot be loaded leaves the former there."""
+        former = self._live
+        is_due = bool(former.wrong) and time.monotonic() > self._again
+        seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self._reports))
+        recorded = (tick.signature(str(self._production / paths.JOURNAL)), seen[0])
+        if recorded != self._proven or is_due:
+            self._proven, self._again = recorded, time.monotonic() + PATIENCE
+            self._live = replace(self._live, record=self._broken())
+        if seen != self._seen or is_due:
+            self._seen, self._again = seen, time.monotonic() + PATIENCE
+            self._live = self._loaded(self._live)
+            gc.unfreeze()  # what was just loaded stays for long: without this the collector walks it again and again
+            gc.collect()
+            gc.freeze()
+        for fault in set(self._live.wrong) - set(former.wrong):
+            log.warning(event("fault", reason=fault))
+
+    def _broken(self) -> str | None:
+        """Return what is wrong with the journal, or that another release is live; None where all is well."""
+        try:
+            broken = journal.fault(self._production / paths.JOURNAL)
+            told = [f"the record cannot be proven: {broken}"] if broken else audit.misplaced(self._production)
+        except Exception as error:
+            told = [f"the record cannot be proven: {_words(error)}"]
+        return self._named(told[0]) if told else None
+
+    def _run(self) -> None:
+        while not self._stopped.wait(PAUSE):
+            try:
+                self.look()
+            except Exception as error:  # the thread must outlive anything, and nobody may believe what it saw before
+                log.exception("look failed")
+                self._seen = self._proven = None
+                self._live = replace(self._live, faults=(f"what is live cannot be looked at: {type(error).__name__}",))
+
+    def _loaded(self, former: Live) -> Live:
+        """Return the new state; a fault is told, and the proven former model or set goes on answering."""
+        faults: list[str] = []
+        model, contract, shown = former.model, former.contract, former.shown
+        try:
+            release = releases.current(self._production)
+            if release is None:
+                model = contract = None
+            elif model is None or model.name != release.name:
+                model, contract = _load_model(self._production, release, self._schema)
+            elif damage := proven.damage(self._production, release):
+                faults.append(self._named(f"the deployed model is damaged: {damage[0]}"))
+        except Exception as error:  # whatever a damaged file makes of its reader
+            faults.append(self._named(f"the deployed model cannot be used: {_words(error)}"))
+        try:
+            shown = _load_reports(self._reports)
+        except Exception as error:
+            faults.append(self._named(f"{TORN}: {_words(error)}"))
+        return Live(model, contract, shown, tuple(faults), former.record)
+
+    def _named(self, fault: str) -> str:
+        """Return a fault that names files by their place in the installation, never by folders of the machine."""
+        for root in self._roots:
+            fault = fault.replace(f"{root}/", "")
+        return fault
+
+
+def instance(production: Path) -> str:
+    """Return the id of an installation: what a service answers and a client compares."""
+    return hashlib.sha256(str(production.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def load_shown(folder: Path) -> Shown:
+    """Return a report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
+    try:
+        snapshot = json.loads((folder / paths.SNAPSHOT).read_bytes(), object_hook=Told)
+    except (ValueError, RecursionError, FileNotFoundError, IsADirectoryError):
+        snapshot = None
+    if not isinstance(snapshot, dict) or not isinstance(snapshot.get("release", 0), dict | None):
+        place = f"{folder.parent.name}/{folder.name}/{paths.SNAPSHOT}"
+        raise DataError(f"{place} is missing, torn or of an older program")
+    clients = load_clients((folder / paths.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
+    return Shown(folder.name, snapshot, clients, _content(folder / paths.REPORT), _content(folder / paths.CALL_LIST))
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _load_reports(shelf: Path) -> Shown | None:
+    """Return the newest report set; None where there is none yet. Raises: as `load_shown`."""
+    folder = files.resolve(shelf / paths.CURRENT)
+    if folder is None and os.path.lexists(shelf / paths.CURRENT):
+        raise DataError(f"the set that {shelf.name}/{paths.CURRENT} names is missing")
+    return load_shown(folder) if folder else None
+
+
+def _load_model(production: Path, release: releases.Release, schema: Schema) -> tuple[Model, Contract]:
+    """Load a proven release and see that it answers a client of whom nothing is known."""
+    model = proven.opened(production, release)
+    contract = Contract(schema, model.card.features)
+    risks = model.risks(contract.blank().frame)
+    if risks.shape != (1,) or not 0 <= risks[0] <= 1:
+        raise ModelError(f"{model.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
+    return model, contract
+
+
+def _words(error: Exception) -> str:
+    """Return what went wrong; an error that is not ours may quote a path of the machine, or a client."""
+    return str(error) if isinstance(error, RiskError) else getattr(error, "strerror", None) or type(error).__name__
+
+
+def card_of(production: Path, name: str) -> bytes | None:
+    """Return the model card of a release, by its name or number; None where there is no such release or no card."""
+    shelf = production / paths.RELEASES
+    found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
+    with contextlib.suppress(OSError, IndexError):
+        papers = releases.object_in(found[0] / paths.CARD)
+        return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / paths.MODEL_CARD).read_bytes()
+    return None

@@ -1,0 +1,249 @@
+"""What may be asked of POST /prediction, read by closed schemas that are built from the columns."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Annotated, Any
+
+import msgspec
+import pandas as pd
+from msgspec import UNSET, Meta, UnsetType
+
+from risk.reading.header import SEPARATORS
+from risk.reading.values import NUMBER
+from risk.schema import Feature, Schema
+from risk.service._json_faults import check_names, misfit
+from risk.service.problems import Problem
+
+MAX_BODY = 16 * 2**20
+MAX_ROWS = 100_000
+MAX_NAME = 200
+MAX_HEADER = 100_000
+
+_NAME = Annotated[str, Meta(max_length=MAX_NAME)]
+Clients = list[str | None]
+Reader = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Clients to predict: their names as they were given, and a column per feature (missing = NaN or None)."""
+
+    clients: Clients
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Current clients by name, whose risks are already listed."""
+
+    clients: list[str]
+
+
+@dataclass(frozen=True)
+class File:
+    """The path of a CSV file to predict, as it was given."""
+
+    path: str
+
+
+class Contract:
+    """Reads requests for one model: its features, with the other columns of a client file known and ignored."""
+
+    def __init__(self, schema: Schema, kinds: Mapping[str, str]) -> None:
+        self.client = schema.client
+        self.features = {name: schema.features.get(name, Feature()).minimum for name in kinds}
+        self.kinds, self.trusted = dict(kinds), schema.trusted
+        self.missing = frozenset(("", *schema.missing))
+        known = [*(column.name for column in schema.columns), *schema.features, *schema.ignore]
+        others = [name for name in dict.fromkeys(known) if name not in self.kinds and name != self.client]
+        self._decoder = self._decoder_for(others)
+
+    def blank(self) -> Rows:
+        """Return one client of whom nothing is known."""
+        return Rows([None], self._frame({name: [None] for name in self.kinds}))
+
+    def client_of(self, cells: Mapping[str, str | None]) -> dict[str, Any]:
+        """Return the row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
+        readers = self._readers(list(cells))
+        try:
+            return {name: read((cells[name] or "").strip()) for name, (_, read) in readers.items()}
+        except ValueError as error:
+            raise Problem(422, f"expected {error}") from error
+
+    def read_json(self, body: bytes) -> Rows | Ids | File:
+        """Return what a JSON body asks. Raises: Problem 400 where it is not JSON, 413 or 422 where it does not fit."""
+        body = body.removeprefix(codecs.BOM_UTF8)
+        try:
+            found = self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            try:
+                is_a_client = self._is_a_client(body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
+                raise Problem(400, f"the body is not JSON in UTF-8 ({fault}); send an object or a list") from fault
+            if is_a_client:
+                return self.read_json(b"[" + body + b"]")
+            raise misfit(str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Problem(400, f"the body is not JSON in UTF-8 ({error}); send an object or a list") from error
+        if isinstance(found, list):
+            check_names(body, self._n_names(found))
+            return self._rows(found)
+        given = [name for name in ("clients", "ids", "filepath") if getattr(found, name) is not UNSET]
+        if len(given) != 1:
+            raise Problem(422, f"found {' and '.join(given) or 'none'} of clients, ids, filepath; expected exactly one")
+        clients = (
+            [] if found.clients is UNSET else found.clients if isinstance(found.clients, list) else [found.clients]
+        )
+        check_names(body, 1 + self._n_names(clients))
+        if found.filepath is not UNSET:
+            return File(found.filepath)
+        if found.ids is not UNSET:
+            return Ids([str(name) for name in _few_enough(found.ids)])
+        return self._rows(clients)
+
+    def read_csv(self, content: bytes) -> Rows:
+        """Return the rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
+
+        Raises: Problem 400 where it is not CSV, 413 or 422 with row and field where it does not fit.
+        """
+        lines = _records(content, self.kinds)
+        header = [name.strip() for name in next(lines, (1, []))[1]]
+        readers = self._readers(header)
+        columns: dict[str, list[Any]] = {name: [] for name in readers}
+        for row, (line, cells) in enumerate(lines):
+            if row == MAX_ROWS:
+                raise _too_many()
+            if len(cells) != len(header):
+                raise Problem(
+                    422, f"line {line}: found {len(cells)} fields, expected {len(header)} as in line 1", row=row
+                )
+            for name, (place, read) in readers.items():
+                try:
+                    columns[name].append(read(cells[place].strip()))
+                except ValueError as error:
+                    raise _faulty(line, row, name, cells[place], error) from error
+        frame = self._frame(columns)
+        return Rows(columns.get(self.client) or [None] * len(frame), frame)
+
+    def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
+        """Return the decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
+        types: dict[str, Any] = {name: self._type_of(name) for name in self.kinds}
+        optional: dict[str, Any] = {self.client: _NAME | int | None}
+        optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}
+        fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
+        fields += [(f"c{place}", kind | UnsetType, UNSET) for place, kind in enumerate(optional.values(), len(types))]
+        names = self._names = {f"c{place}": name for place, name in enumerate([*types, *optional])}
+        client: Any = msgspec.defstruct("Client", fields, rename=names, forbid_unknown_fields=True, gc=False)
+        asked: list[Any] = [
+            ("clients", list[client] | client | UnsetType, UNSET),
+            ("ids", list[_NAME | int] | UnsetType, UNSET),
+        ]
+        asked += [("filepath", Annotated[str, Meta(max_length=1000)] | UnsetType, UNSET)]
+        body = msgspec.defstruct("Body", asked, forbid_unknown_fields=True)
+        return msgspec.json.Decoder(list[client] | body)
+
+    def _is_a_client(self, body: bytes) -> bool:
+        """Return whether a body is an object with a column of a client, and with nothing that may hold clients."""
+        try:
+            names = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).keys()
+        except msgspec.ValidationError:
+            return False
+        return not names.isdisjoint(self._names.values()) and names.isdisjoint(("clients", "ids", "filepath"))
+
+    def _n_names(self, found: list[Any]) -> int:
+        """Return how many names of columns stand in the clients, each once."""
+        optional = list(self._names)[len(self.kinds) :]
+        unset = sum(list(map(attrgetter(name), found)).count(UNSET) for name in optional)
+        return len(found) * len(self._names) - unset
+
+    def _type_of(self, name: str) -> Any:
+        if self.kinds[name] == "categorical":
+            return _NAME | None
+        minimum = self.features[name]
+        return (float if minimum is None else Annotated[float, Meta(ge=minimum)]) | None
+
+    def _rows(self, found: list[Any]) -> Rows:
+        _few_enough(found)
+        columns = {name: list(map(attrgetter(f"c{place}"), found)) for place, name in enumerate(self.kinds)}
+        for name, kind in self.kinds.items():
+            if kind == "categorical":
+                columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
+        named = map(attrgetter(f"c{len(self.kinds)}"), found)
+        return Rows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
+
+    def _frame(self, columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+        types = {"numeric": "float64", "categorical": "object"}
+        return pd.DataFrame({name: pd.Series(columns[name], dtype=types[kind]) for name, kind in self.kinds.items()})
+
+    def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
+        """Return the place in the header and the reader of each wanted column."""
+        wanted = {name: self._number_of(name) if kind == "numeric" else self._text for name, kind in self.kinds.items()}
+        if self.client in header:
+            wanted.setdefault(self.client, self._text)
+        for name in wanted:
+            if header.count(name) != 1:
+                found = "twice" if name in header else "not at all"
+                raise Problem(422, f"line 1: column {name!r} is there {found}; expected once", field=name)
+        return {name: (header.index(name), read) for name, read in wanted.items()}
+
+    def _text(self, text: str) -> str | None:
+        if len(text) > MAX_NAME:
+            raise ValueError(f"text of at most {MAX_NAME} characters")
+        return None if text in self.missing else text
+
+    def _number_of(self, name: str) -> Reader:
+        minimum, missing = self.features[name], self.missing
+        expected = "a plain decimal number" + ("" if minimum is None else f" of at least {minimum:g}")
+
+        def read(text: str) -> float | None:
+            if text in missing:
+                return None
+            number = float(text) if NUMBER.fullmatch(text) else math.inf
+            if math.isinf(number) or (minimum is not None and number < minimum):
+                raise ValueError(expected)
+            return number
+
+        return read
+
+
+def _records(content: bytes, wanted: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line of its beginning (the header is 1) and the fields of every record; blank lines are none."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"byte {error.start} is not UTF-8; save the file as CSV in UTF-8") from error
+    start = "".join(text.lstrip("\r\n ")[:MAX_HEADER].splitlines()[:1]).strip()
+    if not start:
+        raise Problem(422, f"the text is empty; send a header with {', '.join(wanted)} and a line per client")
+    separator = next((word for mark, word in SEPARATORS.items() if mark in start), None)
+    if separator and "," not in start and start.strip('"') not in wanted:
+        raise Problem(422, f"line 1: is separated by {separator}, expected {', '.join(wanted)}, separated by commas")
+    lines, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
+    try:
+        for cells in lines:
+            if cells:
+                yield line, cells
+            line = lines.line_num + 1
+    except csv.Error as error:
+        raise Problem(400, f"line {line}: not readable as CSV ({error}); quote fields with commas or quotes") from error
+
+
+def _few_enough(found: list[Any]) -> list[Any]:
+    if len(found) > MAX_ROWS:
+        raise _too_many()
+    return found
+
+
+def _too_many() -> Problem:
+    return Problem(413, f"found more than {MAX_ROWS:,} rows; send them in several requests")
+
+
+def _faulty(line: int, row: int, name: str, cell: str, error: ValueError) -> Problem:
+    return Problem(422, f"line {line}: {name} is {cell[:40]!r}, expected {error}", row=row, field=name[:MAX_NAME])

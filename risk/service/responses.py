@@ -1,0 +1,106 @@
+"""What all answers of the service have in common: JSON, headers that close them to others, how it says no."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from risk.command import event
+from risk.reading.header import KNOWN_STARTS
+from risk.service import security
+from risk.service.problems import Problem
+from risk.service.requests import MAX_BODY, MAX_NAME
+
+log = logging.getLogger("risk")
+
+SENTENCES = {
+    404: "there is nothing at this path; / shows what there is",
+    405: "the method is not allowed here; the header Allow names those that are",
+    413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
+}
+
+
+def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence[str]]) -> None:
+    """Let a service admit requests, protect its answers and say no in these ways.
+
+    `queries` names the keys that an endpoint knows in its query; others know none.
+    """
+
+    def admit() -> None:
+        headers = request.headers
+        host, token = request.environ.get("HTTP_HOST", ""), headers.get("Authorization", "")
+        names = (name for name, _ in headers)
+        admitted.admit(host, request.remote_addr, token, path=request.path, names=names)
+        if request.endpoint:
+            _check_query(queries.get(request.endpoint, ()))
+
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.before_request(admit)
+    app.after_request(_protect)
+    app.register_error_handler(Problem, _problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(Exception, _fault)
+
+
+def answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
+    """Return a value as a JSON answer."""
+    return Response(msgspec.json.encode(value), status, mimetype=kind)
+
+
+def text_body() -> tuple[str, bytes]:
+    """Return kind and bytes of the request's body. Raises: Problem 415 where it is no JSON or CSV text in UTF-8."""
+    kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
+    packed = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if packed not in ("", "identity"):
+        raise Problem(415, f"the body is packed ({packed[:40]}); send it as it is", Accept_Encoding="identity")
+    if kind not in ("application/json", "text/csv"):
+        found = f"the Content-Type is {kind[:80]!r}" if kind else "the body has no Content-Type"
+        hint = "; curl -d sends that unless it is told otherwise" if kind.endswith("x-www-form-urlencoded") else ""
+        raise Problem(415, f"{found}{hint}; send it with -H 'Content-Type: application/json', or text/csv for CSV")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
+    body = request.get_data(cache=False)
+    if other := next((reason for start, reason in KNOWN_STARTS.items() if body.startswith(start)), None):
+        raise Problem(415, f"the body {other}; send JSON or CSV text in UTF-8")
+    return kind, body
+
+
+def _check_query(known: Sequence[str]) -> None:
+    names = [name for name, _ in request.args.items(multi=True)]
+    for name in names:
+        if name not in known:
+            told = f"known here: {', '.join(known)}" if known else "nothing is known here"
+            raise Problem(422, f"{name[:40]!r} is not known in the query; {told}", field=name[:MAX_NAME])
+        if names.count(name) > 1:
+            raise Problem(422, f"{name} is there twice in the query; give it once", field=name)
+
+
+def _protect(response: Response) -> Response:
+    response.headers.update(security.HEADERS)
+    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    return response
+
+
+def _problem(problem: Problem) -> Response:
+    response = answer(problem.document, problem.status, "application/problem+json")
+    response.headers.update(problem.headers)
+    return response
+
+
+def _http_problem(error: HTTPException) -> Response:
+    """Turn Werkzeug's refusals (404, 405, 413, …) into problem details; Allow and the like are kept."""
+    status = error.code or 500
+    response = _problem(Problem(status, SENTENCES.get(status) or (error.description or error.name).rstrip(".")))
+    kept = [(name, text) for name, text in error.get_headers() if name.lower() != "content-type"]
+    response.headers.extend(kept)
+    return response
+
+
+def _fault(error: Exception) -> Response:
+    log.error(event("request failed", path=request.path), exc_info=error)
+    return _problem(Problem(500, "the service failed to answer; its log says why"))

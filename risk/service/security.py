@@ -1,0 +1,188 @@
+"""Who may ask the service, which files it may read, and what a browser may do with its answers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from risk.errors import ConfigError
+from risk.service.problems import Problem
+from risk.service.requests import MAX_BODY
+from risk.settings import Server
+from risk.tick import may_be_a_source
+
+TOKEN = "RISK_TOKEN"
+SHORTEST = 32  # bytes of a token
+OPEN = ("/health", "/live", "/ready")  # whoever watches the service knows no token
+_FORWARDED = re.compile(
+    "(?i)forwarded|(real|client|connecting|remote|user)-?(ip|addr)|^x-original-|^(via|x-scheme|front-end-https|cdn-loop|x-envoy-.*)$"
+)
+_STRONG = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))" makes one'
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Admits whoever knows the token; without a token, this machine alone."""
+
+    token: str | None
+
+    @property
+    def reach(self) -> str:
+        """Who is answered, in words."""
+        if self.token is not None:
+            return "with the token: answered is whoever sends it"
+        return "without a token: answered is everybody with an account on this machine, and whom a proxy on it lets in"
+
+    def admit(
+        self, host: str, sender: str | None, authorization: str, *, path: str = "/", names: Iterable[str] = ()
+    ) -> None:
+        """Let a request pass by its Host header, the address it came from, its Authorization, path and header names.
+
+        Without a token the Host must name this machine: a foreign page whose name was turned to 127.0.0.1 in the
+        browser's eyes (DNS rebinding) sends its own name. A header that only a proxy adds is a tripwire: behind one
+        everybody comes from this machine. Raises: Problem 401, 403 or 421.
+        """
+        if self.token is not None:
+            if path not in OPEN and not _same(_token_in(authorization), self.token):
+                raise Problem(401, "the token is missing or wrong; send it as Bearer, or as the password of Basic",
+                              WWW_Authenticate='Basic realm="risk", charset="UTF-8"')  # fmt: skip
+        elif sender and not is_loopback(sender):
+            raise Problem(403, f"without a token only this machine is answered; set {TOKEN} or server.token_file")
+        elif forwarded := next(filter(_FORWARDED.search, names), None):
+            raise Problem(403, f"{forwarded[:40]} says that a proxy stands before this service, and there is no token; "
+                          f"set {TOKEN} or server.token_file")  # fmt: skip
+        elif not is_loopback(_name_in(host)):
+            raise Problem(421, "the Host header does not name this machine; use http://localhost or http://127.0.0.1")
+
+
+def guard_for(server: Server, root: Path, host: str) -> Guard:
+    """Return the guard of a service at `host`.
+
+    Raises: ConfigError where others could reach it and there is no token, or the token's file is not readable.
+    """
+    token = token_of(server, root)
+    if token is None and not is_loopback(host):
+        raise ConfigError(
+            f"host {host!r} can be reached from other machines and there is no token; "
+            f"set {TOKEN} in the environment or server.token_file in the settings, or serve on 127.0.0.1"
+        )
+    return Guard(token)
+
+
+def token_of(server: Server, root: Path) -> str | None:
+    """Return the token of the environment, else of the configured file, else None.
+
+    Raises: ConfigError where the file is not readable or empty, or the token is too short to keep others out.
+    """
+    given, place = os.environ.get(TOKEN, ""), TOKEN
+    token = given.strip()
+    if not given and server.token_file is None:
+        return None
+    if not given:
+        token, place = _filed(root / str(server.token_file)), str(root / str(server.token_file))
+    n_bytes = len(token.encode("utf-8", "surrogateescape"))
+    if n_bytes < SHORTEST:
+        raise ConfigError(
+            f"{place}: the token is too short ({n_bytes} bytes, expected at least {SHORTEST}). "
+            f"Nothing is served. Set a longer one; {_STRONG}."
+        )
+    return token
+
+
+def _filed(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path}: the token is not readable ({error}); expected a file with one line of text"
+        ) from error
+    if not token:
+        raise ConfigError(f"{path}: found nothing, expected one line with the token")
+    return token
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address is of this machine alone."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
+
+
+def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
+    """Return the content of a CSV file that lies, after all links, in one of the folders; `given` starts at `root`.
+
+    Raises: Problem 403 where it lies elsewhere, 413 where it is too large, 422 where it is no regular CSV file.
+    """
+    outside = Problem(403, "the path leaves the input, test and practice folders; name a file inside", field="filepath")
+    if "\0" in given or Path(given).is_absolute() or ".." in Path(given).parts:
+        raise outside
+    asked, real = root / given, _real(root / given)
+    homes = [(path, home) for folder in folders for path, home in ((asked, folder), (real, _real(folder)))]
+    below = [path.relative_to(home) for path, home in homes if path.is_relative_to(home)]
+    if not any(path is real and path.is_relative_to(home) for path, home in homes):
+        raise outside
+    if not all(may_be_a_source(name) for path in below for name in path.parts):
+        raise Problem(422, "a hidden or temporary name is no data file; name a CSV file", field="filepath")
+    if real.suffix.lower() != ".csv":
+        raise Problem(422, "the path does not end in .csv; name a CSV file", field="filepath")
+    try:
+        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Problem(422, f"the file cannot be opened ({error.strerror})", field="filepath") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Problem(422, "the path does not name a regular file; name a CSV file", field="filepath")
+    with open(descriptor, "rb") as file:
+        content = file.read(MAX_BODY + 1)
+    if len(content) > MAX_BODY:
+        raise Problem(413, f"the file is larger than {MAX_BODY // 2**20} MiB; send it in parts", field="filepath")
+    return content
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _name_in(host: str) -> str:
+    """Return the name in a Host header, without port and brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _token_in(authorization: str) -> str:
+    """Return the token that an Authorization header carries: Bearer, or the password of Basic."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        try:
+            return given.strip().encode("latin-1").decode()  # WSGI gives the bytes of a header as latin-1
+        except UnicodeError:
+            return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,249 @@
+"""The settings: config.json, checked once, frozen, every path made absolute."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+from dataclasses import field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic.dataclasses import dataclass
+
+from risk import paths, settings_file
+from risk.errors import ConfigError
+from risk.files import digest
+from risk.schema import CLOSED, DatabaseSource, Name, Number, Schema, Whole
+
+Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
+HOURS = {"hour": 1.0, "hours": 1.0, "day": 24.0, "days": 24.0}
+MOST = 87_660.0  # hours: ten years
+_FOLDERS = {
+    "input_folder_path": "client files arrive",
+    "test_data_path": "the held-out clients lie",
+}
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Capacity:
+    calls_per_week: Whole = Field(default=50, ge=1, le=1_000_000)
+    per: Literal["all", "owner"] = "all"
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ModelChoice:
+    family: Literal["auto", "logistic", "quadratic", "boosting"] = "auto"
+    max_training_rows: Whole = Field(default=500_000, ge=1_000, le=1_000_000_000)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Drift:
+    alpha: Number = Field(default=0.005, gt=0, lt=1)
+    minimum_gain: Number = Field(default=0.01, ge=0, le=1)
+    minimum: Whole = Field(default=30, ge=2, le=1_000_000)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class GateRule:
+    z: Number = Field(default=2.33, gt=0, le=100)
+    minimum_gain: Number = Field(default=0.005, ge=0, le=1)
+    steady_gain: Number = Field(default=0.05, ge=0, le=1)
+    minimum: Whole = Field(default=30, ge=2, le=1_000_000)
+    top_share: Number = Field(default=0.1, gt=0, le=1)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Server:
+    host: str = "127.0.0.1"
+    port: Whole = Field(default=8000, ge=1, le=65535)
+    token_file: str | None = None
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Practice:
+    input_folder_path: Folder = "practicedata"
+    output_model_path: Folder = paths.PRACTICE_MODELS
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Settings:
+    """All settings. Paths are those of the file; the properties give them as absolute paths."""
+
+    input_folder_path: Folder
+    output_folder_path: Folder
+    test_data_path: Folder
+    output_model_path: Folder
+    prod_deployment_path: Folder
+    schema: Schema = field(default_factory=Schema)
+    capacity: Capacity = field(default_factory=Capacity)
+    model: ModelChoice = field(default_factory=ModelChoice)
+    drift: Drift = field(default_factory=Drift)
+    gate: GateRule = field(default_factory=GateRule)
+    server: Server = field(default_factory=Server)
+    practice: Practice = field(default_factory=Practice)
+    source: DatabaseSource | None = None
+    test_share: Number = Field(default=0.2, gt=0, le=0.5)
+    expected_every: str | None = None
+    outcomes_path: Folder = paths.OUTCOMES
+    deadline_hours: Number = Field(default=2.0, ge=1e-6, le=8_760)
+    max_source_mb: Whole = Field(default=4096, ge=1, le=1_000_000)
+    max_final_rows: Whole = Field(default=2_000_000, ge=1, le=1_000_000_000)
+    source_file: Path = field(default=Path(paths.CONFIG), init=False)
+
+    @field_validator("expected_every")
+    @classmethod
+    def _hours_or_days(cls, value: str | None) -> str | None:
+        if value is not None:
+            hours_of(value)
+        return value
+
+    @property
+    def root(self) -> Path:
+        return self.source_file.parent
+
+    @property
+    def input(self) -> Path:
+        return self.root / self.input_folder_path
+
+    @property
+    def ingested(self) -> Path:
+        return self.root / self.output_folder_path
+
+    @property
+    def holdout(self) -> Path:
+        return self.root / self.test_data_path
+
+    @property
+    def models(self) -> Path:
+        return self.root / self.output_model_path
+
+    @property
+    def production(self) -> Path:
+        return self.root / self.prod_deployment_path
+
+    @property
+    def size_cap(self) -> int:
+        """The bytes that one file may have."""
+        return self.max_source_mb * 1_000_000
+
+    @functools.cached_property
+    def places(self) -> dict[str, str]:
+        """The paths of the machine that a sentence may hold, each with what people are told in its place."""
+        url, secret = (self.source.url, self.source.password_file) if self.source else ("", None)
+        files = (self.root / it for it in (url.removeprefix("sqlite:///"), secret, self.server.token_file) if it)
+        folders = (self.ingested, self.models, self.production, *self.watched, *files)
+        found = {f"{whole}/": "" for whole in (self.root, self.root.resolve())}
+        return found | {str(whole): folder.name for folder in folders for whole in (folder, folder.resolve())}
+
+    @property
+    def watched(self) -> tuple[Path, Path, Path]:
+        """The folders whose listing the idle tick compares."""
+        return self.input, self.holdout, self.root / self.outcomes_path
+
+    @property
+    def links(self) -> tuple[Path, ...]:
+        """The three links that move (of the dataset, of the report set, of production), and the conventional names."""
+        moving = (self.ingested, self.models / paths.REPORTS, self.production)
+        named = {self.ingested: paths.DATASET_LINKS, self.models: paths.REPORT_LINKS}
+        named[self.production] = paths.RELEASE_LINKS
+        fixed = (folder / name for folder, names in named.items() for name in names)
+        return (*(folder / paths.CURRENT for folder in moving), *fixed)
+
+    @property
+    def identity(self) -> str:
+        """A digest of every setting that was in force, for the record."""
+        known = TypeAdapter(Settings).dump_python(self, mode="json", exclude={"source_file"})
+        return digest(json.dumps(known, sort_keys=True).encode())[:12]
+
+
+def load(path: Path, practice: bool = False) -> Settings:
+    """Return the settings of a file, for practice if asked.
+
+    Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
+    """
+    found = settings_file.read(path)
+    try:
+        settings = TypeAdapter(Settings).validate_python(found)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_sentence(error)}") from error
+    object.__setattr__(settings, "source_file", path.absolute())
+    settings = for_practice(settings) if practice else settings
+    _check_folders(settings)
+    return settings
+
+
+def for_practice(settings: Settings) -> Settings:
+    """Return the settings with every folder but the test data turned to practice."""
+    models = settings.practice.output_model_path
+    return changed(
+        settings,
+        source=None,
+        input_folder_path=settings.practice.input_folder_path,
+        output_model_path=models,
+        output_folder_path=f"{models}/{paths.INGESTED}",
+        prod_deployment_path=f"{models}/{paths.PRODUCTION}",
+    )
+
+
+def changed(settings: Settings, **changes: Any) -> Settings:
+    """Return the settings with some of them changed, of the same file."""
+    found = replace(settings, **changes)
+    object.__setattr__(found, "source_file", settings.source_file)
+    return found
+
+
+def hours_of(text: str) -> float:
+    """Return the hours of a text such as «24 hours» or «7 days». Raises: ValueError."""
+    number, _, unit = text.strip().partition(" ")
+    hours = float(number) * HOURS[unit] if unit in HOURS and number.replace(".", "", 1).isdecimal() else 0.0
+    if not 0 < hours <= MOST:
+        raise ValueError("expected a number and hours or days, such as '24 hours' or '7 days', ten years at most")
+    return hours
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say the first fault in words: key, value, what is allowed, the nearest known key."""
+    fault = error.errors()[0]
+    key = ".".join(str(step) for step in fault["loc"])
+    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"unknown key {key!r}{_nearest(str(fault['loc'][-1]), fault['loc'])}"
+    if fault["type"] in ("missing", "missing_argument"):
+        return f"key {key!r} is missing; expected the path of a folder"
+    told = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "value_error" and not isinstance(fault["input"], list | str):
+        return f"key {key!r}: {told}"  # of a whole section
+    value = "wrong" if key.startswith("source") else settings_file.shown(fault["input"])
+    return f"key {key!r} is {value}; {told[:1].lower()}{told[1:]}"
+
+
+def _nearest(key: str, place: tuple[Any, ...]) -> str:
+    sections = {"schema": Schema, "capacity": Capacity, "model": ModelChoice, "drift": Drift, "gate": GateRule}
+    sections |= {"server": Server, "practice": Practice, "source": DatabaseSource}
+    owner: Any = sections.get(str(place[0]), Settings) if len(place) > 1 else Settings
+    known = [name for name in owner.__dataclass_fields__ if name != "source_file"]
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(known)}"
+
+
+def _check_folders(settings: Settings) -> None:
+    for key in ("output_folder_path", "output_model_path", "prod_deployment_path", *_FOLDERS):
+        path = settings.root / getattr(settings, key)
+        if path.is_dir():
+            continue
+        meant = str(getattr(settings, key)).strip("/")
+        if path.exists():
+            raise ConfigError(f"{settings.source_file}: key {key!r}: {path} is a file; expected a folder")
+        if getattr(settings, key).startswith("/") and (not path.parent.is_dir() or path.parent == Path("/")):
+            raise ConfigError(
+                f"{settings.source_file}: key {key!r}: there is no folder {path}; did you mean {meant!r}? "
+                "(a relative path starts at the folder of config.json)"
+            )
+        if key in _FOLDERS:
+            raise ConfigError(
+                f"{settings.source_file}: key {key!r}: there is no folder {path}; "
+                f"make it, or name the folder where {_FOLDERS[key]}"
+            )

@@ -1,0 +1,1 @@
+"""Made-up clients whose truth is known, to try the system and to measure it."""

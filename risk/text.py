@@ -1,0 +1,112 @@
+"""Text for people: numbers and shares, text from data on one line or in Markdown, CSV cells that are no formula."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+NOTHING = "–"
+MORE = "…"
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_QUOTED = re.compile('[,"\r\n]')
+_MARKUP = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=[wW])\.|^(?:[#+=-]|\d+[.)])")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def one_line(text: object) -> str:
+    """Return the text on one line, with control and other unprintable characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text))
+
+
+def markdown(text: object, longest: int = 200) -> str:
+    """Return text from data for Markdown (CommonMark and its tables): on one line, never markup, HTML or a link.
+
+    What is cut ends in an ellipsis; a blank text is a dash.
+    """
+    shown = one_line(text).strip() or NOTHING
+    shown = shown if len(shown) <= longest else shown[: longest - 1] + MORE
+    escaped = _MARKUP.sub(lambda mark: f"{mark[0][:-1]}\\{mark[0][-1]}", shown)
+    return "".join(_ENTITIES.get(character, character) for character in escaped)
+
+
+def placed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a text, or all in a value, with each of these paths of the machine replaced by its name."""
+    if isinstance(value, str):
+        known = "|".join(map(re.escape, names))
+        return re.sub(rf"(?<![\w/.-])(?:{known})", lambda found: names[found[0]], value) if "/" in value else value
+    if isinstance(value, dict):
+        return {placed(key, names): placed(it, names) for key, it in value.items()}
+    return [placed(it, names) for it in value] if isinstance(value, list | tuple) else value
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """Return a number with thousands separators; a dash where there is none."""
+    if not _is_finite(value):
+        return NOTHING
+    return f"{value:.{digits}e}" if abs(value) >= 1e15 else f"{value:z,.{digits}f}"  # type: ignore[arg-type]
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share between 0 and 1 as a percentage."""
+    return f"{number(share * 100, digits)} %" if _is_finite(share) else NOTHING  # type: ignore[operator]
+
+
+def interval(bounds: tuple[float, float] | None, digits: int = 3, *, share: bool = False) -> str:
+    """Return the two bounds of an interval; a dash where it could not be had."""
+    if bounds is None:
+        return NOTHING
+    low, high = (percent(bound) if share else number(bound, digits) for bound in bounds)
+    return f"{low} to {high}"
+
+
+def digits_for(figures: Mapping[str, Any]) -> int:
+    """Return how many decimals suit figures of this size, so that all of a row carry the same."""
+    largest = max((abs(figure) for figure in figures.values() if _is_finite(figure)), default=0.0)
+    return next((digits for limit, digits in ((1000, 0), (100, 1), (1, 2)) if largest >= limit), 4)
+
+
+def moment(text: str | None) -> str:
+    """Return an ISO time as date and minute."""
+    return f"{text[:10]} {text[11:16]} UTC" if text else NOTHING
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun: 1 row, 2 rows."""
+    return f"{number(n)} {one if n == 1 else many or one + 's'}"
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is not None and abs(value) < float("inf")
+
+
+# --- CSV that people open in a spreadsheet ----------------------------------------------------------------------------
+
+
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a UTF-8 CSV with LF; None is empty, and a text that a spreadsheet would compute carries an apostrophe.
+
+    Written by hand because Python's own writer leaves a lone CR without quotes when lines end with LF.
+    """
+    lines = [_line(header), *map(_line, rows), ""]
+    return "\n".join(lines).encode("utf-8", "backslashreplace")
+
+
+def _line(row: Sequence[object]) -> str:
+    return ",".join(map(_cell, row)) or '""'
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        text = f"'{text}"
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def four_digits(risk: float) -> str:
+    """Return a risk as people read it; snapshot.json and the API have all its digits."""
+    return f"{risk:.4f}"

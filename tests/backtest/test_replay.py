@@ -1,0 +1,267 @@
+"""The replay of policies over contents, and what the backtest tells and keeps of it."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from risk import files, paths
+from risk.backtest import policies, replay
+from risk.backtest.policies import Rows, Rules
+from risk.backtest.replay import Replay, expected_log_loss
+from risk.decision import policy
+from risk.report import backtest_words, figures
+from risk.settings import Drift, GateRule
+from tests.conftest import Project, table
+
+NAMES = policy.Names("client", "left", {"activity": "numeric", "size": "numeric"})
+RULES = Rules(NAMES, Drift(), GateRule(), "logistic")
+TURNS = 4  # the step whose outcomes are the first ones by other reasons
+
+
+def contents(count: int, n_rows: int = 400, turns: int = TURNS) -> pd.DataFrame:
+    """Return labelled rows of contents 0, 1, …: quiet clients leave, from content `turns` on large ones."""
+    draw, number = np.random.default_rng(1), np.repeat(np.arange(count), n_rows)
+    figures = draw.normal(size=(2, len(number)))
+    truth = 1 / (1 + np.exp(1.2 + np.where(number >= turns, -1.5 * figures[1], 1.5 * figures[0])))
+    columns = {"activity": np.exp(4 + figures[0]), "size": np.exp(3 + figures[1])}
+    known = {"client": [f"c{i}" for i in range(len(number))], "left": 1.0 * (draw.random(len(number)) < truth)}
+    return pd.DataFrame(columns | known | {"content": number, "truth": truth})
+
+
+def rows_of(frame: pd.DataFrame, *, truth: bool = True) -> Rows:
+    known = frame["truth"].to_numpy() if truth else None
+    return Rows(frame, replay.steps_of(frame["content"].to_numpy()), NAMES, known)
+
+
+@pytest.fixture(scope="module")
+def turned() -> Replay:
+    return replay.replay(rows_of(contents(8)), RULES)
+
+
+@pytest.fixture(scope="module")
+def told(turned: Replay) -> dict[str, Any]:
+    names = [f"dataset{number}.csv" for number in range(1, 9)]
+    return backtest_words.as_dict(turned, names, 0.1, dataset="8-abc", n_rows=3200)
+
+
+def test_our_policy_deploys_once_the_outcomes_after_a_change_are_known(turned: Replay) -> None:
+    ours = turned.story(policies.OURS)
+
+    by_drift = [it for it in ours.changes if it.reason == "drift"]
+    assert [(it.step, it.outcome, it.model) for it in by_drift] == [(TURNS, "deployed", "recent rows, logistic")]
+    assert ours.delay(TURNS) == 0
+    assert not any(it.worse for it in ours.changes)
+
+
+def test_never_retrain_keeps_its_first_model_and_always_retrain_none(turned: Replay) -> None:
+    never, always = turned.story(policies.NEVER), turned.story(policies.ALWAYS)
+
+    assert [it.step for it in never.deployments] == [0]
+    assert [it.step for it in always.deployments] == list(range(8))
+    assert never.delay(TURNS) is None
+
+
+def test_lists_of_the_policies_differ_after_the_change_alone(turned: Replay) -> None:
+    ours, never = turned.story(policies.OURS).caught, turned.story(policies.NEVER).caught
+
+    assert ours[0] is None
+    assert never[0] is None
+    assert sum(ours[TURNS + 1 :]) > 2 * sum(never[TURNS + 1 :])  # type: ignore[arg-type]
+
+
+def test_no_list_ever_knows_the_outcomes_of_its_content() -> None:
+    frame = contents(6)
+    other = frame.assign(left=np.where(frame["content"] == 5, 1 - frame["left"], frame["left"]))
+
+    stories = [replay.replay(rows_of(it), RULES).stories for it in (frame, other)]
+
+    for one, two in zip(*stories, strict=True):
+        assert one.decisions[:5] == two.decisions[:5]
+        assert one.caught[:5] == two.caught[:5]
+        k, leavers = 40, int(frame["left"][frame["content"] == 5].sum())
+        assert one.caught[5] + two.caught[5] == k  # type: ignore[operator]  # the same clients, the other outcomes
+        assert one.caught[5] != leavers
+
+
+def test_later_contents_do_not_change_what_was_decided_before() -> None:
+    whole, cut = (replay.replay(rows_of(contents(8)[: n * 400]), RULES) for n in (8, 6))
+
+    for one, two in zip(whole.stories, cut.stories, strict=True):
+        assert one.decisions[:6] == two.decisions
+        assert one.caught[:6] == two.caught
+
+
+def test_a_first_model_waits_for_both_outcomes() -> None:
+    frame = contents(3)
+    frame.loc[frame["content"] == 0, "left"] = 0.0
+
+    stories = replay.replay(rows_of(frame), RULES).stories
+
+    assert {it.decisions[0].outcome for it in stories} == {"not enough evidence"}
+    assert {it.caught[:2] for it in stories} == {(None, None)}
+    assert {it.deployments[0].step for it in stories} == {1}
+
+
+def test_a_worse_deployment_is_told_by_outcomes_where_the_truth_is_not_known() -> None:
+    rows = rows_of(frame_that_lies(), truth=False)
+
+    lying = replay.replay(rows, RULES, {policies.ALWAYS: policies.always}).stories[0]
+
+    assert [it.worse for it in lying.changes] == [True, False]
+    assert lying.changes[-1].gain is None  # nothing came after it
+
+
+def frame_that_lies() -> pd.DataFrame:
+    """Return three contents, the second of which has every outcome turned and is larger than the first."""
+    frame = contents(6, turns=99)
+    number = np.array([0, 1, 1, 1, 1, 2])[frame["content"].to_numpy()]
+    return frame.assign(content=number, left=np.where(number == 1, 1 - frame["left"], frame["left"]))
+
+
+def test_the_true_risks_have_the_lowest_expected_log_loss() -> None:
+    truth = np.linspace(0.05, 0.6, 50)
+
+    assert expected_log_loss(truth, truth) < min(expected_log_loss(truth, truth * by) for by in (0.9, 1.1))
+
+
+@pytest.mark.parametrize(("n_contents", "n_steps"), [(1, 1), (60, 60), (61, 31), (1000, 59)])
+def test_very_many_contents_are_joined_with_their_neighbours(n_contents: int, n_steps: int) -> None:
+    steps = replay.steps_of(np.repeat(np.arange(n_contents) * 7, 2))
+
+    assert steps.max() + 1 == n_steps
+    assert set(np.diff(steps)) <= {0, 1}
+
+
+def test_progress_is_told_after_every_content() -> None:
+    heard: list[tuple[int, int]] = []
+
+    replay.replay(
+        rows_of(contents(3)), RULES, {policies.NEVER: policies.first}, lambda done, of: heard.append((done, of))
+    )
+
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_backtest_counts_as_the_replay_did(turned: Replay, told: dict[str, Any]) -> None:
+    ours, never, always, _ = told["policies"]
+
+    assert told["leavers"] == sum(content.leavers for content in turned.contents[1:])
+    assert (told["first_ranked"], told["first_alarm"]) == (2, TURNS + 1)
+    assert (never["deployments"], never["delay"], always["deployments"], always["delay"]) == (0, None, 7, 0)
+    assert ours["delay"] == 0
+    assert f"have held {ours['caught']} with" in told["sentence"]
+    assert [len(row) for row in backtest_words.rows(told)] == [len(backtest_words.TITLES)] * 4
+
+
+def test_a_page_shows_names_from_data_on_one_line(told: dict[str, Any]) -> None:
+    first = {**told["contents"][0], "name": "a\x1b[2Jb\nc.csv"}
+
+    page = backtest_words.page({**told, "contents": [first, *told["contents"][1:]]})
+
+    assert "\x1b" not in page
+    assert "b\\nc.csv" in page
+    assert page.count("\n") == 3 + 5 + 1 + 8
+
+
+def test_the_figure_of_equal_backtests_has_equal_bytes(told: dict[str, Any]) -> None:
+    assert figures.backtest(told["policies"]) == figures.backtest(list(told["policies"]))
+
+
+# --- diagnostics.py --backtest ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def company(project: Project) -> Project:
+    project.configure(model={"family": "logistic"})
+    for number in range(1, 5):
+        project.drop(f"sourcedata/dataset{number}.csv", table(300, seed=number, first=1000 * number, turned=number > 2))
+    project.drop("testdata/testdata.csv", table(60, seed=9, first=90_000))
+    return project
+
+
+def test_a_backtest_is_kept_and_the_next_report_shows_it(company: Project) -> None:
+    company.run("fullprocess")
+
+    said = company.run("diagnostics", "--backtest", "--json")
+
+    assert said.code == 0, said.err
+    assert company.json("models/backtest.json") == said.json
+    assert [it["name"] for it in said.json["contents"]] == [f"dataset{number}.csv" for number in range(1, 5)]
+    assert (company.root / "models" / paths.BACKTEST_FIGURE).read_bytes().startswith(b"\x89PNG")
+    assert company.json("models/snapshot.json")["backtest"] is None
+    company.run("reporting")
+    assert company.json("models/snapshot.json")["backtest"] == said.json
+
+
+def test_a_backtest_waits_for_another_run_to_end(company: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    company.run("ingestion")
+    lock = files.lock(company.root / "production_deployment" / paths.LOCK)
+
+    with contextlib.ExitStack() as other_run:
+        other_run.enter_context(lock)
+        monkeypatch.setattr("diagnostics.time.sleep", lambda _: other_run.close())
+        said = company.run("diagnostics", "--backtest")
+
+    assert said.code == 0, said.err
+    assert (company.root / "models" / paths.BACKTEST).is_file()
+
+
+def test_a_run_never_makes_a_backtest(company: Project) -> None:
+    company.run("fullprocess")
+    company.drop("sourcedata/dataset5.csv", table(300, seed=5, first=5000, turned=True))
+    company.run("fullprocess")
+
+    assert not list((company.root / "models").glob("backtest*"))
+
+
+def test_equal_contents_give_an_equal_backtest(company: Project) -> None:
+    company.run("ingestion")
+
+    kept = []
+    for _ in range(2):
+        company.run("diagnostics", "--backtest")
+        kept.append([(company.root / "models" / name).read_bytes() for name in ("backtest.json", "backtest.png")])
+
+    assert kept[0] == kept[1]
+
+
+def test_a_backtest_of_other_columns_or_another_program_is_not_shown(company: Project) -> None:
+    company.run("fullprocess")
+    company.run("diagnostics", "--backtest")
+    path = company.root / "models" / paths.BACKTEST
+    path.write_text(path.read_text().replace('"schema": "', '"schema": "other'))
+
+    company.run("reporting")
+
+    assert company.json("models/snapshot.json")["backtest"] is None
+
+
+def test_a_backtest_of_one_content_says_what_is_missing(project: Project) -> None:
+    project.drop("sourcedata/dataset1.csv", table(100))
+    project.run("ingestion")
+
+    said = project.run("diagnostics", "--backtest")
+
+    assert said.code == 1
+    assert "1 content, expected two at least" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_backtest_that_is_stopped_by_hand_leaves_nothing(company: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    company.run("ingestion")
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("diagnostics._bar", stop)
+    said = company.run("diagnostics", "--backtest")
+
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert not list(Path(company.root / "models").glob("backtest*"))

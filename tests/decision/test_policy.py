@@ -1,0 +1,125 @@
+"""Which reason to train new labelled rows give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from risk.decision import policy
+from risk.decision.policy import Champion, Names, Reason
+from risk.modeling.reference import reference
+from risk.settings import Drift, GateRule
+
+NAMES = Names("client", "left", {"size": "numeric"})
+
+
+def rows(n_rows: int, seed: int = 0, *, turned: bool = False) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return rows of two contents and the true risks, or risks that have the effect of the size the wrong way round."""
+    random = np.random.default_rng(seed)
+    size = random.standard_normal(n_rows)
+    risks, wrong = (1 / (1 + np.exp(1 - sign * size)) for sign in (1, -1))
+    left = (random.random(n_rows) < risks).astype(float)
+    names = [f"c{number}" for number in range(n_rows)]
+    frame = pd.DataFrame({"client": names, "size": size, "left": left, "content": np.arange(n_rows) * 2 // n_rows})
+    return frame, wrong if turned else risks
+
+
+def given(
+    *,
+    n_labelled: int = 1_400,
+    n_learned: int = 1_000,
+    n_tried: int = 0,
+    provisional: bool = False,
+    turned: bool = False,
+) -> Reason:
+    learned, risks = rows(1_000, 1)
+    known = reference({"size": learned["size"].to_numpy()}, {"size": "numeric"}, learned["left"].to_numpy(), risks)
+    news, told = rows(400, 2, turned=turned)
+    champion = Champion("logistic", 1_000, n_learned, known, provisional, n_tried)
+    return policy.reason(news, told, NAMES, champion, n_labelled, Drift(), "auto")
+
+
+def test_news_without_a_change_are_no_reason() -> None:
+    assert (given().train, given().outcome) == (False, "no drift")
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"turned": True}, "drift"),
+        ({"provisional": True}, "the live model is provisional"),
+        ({"n_labelled": 2_000}, "labelled rows have doubled"),
+    ],
+)
+def test_each_reason_has_a_name(told: dict[str, int], name: str) -> None:
+    found = given(**told)  # type: ignore[arg-type]
+
+    assert (found.train, found.name) == (True, name)
+    assert found.sentence.endswith(".")
+
+
+def test_a_refused_challenger_is_not_trained_again_before_the_rows_have_doubled_once_more() -> None:
+    assert not given(n_labelled=3_000, n_tried=2_000).train
+    assert given(n_labelled=4_000, n_tried=2_000).name == "labelled rows have doubled"
+
+
+def test_a_model_of_recent_rows_has_doubled_when_as_many_have_come_as_it_learned() -> None:
+    assert not given(n_labelled=1_399, n_learned=400).train
+    assert given(n_labelled=1_400, n_learned=400).name == "labelled rows have doubled"
+    assert not given(n_labelled=2_199, n_learned=400, n_tried=1_400).train
+    assert given(n_labelled=2_200, n_learned=400, n_tried=1_400).name == "labelled rows have doubled"
+
+
+def test_no_news_are_no_reason() -> None:
+    learned, risks = rows(100)
+    known = reference({"size": learned["size"].to_numpy()}, {"size": "numeric"}, learned["left"].to_numpy(), risks)
+    champion = Champion("logistic", 100, 100, known, True, 0)
+
+    found = policy.reason(learned.iloc[:0], risks[:0], NAMES, champion, 100, Drift(), "auto")
+
+    assert (found.train, found.scan) == (False, None)
+
+
+def test_the_gate_is_told_whom_it_compares_with() -> None:
+    frame, risks = rows(600, 3)
+    left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
+    rate = np.full(600, left.mean())
+
+    by_rate = policy.judged(left, rate, risks, clients, GateRule(), by_base_rate=True)
+    by_champion = policy.judged(left, risks, rate, clients, GateRule())
+
+    assert (by_rate.outcome, by_champion.outcome) == ("deploy", "refuse")
+    assert "the base rate" in by_rate.sentence
+    assert by_champion.capture_k == 60
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        (policy.DOUBLED, "refuse"),
+        (policy.RICHER, "refuse"),
+        ("drift", "deploy"),
+        ("--force", "deploy"),
+        (None, "deploy"),
+    ],
+)
+def test_more_is_asked_of_a_challenger_where_nothing_has_changed(reason: str | None, outcome: str) -> None:
+    frame, risks = rows(3_000, 3)
+    left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
+    timid = 1 / (1 + ((1 - risks) / risks) ** 0.6)  # the same order, so the same list
+
+    found = policy.judged(left, timid, risks, clients, GateRule(), reason)
+
+    assert GateRule().minimum_gain < found.gain < GateRule().steady_gain
+    assert found.outcome == outcome
+
+
+def test_windows_hold_the_last_contents_and_number_the_clients() -> None:
+    frame, risks = rows(400, 4)
+    frame["client"] = [f"c{number % 150}" for number in range(400)]
+
+    last, both = policy.windows(frame, risks, NAMES)
+
+    assert (last.contents, last.n_rows, both.contents, both.n_rows) == (1, 200, 2, 400)
+    assert (len(set(last.clients.tolist())), len(set(both.clients.tolist()))) == (150, 150)

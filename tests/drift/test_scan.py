@@ -1,0 +1,295 @@
+"""The scan for drift: false alarms, what it finds, and what it says, on client streams with a known truth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from risk.drift.scan import Scan, Window, scan
+from risk.modeling.reference import Reference, reference
+
+NUMERIC = ("activity", "size", "age")
+KINDS = dict.fromkeys(NUMERIC, "numeric") | {"plan": "categorical"}
+PLANS = np.array(["basic", "basic", "plus", "gold"], dtype=object)
+TRUTH = {"share": -1.6, "activity": -0.9, "size": -0.4, "age": 0.3, "gold": 0.5, "curved": 0.0, "joint": 0.0}
+
+
+def logistic(logit: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logit))
+
+
+def clients(generator: np.random.Generator, n_rows: int, moved: float = 0.0) -> dict[str, np.ndarray]:
+    """Return heavy-tailed figures whose log1p is normal, the first two correlated, and a plan."""
+    figures = generator.normal(size=(n_rows, 3)) + moved
+    figures[:, 1] = 0.6 * figures[:, 0] + 0.8 * figures[:, 1]
+    features = dict(zip(NUMERIC, np.expm1(np.maximum(figures.T + 5, 0)), strict=True))
+    return features | {"plan": PLANS[generator.integers(0, 4, n_rows)]}
+
+
+def columns(features: dict[str, np.ndarray]) -> np.ndarray:
+    figures = [np.log1p(features[name]) - 5 for name in NUMERIC]
+    plans = [features["plan"] == plan for plan in ("plus", "gold")]
+    return np.column_stack([np.ones(len(figures[0])), *figures, *plans])
+
+
+def outcome(generator: np.random.Generator, features: dict[str, np.ndarray], **changed: float) -> np.ndarray:
+    truth, x = TRUTH | changed, columns(features)
+    logit = truth["share"] + x[:, 1:4] @ [truth[name] for name in NUMERIC] + truth["gold"] * x[:, 5]
+    logit += truth["curved"] * (x[:, 1] ** 2 - 1) + truth["joint"] * x[:, 2] * x[:, 3]
+    logit *= truth.get("slope", 1.0)
+    return (generator.random(len(x)) < logistic(logit)).astype(int)
+
+
+def fitted(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    coefficients = np.zeros(x.shape[1])
+    for _ in range(7):
+        risks = logistic(x @ coefficients)
+        hessian = (x * (risks * (1 - risks))[:, None]).T @ x + 1e-3 * np.eye(x.shape[1])
+        coefficients += np.linalg.solve(hessian, x.T @ (labels - risks) - 1e-3 * coefficients)
+    return coefficients
+
+
+@dataclass(frozen=True)
+class Champion:
+    coefficients: np.ndarray
+    reference: Reference
+    learned: Window
+
+    def window(self, features: dict[str, np.ndarray], labels: np.ndarray, contents: int = 1) -> Window:
+        risks = logistic(columns(features) @ self.coefficients)
+        return Window(contents, features, labels, risks, np.arange(len(labels)))
+
+    def scan(self, generator: np.random.Generator, n_rows: int, moved: float = 0.0, **changed: float) -> Scan:
+        features = clients(generator, n_rows, moved)
+        return scan([self.window(features, outcome(generator, features, **changed))], self.reference)
+
+
+def trained(seed: int, n_rows: int = 2_000, **changed: float) -> Champion:
+    """Return a logistic champion with estimated coefficients, and the reference of its five-fold risks."""
+    generator = np.random.default_rng(seed)
+    features = clients(generator, n_rows)
+    labels, x, fold = outcome(generator, features, **changed), columns(features), np.arange(n_rows) % 5
+    risks = np.empty(n_rows)
+    for one in range(5):
+        risks[fold == one] = logistic(x[fold == one] @ fitted(x[fold != one], labels[fold != one]))
+    learned = Window(0, features, labels, risks, np.arange(n_rows))
+    return Champion(fitted(x, labels), reference(features, KINDS, labels, risks), learned)
+
+
+@pytest.fixture(scope="module")
+def champions() -> list[Champion]:
+    return [trained(seed) for seed in range(40)]
+
+
+def scans(champions: list[Champion], times: int, n_rows: int, **options: float) -> list[Scan]:
+    generator = np.random.default_rng(n_rows)
+    return [champion.scan(generator, n_rows, **options) for _ in range(times) for champion in champions]
+
+
+def rings(found: list[Scan]) -> int:
+    return sum(window.rings for one in found for window in one.windows)
+
+
+@pytest.mark.parametrize(("n_rows", "times"), [(200, 20), (2_000, 7)])
+def test_unchanged_streams_ring_less_than_once_in_a_hundred(champions: list[Champion], n_rows: int, times: int) -> None:
+    found = scans(champions, times, n_rows)
+
+    tails = np.array([one.windows[0].p for one in found])
+    assert rings(found) <= 0.01 * len(found)  # nominal: 0.00125 a window, so 1 of 800 and 0.35 of 280
+    assert 0.025 < np.mean(tails < 0.05) < 0.11  # the χ² tail is right before any gate; 0.05 ± 4 errors, more for n / R
+
+
+def test_a_harmless_shift_of_the_clients_does_not_ring(champions: list[Champion]) -> None:
+    found = scans(champions, 3, 2_000, moved=1.0)
+
+    assert rings(found) <= 1
+
+
+def test_more_clients_for_whom_the_model_was_always_wrong_are_no_change() -> None:
+    generator, rang, still = np.random.default_rng(5), 0, 0
+    for champion in (trained(seed, curved=0.4) for seed in range(20)):
+        features = clients(generator, 2_000, moved=0.8)
+        window = champion.window(features, outcome(generator, features, curved=0.4))
+        bare = scan([window], champion.reference)
+        found = scan([window], champion.reference, learned=lambda it=champion: it.learned)
+        rang, still = rang + bare.windows[0].rings, still + found.windows[0].rings
+        assert (found.windows[0].balanced_p is not None) == bare.windows[0].rings
+
+    assert rang > 15  # a model of the wrong form is no worse than before for such clients; there are only more of them
+    assert still < 6  # weights by means alone do not undo all of it
+
+
+def test_a_change_among_other_clients_is_still_found(champions: list[Champion]) -> None:
+    generator = np.random.default_rng(6)
+    for champion in champions[:10]:
+        features = clients(generator, 2_000, moved=0.5)
+        window = champion.window(features, outcome(generator, features, activity=0.3))
+        found = scan([window], champion.reference, learned=lambda it=champion: it.learned)
+
+        assert found.verdict == "retrain"
+        assert found.windows[0].balanced_p < 1e-4
+
+
+def test_learned_rows_are_asked_for_only_when_a_window_rings(champions: list[Champion]) -> None:
+    def learned() -> Window:
+        raise AssertionError("nothing rang")
+
+    generator = np.random.default_rng(7)
+    features = clients(generator, 500)
+
+    found = scan([champions[0].window(features, outcome(generator, features))], champions[0].reference, learned=learned)
+
+    assert found.verdict == "no drift"
+
+
+def test_a_harmful_change_is_found_in_its_first_2000_rows(champions: list[Champion]) -> None:
+    found = scans(champions, 1, 2_000, activity=0.3)
+
+    assert rings(found) == len(found)
+    assert {one.verdict for one in found} == {"retrain"}
+    assert all(one.moved.startswith("the effect of activity rose") and one.moved_in == 1 for one in found)
+
+
+def test_more_leavers_at_the_same_reasons_ask_for_recalibration(champions: list[Champion]) -> None:
+    found = scans(champions, 1, 2_000, share=-1.0)
+
+    assert sum(one.verdict == "recalibrate" for one in found) >= 36
+    assert sum("the share of leavers rose from about 2" in one.moved for one in found) == len(found)
+
+
+def test_weaker_reasons_are_called_over_confidence(champions: list[Champion]) -> None:
+    found = scans(champions, 1, 4_000, slope=0.5)
+
+    assert sum(one.verdict == "recalibrate" for one in found) >= 36
+    assert sum("over-confidence" in one.moved for one in found) >= 36
+
+
+def test_a_rule_that_turns_round_is_called_so() -> None:
+    for champion in (trained(seed) for seed in range(10)):
+        found = champion.scan(np.random.default_rng(1), 2_000, activity=0.9, size=0.4, age=-0.3, gold=-0.5)
+
+        assert found.verdict == "retrain"
+        assert found.moved is not None
+        assert found.moved.startswith("the order of the risks has turned round")
+
+
+def test_the_effect_of_a_level_is_named() -> None:
+    found = trained(3).scan(np.random.default_rng(3), 5_000, gold=-1.5)
+
+    assert found.verdict == "retrain"
+    assert found.moved.startswith("the effect of plan = gold fell")
+
+
+def test_a_change_too_small_to_matter_does_not_ring() -> None:
+    found = trained(4, n_rows=100_000).scan(np.random.default_rng(4), 40_000, share=-1.5)
+
+    assert found.windows[0].p < 1e-4
+    assert 0 < found.windows[0].relative_gain < 0.01
+    assert found.verdict == "no drift"
+
+
+@pytest.mark.parametrize("bent", [{"curved": 0.4}, {"joint": 0.6}])
+def test_a_truth_with_squares_or_products_asks_for_a_richer_family(bent: dict[str, float]) -> None:
+    found = [trained(seed, **bent).scan(np.random.default_rng(seed), 2_000, **bent) for seed in range(20)]
+
+    assert sum(one.verdict == "richer family" for one in found) >= 18
+    assert rings(found) == 0
+
+
+def test_a_straight_truth_asks_for_no_richer_family(champions: list[Champion]) -> None:
+    found = scans(champions, 5, 1_000)
+
+    assert sum(one.verdict == "richer family" for one in found) <= 2
+    assert all(one.richer is not None for one in found)
+
+
+def test_several_rows_of_a_client_do_not_inflate_the_evidence(champions: list[Champion]) -> None:
+    generator, found = np.random.default_rng(0), []
+    for champion in champions * 3:
+        features = clients(generator, 400)
+        once = champion.window(features, outcome(generator, features))
+        copied = {name: np.tile(values, 4) for name, values in features.items()}
+        window = Window(4, copied, np.tile(once.labels, 4), np.tile(once.risks, 4), np.tile(once.clients, 4))
+        found.append(scan([window], champion.reference))
+
+    assert rings(found) <= 1
+    assert np.mean([one.windows[0].p < 0.05 for one in found]) < 0.15
+
+
+def test_a_change_in_the_last_content_alone_is_found_in_the_short_window() -> None:
+    champion, generator = trained(6), np.random.default_rng(6)
+    old, new = clients(generator, 14_000), clients(generator, 2_000)
+    labels = np.concatenate([outcome(generator, old), outcome(generator, new, activity=-0.2)])
+    both = {name: np.concatenate([old[name], new[name]]) for name in old}
+    last = {m: {name: values[-2_000 * m :] for name, values in both.items()} for m in (1, 2, 4, 8)}
+
+    found = scan([champion.window(last[m], labels[-2_000 * m :], m) for m in (1, 2, 4, 8)], champion.reference)
+
+    assert [window.n_rows for window in found.windows] == [2_000, 4_000, 8_000, 16_000]
+    assert found.windows[0].rings
+    assert (found.verdict, found.moved_in) == ("retrain", 1)
+
+
+def test_what_was_wrong_with_the_reference_rows_already_is_no_drift() -> None:
+    generator = np.random.default_rng(1)
+    features = clients(generator, 2_000)
+    labels, risks = outcome(generator, features), generator.beta(2, 2, 2_000)
+
+    wrong = reference(features, KINDS, labels, risks)
+    found = scan([Window(1, features, labels, risks, np.arange(2_000))], wrong)
+
+    assert found.windows[0].chi2 == pytest.approx(0.0, abs=1e-6)
+    assert np.max(np.abs(wrong.mean_score)) > 0.1
+
+
+def test_a_window_rings_below_a_quarter_of_alpha() -> None:
+    champion, generator = trained(2), np.random.default_rng(2)
+    features = clients(generator, 1_000)
+    window = champion.window(features, outcome(generator, features, activity=-0.55))
+    p = scan([window], champion.reference).windows[0].p
+
+    above, below = (scan([window], champion.reference, alpha=4 * p * by, draws=1) for by in (1.01, 0.99))
+
+    assert (above.windows[0].rings, below.windows[0].rings) == (True, False)
+
+
+def test_the_widest_window_decides_whether_the_evidence_is_enough() -> None:
+    champion, generator = trained(5), np.random.default_rng(5)
+    features = clients(generator, 800)
+    wide = champion.window(features, outcome(generator, features), 8)
+    short = champion.window({name: values[:50] for name, values in features.items()}, wide.labels[:50])
+
+    assert scan([short, wide], champion.reference).verdict == "no drift"
+    assert scan([short], champion.reference).verdict == "not enough evidence"
+
+
+def test_few_leavers_are_not_enough_evidence_and_it_says_how_many_rows_are() -> None:
+    champion = trained(7)
+
+    found = champion.scan(np.random.default_rng(7), 60)
+
+    leavers, share = found.windows[0].leavers, champion.reference.share
+    assert found.verdict == "not enough evidence"
+    assert 0 < leavers < 30
+    assert 0.5 * (30 - leavers) / share < found.rows_needed < 2 * (30 - leavers) / share
+
+
+def test_no_rows_are_not_enough_evidence() -> None:
+    champion = trained(8)
+
+    found = scan([champion.window(clients(np.random.default_rng(0), 0), np.zeros(0, dtype=int))], champion.reference)
+
+    assert (found.verdict, found.windows) == ("not enough evidence", ())
+    assert found.rows_needed == math.ceil(30 / champion.reference.share)
+
+
+def test_the_same_windows_give_the_same_scan() -> None:
+    champion = trained(9)
+
+    first, second = (champion.scan(np.random.default_rng(9), 500, activity=0.5) for _ in range(2))
+
+    assert first == second
+    assert first.windows[0].rings

@@ -1,0 +1,63 @@
+"""What somebody has after cloning the project and running it once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from risk import paths
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files alone, after one run as a program."""
+    root = tmp_path_factory.mktemp("a fresh clone")
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    assert run(root).returncode == 0
+    return root
+
+
+def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "fullprocess.py", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+
+
+def test_the_shipped_data_give_a_proven_release_and_every_file(clone: Path) -> None:
+    told = json.loads((clone / "models" / paths.SNAPSHOT).read_text())
+
+    assert told["outcome"] == "deployed"
+    assert told["release"]["provisional"] is False
+    assert all((clone / "ingesteddata" / name).is_file() for name in paths.DATASET_LINKS)
+    assert all((clone / "models" / name).is_file() for name in paths.REPORT_LINKS)
+    assert all((clone / "production_deployment" / name).is_file() for name in paths.RELEASE_LINKS)
+    assert (clone / "models" / paths.API_RETURNS).is_file()
+
+
+def test_a_run_changes_no_tracked_file(clone: Path) -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    tracked = [name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
+
+    changed = [name for name in tracked if (clone / name).read_bytes() != (ROOT / name).read_bytes()]
+
+    assert changed == []
+
+
+def test_nothing_is_said_but_the_outcome_when_all_is_well(clone: Path) -> None:
+    (clone / "production_deployment" / paths.TICK).unlink()
+
+    again, idle = run(clone), run(clone)
+
+    assert again.stderr == idle.stderr == ""
+    assert again.stdout.count("\n") == 1
+    assert idle.stdout == "no new data\n"

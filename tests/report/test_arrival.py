@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from risk import files, journal, settings
+from risk.errors import ConfigError
+from risk.report import arrival
+from tests.conftest import Project, table
+
+
+@pytest.fixture
+def deployed(project: Project) -> Project:
+    project.configure(expected_every="24 hours")
+    project.drop("sourcedata/dataset1.csv", table(300))
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    assert project.run("fullprocess").code == 0
+    return project
+
+
+def two_days_pass(project: Project) -> None:
+    """Bring the project to where it would be if its last rows had come two days earlier."""
+    tick = project.root / "production_deployment" / "tick.json"
+    told = json.loads(tick.read_text())
+    tick.write_text(json.dumps(told | {"due": time.time() - 86_400}))
+    age_journal(project.root / "production_deployment" / "journal.jsonl")
+
+
+def age_journal(path: Path) -> None:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 2 * 86_400))
+    lines, previous = [], journal.FIRST
+    for line in path.read_text().splitlines():
+        lines.append(json.dumps(json.loads(line) | {"at": stamp, "previous": previous}))
+        previous = files.digest(lines[-1].encode())
+    path.write_text("\n".join([*lines, ""]))
+
+
+@pytest.mark.parametrize(("text", "hours"), [("24 hours", 24), ("1 day", 24), ("7 days", 168), ("1.5 hours", 1.5)])
+def test_hours_and_days_are_understood(text: str, hours: float) -> None:
+    assert settings.hours_of(text) == hours
+
+
+@pytest.mark.parametrize("text", ["", "24", "soon", "0 hours", "-1 days", "1 week"])
+def test_another_interval_is_refused_in_one_sentence(project: Project, text: str) -> None:
+    project.configure(expected_every=text)
+
+    with pytest.raises(ConfigError, match=r"'expected_every'.*such as '24 hours' or '7 days'"):
+        _ = project.settings
+
+
+def test_a_feed_is_late_only_after_it_was_due() -> None:
+    expected = arrival.expectation("1 day", "2026-11-20T00:00:00Z")
+    assert expected is not None
+
+    assert arrival.lateness(expected, expected["due"]) is None
+    assert "No new rows have come for 25 hours" in str(arrival.lateness(expected, expected["due"] + 3600))
+    assert arrival.lateness(None, 9e9) is None
+
+
+def test_a_feed_that_comes_in_time_is_not_warned_about(deployed: Project) -> None:
+    assert deployed.run("fullprocess").out == "no new data\n"
+    assert deployed.json("models/snapshot.json")["warnings"] == []
+    assert "late:" not in deployed.run("fullprocess", "--status").out
+
+
+def test_a_feed_that_stops_is_told_once_in_the_report_and_always_in_the_status(deployed: Project) -> None:
+    two_days_pass(deployed)
+
+    told = deployed.run("fullprocess", "--json")
+    again = deployed.run("fullprocess")
+
+    assert told.json["outcome"] == "no drift"
+    assert "No new rows have come for 48 hours" in deployed.json("models/snapshot.json")["warnings"][0]
+    assert again.out == "no new data\n"
+    assert "No new rows have come" in deployed.run("fullprocess", "--status").out
+
+
+def test_health_and_page_say_that_the_feed_has_stopped(deployed: Project) -> None:
+    from app import create_app
+
+    two_days_pass(deployed)
+    deployed.run("fullprocess")
+
+    with create_app(deployed.settings).test_client() as client:
+        health, page = client.get("/health").json, client.get("/").text
+
+    assert "No new rows have come" in health["late"]
+    assert page.count("No new rows have come") == 1

@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pypdfium2  # type: ignore[import-untyped]
+import pytest
+from PIL import Image
+
+from risk.report import pdf
+from risk.report._pdf_layout import Column, document, table
+from risk.report.look import in_reading_order, markup, shown
+from risk.text import number
+
+Snapshot = dict[str, Any]
+
+NASTY = (
+    "<b>bold</b>", "&amp;", "</para>", "<img src='x'/>", "\U0001f600", "漢字株式会社", "شركة", "x" * 200, "$\\alpha$",
+    "two\nlines", "\x00\x1b[31mred", "\u202egnp", "\ud800", "=cmd()", "",
+)  # fmt: skip
+SCORES = {
+    "f1": 0.5786, "f1_interval": [0.53, 0.62], "auc": 0.836, "auc_interval": [0.81, 0.861],
+    "log_loss": 0.402, "log_loss_interval": [0.37, 0.435], "brier": 0.128, "brier_interval": [0.118, 0.139],
+    "capture": 0.352, "capture_interval": [0.31, 0.39], "capture_k": 120, "n_rows": 1200, "n_leavers": 250,
+    "confusion": {"tp": 162, "fp": 148, "fn": 88, "tn": 802}, "scored_on": "held-out clients",
+    "calibration": [{"risk": 0.05 + 0.09 * i, "share": 0.06 + 0.085 * i, "n_rows": 120} for i in range(10)],
+}  # fmt: skip
+RELEASE = {
+    "name": "3-ab12cd34ef56", "digest": "0f" * 32, "provisional": False, "family": "logistic", "threshold": 0.31,
+    "dataset": "12-ab12cd34ef56", "n_rows": 16000, "base_rate": 0.21, "run": 12,
+    "features": {"lastmonth_activity": "numeric", "region": "categorical"},
+}  # fmt: skip
+PACKAGES = ("pandas", "numpy", "scikit-learn", "flask", "matplotlib", "seaborn", "requests", "reportlab", "pytest",
+            "duckdb", "pydantic", "waitress", "msgspec")  # fmt: skip
+
+
+def make_client(rank: int, **changes: Any) -> Snapshot:
+    words = ("Northwind", "Adler", "Contoso", "Vestfold", "Meridian", "Oakhurst", "Brightwater")
+    kinds = ("Shipping", "Insurance Group", "Logistics GmbH", "Foods", "Steel & Wire", "Retail Holding plc")
+    client = {
+        "rank": rank, "client": f"{words[rank % 7]} {kinds[rank % 6]}", "risk": 0.985 - 0.0131 * rank, "prediction": 1,
+        "owner": f"Owner {rank % 4 + 1}", "value": 1200.0 * (40 - rank % 37), "period": "2026-08",
+        "reasons": ["last month activity 3 (typical 120)", "number of employees 7 (typical 480)"][: 1 + rank % 2],
+    }  # fmt: skip
+    return {**client, **changes}
+
+
+def make_source(month: int, **changes: Any) -> Snapshot:
+    period = f"2026-{month:02}"
+    source = {
+        "path": f"clients_{period}.csv", "state": "in", "reason": None, "rows_read": 2000, "accepted": 1999,
+        "refused": 1, "duplicate": 0, "labelled": 1999, "first_period": period, "last_period": period,
+    }  # fmt: skip
+    return {**source, **changes}
+
+
+def make_decision() -> Snapshot:
+    windows = [
+        {
+            "contents": 1,
+            "n_rows": 1999,
+            "leavers": 412,
+            "chi2": 61.3,
+            "df": 5,
+            "p": 1e-11,
+            "gain": 0.0141,
+            "rings": True,
+        },
+        {
+            "contents": 2,
+            "n_rows": 3998,
+            "leavers": 809,
+            "chi2": 38.2,
+            "df": 5,
+            "p": 0.000021,
+            "gain": 0.0042,
+            "rings": False,
+        },
+    ]
+    gate = {
+        "outcome": "deploy", "n_rows": 3998, "leavers": 809, "z": 4.81, "gain": 0.0192, "capture_difference": 0.021,
+        "against": "2-77aa01bc44d0", "provisional": False,
+        "sentence": "On 3,998 rows that the deployed model never saw the new model is better, and this is no accident.",
+    }  # fmt: skip
+    scan = {
+        "windows": windows,
+        "moved": "The effect of last month activity has changed: few visits no longer say much.",
+    }
+    return {"reason_to_train": "drift", "scan": scan, "gate": gate,
+            "sentence": "The newest file shows other reasons for leaving, so a new model was trained."}  # fmt: skip
+
+
+def make_history(run: int) -> Snapshot:
+    outcome = ("no drift", "deployed", "challenger rejected", "not enough evidence")[run % 4]
+    return {"run": run, "at": f"2026-11-{run + 5:02}T09:41:53Z", "outcome": outcome, "verdict": None,
+            "reason": "The newest file shows the same reasons for leaving.", "release": "2-77aa01bc44d0", "f1": 0.58,
+            "seconds": 9.1}  # fmt: skip
+
+
+def make_picture(colour: str) -> bytes:
+    png = BytesIO()
+    Image.new("RGB", (30, 20), colour).save(png, "PNG")
+    return png.getvalue()
+
+
+def make_snapshot(**changes: Any) -> Snapshot:
+    features = {"lastmonth_activity": "numeric", "lastyear_activity": "numeric", "number_of_employees": "numeric",
+                "region": "categorical"}  # fmt: skip
+    columns = {
+        "lastmonth_activity": {"mean": 118.42, "median": 97.0, "standard_deviation": 88.13},
+        "lastyear_activity": {"mean": 1421.9, "median": 1180.0, "standard_deviation": 1010.4},
+        "number_of_employees": {"mean": 483.11, "median": 120.0, "standard_deviation": 1892.7},
+    }
+    refused = {"source": "clients_2026-02.csv", "line": 7, "column": "number_of_employees", "value": "abc",
+               "reason": "is not a number", "expected": "a number of at least 0"}  # fmt: skip
+    held = "The median of lastyear_activity is 12.0 times the known one: the units seem to have changed."
+    packages = [
+        {"name": name, "required": "3.1.1", "installed": "3.1.1", "newest": None, "up_to_date": None}
+        for name in PACKAGES
+    ]
+    steps = ("ingestion", "drift check", "training", "scoring", "deployment")
+    snapshot = {
+        "run": 12, "made_at": "2026-11-21T09:41:53Z", "outcome": "deployed", "verdict": "retrain", "program": "1.0.0",
+        "reason": "The newest file shows other reasons for leaving, and the new model beats the deployed one.",
+        "instance": "c0ffee", "release": RELEASE, "scores": SCORES, "decision": make_decision(), "clients": 2200,
+        "dataset": {
+            "version": "12-ab12cd34ef56", "n_rows": 18000, "n_labelled": 16000, "n_clients": 2200,
+            "first_period": "2026-01", "last_period": "2026-08",
+            "sources": [*(make_source(month) for month in range(1, 9)),
+                        make_source(9, state="held", reason=held, accepted=0, refused=0)],
+        },
+        "statistics": {"n_rows": 16000, "columns": columns},
+        "missing_percent": {"corporation": 0.0, **dict.fromkeys(features, 0.4), "exited": 11.1},
+        "seconds": {"ingestion": {"last": 0.51, "median": 0.44}, "training": {"last": 2.2, "median": 2.04},
+                    "scoring": {"last": None, "median": None}},
+        "steps": [{"name": name, "seconds": 0.51 + i} for i, name in enumerate(steps)],
+        "dependencies": {"checked_on": None, "packages": packages},
+        "capacity": {"calls_per_week": 50, "per": "all"},
+        "expected_leavers": {"mean": 30.4, "low": 22, "high": 38},
+        "call_list": [make_client(rank) for rank in range(1, 51)],
+        "rejected_rows": 8, "refusals": [refused], "held": ["clients_2026-09.csv"],
+        "warnings": ["2 client names differ only in their Unicode form; they are kept apart."],
+        "history": [make_history(run) for run in range(12, 4, -1)],
+        "schema": {"client": "corporation", "target": "exited", "period": "period", "owner": "owner", "value": "value",
+                   "horizon": "the month after the snapshot", "features": features},
+    }  # fmt: skip
+    return {**snapshot, **changes}
+
+
+def read_text(file: bytes) -> str:
+    """Return all text as a reader sees it: words that were broken over lines are whole again."""
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(file)]
+    return " ".join("\n".join(pages).replace("\ufffe", "").split())
+
+
+def margins_are_white(file: bytes) -> bool:
+    """Say whether nothing reaches into the left and right 50 points of any page (the margins are 54)."""
+    pages = [page.render(grayscale=True).to_pil() for page in pypdfium2.PdfDocument(file)]
+    strips = [page.crop((x, 0, x + 50, page.height)) for page in pages for x in (0, page.width - 50)]
+    return all(strip.getextrema() == (255, 255) for strip in strips)
+
+
+def report(pictures: Mapping[str, bytes] | None = None, **changes: Any) -> str:
+    return read_text(pdf.report(make_snapshot(**changes), pictures or {}))
+
+
+@pytest.fixture(scope="module")
+def typical() -> bytes:
+    return pdf.report(make_snapshot(), {})
+
+
+def test_report_says_what_happened_and_whom_to_call_first(typical: bytes) -> None:
+    text = read_text(typical)
+
+    assert "A new model was deployed. Clients leave for other reasons than before." in text
+    assert "1 Adler Insurance Group 97.2 % Owner 2 46,800" in text
+    assert "Held back until a person looks at it: clients_2026-09.csv." in text
+    assert "8 rows were refused" in text
+
+
+def test_report_shows_the_first_25_clients_first_and_the_rest_at_its_end() -> None:
+    text = report(call_list=[make_client(rank, client=f"client{rank:03}") for rank in range(1, 441)])
+
+    first, _, rest = text.partition("The rest of the call list")
+    assert "client025" in first
+    assert "client026" not in first
+    assert "415 more on the last pages, and all in calllist.csv." in first
+    assert re.findall(r"client\d{3}", rest) == [f"client{rank:03}" for rank in range(26, 441)]
+
+
+@pytest.mark.slow
+def test_report_of_very_many_calls_ends_at_a_page_that_somebody_may_turn() -> None:
+    calls = [make_client(rank, client=f"client{rank:05}") for rank in range(1, pdf.CLIENTS_PRINTED + 4)]
+
+    text = report(call_list=calls)
+
+    assert f"client{pdf.CLIENTS_PRINTED:05}" in text
+    assert f"client{pdf.CLIENTS_PRINTED + 1:05}" not in text
+    assert "3 more in calllist.csv." in text
+
+
+def test_report_of_a_short_list_has_no_rest() -> None:
+    assert "rest of the call list" not in report(call_list=[make_client(rank) for rank in range(1, 26)])
+
+
+def test_report_leaves_out_columns_of_the_call_list_that_are_empty_throughout() -> None:
+    clients = [make_client(rank, owner=None, value=None) for rank in range(1, 4)]
+
+    text = report(call_list=clients)
+
+    assert "Rank Client Risk Why" in text
+    assert "Owner" not in text
+    assert "Rank Client Risk Owner Why" in report(call_list=[*clients, make_client(4, value=None)])
+
+
+def test_report_without_a_release_says_so() -> None:
+    decision = {"reason_to_train": None, "scan": None, "gate": None, "sentence": "There were no rows to learn from."}
+
+    text = report(
+        release=None, scores=None, call_list=[], decision=decision, history=[], outcome="failed", verdict=None
+    )
+
+    assert "The run failed." in text
+    assert "No model is deployed, so no risks can be stated." in text
+    assert "There is no call list yet" in text
+    assert "There are no scores yet" in text
+    assert "run 12 · no release yet · page 1 of" in text
+
+
+def test_report_of_a_provisional_release_says_so() -> None:
+    text = report(release={**RELEASE, "provisional": True, "n_rows": 26})
+
+    assert "This release is provisional It was trained on 26 rows" in text
+    assert "provisional" not in report()
+
+
+def test_report_of_a_release_that_a_person_deployed_against_its_verdict_says_so() -> None:
+    text = report(release={**RELEASE, "forced": "the board wants it"})
+
+    assert "A person deployed this release The verdict did not favour it" in text
+    assert "the board wants it" in text
+
+
+def test_report_says_in_words_what_the_scores_mean(typical: bytes) -> None:
+    text = read_text(typical)
+
+    assert "Of 100 clients predicted to leave, 52 did; of 100 who left, 65 had been predicted." in text
+    assert "reaches 35 of 100 who leave; calls at random would reach 10." in text
+    assert "Stating the average risk for everyone would give 0.512." in text
+    assert "0.810 to 0.861" in text
+
+
+def test_report_shows_scores_that_could_not_be_had_as_missing() -> None:
+    undefined = dict.fromkeys(("auc", "auc_interval", "capture", "capture_interval", "f1_interval"))
+    confusion = {"tp": 0, "fp": 0, "fn": 0, "tn": 5}
+
+    text = report(scores={**SCORES, **undefined, "confusion": confusion, "n_rows": 5, "n_leavers": 0})
+
+    assert "F1 0.579 – 1 is perfect. Nobody left." in text
+    assert "AUC – – It takes clients who left and clients who stayed." in text
+    assert "Nobody left, so there was nobody to reach." in text
+
+
+def test_report_warns_when_the_scores_are_of_seen_clients() -> None:
+    text = report(scores={**SCORES, "scored_on": "seen clients"})
+
+    assert "it looks better here than it is" in text
+    assert "never seen these clients" not in text
+
+
+def test_report_shows_decision_data_files_and_system(typical: bytes) -> None:
+    text = read_text(typical)
+
+    assert "2 3,998 809 38.2 5 < 0.0001 – 0.0042 no" in text
+    assert "deploy 2-77aa01bc44d0 3,998 809 0.0192 4.81 0.021" in text
+    assert "lastyear_activity numeric 1,422 1,180 1,010 0.4 %" in text
+    assert "is not a number; expected a number of at least 0" in text
+    assert "ingestion 0.51 0.44 training 2.20 2.04 scoring – –" in text
+    assert "pandas 3.1.1 3.1.1 not checked" in text
+
+
+def test_report_lists_what_is_not_in_first_when_there_are_many_sources() -> None:
+    sound = [make_source(1, path=f"sound{i:03}.csv") for i in range(200)]
+    dataset = {**make_snapshot()["dataset"], "sources": [make_source(1, state="refused", path="bad.csv"), *sound]}
+
+    text = report(dataset=dataset)
+
+    assert "bad.csv" in text
+    assert "sound199.csv" in text
+    assert "sound000.csv" not in text
+    assert "171 more in manifest.json." in text
+
+
+@pytest.mark.parametrize("nasty", NASTY, ids=ascii)
+def test_report_shows_hostile_text_as_it_is(nasty: str) -> None:
+    source = make_source(1, path=nasty, reason=nasty, state="held")
+    refusal = dict.fromkeys(("source", "column", "value", "reason", "expected"), nasty) | {"line": 7}
+
+    text = report(
+        call_list=[make_client(1, client=nasty, owner=nasty, reasons=[nasty, nasty])], refusals=[refusal],
+        dataset={**make_snapshot()["dataset"], "sources": [source]}, missing_percent={nasty: 1.0}, held=[nasty],
+        warnings=[nasty], reason=nasty, history=[{**make_history(1), "reason": nasty, "release": nasty}],
+    )  # fmt: skip
+
+    assert shown(nasty, 90).rstrip("…").replace(" ", "") in text.replace(" ", "")
+    assert "The runs so far" in text
+
+
+def test_report_survives_more_warnings_and_longer_names_than_a_page_holds() -> None:
+    names = [letter * 200 for letter in "WMQ@" * 30]
+    warnings = [f"warning{i:02} " + "word " * 200 for i in range(60)]
+    clients = [make_client(1, client=name, owner=name, value=123456789012.0) for name in names]
+
+    file = pdf.report(make_snapshot(warnings=warnings, held=names, call_list=clients, reason="W" * 900), {})
+
+    assert "48 more warnings in snapshot.json." in read_text(file)
+    assert "warning11" in read_text(file)
+    assert "warning12" not in read_text(file)
+    assert "95 more on the last pages" in read_text(file)
+    assert margins_are_white(file)
+
+
+def test_table_keeps_numbers_that_are_too_wide_in_their_column() -> None:
+    rows = [[number(10.0**14), "9" * 300]]
+
+    file = document([table([Column("A", 1, is_number=True), Column("B", 1, is_number=True, longest=300)], rows, 60)],
+                    title="a", footer="b", made_at="2026-11-21T09:41:53Z")  # fmt: skip
+
+    assert margins_are_white(file)
+    assert "100,000,000,000,000" in read_text(file).replace(" ", "")
+
+
+def test_table_repeats_its_header_on_every_page() -> None:
+    rows = [[f"row {i}", str(i)] for i in range(120)]
+
+    file = document([table([Column("Name", 1), Column("Number", 1, is_number=True)], rows)], title="a", footer="b",
+                    made_at="2026-11-21T09:41:53Z")  # fmt: skip
+
+    pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(file)]
+    assert len(pages) == 3
+    assert all(page.startswith("Name") for page in pages)
+    assert "page 2 of 3" in " ".join(pages[1].split())
+
+
+def test_report_draws_its_pictures() -> None:
+    pictures = {name: make_picture(shade) for name, shade in zip(pdf.PICTURES, ("white", "black"), strict=True)}
+
+    file = pdf.report(make_snapshot(), pictures)
+
+    assert sum(len(page.images) for page in pypdf.PdfReader(BytesIO(file)).pages) == 2
+
+
+def test_report_has_a_language_a_title_a_date_and_an_outline_that_leads_to_its_pages(typical: bytes) -> None:
+    reader = pypdf.PdfReader(BytesIO(typical))
+
+    pages = [reader.get_destination_page_number(entry) or 0 for entry in reader.outline]  # type: ignore[arg-type]
+
+    assert str(reader.root_object["/Lang"]) == "en"
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Client risk report, run 12"
+    assert str(reader.metadata.creation_date) == "2026-11-21 09:41:53+00:00"
+    assert [entry["/Title"] for entry in reader.outline][:2] == ["What happened", "Whom to call first"]  # type: ignore[call-overload]
+    assert pages == sorted(pages)
+    assert pages[-1] == len(reader.pages) - 1
+
+
+def test_report_embeds_its_fonts_and_holds_no_other(typical: bytes) -> None:
+    reader = pypdf.PdfReader(BytesIO(typical))
+
+    fonts = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].values()]  # type: ignore[index]
+
+    assert b"Helvetica" not in typical
+    assert {str(font["/BaseFont"]).split("+")[1] for font in fonts} == {"DejaVuSans", "DejaVuSans-Bold"}
+    assert all("/FontFile2" in font["/FontDescriptor"] for font in fonts)
+
+
+def test_equal_snapshots_give_equal_bytes_in_every_process_and_environment(typical: bytes) -> None:
+    code = ("import hashlib, test_pdf as t; from risk import pdf; "
+            "print(hashlib.sha256(pdf.report(t.make_snapshot(), {})).hexdigest())")  # fmt: skip
+    here = Path(__file__).parent
+    changes = {"PYTHONPATH": f"{here.parent}{os.pathsep}{here}", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **changes, "SOURCE_DATE_EPOCH": "86400"}, text=True,
+        capture_output=True, check=True, cwd=here.parent,
+    )  # fmt: skip
+
+    assert answer.stdout.strip() == sha256(typical).hexdigest()
+
+
+def test_shown_replaces_what_cannot_be_printed_and_cuts_what_is_too_long() -> None:
+    assert shown("Zoë & Søn <Łódź> Ελ Яя") == "Zoë & Søn <Łódź> Ελ Яя"
+    assert shown("漢 \U0001f600") == "[U+6F22] [U+1F600]"
+    assert shown("a\nb\x1b\x85") == "a\\nb\\x1b\\x85"
+    assert shown("\u202e\u200b\u00ad\u2028\ud800") == "[U+202E][U+200B][U+00AD][U+2028][U+D800]"
+    assert shown("abcdef", 4) == "abc…"
+    assert shown(None) == "–"
+    assert shown("\U0001f600" * 50, 20) == "[U+1F600][U+1F600][…"
+
+
+def test_markup_is_escaped_and_hebrew_reads_from_the_right() -> None:
+    assert markup("<b>&amp;</b>") == "&lt;b&gt;&amp;amp;&lt;/b&gt;"
+    assert in_reading_order("Bank אבג דה 12") == "Bank הד גבא 12"
+    assert "אבג דה" in report(reason="Bank אבג דה")
+
+
+def test_numbers_have_separators_no_negative_zero_and_a_dash_for_nothing() -> None:
+    assert number(1234567.891, 2) == "1,234,567.89"
+    assert number(-0.0001, 2) == "0.00"
+    assert number(None) == number(float("nan")) == number(float("-inf")) == "–"
+    assert number(1e300) == "1e+300"
+
+
+def test_report_says_how_many_of_the_list_are_to_leave() -> None:
+    assert "About 30 of these 50 are expected to leave (90 % interval: 22 to 38)." in report()
+    assert "are expected to leave" not in report(expected_leavers=None)

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from risk.service.live import Live, Watch
+from risk.service.predictions import listed, predicted
+from risk.service.problems import Problem
+from risk.service.requests import Ids, Rows
+from tests.installation import deploy, lay_out, report
+
+CLIENTS = [{"activity": n, "size": 3, "sector": "bank", "company": f"c{n}"} for n in range(0, 90, 3)]
+
+
+def state(root: Path, shown: str | None) -> Live:
+    settings = lay_out(root)
+    deploy(settings, "2-bb")
+    if shown:
+        report(settings, "1", shown)
+    watch = Watch(settings.production, settings.models, settings.schema)
+    watch.look()
+    return watch.live
+
+
+def rows(now: Live) -> Rows:
+    assert now.contract is not None
+    asked = now.contract.read_json(json.dumps(CLIENTS).encode())
+    assert isinstance(asked, Rows)
+    return asked
+
+
+def test_predictions_are_those_of_the_model_file(tmp_path: Path) -> None:
+    now = state(tmp_path, "2-bb")
+    asked = rows(now)
+
+    answer = predicted(now, asked)
+
+    assert now.model is not None
+    assert answer["predictions"] == now.model.estimator.predict(asked.frame).tolist()
+    assert len(set(answer["predictions"])) == 2
+    assert np.allclose(answer["risks"], now.model.estimator.predict_proba(asked.frame)[:, 1])
+    assert answer["clients"] == [client["company"] for client in CLIENTS]
+    assert (answer["release"], answer["threshold"], answer["warnings"]) == ("2-bb", 0.4, [])
+
+
+@pytest.mark.parametrize(("shown", "told"), [("1-aa", "1-aa"), (None, "no report")])
+def test_ranks_are_unknown_while_the_list_is_of_another_release(tmp_path: Path, shown: str | None, told: str) -> None:
+    now = state(tmp_path, shown)
+
+    answer = predicted(now, rows(now))
+
+    assert set(answer["ranks"]) == {None}
+    assert told in answer["warnings"][0]["message"]
+
+
+def test_ids_are_answered_from_the_list_by_the_release_that_made_it(tmp_path: Path) -> None:
+    now = state(tmp_path, "1-aa")
+
+    answer = listed(now, Ids(["zeta//one", "acme, inc."]))
+
+    assert (answer["release"], answer["risks"], answer["ranks"]) == ("1-aa", [0.1, 0.9], [4, 1])
+    assert answer["predictions"] == [0, 1]
+    assert "1-aa" in answer["warnings"][0]["message"]
+
+
+def test_an_unknown_id_refuses_the_whole_request(tmp_path: Path) -> None:
+    now = state(tmp_path, "2-bb")
+
+    with pytest.raises(Problem) as caught:
+        listed(now, Ids(["acme, inc.", "nobody"]))
+
+    assert (caught.value.status, caught.value.row, caught.value.field) == (422, 1, "ids")
