@@ -12,18 +12,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
-from risk import paths, settings_file
+from risk import paths
 from risk.errors import ConfigError
 from risk.files import digest
 from risk.schema import CLOSED, DatabaseSource, Name, Number, Schema, Whole
+from risk.text import hours_of, in_short, strict_json
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
-HOURS = {"hour": 1.0, "hours": 1.0, "day": 24.0, "days": 24.0}
-MOST = 87_660.0  # hours: ten years
-_FOLDERS = {
-    "input_folder_path": "client files arrive",
-    "test_data_path": "the held-out clients lie",
-}
+_FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the held-out clients lie"}
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -163,7 +159,7 @@ def load(path: Path, practice: bool = False) -> Settings:
 
     Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
     """
-    found = settings_file.read(path)
+    found = _read(path)
     try:
         settings = TypeAdapter(Settings).validate_python(found)
     except ConfigError as error:
@@ -174,6 +170,22 @@ def load(path: Path, practice: bool = False) -> Settings:
     settings = for_practice(settings) if practice else settings
     _check_folders(settings)
     return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = strict_json(path.read_bytes())
+    except FileNotFoundError as error:
+        told = "there is no such file; run from the project's folder or name one with --config"
+        raise ConfigError(f"{path}: {told}") from error
+    except UnicodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    except (OSError, ValueError, RecursionError) as error:
+        told = f"not readable as JSON ({error}); expected one object with the five folders"
+        raise ConfigError(f"{path}: {told}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: found {type(found).__name__}, expected one JSON object with the five folders")
+    return found
 
 
 def for_practice(settings: Settings) -> Settings:
@@ -196,15 +208,6 @@ def changed(settings: Settings, **changes: Any) -> Settings:
     return found
 
 
-def hours_of(text: str) -> float:
-    """Return the hours of a text such as «24 hours» or «7 days». Raises: ValueError."""
-    number, _, unit = text.strip().partition(" ")
-    hours = float(number) * HOURS[unit] if unit in HOURS and number.replace(".", "", 1).isdecimal() else 0.0
-    if not 0 < hours <= MOST:
-        raise ValueError("expected a number and hours or days, such as '24 hours' or '7 days', ten years at most")
-    return hours
-
-
 def _sentence(error: ValidationError) -> str:
     """Say the first fault in words: key, value, what is allowed, the nearest known key."""
     fault = error.errors()[0]
@@ -216,7 +219,7 @@ def _sentence(error: ValidationError) -> str:
     told = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error" and not isinstance(fault["input"], list | str):
         return f"key {key!r}: {told}"  # of a whole section
-    value = "wrong" if key.startswith("source") else settings_file.shown(fault["input"])
+    value = "wrong" if key.startswith("source") else in_short(fault["input"])
     return f"key {key!r} is {value}; {told[:1].lower()}{told[1:]}"
 
 
@@ -231,19 +234,15 @@ def _nearest(key: str, place: tuple[Any, ...]) -> str:
 
 def _check_folders(settings: Settings) -> None:
     for key in ("output_folder_path", "output_model_path", "prod_deployment_path", *_FOLDERS):
-        path = settings.root / getattr(settings, key)
+        path, where = settings.root / getattr(settings, key), f"{settings.source_file}: key {key!r}"
         if path.is_dir():
             continue
-        meant = str(getattr(settings, key)).strip("/")
         if path.exists():
-            raise ConfigError(f"{settings.source_file}: key {key!r}: {path} is a file; expected a folder")
+            raise ConfigError(f"{where}: {path} is a file; expected a folder")
         if getattr(settings, key).startswith("/") and (not path.parent.is_dir() or path.parent == Path("/")):
-            raise ConfigError(
-                f"{settings.source_file}: key {key!r}: there is no folder {path}; did you mean {meant!r}? "
-                "(a relative path starts at the folder of config.json)"
-            )
+            meant = getattr(settings, key).strip("/")
+            told = f"there is no folder {path}; did you mean {meant!r}?"
+            raise ConfigError(f"{where}: {told} (a relative path starts at the folder of config.json)")
         if key in _FOLDERS:
-            raise ConfigError(
-                f"{settings.source_file}: key {key!r}: there is no folder {path}; "
-                f"make it, or name the folder where {_FOLDERS[key]}"
-            )
+            told = f"make it, or name the folder where {_FOLDERS[key]}"
+            raise ConfigError(f"{where}: there is no folder {path}; {told}")

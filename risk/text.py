@@ -1,13 +1,17 @@
-"""Text for people: numbers and shares, text from data on one line or in Markdown, CSV cells that are no formula."""
+"""Text for people and by people: numbers, text from data on one line or in Markdown, cells of a CSV, strict JSON."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 NOTHING = "–"
 MORE = "…"
+_HOURS = {"hour": 1.0, "hours": 1.0, "day": 24.0, "days": 24.0}
+TEN_YEARS = 87_660.0  # hours
+LONGEST_VALUE, LONGEST_LIST = 80, 200  # characters of a value in short
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED = re.compile('[,"\r\n]')
@@ -84,6 +88,15 @@ def _is_finite(value: float | None) -> bool:
     return value is not None and abs(value) < float("inf")
 
 
+def hours_of(text: str) -> float:
+    """The hours of a text such as «24 hours» or «7 days». Raises: ValueError."""
+    number, _, unit = text.strip().partition(" ")
+    hours = float(number) * _HOURS[unit] if unit in _HOURS and number.replace(".", "", 1).isdecimal() else 0.0
+    if not 0 < hours <= TEN_YEARS:
+        raise ValueError("expected a number and hours or days, such as '24 hours' or '7 days', ten years at most")
+    return hours
+
+
 # --- CSV that people open in a spreadsheet ----------------------------------------------------------------------------
 
 
@@ -110,3 +123,48 @@ def _cell(value: object) -> str:
 def four_digits(risk: float) -> str:
     """Return a risk as people read it; snapshot.json and the API have all its digits."""
     return f"{risk:.4f}"
+
+
+# --- JSON that people write -------------------------------------------------------------------------------------------
+
+
+def strict_json(content: bytes) -> Any:
+    """The JSON in UTF-8 bytes, with or without a byte order mark.
+
+    Raises: UnicodeError for another encoding; ValueError where a key stands twice or a number is none, which JSON
+    allows and nobody means.
+    """
+    encoding = json.detect_encoding(content)
+    if not encoding.startswith("utf-8"):
+        raise UnicodeError(f"found {encoding.upper()}")
+    try:
+        text = content.decode("utf-8").lstrip("\ufeff")
+    except UnicodeDecodeError as error:
+        raise UnicodeError(f"found byte 0x{content[error.start]:02x} at place {error.start}") from error
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+
+
+def in_short(value: Any) -> str:
+    """A value on one line, as short as people can take it; a list ends at a whole item."""
+    if not isinstance(value, list | tuple):
+        text = re.sub(r"\s+", " ", "an object" if isinstance(value, dict) else repr(value))
+        return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}{MORE}"
+    kept: list[str] = []
+    for item in map(in_short, value):
+        if kept and len(", ".join([*kept, item])) > LONGEST_LIST:
+            break
+        kept.append(item)
+    more = f" and {len(value) - len(kept)} more" if len(kept) < len(value) else ""
+    return f"[{', '.join(kept)}{more}]"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"key {name!r} stands twice")
+    return dict(pairs)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")

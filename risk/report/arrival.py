@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from risk.settings import hours_of
+from risk.text import hours_of
 
 
 def expectation(every: str | None, last_arrival: str | None) -> dict[str, Any] | None:

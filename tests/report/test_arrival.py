@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from risk import files, journal, settings
+from risk import files, journal
 from risk.errors import ConfigError
 from risk.report import arrival
+from risk.text import hours_of
 from tests.conftest import Project, table
 
 
@@ -40,7 +41,7 @@ def age_journal(path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "hours"), [("24 hours", 24), ("1 day", 24), ("7 days", 168), ("1.5 hours", 1.5)])
 def test_hours_and_days_are_understood(text: str, hours: float) -> None:
-    assert settings.hours_of(text) == hours
+    assert hours_of(text) == hours
 
 
 @pytest.mark.parametrize("text", ["", "24", "soon", "0 hours", "-1 days", "1 week"])
