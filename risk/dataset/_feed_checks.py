@@ -5,7 +5,7 @@ heavy tails look like a fault then. Else the file is compared with all reference
 is named only if undoing it puts the file back into the cloud. Not found: exchanged columns that are nearly copies, or,
 where no single client tells, look alike; without known clients, units that change in several columns at once or in a
 file of other clients than before (such clients may exist); a stuck column that was nearly constant before.
-Source: docs/statistics.md; trimmed means and their errors: Wilcox, Introduction to Robust Estimation, 3.3.
+Source: docs/explanation/statistics.md; trimmed means and their errors: Wilcox, Introduction to Robust Estimation, 3.3.
 """
 
 from __future__ import annotations

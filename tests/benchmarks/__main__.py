@@ -1,4 +1,4 @@
-"""Run benchmarks, print the tables and write them to docs/benchmarks.md: `make bench`, `make bench-decisions`."""
+"""Run benchmarks, print the tables and write their page: `make bench`, `make bench-decisions`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.benchmarks.measure import Table
 
 HALVES = {"bench": ("ticks", "runs", "feeds", "ingestion", "models"), "bench-decisions": ("decisions", "selection")}
 BENCHES = [name for half in HALVES.values() for name in half]
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
 PACKAGES = ("duckdb", "numpy", "pandas", "scikit-learn", "flask", "waitress")
 TITLE = (
     "# Benchmarks\n\nRun them again to see your own figures. "

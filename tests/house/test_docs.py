@@ -23,7 +23,8 @@ from risk import command, paths, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = {page.name: page.read_text() for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+FILES = {page.name: page for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]}
+PAGES = {name: page.read_text() for name, page in FILES.items()}
 SCRIPTS = sorted(path.stem for path in ROOT.glob("*.py"))
 NOT_ON_DISK = {"UNFINISHED", "PROGRAM", "PRACTICE_MODELS", "INGESTED", "PRODUCTION"}
 
@@ -43,8 +44,8 @@ def commands() -> list[list[str]]:
 
 
 def calls() -> list[tuple[list[str], str]]:
-    """Return each curl command of the README with the answer that stands below it."""
-    block = next(fence for fence in fences("README.md", "sh") if "curl" in fence).replace("\\\n", " ")
+    """Return each curl command of the page on the API with the answer that stands below it."""
+    block = next(fence for fence in fences("api.md", "sh") if "curl" in fence).replace("\\\n", " ")
     lines = block.splitlines()
     return [
         (shlex.split(call), answer.removeprefix("# ")) for call, answer in zip(lines[::2], lines[1::2], strict=True)
@@ -89,8 +90,8 @@ def client(shipped: Path) -> FlaskClient:
     return create_app(settings.load(shipped / paths.CONFIG)).test_client()
 
 
-def test_every_script_has_a_row_in_the_readme() -> None:
-    table = [line for line in README.splitlines() if line.startswith("| ") and ".py" in line.split("|")[1]]
+def test_every_script_has_a_row_in_its_page() -> None:
+    table = [line for line in PAGES["scripts.md"].splitlines() if line.startswith("| ") and ".py" in line.split("|")[1]]
 
     named = {name for line in table for name in re.findall(r"(\w+)\.py", line.split("|")[1])}
 
@@ -99,7 +100,7 @@ def test_every_script_has_a_row_in_the_readme() -> None:
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_scripts_row_names_exactly_its_options(name: str) -> None:
-    (row,) = (line for line in README.splitlines() if re.match(rf"\| (\w+\.py, )?{name}\.py[,| ]", line))
+    (row,) = (line for line in PAGES["scripts.md"].splitlines() if re.match(rf"\| (\w+\.py, )?{name}\.py[,| ]", line))
 
     named = set(re.findall(r"`(--[a-z-]+)", row.split("|")[4]))
 
@@ -122,17 +123,17 @@ def test_the_docs_show_commands_of_make_python_pip_and_curl() -> None:
 
 
 def test_every_make_target_is_explained() -> None:
-    told = README + PAGES["development.md"] + PAGES["operations.md"]
+    told = "".join(PAGES.values())
 
     missing = [target for target in make_targets() if not re.search(rf"`?make {target}\b", told)]
 
     assert not missing
 
 
-def test_every_endpoint_is_in_the_readme(client: FlaskClient) -> None:
+def test_every_endpoint_is_in_its_page(client: FlaskClient) -> None:
     rules = [str(rule) for rule in client.application.url_map.iter_rules() if rule.endpoint != "static"]
 
-    missing = [rule for rule in rules if not re.search(rf"[0` ]{re.escape(shown(rule))}[`? \n']", README)]
+    missing = [rule for rule in rules if not re.search(rf"[0` ]{re.escape(shown(rule))}[`? \n']", PAGES["api.md"])]
 
     assert not missing
 
@@ -141,8 +142,8 @@ def shown(rule: str) -> str:
     return rule.replace("<path:name>", "<name>")
 
 
-def test_the_readme_shows_every_setting_with_its_default(tmp_path: Path) -> None:
-    (block,) = fences("README.md", "json")
+def test_every_setting_is_shown_with_its_default(tmp_path: Path) -> None:
+    (block,) = fences("settings.md", "json")
     (tmp_path / "config.json").write_text(block)
     for folder in ("sourcedata", "testdata"):
         (tmp_path / folder).mkdir()
@@ -161,8 +162,8 @@ def five_keys(folder: Path, told: dict[str, Any]) -> settings.Settings:
     return settings.load(folder / "five.json")
 
 
-def test_operations_tells_what_every_setting_means() -> None:
-    page = PAGES["operations.md"]
+def test_the_page_of_settings_tells_what_each_means() -> None:
+    page = PAGES["settings.md"]
     names = {f"{section}.{key}" if section else key for section, keys in sections().items() for key in keys}
     names -= set(sections())
 
@@ -181,8 +182,8 @@ def test_every_artifact_has_a_place_in_its_page() -> None:
 
 
 @pytest.mark.parametrize("name", [*paths.REPORT_LINKS, *paths.DATASET_LINKS, *paths.RELEASE_LINKS])
-def test_every_file_that_people_use_is_in_the_readme(name: str) -> None:
-    assert name in README
+def test_every_file_that_people_use_is_in_its_page(name: str) -> None:
+    assert name in PAGES["scripts.md"]
 
 
 @pytest.mark.parametrize(
@@ -227,12 +228,12 @@ def test_every_public_file_that_the_architecture_names_exists() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_relative_link_leads_somewhere(page: str) -> None:
-    folder = ROOT if page == "README.md" else ROOT / "docs"
+    folder = FILES[page].parent
 
     for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
         file, _, anchor = target.partition("#")
         if "://" not in target:
-            found = folder / file if file else folder / page
+            found = folder / file if file else FILES[page]
             assert found.exists(), target
             assert not anchor or anchor in anchors(found), target
 
@@ -252,13 +253,29 @@ def test_every_file_of_ours_that_a_page_names_exists(page: str) -> None:
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
-    missing = [page for page in PAGES if page != "README.md" and f"(docs/{page})" not in README]
+    missing = [page for page in FILES.values() if page.parent != ROOT and f"({page.relative_to(ROOT)})" not in README]
 
     assert not missing
 
 
+def test_every_page_is_of_one_of_four_kinds() -> None:
+    kinds = {page.parent.name for page in FILES.values() if page.parent != ROOT}
+
+    assert kinds == {"tutorial", "how-to", "reference", "explanation"}
+
+
+def test_the_table_of_the_readme_is_a_schema_that_works(tmp_path: Path) -> None:
+    (block,) = fences("README.md", "json")
+    five = json.loads((ROOT / paths.CONFIG).read_text())
+    (tmp_path / "config.json").write_text(json.dumps({key: five[key] for key in list(five)[:5]} | json.loads(block)))
+    for folder in ("sourcedata", "testdata"):
+        (tmp_path / folder).mkdir()
+
+    assert settings.load(tmp_path / "config.json").schema.client == "account"
+
+
 def test_the_readme_is_as_long_as_a_reader_bears() -> None:
-    assert 120 <= len(README.splitlines()) <= 180
+    assert 60 <= len(README.splitlines()) <= 120
 
 
 def test_the_readme_states_the_size_of_the_code() -> None:

@@ -1,4 +1,4 @@
-"""The house under test: the laws of docs/architecture.md, sizes, names, and what a script's head says."""
+"""The house under test: the laws of docs/explanation/architecture.md, sizes, names, and what a script's head says."""
 
 from __future__ import annotations
 
