@@ -19,7 +19,7 @@ from risk import attention, files, journal, paths, tick
 from risk.attention import Attention
 from risk.errors import DeadlineError, DiskError, RiskError
 from risk.settings import Settings, load
-from risk.text import placed
+from risk.text import one_line, placed
 
 log = logging.getLogger("risk")
 
@@ -116,14 +116,11 @@ def main(
     except RiskError as error:
         return _fail(error, error.exit_code, asked.json)
     except KeyboardInterrupt:
-        return _fail(
-            RiskError("stopped by hand; what was there before is unchanged, the next run goes on"), 1, asked.json
-        )
+        return _fail(RiskError("interrupted. Existing files are unchanged. The next run resumes."), 1, asked.json)
     except Exception as error:
         log.exception("unexpected error")
-        return _fail(
-            RiskError(f"unexpected {type(error).__name__}: {error}; please report it with the log"), 1, asked.json
-        )
+        sentence = f"unexpected {type(error).__name__}: {error}; please report it with the log"
+        return _fail(RiskError(sentence), 1, asked.json)
     return answer.exit_code
 
 
@@ -215,7 +212,7 @@ def _open_log() -> None:
 
 def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
     with contextlib.suppress(OSError):  # the exit code says it as well
-        print(_escaped(str(error)), file=sys.stderr)
+        print(one_line(str(error)), file=sys.stderr)
     if as_json:
         with contextlib.suppress(DiskError):
             say(json.dumps({"outcome": journal.FAILED, "error": str(error)}, ensure_ascii=False))
@@ -223,13 +220,8 @@ def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
 
 
 def _plain(value: Any) -> str:
-    text = _escaped(str(value))
+    text = one_line(str(value))
     return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
-
-
-def _escaped(text: str) -> str:
-    """Return the text on one line, with control and other unprintable characters as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 @contextlib.contextmanager

@@ -221,8 +221,8 @@ def refusals(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DiskError(
-            f"{error.filename or path}: the disk refused ({error.strerror or error}); what was there before "
-            "is unchanged, make room or give access and run again"
+            f"{error.filename or path}: cannot write ({error.strerror or error}). Existing files are unchanged. "
+            "Free some space or fix the permissions, then run again."
         ) from error
 
 

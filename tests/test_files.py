@@ -78,7 +78,7 @@ def test_lock_refuses_a_second_process_at_once(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_one_sentence_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(DiskError, match=r"file.*the disk refused \(.+\)"):
+    with pytest.raises(DiskError, match=r"file.*cannot write \(.+\)"):
         files.write(tmp_path / "file" / "x", b"content")
 
 

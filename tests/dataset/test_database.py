@@ -353,7 +353,7 @@ def test_a_full_disk_is_said_and_nothing_is_taken(shop: Shop) -> None:
     shop.add(("a", "2026-01-01"))
     (shop.root / database.PULLED).symlink_to("/dev/full")
 
-    with pytest.raises(DiskError, match=r"the disk refused \(No space left"):
+    with pytest.raises(DiskError, match=r"cannot write \(No space left"):
         shop.pull()
 
 
