@@ -1,4 +1,4 @@
-"""The whole process: take in what is new, train if there is a reason, deploy what is proven, always make the list anew.
+"""The whole process: read what is new, train if there is a reason, deploy what is proven, always make a fresh list.
 
 Reads:  everything that the stages below read
 Writes: what they write; journal.jsonl (one line a run) and, last of all, tick.json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from risk.settings import Settings
 
 
-TOLD = (
+SHOWN = (
     "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held", "rejected_rows",
     "attention",
 )  # fmt: skip
@@ -87,36 +87,31 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return status.status(settings)
     if asked.dry_run:
         return _dry_run(settings)
-    production, folders = str(settings.production), [str(folder) for folder in settings.watched]
     with command.writing(settings):
         with files.refusals(settings.root):
-            observed = tick.observe(str(settings.source_file), folders)
+            observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
         releases.settle(settings.production)
-        links = [str(link) for link in settings.links]
-        asks = settings.source is not None
-        former = tick.read(production)
-        done = None if asked.force or tick.is_late(former) else _done(settings, tick.state(observed, links))
+        done = None if asked.force or tick.is_late(tick.read(str(settings.production))) else _done(settings, observed)
         if done:
-            due = status.due(settings)
-            tick.remember(production, observed, folders, links, done, asks_a_database=asks, due=due)
+            tick.remember(settings, observed, done, status.due(settings))
             return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})
         run = command.run_of(settings, "fullprocess")
         with command.ended_if_failed(run):
             answer = full_process(settings, run, asked.force, observed)
-        told = {name: answer.fields.get(name) for name in TOLD}
-        due = status.due(settings)
-        tick.remember(production, observed, folders, links, told, asks_a_database=asks, due=due)
-    return Answer(f"{answer.line}: {answer.fields['sentence']}", told, answer.exit_code, answer.news)
+        fields = {name: answer.fields.get(name) for name in SHOWN}
+        tick.remember(settings, observed, fields, status.due(settings))
+    return Answer(f"{answer.line}: {answer.fields['sentence']}", fields, answer.exit_code, answer.news)
 
 
-def _done(settings: Settings, state: str) -> dict[str, Any] | None:
-    """Return what the last run told if it left this very state and no database has news."""
+def _done(settings: Settings, observed: str) -> dict[str, Any] | None:
+    """The answer of the last run if it left this very state and no database has news; else None."""
     from risk import journal, paths
 
+    state = tick.state(observed, [str(link) for link in settings.links])
     last = next(reversed(journal.runs(settings.production / paths.JOURNAL)), None)
     if last is None or last.get("state") != state or _database_has_news(settings):
         return None
-    return {name: last.get(name) for name in TOLD}
+    return {name: last.get(name) for name in SHOWN}
 
 
 def _database_has_news(settings: Settings) -> bool:

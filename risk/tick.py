@@ -13,6 +13,10 @@ import time
 
 from risk import paths
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from risk.settings import Settings
+
 NOTHING = "no new data"
 _TEMPORARY = (".part", ".tmp")
 
@@ -77,34 +81,24 @@ def answer(arguments: list[str]) -> str:
     return json.dumps(told | {"outcome": NOTHING, "steps": []}, ensure_ascii=False)
 
 
-def remember(
-    production: str,
-    observed: str,
-    folders: list[str],
-    links: list[str],
-    told: dict,  # type: ignore[type-arg]
-    *,
-    asks_a_database: bool = False,
-    due: float | None = None,
-) -> None:
-    """Keep what a finished run saw at its beginning and where the links point at its end. Losing it costs one look.
+def remember(settings: Settings, observed: str, answer: dict, due: float | None = None) -> None:  # type: ignore[type-arg]
+    """Keep what a finished run saw at its beginning, where the links point at its end, and its answer.
 
-    Where a database is a source no tick is idle before that was asked. From `due` (seconds since 1970) on the next
-    tick is work: new rows should have come, and the report must say so.
+    Losing it costs one look. Where a database is a source no tick is idle before that was asked. From `due` (seconds
+    since 1970) on the next tick is work: new rows should have come, and the report must say so.
     """
-    from pathlib import Path
-
     from risk import files
 
+    links = [str(link) for link in settings.links]
     kept = {
-        "state": "" if asks_a_database else state(observed, links),
-        "folders": folders,
+        "state": "" if settings.source else state(observed, links),
+        "folders": [str(folder) for folder in settings.watched],
         "links": links,
         "due": due,
-        "told": told,
-        "journal": recorded(production),
+        "told": answer,
+        "journal": recorded(str(settings.production)),
     }
-    files.write(Path(production, paths.TICK), json.dumps(kept).encode("utf-8", "surrogateescape"))
+    files.write(settings.production / paths.TICK, json.dumps(kept).encode("utf-8", "surrogateescape"))
 
 
 def observe(config: str, folders: list[str]) -> str:

@@ -34,7 +34,7 @@ def rested(project: Project) -> Project:
     (project.root / "production_deployment").mkdir()
     (project.root / "production_deployment" / "fullprocess.lock").touch()
     observed = tick.observe(str(settings.source_file), folders)
-    tick.remember(str(settings.production), observed, folders, [str(link) for link in settings.links], {"run": 3})
+    tick.remember(settings, observed, {"run": 3})
     return project
 
 
@@ -131,9 +131,9 @@ def test_settings_with_a_mark_before_them_let_a_tick_be_idle(project: Project) -
     folders, production = [str(folder) for folder in project.settings.watched], project.root / "production_deployment"
     production.mkdir()
     (production / "fullprocess.lock").touch()
-    observed, links = tick.observe(str(path), folders), [str(link) for link in project.settings.links]
+    observed = tick.observe(str(path), folders)
 
-    tick.remember(str(production), observed, folders, links, {"run": 3})
+    tick.remember(project.settings, observed, {"run": 3})
 
     assert idle(project)
     assert tick.answer(["--config", str(path), "--json"]).startswith('{"run": 3')
@@ -156,8 +156,8 @@ def test_a_changed_file_of_the_live_release_is_work(project: Project, change: Ca
     (production / "current").symlink_to("releases/1-aa")
     (production / "fullprocess.lock").touch()
     settings = project.settings
-    folders, links = ([str(path) for path in paths] for paths in (settings.watched, settings.links))
-    tick.remember(str(production), tick.observe(str(settings.source_file), folders), folders, links, {"run": 3})
+    folders = [str(folder) for folder in settings.watched]
+    tick.remember(settings, tick.observe(str(settings.source_file), folders), {"run": 3})
     before = idle(project)
 
     change(model)
