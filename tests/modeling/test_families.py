@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pandas as pd
 import pytest
-from test_learning import KINDS, world
+from test_selection import KINDS, world
 
 from risk import settings
 from risk.modeling import families, fitting, selection

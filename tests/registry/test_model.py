@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from test_learning import KINDS, world
+from test_selection import KINDS, world
 
 from risk import files, paths
 from risk.errors import ModelError

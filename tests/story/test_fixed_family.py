@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_learning import KINDS, released, world
+from test_selection import KINDS, released, world
 
 from risk import paths
 from risk.backtest import policies, replay
