@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk import command, settings, tick
+from risk import command, journal, paths, settings, tick
 
 FIVE_KEYS = {
     "input_folder_path": "sourcedata",
@@ -126,13 +126,17 @@ class Installations:
 
 
 def _remember(copy: Project) -> None:
-    """Let the next tick of a copy know the files that lie there now: to it they are other files, by inode and path."""
+    """Let a copy know its files again: to it they are others, by inode and path."""
     settings = copy.settings
-    last = tick.read(str(settings.production))
-    if last:
-        folders, links = [str(path) for path in settings.watched], [str(path) for path in settings.links]
-        observed = tick.observe(str(settings.source_file), folders)
-        tick.remember(str(settings.production), observed, folders, links, last["told"], due=last["due"])
+    path, last = settings.production / paths.JOURNAL, tick.read(str(settings.production))
+    if not last:
+        return
+    folders, links = [str(path) for path in settings.watched], [str(path) for path in settings.links]
+    observed, asks = tick.observe(str(settings.source_file), folders), settings.source is not None
+    former = journal.runs(path)[-1]["state"]
+    path.write_text(path.read_text().replace(former, tick.state(observed, links)))
+    told, due = last["told"], last["due"]
+    tick.remember(str(settings.production), observed, folders, links, told, asks_a_database=asks, due=due)
 
 
 def deploy(project: Project, n_rows: int = 300) -> None:
