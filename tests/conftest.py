@@ -7,7 +7,9 @@ import importlib
 import io
 import json
 import os
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk import command, settings
+from risk import command, journal, paths, settings, tick
 
 FIVE_KEYS = {
     "input_folder_path": "sourcedata",
@@ -46,8 +48,9 @@ class Project:
     def __init__(self, root: Path):
         self.root = root
         for folder in ("sourcedata", "testdata", "practicedata"):
-            (root / folder).mkdir()
-        self.configure()
+            (root / folder).mkdir(exist_ok=True)
+        if not (root / "config.json").exists():
+            self.configure()
 
     def configure(self, **sections: Any) -> None:
         (self.root / "config.json").write_text(json.dumps(FIVE_KEYS | sections))
@@ -101,6 +104,59 @@ def table(n: int, *, seed: int = 0, turned: bool = False, first: int = 0, labels
     return "\n".join([HEADER, *(f"c{name:05d},{a},{b},{c},{mark}" for name, a, b, c, mark in rows)]) + "\n"
 
 
+class Installations:
+    """Projects that are made once a worker, each by a function of its own, and copied for every test."""
+
+    def __init__(self, shelf: Path):
+        self._shelf = shelf
+        self._made: dict[object, Path] = {}
+
+    def copy(self, make: Callable[..., object], root: Path, **options: Any) -> Project:
+        """Return a copy, below `root`, of the project that `make(project, **options)` leaves."""
+        key = (make, *sorted(options.items()))
+        if key not in self._made:
+            home = self._shelf / str(len(self._made))
+            home.mkdir()
+            make(Project(home), **options)
+            self._made[key] = home
+        shutil.copytree(self._made[key], root, symlinks=True, dirs_exist_ok=True)
+        copy = Project(root)
+        _remember(copy)
+        return copy
+
+
+def _remember(copy: Project) -> None:
+    """Let a copy know its files again: to it they are others, by inode and path."""
+    settings = copy.settings
+    path, last = settings.production / paths.JOURNAL, tick.read(str(settings.production))
+    if not last:
+        return
+    folders, links = [str(path) for path in settings.watched], [str(path) for path in settings.links]
+    observed = tick.observe(str(settings.source_file), folders)
+    former = journal.runs(path)[-1]["state"]
+    path.write_text(path.read_text().replace(former, tick.state(observed, links)))
+    tick.remember(settings, observed, last["told"], last["due"])
+
+
+def deploy(project: Project, n_rows: int = 300) -> None:
+    """Do a first whole run, which deploys."""
+    project.drop("sourcedata/dataset1.csv", table(n_rows))
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    said = project.run("fullprocess", "--json")
+    assert (said.code, said.json["outcome"]) == (0, "deployed"), said.err
+
+
+@pytest.fixture(scope="session")
+def installations(tmp_path_factory: pytest.TempPathFactory) -> Installations:
+    return Installations(tmp_path_factory.mktemp("installations"))
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
+
+
+@pytest.fixture
+def deployed(installations: Installations, tmp_path: Path) -> Project:
+    """A project after its first run: 300 rows of one file, one release, nothing new."""
+    return installations.copy(deploy, tmp_path)

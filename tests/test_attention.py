@@ -14,14 +14,6 @@ from risk.registry import releases
 from tests.conftest import HEADER, Project, Said, table
 
 
-@pytest.fixture
-def deployed(project: Project) -> Project:
-    project.drop("sourcedata/dataset1.csv", table(400))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
-
-
 def kinds(project: Project) -> list[str]:
     return [it["kind"] for it in project.run("fullprocess", "--status", "--json").json["attention"]]
 

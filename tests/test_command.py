@@ -21,14 +21,6 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = ("ingestion", "training", "scoring", "deployment", "diagnostics", "reporting", "apicalls", "fullprocess")
 
 
-@pytest.fixture
-def deployed(project: Project) -> Project:
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
-
-
 def test_every_script_runs_as_a_program_and_explains_itself() -> None:
     for name in (*SCRIPTS, "app"):
         said = subprocess.run(

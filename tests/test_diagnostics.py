@@ -17,14 +17,6 @@ from risk.service import live
 from tests.conftest import HEADER, Project, table
 
 
-@pytest.fixture
-def deployed(project: Project) -> Project:
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
-
-
 def test_statistics_are_those_of_finaldata(deployed: Project) -> None:
     frame = pd.read_csv(deployed.root / "ingesteddata" / "finaldata.csv")
 

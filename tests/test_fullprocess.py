@@ -14,18 +14,15 @@ import pytest
 from risk import files, paths
 from risk.modeling import selection
 from risk.registry import model, releases
-from tests.conftest import HEADER, Project, table
+from tests.conftest import HEADER, Installations, Project, deploy, table
 
 STAGES = ("ingestion", "drift check", "reporting", "API calls")
 
 
 @pytest.fixture
-def deployed(project: Project) -> Project:
+def deployed(installations: Installations, tmp_path: Path) -> Project:
     """A project with a first release, proven against the base rate."""
-    project.drop("sourcedata/dataset1.csv", table(1500))
-    project.drop("testdata/testdata.csv", table(300, seed=9, first=90_000))
-    assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
-    return project
+    return installations.copy(deploy, tmp_path, n_rows=1_500)
 
 
 def release(project: Project) -> str | None:

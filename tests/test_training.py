@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from risk import journal, paths
 from risk.decision import policy
-from risk.registry import out_of_fold
-from tests.conftest import Project, table
+from risk.registry import out_of_fold, releases
+from tests.conftest import Installations, Project, table
 
 
-@pytest.fixture
-def small(project: Project) -> Project:
-    """A project that learns from 1,000 rows at most."""
+def deploy_of_many(project: Project) -> None:
     project.configure(model={"family": "logistic", "max_training_rows": 1_000})
     project.drop("testdata/testdata.csv", table(200, seed=9, first=90_000))
     project.drop("sourcedata/dataset1.csv", table(3_000))
     assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
-    return project
+
+
+def turn(project: Project) -> None:
+    deploy_of_many(project)
+    project.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
+    assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
+
+
+@pytest.fixture
+def small(installations: Installations, tmp_path: Path) -> Project:
+    """A project that learns from 1,000 rows at most."""
+    return installations.copy(deploy_of_many, tmp_path)
+
+
+@pytest.fixture
+def turned(installations: Installations, tmp_path: Path) -> Project:
+    """The same after 700 rows of clients who leave for other reasons."""
+    return installations.copy(turn, tmp_path)
 
 
 def test_of_very_many_rows_a_sample_is_learned_and_the_card_says_so(small: Project) -> None:
@@ -31,23 +48,16 @@ def test_of_very_many_rows_a_sample_is_learned_and_the_card_says_so(small: Proje
     assert card["base_rate"] == pytest.approx(np.mean(shares), abs=0.005)
 
 
-def test_after_a_change_every_recent_row_is_kept(small: Project) -> None:
-    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
-
-    said = small.run("fullprocess", "--json")
-
-    assert said.json["outcome"] == "deployed"
-    card = small.json("models/trainedmodel.json")
+def test_after_a_change_every_recent_row_is_kept(turned: Project) -> None:
+    card = turned.json("models/trainedmodel.json")
     assert (card["learned"], card["n_rows"], card["n_labelled"]) == ("recent rows", 700, 3_700)
 
 
-def test_the_rows_that_were_learned_are_marked_and_lie_beside_new_ones_when_the_scan_rings(small: Project) -> None:
-    first = out_of_fold.read(small.root / "production_deployment/current")
-    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
-    small.run("fullprocess")
+def test_the_rows_that_were_learned_are_marked_and_lie_beside_new_ones_when_the_scan_rings(turned: Project) -> None:
+    production = turned.root / "production_deployment"
 
-    line = journal.last_look(small.root / f"production_deployment/{paths.JOURNAL}")
-    second = out_of_fold.read(small.root / "production_deployment/current")
+    line = journal.last_look(production / paths.JOURNAL)
+    first, second = (out_of_fold.read(release.folder) for release in releases.all_of(production))
 
     assert first["learned"].all()
     assert second["learned"].sum() == 700 < len(second)
@@ -55,15 +65,12 @@ def test_the_rows_that_were_learned_are_marked_and_lie_beside_new_ones_when_the_
     assert line["scan"]["windows"][0]["rings"]
 
 
-def test_the_card_and_the_journal_tell_what_was_compared(small: Project) -> None:
-    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
-    small.run("fullprocess")
-
-    told = small.json("models/trainedmodel.json")["candidates"]
+def test_the_card_and_the_journal_tell_what_was_compared(turned: Project) -> None:
+    told = turned.json("models/trainedmodel.json")["candidates"]
 
     assert [it["name"] for it in told] == ["all rows, logistic", "recalibrated, logistic", "recent rows, logistic"]
     assert [it["chosen"] for it in told] == [False, False, True]
-    line = small.text(f"production_deployment/{paths.JOURNAL}").splitlines()[-1]
+    line = turned.text(f"production_deployment/{paths.JOURNAL}").splitlines()[-1]
     assert '"candidates": [{"name": "all rows, logistic"' in line
 
 
@@ -83,11 +90,8 @@ def test_twice_the_rows_replace_the_model_only_for_what_is_worth_it(
     assert ("nothing has changed" in project.json("models/verdict.json")["sentence"]) == (outcome != "deployed")
 
 
-def test_segments_are_told_by_size_with_the_gain_over_the_champion(small: Project) -> None:
-    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
-    small.run("fullprocess")
-
-    told = small.json("models/trainedmodel.json")["segments"]
+def test_segments_are_told_by_size_with_the_gain_over_the_champion(turned: Project) -> None:
+    told = turned.json("models/trainedmodel.json")["segments"]
 
     assert told["by"] == "number_of_employees"
     assert sum(it["n_rows"] for it in told["segments"]) == 700

@@ -9,20 +9,29 @@ from pathlib import Path
 import pytest
 
 from risk import journal
-from tests.conftest import Project, table
+from tests.conftest import Installations, Project, table
 
 COLUMNS = ("corporation", "lastmonth_activity", "lastyear_activity", "number_of_employees", "exited")
 
 
-@pytest.fixture
-def served(project: Project) -> Project:
-    """A project with a folder source and a database of clients."""
+def serve(project: Project) -> None:
     project.drop("sourcedata/dataset1.csv", table(300))
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
     insert(project.root / "clients.db", table(200, seed=2, first=1000), 1)
     asked = {"url": "sqlite:///clients.db", "table": "clients", "watermark": "day", "overlap": 0}
     project.configure(source={"kind": "database", **asked})
-    return project
+
+
+def deploy_served(project: Project) -> None:
+    serve(project)
+    said = project.run("fullprocess", "--json")
+    assert (said.code, said.json["outcome"]) == (0, "deployed")
+
+
+@pytest.fixture
+def served(installations: Installations, tmp_path: Path) -> Project:
+    """A project with a folder source and a database of clients, after its first run."""
+    return installations.copy(deploy_served, tmp_path)
 
 
 def insert(path: Path, content: str, day: int | str) -> None:
@@ -39,15 +48,11 @@ def rows(project: Project) -> int:
 
 
 def test_rows_of_a_database_stand_beside_those_of_the_folder(served: Project) -> None:
-    said = served.run("fullprocess", "--json")
-
-    assert (said.code, said.json["outcome"]) == (0, "deployed")
     assert rows(served) == 500
     assert served.text("ingesteddata/ingestedfiles.txt") == "database/clients\ndataset1.csv\n"
 
 
 def test_a_second_tick_asks_the_database_and_has_no_new_data(served: Project) -> None:
-    served.run("fullprocess")
     before = served.seen()
 
     said = served.run("fullprocess")
@@ -58,7 +63,6 @@ def test_a_second_tick_asks_the_database_and_has_no_new_data(served: Project) ->
 
 
 def test_new_rows_come_once_and_late_ones_with_an_equal_watermark_too(served: Project) -> None:
-    served.run("fullprocess")
     insert(served.root / "clients.db", table(50, seed=3, first=2000), 2)
     served.run("fullprocess")
     insert(served.root / "clients.db", table(10, seed=4, first=3000), 2)
@@ -70,7 +74,9 @@ def test_new_rows_come_once_and_late_ones_with_an_equal_watermark_too(served: Pr
     assert served.run("ingestion", "--verify").code == 0
 
 
-def test_refused_rows_of_every_pull_stay_on_record(served: Project) -> None:
+def test_refused_rows_of_every_pull_stay_on_record(project: Project) -> None:
+    served = project
+    serve(served)
     insert(served.root / "clients.db", table(2, seed=5, first=5000).replace("c05001,", "c05001,x"), 0)
     served.run("fullprocess")
     insert(served.root / "clients.db", table(30, seed=3, first=2000), 1_000)
@@ -83,7 +89,6 @@ def test_refused_rows_of_every_pull_stay_on_record(served: Project) -> None:
 
 
 def test_a_database_that_is_gone_is_one_line_and_holds_back_no_file(served: Project) -> None:
-    served.run("fullprocess")
     (served.root / "clients.db").unlink()
     served.drop("sourcedata/dataset2.csv", table(100, seed=6, first=7000))
 
@@ -116,7 +121,6 @@ def test_a_row_of_the_far_future_is_named_everywhere_and_later_rows_arrive(proje
 
 
 def test_a_pull_that_is_refused_whole_does_not_move_the_watermark(served: Project) -> None:
-    served.run("fullprocess")
     bad = table(100, seed=7, first=8000).replace(",0\n", ",maybe\n").replace(",1\n", ",perhaps\n")
     insert(served.root / "clients.db", bad, 1_000)
 

@@ -12,16 +12,19 @@ from ingesting import months
 from risk import journal
 from risk.dataset import manifest
 from risk.registry import releases
-from tests.conftest import HEADER, Project, table
+from tests.conftest import HEADER, Installations, Project, table
 
 
-@pytest.fixture
-def live(project: Project) -> Project:
-    """A project whose live model has learned dataset5.csv."""
+def deploy_dataset5(project: Project) -> None:
     project.drop("testdata/testdata.csv", table(60, seed=9, first=50_000))
     project.drop("sourcedata/dataset5.csv", table(900, seed=1))
     assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
-    return project
+
+
+@pytest.fixture
+def live(installations: Installations, tmp_path: Path) -> Project:
+    """A project whose live model is trained on dataset5.csv."""
+    return installations.copy(deploy_dataset5, tmp_path)
 
 
 def last(project: Project) -> dict[str, object]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +14,23 @@ from risk.dataset import manifest
 from risk.errors import DataError
 from risk.registry import releases
 from risk.service import live
-from tests.conftest import Project, table
+from tests.conftest import Installations, Project, deploy, table
 
 VERSION, RELEASE = "ingesteddata/current", "production_deployment/current"
 
 
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An installation with two releases, to be copied."""
-    root = tmp_path_factory.mktemp("damage")
-    project = Project(root)
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
+def deploy_twice(project: Project) -> None:
+    deploy(project)
     project.drop("sourcedata/dataset2.csv", table(300, seed=2, first=1000, turned=True))
     for name, *words in (["ingestion"], ["training"], ["scoring"], ["deployment", "--force", "we must"]):
         assert project.run(name, *words).code == 0
     assert len(releases.all_of(project.settings.production)) == 2
-    yield root
-    shutil.rmtree(root)
 
 
 @pytest.fixture
-def deployed(shelf: Path, tmp_path: Path) -> Project:
-    shutil.copytree(shelf, tmp_path / "copy", symlinks=True)
-    copy = object.__new__(Project)
-    copy.root = tmp_path / "copy"
-    return copy
+def deployed(installations: Installations, tmp_path: Path) -> Project:
+    """A project with two releases."""
+    return installations.copy(deploy_twice, tmp_path)
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -41,14 +41,6 @@ def holds_name(path: Path) -> bool:
     return any(part in content for part in ("denscheid", "denscheid".upper(), "M\\u00fc", "Müller", "Mu\u0308ller"))
 
 
-@pytest.fixture
-def deployed(project: Project) -> Project:
-    project.drop("sourcedata/dataset1.csv", table(400))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
-
-
 def test_no_file_of_clients_brings_a_name_into_the_journal(deployed: Project) -> None:
     for number, content in enumerate(FILES.values()):
         deployed.drop(f"sourcedata/dataset{number + 2}.csv", content)

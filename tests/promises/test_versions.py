@@ -24,14 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = sys.version.split()[0]
 
 
-@pytest.fixture
-def deployed(project: Project) -> Project:
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(60, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
-
-
 def made_with(folder: Path, **versions: str) -> None:
     """Let a card say that its model was made with other versions."""
     path = folder / paths.CARD

@@ -17,14 +17,6 @@ RELEASE = "production_deployment/current"
 JOURNAL = "production_deployment/journal.jsonl"
 
 
-@pytest.fixture
-def deployed(project: Project) -> Project:
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
-
-
 def verify(project: Project) -> Said:
     return project.run("diagnostics", "--verify")
 

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from test_learning import KINDS, world
 
 from risk import files, paths
 from risk.errors import ModelError
 from risk.modeling import families, selection
 from risk.registry import model
+from tests.modeling.test_selection import KINDS, world
 
 
 @pytest.fixture

@@ -10,16 +10,17 @@ from risk import files, journal
 from risk.errors import ConfigError
 from risk.report import arrival
 from risk.text import hours_of
-from tests.conftest import Project, table
+from tests.conftest import Installations, Project, deploy
+
+
+def deploy_daily(project: Project) -> None:
+    project.configure(expected_every="24 hours")
+    deploy(project)
 
 
 @pytest.fixture
-def deployed(project: Project) -> Project:
-    project.configure(expected_every="24 hours")
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
+def deployed(installations: Installations, tmp_path: Path) -> Project:
+    return installations.copy(deploy_daily, tmp_path)
 
 
 def two_days_pass(project: Project) -> None:

@@ -304,11 +304,8 @@ def test_console_json_api_page_pdf_and_journal_tell_the_same_run_outcome_and_ver
     assert "Finding: retrain" in text
 
 
-def test_a_broken_journal_is_warned_of_in_log_snapshot_and_report(story: Project, project: Project) -> None:
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    project.run("fullprocess")
-    path = project.root / JOURNAL
+def test_a_broken_journal_is_warned_of_in_log_snapshot_and_report(deployed: Project) -> None:
+    project, path = deployed, deployed.root / JOURNAL
     path.write_text(path.read_text().replace('"forced": false', '"forced": true'))
     project.drop("sourcedata/dataset2.csv", table(300, seed=3, first=5000))
 

@@ -15,7 +15,7 @@ from risk import paths
 from risk.dataset import manifest
 from risk.registry import model
 from risk.report import model_card, snapshot
-from tests.conftest import Project, table
+from tests.conftest import Project
 
 SECTIONS = ["What it is for", "What it is not for", "Data", "Factors", "Scores", "Calibration", "Segments", "Caveats",
             "What it cannot see", "How it came here"]  # fmt: skip
@@ -52,15 +52,6 @@ def told(card: dict[str, Any], verdict: dict[str, Any] | None = None, dataset: d
 
 def section(text: str, title: str) -> str:
     return text.split(f"## {title}\n")[1].split("\n## ")[0]
-
-
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project(tmp_path_factory.mktemp("deployed"))
-    project.drop("sourcedata/dataset1.csv", table(300))
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
-    return project
 
 
 def test_every_release_has_a_card_with_all_sections_and_the_figures_of_its_papers(deployed: Project) -> None:

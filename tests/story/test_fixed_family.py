@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from test_learning import KINDS, released, world
 
 from risk import paths
 from risk.backtest import policies, replay
@@ -16,17 +16,19 @@ from risk.decision import policy
 from risk.decision.policy import Names
 from risk.modeling import fitting, selection
 from risk.settings import Drift, GateRule
-from tests.conftest import Project, table
+from tests.conftest import Installations, Project, deploy, table
+from tests.modeling.test_selection import KINDS, released, world
+
+
+def deploy_logistic(project: Project) -> None:
+    project.configure(model={"family": "logistic"})
+    deploy(project, 700)
 
 
 @pytest.fixture
-def logistic(project: Project) -> Project:
+def logistic(installations: Installations, tmp_path: Path) -> Project:
     """A project whose live model is a logistic regression of 700 rows."""
-    project.configure(model={"family": "logistic"})
-    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    project.drop("sourcedata/dataset1.csv", table(700))
-    assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
-    return project
+    return installations.copy(deploy_logistic, tmp_path)
 
 
 def run(project: Project) -> dict[str, Any]:

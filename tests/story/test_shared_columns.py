@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from app import create_app
-from tests.conftest import Project
+from tests.conftest import Installations, Project
 
 HEADER = "corporation,month,ann,charges,tenure,exited"
 
@@ -21,20 +23,21 @@ def clients(n: int, seed: int = 0, first: int = 0) -> str:
     return "\n".join([HEADER, *lines]) + "\n"
 
 
-@pytest.fixture
-def company(project: Project) -> Project:
+def deploy_company(project: Project) -> None:
     features = {"charges": {"minimum": 0}, "tenure": "numeric", "ann": "categorical"}
     schema = {"features": features, "value": "charges", "owner": "ann", "period": "month"}
     project.configure(schema=schema, capacity={"calls_per_week": 5, "per": "owner"})
     project.drop("testdata/testdata.csv", clients(200, seed=9, first=90_000))
     project.drop("sourcedata/clients.csv", clients(700))
-    return project
+    assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
+
+
+@pytest.fixture
+def company(installations: Installations, tmp_path: Path) -> Project:
+    return installations.copy(deploy_company, tmp_path)
 
 
 def test_worth_and_manager_that_are_features_too_go_the_whole_way_once(company: Project) -> None:
-    said = company.run("fullprocess", "--json")
-
-    assert said.json["outcome"] == "deployed"
     assert company.text("ingesteddata/finaldata.csv").splitlines()[0] == "corporation,month,charges,tenure,ann,exited"
     shown, card = company.json("models/snapshot.json"), company.json("models/trainedmodel.json")
     assert card["features"] == {"charges": "numeric", "tenure": "numeric", "ann": "categorical"}
@@ -47,7 +50,6 @@ def test_worth_and_manager_that_are_features_too_go_the_whole_way_once(company: 
 
 
 def test_the_service_asks_for_such_a_column_once(company: Project) -> None:
-    company.run("fullprocess")
     client = create_app(company.settings).test_client()
     asked = [{"corporation": "x", "charges": 400, "tenure": 3, "ann": "Ann"}, {"charges": 4, "tenure": 3, "ann": "Bo"}]
 
@@ -60,7 +62,6 @@ def test_the_service_asks_for_such_a_column_once(company: Project) -> None:
 
 
 def test_a_revised_worth_is_another_row_to_the_model(company: Project) -> None:
-    company.run("fullprocess")
     before = company.json("models/snapshot.json")["dataset"]["version"]
     lines = company.text("sourcedata/clients.csv").splitlines()
     *names, _, tenure, _ = lines[1].split(",")
