@@ -27,7 +27,7 @@ from risk.dataset.dataset import Dataset
 from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import DataError
-from risk.modeling import calibration, leakage
+from risk.modeling import fitting, leakage
 from risk.registry import model, newest, out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.report import arrival, figures, pdf, snapshot, status
@@ -226,7 +226,7 @@ def _expected_leavers(subject: Subject, calls: list[dict[str, Any]], n_clients: 
     if subject.model is None or subject.provisional:
         return None
     risks = np.array([client["risk"] for client in calls])
-    return asdict(calibration.expected_leavers(risks, n_clients, subject.model.card.n_rows))
+    return asdict(fitting.expected_leavers(risks, n_clients, subject.model.card.n_rows))
 
 
 def _measured(settings: Settings, run: Run, rows: Dataset) -> dict[str, Any]:

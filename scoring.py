@@ -23,7 +23,7 @@ from risk.decision import gate, holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import ModelError
 from risk.modeling import fitting, leakage
-from risk.modeling.metrics import Scores, log_losses
+from risk.modeling.metrics import Floats, Scores, log_losses
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.registry.releases import Release
@@ -145,7 +145,7 @@ def _evidence(
     judged = judged[judged["position"].isin(told.index)]  # of very many rows only a sample was compared
     stated = told.loc[judged["position"]]
     left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
-    against = champion.risks(judged) if champion else fitting.base_rate(left, fitting.folds(clients, left))
+    against = champion.risks(judged) if champion else fitting.base_rate(left, clients)
     nested, forward = stated["nested"].to_numpy(np.float64), stated["forward"].to_numpy(np.float64)
     reason, bare = challenger.card.reason, champion is None
     found = policy.judged(left, against, nested, clients, rule, reason, by_base_rate=bare, forward=forward)
@@ -163,7 +163,7 @@ def _out_of_fold(settings: Settings, challenger: Model) -> pd.DataFrame:
     return out_of_fold.read(settings.models).set_index("position")
 
 
-def _spoiled(left: fitting.Floats, told: fitting.Floats, answered: fitting.Floats) -> str | None:
+def _spoiled(left: Floats, told: Floats, answered: Floats) -> str | None:
     """Return why this is not the model that was compared: it answers worse, on rows that it learned, than was told."""
     if not len(left):
         return None

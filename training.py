@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from risk import command, files, journal, paths
 from risk.attention import LEAK, Attention
@@ -24,9 +23,8 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
 from risk.errors import DataError, ModelError
-from risk.modeling import families, fitting, leakage, segments, selection
-from risk.modeling.fitting import Floats
-from risk.modeling.metrics import evaluate
+from risk.modeling import families, fitting, leakage, selection
+from risk.modeling.metrics import Floats, Marks, evaluate, list_length
 from risk.modeling.reference import reference
 from risk.modeling.selection import Challenger, Standing
 from risk.registry import model, out_of_fold, proven, releases
@@ -76,7 +74,6 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         "why": dict(why) if why else None,
         "n_labelled": manifest.counts.get("n_labelled", len(left)),
         "candidates": [asdict(it) for it in taught.compared],
-        "segments": _segments(settings, labelled, left, taught, champion, recent),
         "leaks": _leaks(settings, rows, x, left, labelled),
     }
     card, packed = _former(settings, taught, facts) or _made(settings, taught, x, left, facts)
@@ -86,9 +83,7 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     return _noted(run, card)
 
 
-def _labelled(
-    settings: Settings, rows: Dataset, has_live: bool, contents: int | None
-) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+def _labelled(settings: Settings, rows: Dataset, has_live: bool, contents: int | None) -> tuple[pd.DataFrame, Marks]:
     """Return the rows to train on and mark those that are recent: new to the live model, after drift in the window.
 
     Of more rows than `model.max_training_rows` a sample is taken; as many recent rows are all kept, for the decision
@@ -160,7 +155,7 @@ def _card(
     settings: Settings, taught: Challenger, x: pd.DataFrame, left: Floats, digest: str, facts: dict[str, Any]
 ) -> Card:
     schema, used = settings.schema, taught.rows
-    k = max(1, round(settings.gate.top_share * taught.n_rows))
+    k = list_length(settings.gate.top_share, taught.n_rows)
     inside = x[used]
     values = {name: inside[name].to_numpy() for name in schema.kinds}
     return Card(
@@ -172,21 +167,6 @@ def _card(
         probes=factors.probes(inside, schema.kinds, schema.changes, {it.name: it.minimum for it in schema.columns}),
         packages=command.packages(), **facts,
     )  # fmt: skip
-
-
-def _segments(
-    settings: Settings, labelled: pd.DataFrame, left: Floats, taught: Challenger, champion: Standing | None,
-    recent: NDArray[np.bool_],
-) -> dict[str, Any] | None:  # fmt: skip
-    """Return the segments by size on the rows that the candidates were compared on; None without any number column."""
-    by = segments.size_column(settings.schema.value, settings.schema.kinds)
-    if by is None:
-        return None
-    rows = recent if recent.any() else np.ones(len(left), dtype=bool)
-    against = champion.risks[rows] if champion else None
-    return asdict(
-        segments.by_size(by, labelled[by].to_numpy(np.float64)[rows], left[rows], taught.risks[rows], against)
-    )
 
 
 def _leaks(

@@ -81,15 +81,3 @@ def test_twice_the_rows_replace_the_model_only_for_what_is_worth_it(
 
     assert (said["reason_to_train"], said["outcome"]) == (policy.DOUBLED, outcome)
     assert ("nothing has changed" in project.json("models/verdict.json")["sentence"]) == (outcome != "deployed")
-
-
-def test_segments_are_told_by_size_with_the_gain_over_the_champion(small: Project) -> None:
-    small.drop("sourcedata/dataset2.csv", table(700, seed=2, turned=True, first=5_000))
-    small.run("fullprocess")
-
-    told = small.json("models/trainedmodel.json")["segments"]
-
-    assert told["by"] == "number_of_employees"
-    assert sum(it["n_rows"] for it in told["segments"]) == 700
-    assert all(it["gain"] is not None for it in told["segments"])
-    assert told["worst"] in told["sentence"]

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from risk.decision import policy
 from risk.decision.policy import Names
 from risk.modeling import fitting, selection
-from risk.modeling.fitting import Floats, Marks
+from risk.modeling.metrics import Array, Codes, Floats, Marks, f1_score
 from risk.modeling.reference import reference
 from risk.modeling.selection import Challenger, Standing
 from risk.settings import Drift, GateRule
@@ -45,7 +43,7 @@ class Rows:
     """
 
     frame: pd.DataFrame
-    step: NDArray[np.int64]
+    step: Codes
     names: Names
     truth: Floats | None = None
 
@@ -58,7 +56,7 @@ class Rows:
         return self.frame[self.names.target].to_numpy(np.float64)
 
     @cached_property
-    def clients(self) -> NDArray[Any]:
+    def clients(self) -> Array:
         return self.frame[self.names.client].to_numpy()
 
     @property
@@ -194,7 +192,7 @@ def first(seen: Sight, production: Production) -> Decided:
     left, clients = rows.left[:end], rows.clients[:end]
     if len(set(left.tolist())) < 2:
         return Decided(policy.NOT_ENOUGH, "")
-    bar = fitting.base_rate(left, fitting.folds(clients, left))
+    bar = fitting.base_rate(left, clients)
     taught, rule = seen.of_all_rows, seen.rules.gate
     judged = policy.judged(left, bar, taught.nested, clients, rule, by_base_rate=True, forward=taught.forward)
     return Decided(DEPLOYED, NOTHING_DEPLOYED, seen.live(taught, 0, judged.outcome != "deploy"))
@@ -213,16 +211,10 @@ def f1_falls(seen: Sight, production: Production) -> Decided:
     if live is None:
         return first(seen, production)
     here, learned = seen.rows.between(seen.step, seen.step), seen.rows.between(0, live.known)
-    at_first = f1(seen.rows.left[learned], live.risks[learned], live.taught.threshold)
-    if f1(seen.rows.left[here], live.risks[here], live.taught.threshold) >= at_first:
+    at_first = f1_score(seen.rows.left[learned], live.risks[learned], live.taught.threshold)
+    if f1_score(seen.rows.left[here], live.risks[here], live.taught.threshold) >= at_first:
         return Decided(policy.NO_DRIFT, "")
     return Decided(DEPLOYED, "F1 fell", seen.live(seen.of_all_rows, len(production.releases)))
-
-
-def f1(left: Floats, risks: Floats, threshold: float) -> float:
-    """Return 2 tp / (2 tp + fp + fn) of predictions by the threshold."""
-    predicted = risks >= threshold
-    return float(2 * np.sum(left[predicted]) / max(predicted.sum() + left.sum(), 1.0))
 
 
 def _champion(live: Live, rows: Rows, production: Production) -> policy.Champion:

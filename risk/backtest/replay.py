@@ -9,12 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from risk.backtest.policies import NOTHING_DEPLOYED, POLICIES, Decided, Live, Policy, Production, Rows, Rules, Sight
 from risk.decision import gate
-from risk.modeling.fitting import Floats
-from risk.modeling.metrics import clip, highest
+from risk.modeling.metrics import Codes, Floats, clip, highest, list_length
 
 SURE = 2.33  # standard errors from which a deployed model counts as worse than the one that it replaced
 MOST_STEPS = 60  # of more contents, neighbours are joined: each may cost a training of every policy
@@ -90,7 +88,7 @@ class Replay:
         return next(it for it in self.stories if it.policy == policy)
 
 
-def steps_of(contents: Sequence[int] | NDArray[np.int64], most: int = MOST_STEPS) -> NDArray[np.int64]:
+def steps_of(contents: Sequence[int] | Codes, most: int = MOST_STEPS) -> Codes:
     """Return the step of each row from the place of its content; of more than `most` contents neighbours are joined."""
     found, numbers = np.unique(np.asarray(contents), return_inverse=True)
     return np.asarray(numbers // max(1, -(-len(found) // most)), dtype=np.int64)
@@ -118,7 +116,7 @@ def replay(rows: Rows, rules: Rules, policies: Mapping[str, Policy] = POLICIES, 
 def _content(rows: Rows, rules: Rules, step: int) -> Content:
     here = rows.between(step, step)
     left = rows.left[here]
-    k = max(1, round(rules.gate.top_share * len(left)))
+    k = list_length(rules.gate.top_share, len(left))
     catchable = None if rows.truth is None else _caught(left, rows.truth[here], k)
     return Content(len(left), int(left.sum()), k, catchable)
 

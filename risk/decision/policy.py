@@ -14,13 +14,12 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk.decision import gate
-from risk.decision.gate import Gate
+from risk.decision.gate import Forward, Gate
 from risk.drift import scan
 from risk.drift.scan import Window
-from risk.modeling.comparison import Forward
 from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
-from risk.modeling.metrics import Floats
+from risk.modeling.metrics import Floats, list_length
 from risk.modeling.reference import Reference
 from risk.settings import Drift, GateRule
 
@@ -171,7 +170,7 @@ def judged(
 
     Raises: GateError when the gate fails its own test.
     """
-    k, clients = max(1, round(rule.top_share * len(left))), pd.factorize(np.asarray(clients))[0]
+    k, clients = list_length(rule.top_share, len(left)), pd.factorize(np.asarray(clients))[0]
     newest = None
     if forward is not None and (told := ~np.isnan(forward)).any():
         beside = np.full(len(left), rate(left[~told])) if by_base_rate else against

@@ -12,10 +12,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from risk.drift._balance import balanced
 from risk.drift._rao import (
@@ -30,7 +29,7 @@ from risk.drift._rao import (
     tail,
     without_first,
 )
-from risk.modeling.metrics import Floats, client_sums, clip
+from risk.modeling.metrics import Array, Floats, client_sums, clip
 from risk.modeling.reference import Reference
 
 Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
@@ -46,10 +45,10 @@ class Window:
     """The labelled rows of the last `contents` contents with the deployed model's risks; one array entry a row."""
 
     contents: int
-    features: Mapping[str, NDArray[Any]]
-    labels: NDArray[Any]
-    risks: NDArray[Any]
-    clients: NDArray[Any]
+    features: Mapping[str, Array]
+    labels: Array
+    risks: Array
+    clients: Array
 
     @property
     def n_rows(self) -> int:

@@ -12,15 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
 from risk.modeling.fitting import N_FOLDS, folds
-from risk.modeling.metrics import Floats
+from risk.modeling.metrics import Array, Codes, Floats, Marks
 from risk.modeling.reference import Feature, Reference
 
 MOST_ROWS = 20_000  # of each side; more would only find what is too small to matter
@@ -49,8 +47,8 @@ class TwoSample:
 class Side:
     """The rows of one side, one array entry a row: features by name and the client's id."""
 
-    features: Mapping[str, NDArray[Any]]
-    clients: NDArray[Any]
+    features: Mapping[str, Array]
+    clients: Array
 
     @property
     def n_rows(self) -> int:
@@ -99,7 +97,7 @@ def _design(side: Side, reference: Reference) -> list[Floats]:
     return found
 
 
-def _cross_fitted(design: Floats, is_new: Floats, fold: NDArray[np.int64]) -> tuple[float, float]:
+def _cross_fitted(design: Floats, is_new: Floats, fold: Codes) -> tuple[float, float]:
     """Return the mean area under the curve of the folds, and its standard error where nothing differs."""
     areas, variances = [], []
     for number in range(N_FOLDS):
@@ -133,7 +131,7 @@ def _apart(feature: Feature, new: Side, learned: Side) -> float:
     return max((abs(_area(np.concatenate(pair), is_new) - 0.5) / error for pair in pairs), default=0.0)
 
 
-def _area(values: Floats, is_new: NDArray[np.bool_]) -> float:
+def _area(values: Floats, is_new: Marks) -> float:
     """Return the share of pairs of a new and a learned row in which the new one has the higher value; ties are half."""
     n_new = int(is_new.sum())
     ranks = rankdata(values)[is_new].sum()

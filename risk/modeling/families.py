@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -21,7 +20,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-Kinds = Mapping[str, str]
+from risk.modeling.metrics import Floats, Kinds
+
 Name = tuple[str, str]
 Group = tuple[str, object, list[str]]  # of columns: its name, what becomes of them, their names
 
@@ -65,12 +65,12 @@ def families(choice: str, n_rows: int, n_rarer: int) -> tuple[Family, ...]:
     return tuple(able or KNOWN[:1])
 
 
-def rarer(left: NDArray[np.float64]) -> int:
+def rarer(left: Floats) -> int:
     """Return how many rows have the rarer of the two outcomes."""
     return int(min(left.sum(), len(left) - left.sum()))
 
 
-def short_of(choice: str, left: NDArray[np.float64]) -> str | None:
+def short_of(choice: str, left: Floats) -> str | None:
     """Return why a family that is fixed by name cannot be fitted on these rows; None where it can."""
     fixed = next((family for family in KNOWN if family.name == choice), None)
     if fixed is None or (len(left) >= fixed.fewest_rows and rarer(left) >= fixed.fewest_of_each):

@@ -17,14 +17,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from risk.modeling.metrics import Floats
+from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks
 from risk.text import counted, number, one_line, percent
 
-Array = NDArray[Any]
-Codes = NDArray[np.int64]
-Marks = NDArray[np.bool_]
 Columns = Mapping[str, Any] | pd.DataFrame
 
 TOO_GOOD, WORTH_A_LOOK = 0.97, 0.9  # AUC
@@ -71,7 +67,7 @@ class Rows:
 
 def leaks(
     features: Columns, left: Floats, clients: Array, fold: Codes, current: Columns,
-    kinds: Mapping[str, str], trusted: Collection[str] = (),
+    kinds: Kinds, trusted: Collection[str] = (),
 ) -> tuple[Leak, ...]:  # fmt: skip
     """Return the columns that know the answer, in the order of `kinds`; those that a person trusts are not looked at.
 

@@ -9,14 +9,13 @@ Source: the situational importance of Štrumbelj and Kononenko, Knowledge and In
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from risk.modeling.metrics import Floats, clip
+from risk.modeling.metrics import Floats, Kinds, log_odds
 from risk.text import percent
 
 SMALLEST_RISE, MOST_NAMED = 0.1, 3
@@ -26,10 +25,10 @@ MOST_ROWS = 100_000  # rows asked about at once
 MOST_TERMS = 100_000  # values of a feature, where its term does not depend on the other features
 COMMON = 0.05  # the share of clients from which on a typical value is said by how many have it
 
-Predict = Callable[[pd.DataFrame], NDArray[np.float64]]
+Predict = Callable[[pd.DataFrame], Floats]
 
 
-def typical(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, Any]:
+def typical(frame: pd.DataFrame, kinds: Kinds) -> dict[str, Any]:
     """Return the middle value of each numeric feature and the most frequent level of each categorical one."""
     found: dict[str, Any] = {}
     for name, kind in kinds.items():
@@ -44,7 +43,7 @@ def typical(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, Any]:
 
 
 def reasons(
-    predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame, *, adds_up: bool = False
+    predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame, *, adds_up: bool = False
 ) -> list[list[str]]:
     """Return up to three sentences a row, the weightiest first; none where no single figure stands out.
 
@@ -63,14 +62,12 @@ def reasons(
     return told
 
 
-def against_average(
-    predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame
-) -> dict[str, Floats]:
+def against_average(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
     """Return for each feature by how much the log-odds of each row are above their mean over all clients' values.
 
     All values of a feature count, each as often as clients have it; of very many some at even ranks.
     """
-    odds = _log_odds(predict(frame))
+    odds = log_odds(predict(frame))
     most = int(np.clip(MOST_ASKED // (len(frame) * max(len(kinds), 1)), FEWEST_VALUES, MOST_VALUES))
     found = {}
     for name in kinds:
@@ -81,12 +78,12 @@ def against_average(
             some = values.iloc[start : start + size]
             rows = frame.iloc[np.tile(np.arange(len(frame)), len(some))]
             rows[name] = some.repeat(len(frame)).to_numpy()
-            means += weights[start : start + size] @ _log_odds(predict(rows)).reshape(len(some), len(frame))
+            means += weights[start : start + size] @ log_odds(predict(rows)).reshape(len(some), len(frame))
         found[name] = odds - means
     return found
 
 
-def terms(predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame) -> dict[str, Floats]:
+def terms(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
     """Return for each feature the term of each row less its mean over all clients, of log-odds that add up such terms.
 
     One typical row is asked with every value that a client has; of more than `MOST_TERMS` some at even ranks.
@@ -96,7 +93,7 @@ def terms(predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], every
         values, weights = _values(everyone[name], MOST_TERMS)
         rows = base.iloc[np.zeros(len(values) + len(frame), dtype=np.int64)].reset_index(drop=True)
         rows[name] = pd.concat([values, frame[name]], ignore_index=True)
-        odds = _log_odds(predict(rows))
+        odds = log_odds(predict(rows))
         found[name] = odds[len(values) :] - weights @ odds[: len(values)]
     return found
 
@@ -109,11 +106,6 @@ def _values(column: pd.Series, most: int) -> tuple[pd.Series, Floats]:
     ranks = (np.arange(most) + 0.5) / most * len(column)
     picked = np.searchsorted(np.cumsum(counts.to_numpy()), ranks, side="right")
     return pd.Series(counts.index[picked], dtype=column.dtype), np.full(most, 1 / most)
-
-
-def _log_odds(risks: NDArray[np.float64]) -> NDArray[np.float64]:
-    risk = clip(risks)
-    return np.asarray(np.log(risk / (1 - risk)), dtype=np.float64)
 
 
 def _sentence(name: str, value: Any, usual: Any, everyone: pd.Series) -> str:

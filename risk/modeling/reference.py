@@ -8,14 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from risk.modeling.metrics import Floats, clip
+from risk.modeling.metrics import LARGEST_LOGIT, Array, Codes, Floats, clip, log_odds
 
 Kind = Literal["numeric", "categorical"]
-Array = NDArray[Any]
 
-LARGEST_LOGIT, LARGEST_VALUE = 6.0, 2.5
+LARGEST_VALUE = 2.5
 MISSING_SHARE = 0.05  # of the reference rows, for an indicator column of its own
 LEVEL_SHARE, LEVEL_ROWS, MOST_LEVELS = 0.05, 10, 10
 
@@ -118,13 +116,12 @@ def _level(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _codes(values: Array, levels: tuple[str, ...]) -> NDArray[np.int64]:
+def _codes(values: Array, levels: tuple[str, ...]) -> Codes:
     numbers = {level: number for number, level in enumerate(levels)}
     codes, found = pd.factorize(values, use_na_sentinel=False)
     return np.array([numbers.get(_level(value), -1) for value in found.tolist()], dtype=np.int64)[codes]
 
 
 def _design(described: tuple[Feature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:
-    logit = np.clip(np.log(risks / (1 - risks)), -LARGEST_LOGIT, LARGEST_LOGIT)
     columns = [column for feature in described for column in feature.columns(features[feature.name])]
-    return np.column_stack([np.ones(len(risks)), logit, *columns])
+    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns])

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk.modeling.candidates import (
@@ -30,10 +29,9 @@ from risk.modeling.candidates import (
     Recalibrated,
     Standing,
 )
-from risk.modeling.comparison import Array, per_client
-from risk.modeling.families import AUTO, Family, Kinds, families, rarer
-from risk.modeling.fitting import N_FOLDS, Floats, Marks, folds
-from risk.modeling.metrics import best_threshold, log_losses
+from risk.modeling.families import AUTO, Family, families, rarer
+from risk.modeling.fitting import N_FOLDS, best_threshold, folds
+from risk.modeling.metrics import Array, Floats, Kinds, Marks, log_losses, per_client
 
 __all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Labelled", "Standing", "teach"]
 
@@ -84,7 +82,7 @@ class Challenger:
 
 
 def teach(
-    x: pd.DataFrame, left: Floats, clients: NDArray[Any], when: NDArray[Any], recent: Marks, kinds: Kinds,
+    x: pd.DataFrame, left: Floats, clients: Array, when: Array, recent: Marks, kinds: Kinds,
     choice: str = AUTO, champion: Standing | None = None, former: Standing | None = None,
 ) -> Challenger:  # fmt: skip
     """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
@@ -152,7 +150,7 @@ def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats],
     return nested
 
 
-def _forward(best: Candidate, when: NDArray[Any], judged: Marks) -> Floats:
+def _forward(best: Candidate, when: Array, judged: Marks) -> Floats:
     """Return the risks of the newest judged rows by the recipe without them, where both sides have enough rows."""
     left, risks = best.labelled.left, np.full(len(when), np.nan)
     newest = judged & (when == when[judged].max())

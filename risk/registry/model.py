@@ -6,13 +6,12 @@ import io
 import pickle
 import sys
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
@@ -21,6 +20,7 @@ from risk import files, paths
 from risk.errors import ModelError
 from risk.modeling import families
 from risk.modeling.fitting import features, risks_of
+from risk.modeling.metrics import Floats
 from risk.modeling.reference import Reference
 from risk.modeling.selection import Challenger
 from risk.registry import releases
@@ -58,7 +58,6 @@ class Card:
     packages: dict[str, str]
     n_labelled: int = 0
     candidates: list[dict[str, Any]] = field(default_factory=list)
-    segments: dict[str, Any] | None = None
     probes: list[dict[str, Any]] | None = None
     release: str | None = None
     leaks: list[dict[str, Any]] = field(default_factory=list)
@@ -89,7 +88,7 @@ class Model:
         """The estimator as it was taught: without the threshold."""
         return self.estimator.estimator.estimator
 
-    def risks(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+    def risks(self, frame: pd.DataFrame) -> Floats:
         """Return the probability of leaving, one a row. Raises: ModelError when a feature column is missing."""
         missing = [name for name in self.card.features if name not in frame]
         if missing:
@@ -97,7 +96,7 @@ class Model:
         return risks_of(self.estimator, features(frame, self.card.features))
 
 
-def pack(challenger: Challenger, x: pd.DataFrame, left: NDArray[np.float64]) -> bytes:
+def pack(challenger: Challenger, x: pd.DataFrame, left: Floats) -> bytes:
     """Return the model file: a plain scikit-learn object whose `predict` answers by the tuned threshold."""
     model = FixedThresholdClassifier(
         FrozenEstimator(challenger.estimator), threshold=challenger.threshold, response_method="predict_proba"
@@ -131,9 +130,9 @@ def load(folder: Path) -> Model:
 
 def read_card(folder: Path) -> Card | None:
     """Return the card in a folder, or None where there is none."""
-    found = files.read_json(folder / paths.CARD)
-    try:
-        return Card(**found) if found else None
+    stored = files.read_json(folder / paths.CARD)
+    try:  # keys of an older program are passed over
+        return Card(**{it.name: stored[it.name] for it in fields(Card) if it.name in stored}) if stored else None
     except TypeError as error:
         raise ModelError(f"{folder / paths.CARD}: not a card of this program ({error}); train again") from error
 

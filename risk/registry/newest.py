@@ -13,7 +13,7 @@ import numpy as np
 
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest, content_order
-from risk.modeling.metrics import evaluate
+from risk.modeling.metrics import evaluate, list_length
 from risk.registry import out_of_fold
 from risk.registry.model import Model
 
@@ -39,7 +39,7 @@ def scores(rows: Dataset, model: Model, folder: Path, top_share: float, most: in
         return None
     unseen = out_of_fold.remembered(frame[rows.schema.client], frame["row"], folder)
     risks = np.where(np.isnan(unseen), model.risks(frame), unseen)
-    left, k = frame[rows.schema.target].to_numpy(np.float64), max(1, round(top_share * len(frame)))
+    left, k = frame[rows.schema.target].to_numpy(np.float64), list_length(top_share, len(frame))
     return asdict(evaluate(left, risks, model.card.threshold, k)) | {
         **periods(frame, rows.schema.period),
         "sources": paths[:SOURCES_NAMED],

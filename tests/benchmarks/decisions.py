@@ -24,7 +24,7 @@ from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
 from risk.drift import scan
 from risk.modeling import fitting, selection
-from risk.modeling.fitting import Floats
+from risk.modeling.metrics import Floats
 from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger, Standing
 from risk.settings import Drift, GateRule

@@ -7,11 +7,11 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pandas as pd
 import pytest
-from test_learning import KINDS, world
 
 from risk import settings
 from risk.modeling import families, fitting, selection
 from risk.modeling.families import KNOWN, Family
+from tests.modeling.test_selection import KINDS, world
 
 QUADRATIC, BOOSTING = KNOWN[1:]
 EACH = pytest.mark.parametrize("family", KNOWN, ids=lambda family: family.name)

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from test_learning import KINDS, world
 
 from risk import files, paths
 from risk.errors import ModelError
 from risk.modeling import families, selection
 from risk.registry import model
+from tests.modeling.test_selection import KINDS, world
 
 
 @pytest.fixture
@@ -53,6 +53,14 @@ def test_a_model_opens_with_its_card_and_answers(desk: Path) -> None:
 
     assert 0 < risks[0] < 1
     assert found.name == desk.name
+
+
+def test_a_card_of_an_older_program_opens_whatever_else_it_says(desk: Path) -> None:
+    path = desk / paths.CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"segments": {"by": "size", "segments": []}}))
+
+    assert model.load(desk).card == model.read_card(desk)
+    assert not hasattr(model.read_card(desk), "segments")
 
 
 def test_a_truncated_file_is_not_opened(desk: Path) -> None:

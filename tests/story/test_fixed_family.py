@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_learning import KINDS, released, world
 
 from risk import paths
 from risk.backtest import policies, replay
@@ -17,6 +16,7 @@ from risk.decision.policy import Names
 from risk.modeling import fitting, selection
 from risk.settings import Drift, GateRule
 from tests.conftest import Project, table
+from tests.modeling.test_selection import KINDS, released, world
 
 
 @pytest.fixture
