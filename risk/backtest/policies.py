@@ -13,16 +13,14 @@ import numpy as np
 import pandas as pd
 
 from risk.decision import policy
-from risk.decision.policy import Names
+from risk.decision.policy import DEPLOYED, NOTHING_DEPLOYED, ROLLED_BACK, Names
 from risk.modeling import fitting, selection
 from risk.modeling.metrics import Array, Codes, Floats, Marks, f1_score
 from risk.modeling.reference import reference
-from risk.modeling.selection import Challenger, Standing
+from risk.modeling.selection import Challenger, Incumbent
 from risk.settings import Drift, GateRule
 
 OURS, NEVER, ALWAYS, F1_FALLS = "ours", "never retrain", "always retrain", "retrain when F1 falls"
-DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
-NOTHING_DEPLOYED = "nothing is deployed"
 
 
 @dataclass(frozen=True)
@@ -67,13 +65,13 @@ class Rows:
         """Return the rows of the contents from the first to the last, both in it."""
         return slice(*np.searchsorted(self.step, [first, last + 1]).tolist())
 
-    def taught(self, last: int, rules: Rules, recent: Marks | None = None, *standing: Standing | None) -> Challenger:
+    def taught(self, last: int, rules: Rules, recent: Marks | None = None, *incumbent: Incumbent | None) -> Challenger:
         """Return what training makes of the rows up to a content; without recent ones the best family on all."""
         inside = self.between(0, last)
         marks = np.zeros(inside.stop, dtype=bool) if recent is None else recent
         return selection.teach(
             self.x[inside], self.left[inside], self.clients[inside], self.step[inside], marks, self.names.kinds,
-            rules.choice, *standing,
+            rules.choice, *incumbent,
         )  # fmt: skip
 
 
@@ -90,9 +88,9 @@ class Live:
     risks: Floats
     provisional: bool
 
-    def up_to(self, end: int) -> Standing:
+    def up_to(self, end: int) -> Incumbent:
         """Return it as one of the candidates, with its risk of the first rows."""
-        return Standing(self.name, self.taught.family, self.taught.estimator, self.taught.threshold, self.risks[:end])
+        return Incumbent(self.name, self.taught.family, self.taught.estimator, self.taught.threshold, self.risks[:end])
 
 
 @dataclass(frozen=True)
@@ -176,12 +174,11 @@ def ours(seen: Sight, production: Production) -> Decided:
         rows.left[: seen.end][recent], live.risks[: seen.end][recent], taught.nested[recent],
         rows.clients[: seen.end][recent], rules.gate, why.name, forward=taught.forward[recent],
     )  # fmt: skip
-    reason = str(why.name)
-    if judged.outcome != "deploy":
-        return Decided(policy.NOT_ENOUGH if judged.outcome == policy.NOT_ENOUGH else REJECTED, reason)
-    if taught.release:
-        return Decided(ROLLED_BACK, reason, former)
-    return Decided(DEPLOYED, reason, seen.live(taught, len(production.releases)))
+    ruling = policy.decide(judged, compared=True, proven=not live.provisional, comes_back=bool(taught.release))
+    if not ruling.deploy:
+        return Decided(ruling.outcome, str(why.name))
+    goes_live = former if taught.release else seen.live(taught, len(production.releases))
+    return Decided(ruling.outcome, str(why.name), goes_live)
 
 
 def first(seen: Sight, production: Production) -> Decided:
@@ -195,7 +192,8 @@ def first(seen: Sight, production: Production) -> Decided:
     bar = fitting.base_rate(left, clients)
     taught, rule = seen.of_all_rows, seen.rules.gate
     judged = policy.judged(left, bar, taught.nested, clients, rule, by_base_rate=True, forward=taught.forward)
-    return Decided(DEPLOYED, NOTHING_DEPLOYED, seen.live(taught, 0, judged.outcome != "deploy"))
+    ruling = policy.decide(judged, compared=False, proven=False)
+    return Decided(ruling.outcome, NOTHING_DEPLOYED, seen.live(taught, 0, ruling.provisional))
 
 
 def always(seen: Sight, production: Production) -> Decided:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from risk.backtest.policies import NOTHING_DEPLOYED, POLICIES, Decided, Live, Policy, Production, Rows, Rules, Sight
+from risk.backtest.policies import POLICIES, Decided, Live, Policy, Production, Rows, Rules, Sight
 from risk.decision import gate
+from risk.decision.policy import NOTHING_DEPLOYED
 from risk.modeling.metrics import Codes, Floats, clip, highest, list_length
 
 SURE = 2.33  # standard errors from which a deployed model counts as worse than the one that it replaced

@@ -6,7 +6,7 @@ Arrays and frames in, frozen results out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,10 @@ from risk.modeling.metrics import Floats, list_length
 from risk.modeling.reference import Reference
 from risk.settings import Drift, GateRule
 
-NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
-DRIFT = "drift"
+NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; the others:
+DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
+DRIFT, PROVISIONAL = "drift", "the live model is provisional"  # reasons to train; the others:
+NOTHING_DEPLOYED, OTHER_SCHEMA = "nothing is deployed", "another schema"
 DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
 FAMILY = "the configured family has changed"
 FORCED, BY_HAND = "asked for by --force", "asked for by hand"
@@ -44,6 +46,11 @@ class Reason:
     verdict: str | None
     sentence: str
     scan: dict[str, Any] | None = None
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Reason:
+        """The reason that a card holds; what else it says is passed over."""
+        return cls(**{it.name: stored[it.name] for it in fields(cls) if it.name in stored})
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def reason(
         return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, figures)
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
-        return train("the live model is provisional", sentence, verdict, figures)
+        return train(PROVISIONAL, sentence, verdict, figures)
     if champion.has_doubled(n_labelled):
         sentence = "The labelled rows that a model could learn from have doubled since one was trained last."
         return train(DOUBLED, sentence, verdict, figures)
@@ -184,3 +191,31 @@ def judged(
         if found.outcome != NOT_ENOUGH:
             gate.self_test(left, risks, clients, k)
     return found
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """Whether to deploy a challenger, whether only as provisional, the outcome of the run, and what bars it."""
+
+    deploy: bool
+    provisional: bool
+    outcome: str
+    objection: str | None
+
+
+def decide(
+    found: Gate, *, compared: bool, proven: bool, comes_back: bool = False, leaks: bool = False,
+    objection: str | None = None,
+) -> Ruling:  # fmt: skip
+    """Return what follows from the gate. `compared` with the live model, which may be `proven`; it may be a former
+
+    release that `comes_back`. Where nothing is proven for these columns a model is deployed in any case, as provisional
+    unless it beats the base rate. With `leaks` it is provisional at most, and replaces nothing that is proven.
+    """
+    favoured, first = found.outcome == "deploy", not compared and not proven
+    if leaks and favoured and (proven or comes_back):
+        objection = objection or "A column seems to know the answer, so the challenger does not replace a proven model."
+    deploy = (favoured or first) and objection is None
+    refused = NOT_ENOUGH if found.outcome == NOT_ENOUGH and objection is None else REJECTED
+    outcome = refused if not deploy else ROLLED_BACK if comes_back else DEPLOYED
+    return Ruling(deploy, deploy and (leaks or not favoured), outcome, objection)

@@ -18,8 +18,8 @@ ALL_ROWS, RECENT_ROWS, RECALIBRATED, FORMER = "all rows", "recent rows", "recali
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A released model as it is, with its risk of every labelled row: out-of-fold where it has learned the row."""
+class Incumbent:
+    """A released model as it is, with its risk of every labelled row: out-of-fold where it was trained on the row."""
 
     release: str
     family: str
@@ -52,12 +52,12 @@ class Labelled:
 class Candidate(ABC):
     """What may become the challenger. `rows` marks the labelled rows that it is trained on."""
 
-    def __init__(self, learned: str, family: str, labelled: Labelled, rows: Marks, standing: Standing | None = None):
-        self.learned, self.family, self.labelled, self.rows, self.standing = learned, family, labelled, rows, standing
+    def __init__(self, learned: str, family: str, labelled: Labelled, rows: Marks, incumbent: Incumbent | None = None):
+        self.learned, self.family, self.labelled, self.rows, self.incumbent = learned, family, labelled, rows, incumbent
 
     @property
     def name(self) -> str:
-        where = f" {self.standing.release}" if self.standing else ""
+        where = f" {self.incumbent.release}" if self.incumbent else ""
         return f"{self.learned}{where}, {self.family}"
 
     @abstractmethod
@@ -132,7 +132,7 @@ class Calibrated(Candidate):
 class Recalibrated(Candidate):
     """The champion with a new sigmoid from the recent rows. They are news to it, so its risks of them are honest."""
 
-    def __init__(self, labelled: Labelled, champion: Standing):
+    def __init__(self, labelled: Labelled, champion: Incumbent):
         super().__init__(RECALIBRATED, champion.family, labelled, labelled.recent)
         self._champion, self._odds = champion, log_odds(champion.risks)
 
@@ -154,16 +154,16 @@ class Recalibrated(Candidate):
 class Former(Candidate):
     """The release before the live one, as it is: it has seen no row that is news to the champion."""
 
-    def __init__(self, labelled: Labelled, former: Standing):
+    def __init__(self, labelled: Labelled, former: Incumbent):
         super().__init__(FORMER, former.family, labelled, labelled.recent, former)
 
     def make(self) -> Any:
-        assert self.standing
-        return self.standing.estimator
+        assert self.incumbent
+        return self.incumbent.estimator
 
     def rate(self, fold: int, outer: int) -> Floats:
         return self.forward(self.labelled.fold == fold)
 
     def forward(self, newest: Marks) -> Floats:
-        assert self.standing
-        return self.standing.risks[newest]
+        assert self.incumbent
+        return self.incumbent.risks[newest]

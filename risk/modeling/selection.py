@@ -25,15 +25,15 @@ from risk.modeling.candidates import (
     Candidate,
     Fitted,
     Former,
+    Incumbent,
     Labelled,
     Recalibrated,
-    Standing,
 )
 from risk.modeling.families import AUTO, Family, families, rarer
 from risk.modeling.fitting import N_FOLDS, best_threshold, folds
 from risk.modeling.metrics import Array, Floats, Kinds, Marks, log_losses, per_client
 
-__all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Labelled", "Standing", "teach"]
+__all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Incumbent", "Labelled", "teach"]
 
 FEWEST_FORWARD = 30  # leavers and stayers, among the newest rows and those before, to judge a recipe forward
 
@@ -83,7 +83,7 @@ class Challenger:
 
 def teach(
     x: pd.DataFrame, left: Floats, clients: Array, when: Array, recent: Marks, kinds: Kinds,
-    choice: str = AUTO, champion: Standing | None = None, former: Standing | None = None,
+    choice: str = AUTO, champion: Incumbent | None = None, former: Incumbent | None = None,
 ) -> Challenger:  # fmt: skip
     """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
 
@@ -102,16 +102,18 @@ def teach(
         compared = tuple(Compared(it.name, loss, place == chosen.index) for place, (it, loss) in told)
         out_of_fold = risks[chosen.index]
         threshold = (
-            best.standing.threshold if best.standing else best_threshold(left[best.rows], out_of_fold[best.rows])
+            best.incumbent.threshold if best.incumbent else best_threshold(left[best.rows], out_of_fold[best.rows])
         )
         return Challenger(
             best.make(), best.family, best.learned, out_of_fold, threshold, best.rows, compared,
             nested=_nested(rows, found, risks, judged, chosen.index), forward=_forward(best, when, judged),
-            release=best.standing.release if best.standing else None,
+            release=best.incumbent.release if best.incumbent else None,
         )  # fmt: skip
 
 
-def candidates(rows: Labelled, choice: str, champion: Standing | None, former: Standing | None) -> Iterator[Candidate]:
+def candidates(
+    rows: Labelled, choice: str, champion: Incumbent | None, former: Incumbent | None
+) -> Iterator[Candidate]:
     """Yield what competes in the order of preference: what rests on more rows, then the simpler family.
 
     Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.

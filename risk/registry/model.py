@@ -20,10 +20,11 @@ from risk import files, paths
 from risk.errors import ModelError
 from risk.modeling import families
 from risk.modeling.fitting import features, risks_of
-from risk.modeling.metrics import Floats
-from risk.modeling.reference import Reference
+from risk.modeling.metrics import Floats, evaluate, list_length
+from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger
 from risk.registry import releases
+from risk.schema import Schema
 
 # Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
 _ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
@@ -83,6 +84,10 @@ class Model:
     def digest(self) -> str:
         return self.card.sha256
 
+    def fits(self, schema: Schema) -> bool:
+        """Whether it was made for the columns of this schema."""
+        return (self.card.schema, self.card.features) == (schema.identity, schema.kinds)
+
     @property
     def taught(self) -> Any:
         """The estimator as it was taught: without the threshold."""
@@ -104,6 +109,24 @@ def pack(challenger: Challenger, x: pd.DataFrame, left: Floats) -> bytes:
     packed = io.BytesIO()
     _Plain(packed, protocol=4).dump(model.fit(x, left.astype(np.int64)))
     return packed.getvalue()
+
+
+def describe(
+    challenger: Challenger, x: pd.DataFrame, left: Floats, schema: Schema, top_share: float, digest: str,
+    facts: dict[str, Any],
+) -> Card:  # fmt: skip
+    """Return the card of a model that was made now; `facts` are the fields that only its training knows."""
+    rows, n_rows, threshold = challenger.rows, challenger.n_rows, challenger.threshold
+    left, risks = left[rows], challenger.risks[rows]
+    values = {name: x[rows][name].to_numpy() for name in schema.kinds}
+    return Card(
+        sha256=digest, family=challenger.family, learned=challenger.learned, n_rows=n_rows, threshold=threshold,
+        features=dict(schema.kinds), target=schema.target, horizon=schema.horizon, schema=schema.identity,
+        base_rate=float(left.mean()),
+        scores=asdict(evaluate(left, risks, threshold, list_length(top_share, n_rows))),
+        reference=reference(values, schema.kinds, left, risks).as_dict(),
+        **facts,
+    )  # fmt: skip
 
 
 def load(folder: Path) -> Model:

@@ -26,7 +26,7 @@ from risk.drift import scan
 from risk.modeling import fitting, selection
 from risk.modeling.metrics import Floats
 from risk.modeling.reference import Reference, reference
-from risk.modeling.selection import Challenger, Standing
+from risk.modeling.selection import Challenger, Incumbent
 from risk.settings import Drift, GateRule
 from risk.simulation import _worlds
 from tests.benchmarks.feeds import at_least, at_most
@@ -134,7 +134,7 @@ def champion(rows: pd.DataFrame, kinds: dict[str, str], choice: str = "logistic"
 
 
 def _taught(
-    rows: pd.DataFrame, kinds: dict[str, str], recent: np.ndarray, choice: str, standing: Standing | None = None
+    rows: pd.DataFrame, kinds: dict[str, str], recent: np.ndarray, choice: str, standing: Incumbent | None = None
 ) -> Challenger:
     clients, contents = rows["client"].to_numpy(), rows["content"].to_numpy()
     left, x = rows["left"].to_numpy(), fitting.features(rows, kinds)
@@ -232,7 +232,7 @@ def gate_use(seed: int, n_rows: int, size: float, choice: str = "logistic") -> U
     live = champion(old, kinds, choice)
     rows, recent = pd.concat([old, new], ignore_index=True), np.arange(LEARNED + n_rows) >= LEARNED
     risks = np.concatenate([live.taught.risks, live.risks(new)])
-    standing = Standing("1", live.taught.family, live.taught.estimator, live.taught.threshold, risks)
+    standing = Incumbent("1", live.taught.family, live.taught.estimator, live.taught.threshold, risks)
     taught = _taught(rows, kinds, recent, choice, standing)
     found = policy.judged(
         new["left"].to_numpy(), risks[recent], taught.nested[recent], new[names.client].to_numpy(), GateRule(),
@@ -264,7 +264,7 @@ def _familiar(rings: Rings, name: str) -> policies.Policy:
         one = Champion(live.taught, learned, dict(rows.names.kinds))
         if not rings(one, [rows.frame[rows.between(seen.step, seen.step)]], rows.names):
             return Decided(policy.NO_DRIFT, "")
-        return Decided(policies.DEPLOYED, name, seen.live(seen.of_all_rows, len(production.releases)))
+        return Decided(policy.DEPLOYED, name, seen.live(seen.of_all_rows, len(production.releases)))
 
     return decide
 

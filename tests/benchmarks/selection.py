@@ -163,7 +163,7 @@ def later(stream: Stream, seed: int, n_rows: int, files: int = 2) -> Later:
         np.zeros(len(old), dtype=bool), kinds, "logistic",
     )  # fmt: skip
     stated = np.concatenate([base.risks, fitting.risks_of(base.estimator, fitting.features(new, kinds))])
-    champion = selection.Standing("1", "logistic", base.estimator, base.threshold, stated)
+    champion = selection.Incumbent("1", "logistic", base.estimator, base.threshold, stated)
     made = selection.teach(
         fitting.features(rows, kinds), rows["left"].to_numpy(), rows["client"].to_numpy(), rows["content"].to_numpy(),
         recent, kinds, "logistic", champion,

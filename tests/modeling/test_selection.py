@@ -107,13 +107,13 @@ def test_a_value_or_level_never_seen_gives_a_risk_all_the_same() -> None:
     assert ((risks >= 0) & (risks <= 1)).all()
 
 
-def standing(risks: Floats, x: pd.DataFrame, left: Floats) -> selection.Standing:
+def standing(risks: Floats, x: pd.DataFrame, left: Floats) -> selection.Incumbent:
     """Return a released logistic model of these rows, with risks that are told to be honest."""
-    return selection.Standing("1-abc", "logistic", fitting.fit(families.KNOWN[0], KINDS, x, left), 0.4, risks)
+    return selection.Incumbent("1-abc", "logistic", fitting.fit(families.KNOWN[0], KINDS, x, left), 0.4, risks)
 
 
 def told_to(
-    x: pd.DataFrame, left: Floats, recent: Marks, champion: selection.Standing
+    x: pd.DataFrame, left: Floats, recent: Marks, champion: selection.Incumbent
 ) -> Iterator[selection.Candidate]:
     """Return the candidates on these rows."""
     fold = fitting.folds(np.arange(len(left)), left)
@@ -126,7 +126,7 @@ def taught_after(left: Floats, x: pd.DataFrame, recent: Marks, **others: Any) ->
     return selection.teach(x, left, clients, 1.0 * recent, recent, KINDS, "logistic", **others)
 
 
-def released(x: pd.DataFrame, left: Floats, recent: Marks) -> selection.Standing:
+def released(x: pd.DataFrame, left: Floats, recent: Marks) -> selection.Incumbent:
     """Return a model of the older rows. Its risks of these are a little too sure here, which no test minds."""
     found = standing(np.zeros(0), x[~recent], left[~recent])
     return replace(found, risks=fitting.risks_of(found.estimator, x))
