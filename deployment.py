@@ -30,7 +30,7 @@ PAPERS = (paths.MODEL, paths.CARD, paths.LEARNED_RISKS, paths.LATEST_SCORE)
 def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     """Publish the challenger on the desk; one that is live already is not published again.
 
-    A challenger that is a former release is rolled back to: nothing is packed anew.
+    A challenger that is a former release is rolled back to: nothing is packed again.
 
     Raises: NotFavouredError when no favourable verdict covers it and nobody forced it.
     """
@@ -47,7 +47,9 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     version = settings.ingested / paths.VERSIONS / challenger.card.dataset
     made_of = manifest.read(version)
     if made_of is None:
-        raise ReleaseError(f"{version}: the dataset that the challenger learned is not kept; run python training.py")
+        raise ReleaseError(
+            f"{version}: the dataset that the challenger was trained on is not kept; run python training.py"
+        )
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
     papers |= {name: version / name for name in (paths.MANIFEST, paths.INGESTED_FILES)}
     told = judged | {"forced": forced, "model": challenger.digest}

@@ -35,7 +35,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled rows in the order of time, one place a row. `step` numbers their contents from 0, without gaps.
+    """Labelled rows in the order of time, one entry per row. `step` numbers their contents from 0, without gaps.
 
     `truth` holds the true risks where they are known, in a simulated world.
     """
@@ -76,8 +76,8 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Live:
-    """A model that went live after content `known`, with its risk of every row: out-of-fold where it learned the row.
+class ReplayedModel:
+    """A model that went live after content `known`, with its risk of every row: out-of-fold for rows of its training.
 
     Of the contents after `known` it has seen nothing.
     """
@@ -99,24 +99,24 @@ class Decided:
 
     outcome: str
     reason: str
-    model: Live | None = None
+    model: ReplayedModel | None = None
 
 
 @dataclass
 class Production:
     """The releases of one policy, oldest first, and the place of the live one."""
 
-    releases: list[Live] = field(default_factory=list)
+    releases: list[ReplayedModel] = field(default_factory=list)
     place: int = -1
     n_tried: int = 0  # labelled rows when a challenger was trained last
     family_tried: str = ""
 
     @property
-    def live(self) -> Live | None:
+    def live(self) -> ReplayedModel | None:
         return self.releases[self.place] if self.releases else None
 
     @property
-    def former(self) -> Live | None:
+    def former(self) -> ReplayedModel | None:
         return self.releases[self.place - 1] if self.place > 0 else None
 
     def carry_out(self, decided: Decided) -> None:
@@ -130,10 +130,10 @@ class Production:
         self.place = len(self.releases) - 1
 
 
-Policy = Callable[["Sight", Production], Decided]
+Policy = Callable[["View", Production], Decided]
 
 
-class Sight:
+class View:
     """What every policy sees once the outcomes of content `step` are known; the model of all rows is made once."""
 
     def __init__(self, rows: Rows, rules: Rules, step: int):
@@ -144,78 +144,78 @@ class Sight:
     def of_all_rows(self) -> Challenger:
         return self.rows.taught(self.step, self.rules)
 
-    def live(self, taught: Challenger, number: int, provisional: bool = False) -> Live:
+    def live(self, taught: Challenger, number: int, provisional: bool = False) -> ReplayedModel:
         """Return a model as it goes live now. No later training changes the risks that it will state."""
         later = fitting.risks_of(taught.estimator, self.rows.x[self.end :])
-        return Live(str(number), self.step, taught, np.concatenate([taught.risks, later]), provisional)
+        return ReplayedModel(str(number), self.step, taught, np.concatenate([taught.risks, later]), provisional)
 
 
-def ours(seen: Sight, production: Production) -> Decided:
+def ours(view: View, production: Production) -> Decided:
     """Train when there is a reason, compare the candidates, deploy what the gate favours."""
     live = production.live
     if live is None:
-        return first(seen, production)
-    rows, rules, news = seen.rows, seen.rules, seen.rows.between(live.known + 1, seen.step)
+        return first(view, production)
+    rows, rules, news = view.rows, view.rules, view.rows.between(live.known + 1, view.step)
     new_rows, champion = rows.frame[news].assign(content=rows.step[news]), _champion(live, rows, production)
     why = policy.reason(
-        new_rows, live.risks[news], rules.names, champion, seen.end, rules.scan, rules.choice,
+        new_rows, live.risks[news], rules.names, champion, view.end, rules.scan, rules.choice,
     )  # fmt: skip
-    why = policy.by_family(why, champion, rules.choice, rows.left[: seen.end], seen.end)
+    why = policy.by_family(why, champion, rules.choice, rows.left[: view.end], view.end)
     if not why.train:
         return Decided(why.outcome, "")
-    production.n_tried = seen.end
-    since = (why.scan or {}).get("moved_in") or seen.step
-    recent = np.arange(seen.end) >= rows.between(max(live.known + 1, seen.step - since + 1), seen.step).start
+    production.n_tried = view.end
+    since = (why.scan or {}).get("moved_in") or view.step
+    recent = np.arange(view.end) >= rows.between(max(live.known + 1, view.step - since + 1), view.step).start
     former = production.former
-    against = former.up_to(seen.end) if former else None
-    taught = rows.taught(seen.step, rules, recent, live.up_to(seen.end), against)
+    against = former.up_to(view.end) if former else None
+    taught = rows.taught(view.step, rules, recent, live.up_to(view.end), against)
     production.family_tried = taught.family
     judged = policy.judged(
-        rows.left[: seen.end][recent], live.risks[: seen.end][recent], taught.nested[recent],
-        rows.clients[: seen.end][recent], rules.gate, why.name, forward=taught.forward[recent],
+        rows.left[: view.end][recent], live.risks[: view.end][recent], taught.nested[recent],
+        rows.clients[: view.end][recent], rules.gate, why.name, forward=taught.forward[recent],
     )  # fmt: skip
     ruling = policy.decide(judged, compared=True, proven=not live.provisional, comes_back=bool(taught.release))
     if not ruling.deploy:
         return Decided(ruling.outcome, str(why.name))
-    goes_live = former if taught.release else seen.live(taught, len(production.releases))
+    goes_live = former if taught.release else view.live(taught, len(production.releases))
     return Decided(ruling.outcome, str(why.name), goes_live)
 
 
-def first(seen: Sight, production: Production) -> Decided:
+def first(view: View, production: Production) -> Decided:
     """Deploy a first model as soon as both outcomes are known, provisional where the gate does not favour it."""
     if production.live is not None:
         return Decided(policy.NO_DRIFT, "")
-    rows, end = seen.rows, seen.end
+    rows, end = view.rows, view.end
     left, clients = rows.left[:end], rows.clients[:end]
     if len(set(left.tolist())) < 2:
         return Decided(policy.NOT_ENOUGH, "")
     bar = fitting.base_rate(left, clients)
-    taught, rule = seen.of_all_rows, seen.rules.gate
+    taught, rule = view.of_all_rows, view.rules.gate
     judged = policy.judged(left, bar, taught.nested, clients, rule, by_base_rate=True, forward=taught.forward)
     ruling = policy.decide(judged, compared=False, proven=False)
-    return Decided(ruling.outcome, NOTHING_DEPLOYED, seen.live(taught, 0, ruling.provisional))
+    return Decided(ruling.outcome, NOTHING_DEPLOYED, view.live(taught, 0, ruling.provisional))
 
 
-def always(seen: Sight, production: Production) -> Decided:
+def always(view: View, production: Production) -> Decided:
     """Deploy the model of all rows at every content."""
     if production.live is None:
-        return first(seen, production)
-    return Decided(DEPLOYED, "always", seen.live(seen.of_all_rows, len(production.releases)))
+        return first(view, production)
+    return Decided(DEPLOYED, "always", view.live(view.of_all_rows, len(production.releases)))
 
 
-def f1_falls(seen: Sight, production: Production) -> Decided:
+def f1_falls(view: View, production: Production) -> Decided:
     """Deploy the model of all rows when the live one has a lower F1 on the content than it had when it went live."""
     live = production.live
     if live is None:
-        return first(seen, production)
-    here, learned = seen.rows.between(seen.step, seen.step), seen.rows.between(0, live.known)
-    at_first = f1_score(seen.rows.left[learned], live.risks[learned], live.taught.threshold)
-    if f1_score(seen.rows.left[here], live.risks[here], live.taught.threshold) >= at_first:
+        return first(view, production)
+    here, learned = view.rows.between(view.step, view.step), view.rows.between(0, live.known)
+    at_first = f1_score(view.rows.left[learned], live.risks[learned], live.taught.threshold)
+    if f1_score(view.rows.left[here], live.risks[here], live.taught.threshold) >= at_first:
         return Decided(policy.NO_DRIFT, "")
-    return Decided(DEPLOYED, "F1 fell", seen.live(seen.of_all_rows, len(production.releases)))
+    return Decided(DEPLOYED, "F1 fell", view.live(view.of_all_rows, len(production.releases)))
 
 
-def _champion(live: Live, rows: Rows, production: Production) -> policy.Champion:
+def _champion(live: ReplayedModel, rows: Rows, production: Production) -> policy.Champion:
     """Return what the rules need of the live model, as its card has it."""
     learned, taught, end = live.taught.rows, live.taught, len(live.taught.rows)
     values = {name: rows.x[name].to_numpy()[:end][learned] for name in rows.names.kinds}

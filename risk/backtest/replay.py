@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from risk.backtest.policies import POLICIES, Decided, Live, Policy, Production, Rows, Rules, Sight
+from risk.backtest.policies import POLICIES, Decided, Policy, Production, ReplayedModel, Rows, Rules, View
 from risk.decision import gate
 from risk.decision.policy import NOTHING_DEPLOYED
 from risk.modeling.metrics import Codes, Floats, clip, highest, list_length
@@ -68,7 +68,7 @@ class Story:
 
 
 @dataclass(frozen=True)
-class Content:
+class ContentResult:
     """One content: rows, leavers, the length of the list, and the leavers on the list of the true risks, if known."""
 
     n_rows: int
@@ -81,7 +81,7 @@ class Content:
 class Replay:
     """The contents and what became of each policy over them."""
 
-    contents: tuple[Content, ...]
+    contents: tuple[ContentResult, ...]
     stories: tuple[Story, ...]
 
     def story(self, policy: str) -> Story:
@@ -101,11 +101,11 @@ def replay(rows: Rows, rules: Rules, policies: Mapping[str, Policy] = POLICIES, 
     Raises: GateError when the gate fails its own test.
     """
     productions: dict[str, Production] = {name: Production() for name in policies}
-    history: dict[str, list[tuple[Live | None, Decided]]] = {name: [] for name in policies}
+    history: dict[str, list[tuple[ReplayedModel | None, Decided]]] = {name: [] for name in policies}
     for step in range(rows.n_steps):
-        seen = Sight(rows, rules, step)
+        view = View(rows, rules, step)
         for name, production in productions.items():
-            before, decided = production.live, policies[name](seen, production)
+            before, decided = production.live, policies[name](view, production)
             production.carry_out(decided)
             history[name].append((before, decided))
         if told:
@@ -114,15 +114,17 @@ def replay(rows: Rows, rules: Rules, policies: Mapping[str, Policy] = POLICIES, 
     return Replay(contents, tuple(_story(name, history[name], rows, contents) for name in policies))
 
 
-def _content(rows: Rows, rules: Rules, step: int) -> Content:
+def _content(rows: Rows, rules: Rules, step: int) -> ContentResult:
     here = rows.between(step, step)
     left = rows.left[here]
     k = list_length(rules.gate.top_share, len(left))
     catchable = None if rows.truth is None else _caught(left, rows.truth[here], k)
-    return Content(len(left), int(left.sum()), k, catchable)
+    return ContentResult(len(left), int(left.sum()), k, catchable)
 
 
-def _story(name: str, history: Sequence[tuple[Live | None, Decided]], rows: Rows, contents: Sequence[Content]) -> Story:
+def _story(
+    name: str, history: Sequence[tuple[ReplayedModel | None, Decided]], rows: Rows, contents: Sequence[ContentResult]
+) -> Story:
     """Tell one policy. `history` holds, for each content, what was live when it came and what was decided."""
     caught: list[int | None] = []
     for step, (live, _) in enumerate(history):
@@ -139,7 +141,7 @@ def _caught(left: Floats, risks: Floats, k: int) -> int:
     return round(float(left @ highest(risks, k)))
 
 
-def _deployment(step: int, end: int, replaced: Live | None, decided: Decided, rows: Rows) -> Deployment:
+def _deployment(step: int, end: int, replaced: ReplayedModel | None, decided: Decided, rows: Rows) -> Deployment:
     """Compare what went live after content `step` with what it replaced, on the contents up to `end`."""
     model, after = decided.model, rows.between(step + 1, end)
     assert model is not None

@@ -125,12 +125,13 @@ def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, ju
 
 
 def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:
-    objections = []
+    objections, steady = [], steady_gain or 0.0
+    lists_more = figures.capture_lower > 0 and figures.capture_difference > steady * figures.champion_capture
     if not figures.z > z:
         objections.append(f"this may be chance (more than z {z} is needed)")
     if not figures.gain > minimum_gain:
         objections.append(f"the gain is not more than {100 * minimum_gain:.1f} %")
-    elif steady_gain is not None and not _worth_it(figures, steady_gain):
+    elif steady_gain is not None and figures.gain <= steady_gain and not lists_more:
         wanted = f"{100 * steady_gain:.1f} % less log-loss, or surely more leavers on its list and as many per cent"
         objections.append(f"nothing has changed, so more is asked of it ({wanted})")
     if figures.capture_upper < 0:
@@ -140,11 +141,6 @@ def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: fl
     if figures.forward_z is not None and figures.forward_z < -ONE_SIDED_99:
         objections.append(f"trained without the newest {figures.forward_rows:,} rows, it is worse on these")
     return objections
-
-
-def _worth_it(figures: Figures, steady_gain: float) -> bool:
-    more = figures.capture_lower > 0 and figures.capture_difference > steady_gain * figures.champion_capture
-    return figures.gain > steady_gain or more
 
 
 def _finding(figures: Figures, against: str) -> str:

@@ -51,7 +51,7 @@ def share(folder: Path, schema: Schema, asked: float, *, size_cap: int) -> float
 
 
 def read(folder: Path, dataset: Dataset, asked: float, learned_clients: set[str], *, size_cap: int) -> Holdout:
-    """Return the labelled test rows, without clients that the model has learned from if enough rows remain.
+    """Return the labelled test rows, without clients that the model was trained on if enough rows remain.
 
     Without any they are those of the clients who are held out by hash, of so few that none is, of all. Raises:
     DataError where there is no labelled row at all.

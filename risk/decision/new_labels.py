@@ -21,7 +21,7 @@ from risk.dataset.manifest import Entry
 from risk.decision import incumbents, policy
 from risk.decision.policy import NO_DRIFT, NOT_ENOUGH, Reason
 from risk.drift import two_sample
-from risk.drift.two_sample import Side, TwoSample
+from risk.drift.two_sample import Side
 from risk.modeling import leakage, selection
 from risk.registry.model import Card, Model
 from risk.registry.proven import LiveRelease
@@ -108,7 +108,11 @@ def _names(rows: Dataset) -> policy.Names:
 def _nothing_new(run: Run, before: Mapping[str, Any], rows: Dataset, champion: Model) -> Reason:
     """Return that nothing can be judged: with new rows, because they bear no labels; else the former outcome stands."""
     if before.get("rows") != rows.manifest.rows:
-        found = _unlabelled(rows, champion)
+        sides = []
+        for frame in (rows.unlabelled(), rows.labelled(two_sample.MOST_ROWS)):
+            features = {name: frame[name].to_numpy() for name in champion.card.features}
+            sides.append(Side(features, frame[rows.schema.client].to_numpy()))
+        found = two_sample.compare(sides[0], sides[1], champion.card.residuals)
         run.note(unlabelled=asdict(found) if found else None)
         told = found.sentence if found else f"The new rows bear no labels. {two_sample.BLIND}"
         return Reason(False, None, NOT_ENOUGH, None, f"{told} The list is made again.")
@@ -116,15 +120,6 @@ def _nothing_new(run: Run, before: Mapping[str, Any], rows: Dataset, champion: M
     since = f"run {before['run']} ({before['outcome']})"
     sentence = f"No new labels have come since {since}: only the list and the report are made again."
     return Reason(False, None, outcome, None, sentence)
-
-
-def _unlabelled(rows: Dataset, champion: Model) -> TwoSample | None:
-    """Compare the newest rows without outcomes with those that the champion may have learned."""
-    schema, sides = rows.schema, []
-    for frame in (rows.unlabelled(), rows.labelled(two_sample.MOST_ROWS)):
-        features = {name: frame[name].to_numpy() for name in champion.card.features}
-        sides.append(Side(features, frame[schema.client].to_numpy()))
-    return two_sample.compare(sides[0], sides[1], champion.card.residuals)
 
 
 def _late(rows: Dataset, run: int) -> list[str]:

@@ -55,11 +55,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Champion:
-    """What the rules need of the live model: its family, how many labelled rows there were when it was trained and how
+    """What the rules need of the live model.
 
-    many of them it learned (all, where these are a sample), its reference, whether it is provisional, and how many
-    labelled rows there were when a challenger was trained last, of which family. `learned` returns rows that it
-    learned, with their out-of-fold risks; it is called when they are needed.
+    `n_labelled` counts all labelled rows when it was trained, `n_learned` those of them that it was trained on (all,
+    where these are a sample), `n_tried` all when a challenger was trained last, of `family_tried`. `learned` returns
+    rows of its training with their out-of-fold risks; it is called when they are needed.
     """
 
     family: str
@@ -72,7 +72,7 @@ class Champion:
     family_tried: str = ""
 
     def has_doubled(self, n_labelled: int) -> bool:
-        """Whether there are twice as many rows of its kind to learn from as when a model was trained last."""
+        """Whether there are twice as many rows of its kind to train on as when a model was trained last."""
         since, tried = n_labelled - self.n_labelled, max(0, self.n_tried - self.n_labelled)
         return self.n_learned + since >= 2 * (self.n_learned + tried)
 
@@ -99,7 +99,7 @@ class Names:
 def reason(
     news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: Drift, choice: str
 ) -> Reason:
-    """Return the reason to train that labelled rows new to the champion give, one risk of its a row, or why none is.
+    """The reason to train that labelled rows new to the champion (with its risks) give, or why there is none.
 
     `choice` is the setting of the family. No rows are no reason.
     """
@@ -116,23 +116,21 @@ def reason(
         sentence = "The live model is provisional and new labels have come."
         return train(PROVISIONAL, sentence, verdict, figures)
     if champion.has_doubled(n_labelled):
-        sentence = "The labelled rows that a model could learn from have doubled since one was trained last."
+        sentence = "The labelled rows that a model could be trained on have doubled since one was trained last."
         return train(DOUBLED, sentence, verdict, figures)
     tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
     if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
         sentence = "Squares and products of the features carry a signal that the live model lacks."
         return train(RICHER, sentence, verdict, figures)
     if verdict == NOT_ENOUGH:
-        told = f"{len(news)} new labelled rows are not enough to tell"
-        return Reason(
-            False, None, NOT_ENOUGH, NOT_ENOUGH, f"{told}; about {found.rows_needed} more would settle it.", figures
-        )
+        sentence = f"{len(news)} new labelled rows are too few to decide; about {found.rows_needed} more are needed."
+        return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, figures)
     sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
     return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, figures)
 
 
 def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_labelled: int) -> Reason:
-    """Return the reason that was found, or the better one that the settings fix another family than the live one.
+    """The reason that was found, or the better one that the settings fix another family than the live one.
 
     `left` are the outcomes that can be trained on, `n_labelled` counts all of them.
     """
@@ -143,7 +141,7 @@ def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_la
 
 
 def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, Any] | None = None) -> Reason:
-    """Return that there is a reason to train."""
+    """A reason to train."""
     return Reason(True, name, "", verdict, sentence, scan)
 
 
@@ -161,7 +159,7 @@ def windows(news: pd.DataFrame, risks: Floats, names: Names) -> list[Window]:
 
 
 def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, contents: int = 0) -> Window:
-    """Return labelled rows with their risks as the scan takes them; learned ones are a window of no contents."""
+    """Return labelled rows with their risks as the scan takes them; those of a training are a window of no contents."""
     features = {name: rows[name].to_numpy() for name in names.kinds}
     return Window(contents, features, rows[names.target].to_numpy(np.float64), risks, clients)
 

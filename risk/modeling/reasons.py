@@ -1,8 +1,8 @@
-"""Why a client is on the list: which of its figures raise its risk above what it would be on average over the clients.
+"""Reasons for a risk: the figures of a client that raise it above what it would be on average over all clients.
 
 Each feature in turn takes the values of the reference clients; what the log-odds lose by that, on average, is what
 the client's own value adds. Where features only add up this is the feature's term less its mean over the clients, and
-is asked of one row for all of them.
+one row is enough for all of them.
 
 Source: the situational importance of Štrumbelj and Kononenko, Knowledge and Information Systems 41 (2014).
 """
@@ -29,7 +29,7 @@ Predict = Callable[[pd.DataFrame], Floats]
 
 
 def typical(frame: pd.DataFrame, kinds: Kinds) -> dict[str, Any]:
-    """Return the middle value of each numeric feature and the most frequent level of each categorical one."""
+    """The middle value of each numeric feature and the most frequent level of each categorical one."""
     found: dict[str, Any] = {}
     for name, kind in kinds.items():
         known = frame[name].dropna()
@@ -45,7 +45,7 @@ def typical(frame: pd.DataFrame, kinds: Kinds) -> dict[str, Any]:
 def reasons(
     predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame, *, adds_up: bool = False
 ) -> list[list[str]]:
-    """Return up to three sentences a row, the weightiest first; none where no single figure stands out.
+    """Up to three sentences per row, the weightiest first; none where no single figure stands out.
 
     `everyone` holds the rows of all clients: a figure is compared with their average. `adds_up` says that the log-odds
     are a sum of one term per feature.
@@ -54,16 +54,16 @@ def reasons(
         return []
     rise = terms if adds_up else against_average
     usual, rises = typical(everyone, kinds), rise(predict, frame, kinds, everyone)
-    told = []
+    sentences = []
     for place in range(len(frame)):
         order = sorted(kinds, key=lambda name: -rises[name][place])
         named = [name for name in order if rises[name][place] >= SMALLEST_RISE][:MOST_NAMED]
-        told.append([_sentence(name, frame[name].iloc[place], usual[name], everyone[name]) for name in named])
-    return told
+        sentences.append([_sentence(name, frame[name].iloc[place], usual[name], everyone[name]) for name in named])
+    return sentences
 
 
 def against_average(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
-    """Return for each feature by how much the log-odds of each row are above their mean over all clients' values.
+    """For each feature by how much the log-odds of each row are above their mean over all clients' values.
 
     All values of a feature count, each as often as clients have it; of very many some at even ranks.
     """
@@ -84,7 +84,7 @@ def against_average(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyon
 
 
 def terms(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
-    """Return for each feature the term of each row less its mean over all clients, of log-odds that add up such terms.
+    """For each feature the term of each row less its mean over all clients, of log-odds that add up such terms.
 
     One typical row is asked with every value that a client has; of more than `MOST_TERMS` some at even ranks.
     """
@@ -99,7 +99,7 @@ def terms(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.Data
 
 
 def _values(column: pd.Series, most: int) -> tuple[pd.Series, Floats]:
-    """Return the values of a column, a missing one too, each with the share of clients it stands for."""
+    """The values of a column, a missing one too, each with the share of clients it stands for."""
     counts = column.value_counts(dropna=False).sort_index(na_position="last")
     if len(counts) <= most:
         return pd.Series(counts.index, dtype=column.dtype), counts.to_numpy(np.float64) / len(column)
@@ -109,7 +109,7 @@ def _values(column: pd.Series, most: int) -> tuple[pd.Series, Floats]:
 
 
 def _sentence(name: str, value: Any, usual: Any, everyone: pd.Series) -> str:
-    """Return the figure beside the typical one; one that is typical itself, with how many clients have it."""
+    """The figure beside the typical one; one that is typical itself, with how many clients have it."""
     label, told = name.replace("_", " "), _plain(value)
     if told != _plain(usual):
         return f"{label} {told} (typical {_plain(usual)})"

@@ -1,4 +1,4 @@
-"""The model file and its card: made together, proven before the file is opened, never executing a foreign one."""
+"""Model file and card: made together, and proven before the file is opened; a foreign one is never executed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
 class Card:
     """What is known of one model; `sha256` is that of its file, `learned_sha256` that of its out-of-fold risks.
 
-    `n_labelled` counts the labelled rows that there were, of which `n_rows` were learned. `release` names the former
+    `n_labelled` counts all labelled rows, `n_rows` those that it was trained on. `release` names the former
     release that it is; None for a model that was made for this card. `probes`: values to ask the model about; `leaks`:
     the columns that know the answer.
     """
@@ -90,19 +90,19 @@ class Model:
 
     @property
     def taught(self) -> Any:
-        """The estimator as it was taught: without the threshold."""
+        """The estimator as it was fitted: without the threshold."""
         return self.estimator.estimator.estimator
 
     def risks(self, frame: pd.DataFrame) -> Floats:
-        """Return the probability of leaving, one a row. Raises: ModelError when a feature column is missing."""
+        """The probability of leaving per row. Raises: ModelError when a feature column is missing."""
         missing = [name for name in self.card.features if name not in frame]
         if missing:
-            raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was learned from it")
+            raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was trained on it")
         return risks_of(self.estimator, features(frame, self.card.features))
 
 
 def pack(challenger: Challenger, x: pd.DataFrame, left: Floats) -> bytes:
-    """Return the model file: a plain scikit-learn object whose `predict` answers by the tuned threshold."""
+    """Return the model file: a plain scikit-learn object whose `predict` uses the tuned threshold."""
     model = FixedThresholdClassifier(
         FrozenEstimator(challenger.estimator), threshold=challenger.threshold, response_method="predict_proba"
     )

@@ -63,7 +63,7 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def replace_learned(risks: pd.Series, clients: pd.Series, rows: pd.Series, folder: Path) -> pd.Series:
-    """Return the risks, those of learned rows replaced by their out-of-fold risks: no model rates what it has seen."""
+    """The risks, those of training rows replaced by their out-of-fold risks."""
     found = pd.Series(remembered(clients, rows, folder), index=risks.index)
     return found.fillna(risks)
 
@@ -74,7 +74,7 @@ def remembered(clients: pd.Series, rows: pd.Series, folder: Path) -> Floats:
 
 
 def of_learned(clients: pd.Series, rows: pd.Series, folder: Path) -> Floats:
-    """Return the out-of-fold risk of every row that the model in a folder learned, NaN for others.
+    """Return the out-of-fold risk of every row that the model in a folder was trained on, NaN for others.
 
     All are NaN where its rows are not marked: a former release that came back, or one of an earlier program.
     """

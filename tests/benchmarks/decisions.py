@@ -19,7 +19,7 @@ import pandas as pd
 from scipy.stats import ks_2samp, t
 
 from risk.backtest import policies, replay
-from risk.backtest.policies import Decided, Production, Rows, Rules, Sight
+from risk.backtest.policies import Decided, Production, Rows, Rules, View
 from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
 from risk.drift import scan
@@ -255,7 +255,7 @@ def gate_uses(n_rows: int, seeds: Sequence[int], choice: str = "logistic") -> li
 def _familiar(rings: Rings, name: str) -> policies.Policy:
     """Return the policy that deploys the model of all rows whenever a rule of the input rings."""
 
-    def decide(seen: Sight, production: Production) -> Decided:
+    def decide(seen: View, production: Production) -> Decided:
         live = production.live
         if live is None:
             return policies.first(seen, production)
