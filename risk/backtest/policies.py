@@ -65,15 +65,6 @@ class Rows:
         """Return the rows of the contents from the first to the last, both in it."""
         return slice(*np.searchsorted(self.step, [first, last + 1]).tolist())
 
-    def taught(self, last: int, rules: Rules, recent: Marks | None = None, *incumbent: Incumbent | None) -> Challenger:
-        """Return what training makes of the rows up to a content; without recent ones the best family on all."""
-        inside = self.between(0, last)
-        marks = np.zeros(inside.stop, dtype=bool) if recent is None else recent
-        return selection.teach(
-            self.x[inside], self.left[inside], self.clients[inside], self.step[inside], marks, self.names.kinds,
-            rules.choice, *incumbent,
-        )  # fmt: skip
-
 
 @dataclass(frozen=True)
 class ReplayedModel:
@@ -139,10 +130,16 @@ class View:
     def __init__(self, rows: Rows, rules: Rules, step: int):
         self.rows, self.rules, self.step = rows, rules, step
         self.end = rows.between(0, step).stop
+        self.x, self.left, self.clients = rows.x[: self.end], rows.left[: self.end], rows.clients[: self.end]
 
     @cached_property
     def of_all_rows(self) -> Challenger:
-        return self.rows.taught(self.step, self.rules)
+        return self.trained(np.zeros(self.end, dtype=bool))
+
+    def trained(self, recent: Marks, *incumbents: Incumbent | None) -> Challenger:
+        """Return what training makes of the rows; without recent ones the best family on all."""
+        kinds, when = self.rows.names.kinds, self.rows.step[: self.end]
+        return selection.teach(self.x, self.left, self.clients, when, recent, kinds, self.rules.choice, *incumbents)
 
     def live(self, taught: Challenger, number: int, provisional: bool = False) -> ReplayedModel:
         """Return a model as it goes live now. No later training changes the risks that it will state."""
@@ -151,28 +148,24 @@ class View:
 
 
 def ours(view: View, production: Production) -> Decided:
-    """Train when there is a reason, compare the candidates, deploy what the gate favours."""
-    live = production.live
+    """Train when there is a reason, compare the candidates, deploy what the gate favours: by the rules of the runs."""
+    live, former = production.live, production.former
     if live is None:
         return first(view, production)
-    rows, rules, news = view.rows, view.rules, view.rows.between(live.known + 1, view.step)
-    new_rows, champion = rows.frame[news].assign(content=rows.step[news]), _champion(live, rows, production)
-    why = policy.reason(
-        new_rows, live.risks[news], rules.names, champion, view.end, rules.scan, rules.choice,
-    )  # fmt: skip
-    why = policy.by_family(why, champion, rules.choice, rows.left[: view.end], view.end)
+    rows, rules, end = view.rows, view.rules, view.end
+    news, champion = rows.between(live.known + 1, view.step), _champion(live, rows, production)
+    new_rows = rows.frame[news].assign(content=rows.step[news])
+    why = policy.reason(new_rows, live.risks[news], rules.names, champion, end, rules.scan, rules.choice)
+    why = policy.by_family(why, champion, rules.choice, view.left, end)
     if not why.train:
         return Decided(why.outcome, "")
-    production.n_tried = view.end
     since = (why.scan or {}).get("moved_in") or view.step
-    recent = np.arange(view.end) >= rows.between(max(live.known + 1, view.step - since + 1), view.step).start
-    former = production.former
-    against = former.up_to(view.end) if former else None
-    taught = rows.taught(view.step, rules, recent, live.up_to(view.end), against)
-    production.family_tried = taught.family
+    recent = np.arange(end) >= rows.between(max(live.known + 1, view.step - since + 1), view.step).start
+    taught = view.trained(recent, live.up_to(end), former.up_to(end) if former else None)
+    production.n_tried, production.family_tried = end, taught.family
     judged = policy.judged(
-        rows.left[: view.end][recent], live.risks[: view.end][recent], taught.nested[recent],
-        rows.clients[: view.end][recent], rules.gate, why.name, forward=taught.forward[recent],
+        view.left[recent], live.risks[:end][recent], taught.nested[recent], view.clients[recent], rules.gate, why.name,
+        forward=taught.forward[recent],
     )  # fmt: skip
     ruling = policy.decide(judged, compared=True, proven=not live.provisional, comes_back=bool(taught.release))
     if not ruling.deploy:
@@ -185,13 +178,12 @@ def first(view: View, production: Production) -> Decided:
     """Deploy a first model as soon as both outcomes are known, provisional where the gate does not favour it."""
     if production.live is not None:
         return Decided(policy.NO_DRIFT, "")
-    rows, end = view.rows, view.end
-    left, clients = rows.left[:end], rows.clients[:end]
-    if len(set(left.tolist())) < 2:
+    if len(set(view.left.tolist())) < 2:
         return Decided(policy.NOT_ENOUGH, "")
-    bar = fitting.base_rate(left, clients)
-    taught, rule = view.of_all_rows, view.rules.gate
-    judged = policy.judged(left, bar, taught.nested, clients, rule, by_base_rate=True, forward=taught.forward)
+    against, taught, rule = fitting.base_rate(view.left, view.clients), view.of_all_rows, view.rules.gate
+    judged = policy.judged(
+        view.left, against, taught.nested, view.clients, rule, by_base_rate=True, forward=taught.forward
+    )
     ruling = policy.decide(judged, compared=False, proven=False)
     return Decided(ruling.outcome, NOTHING_DEPLOYED, view.live(taught, 0, ruling.provisional))
 
@@ -217,16 +209,15 @@ def f1_falls(view: View, production: Production) -> Decided:
 
 def _champion(live: ReplayedModel, rows: Rows, production: Production) -> policy.Champion:
     """Return what the rules need of the live model, as its card has it."""
-    learned, taught, end = live.taught.rows, live.taught, len(live.taught.rows)
-    values = {name: rows.x[name].to_numpy()[:end][learned] for name in rows.names.kinds}
-    left = rows.left[:end][learned]
-    residuals = reference(values, rows.names.kinds, left, taught.risks[learned])  # type: ignore[arg-type]
-    known = policy.window(rows.frame[:end][learned], taught.risks[learned], rows.names, rows.clients[:end][learned])
-    marked = None if taught.release else known
-    n_learned = end if taught.learned == selection.ALL_ROWS else int(learned.sum())
+    taught, end = live.taught, len(live.taught.rows)
+    inside, risks = np.flatnonzero(taught.rows), taught.risks[taught.rows]
+    values = {name: rows.x[name].to_numpy()[inside] for name in rows.names.kinds}
+    residuals = reference(values, rows.names.kinds, rows.left[inside], risks)  # type: ignore[arg-type]
+    window = policy.window(rows.frame.iloc[inside], risks, rows.names, rows.clients[inside])
+    known = None if taught.release else window
     return policy.Champion(
-        taught.family, end, n_learned, residuals, live.provisional, production.n_tried, lambda: marked,
-        production.family_tried,
+        taught.family, end, end if taught.learned == selection.ALL_ROWS else taught.n_rows, residuals, live.provisional,
+        production.n_tried, lambda: known, production.family_tried,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
 from risk.drift import scan
 from risk.modeling import fitting, selection
-from risk.modeling.metrics import Floats
+from risk.modeling.metrics import Floats, f1_score
 from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger, Incumbent
 from risk.settings import Drift, GateRule
@@ -125,7 +125,7 @@ class Champion:
 
     @cached_property
     def f1(self) -> float:
-        return policies.f1(self.rows["left"].to_numpy(), self.taught.risks, self.taught.threshold)
+        return f1_score(self.rows["left"].to_numpy(), self.taught.risks, self.taught.threshold)
 
 
 def champion(rows: pd.DataFrame, kinds: dict[str, str], choice: str = "logistic") -> Champion:
@@ -156,7 +156,7 @@ def scan_rings(live: Champion, files: Sequence[pd.DataFrame], names: policy.Name
 def f1_fell(live: Champion, files: Sequence[pd.DataFrame], names: policy.Names) -> bool:
     """Return whether the champion's F1 on the last file is below that of its training."""
     last = files[-1]
-    return policies.f1(last["left"].to_numpy(), live.risks(last), live.taught.threshold) < live.f1
+    return f1_score(last["left"].to_numpy(), live.risks(last), live.taught.threshold) < live.f1
 
 
 def psi_rings(live: Champion, files: Sequence[pd.DataFrame], names: policy.Names) -> bool:
