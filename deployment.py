@@ -15,82 +15,55 @@ from dataclasses import asdict
 from risk import command, files, paths
 from risk.command import Answer, Run, event, log
 from risk.dataset import dataset, manifest
+from risk.decision import policy, verdict
 from risk.errors import DataError, NotFavouredError, ReleaseError, UsageError
 from risk.modeling import leakage
 from risk.registry import audit, model, proven, releases
-from risk.registry.model import Model
 from risk.registry.releases import Release
 from risk.report import model_card
 from risk.report import snapshot as snapshots
 from risk.settings import Settings
 
-NOT_JUDGED = "not judged"
 PAPERS = (paths.MODEL, paths.CARD, paths.LEARNED_RISKS, paths.LATEST_SCORE)
 
 
 def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     """Publish the challenger on the desk; one that is live already is not published again.
 
-    A challenger that is a former release is rolled back to: nothing is packed anew.
+    A challenger that is a former release is rolled back to: nothing is packed again.
 
     Raises: NotFavouredError when no favourable verdict covers it and nobody forced it.
     """
     releases.settle(settings.production)
     challenger = model.load(settings.models)
-    verdict = releases.object_in(settings.models / paths.VERDICT)
+    judged = releases.object_in(settings.models / paths.VERDICT)
     live = releases.current(settings.production)
-    if live and _is_live(live, challenger, verdict):
+    if live and verdict.is_live(live, challenger, judged):
         return live
-    _check(settings, verdict, challenger.digest, live, forced)
+    path = f"{settings.models.name}/{paths.VERDICT}"
+    verdict.require_favourable(judged, path, challenger.digest, live, forced=forced is not None)
     if challenger.card.release:
-        return roll_back(settings, run, challenger.card.release, forced or verdict["sentence"])
+        return roll_back(settings, run, challenger.card.release, forced or judged["sentence"])
     version = settings.ingested / paths.VERSIONS / challenger.card.dataset
     made_of = manifest.read(version)
     if made_of is None:
-        raise ReleaseError(f"{version}: the dataset that the challenger learned is not kept; run python training.py")
+        raise ReleaseError(
+            f"{version}: the dataset that the challenger was trained on is not kept; run python training.py"
+        )
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
     papers |= {name: version / name for name in (paths.MANIFEST, paths.INGESTED_FILES)}
-    told = verdict | {"forced": forced, "model": challenger.digest}
+    told = judged | {"forced": forced, "model": challenger.digest}
     if forced and leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted):
         told["provisional"] = True
     papers[paths.VERDICT] = files.as_json(told)
     papers[paths.MODEL_CARD] = model_card.text(
         asdict(challenger.card), told, snapshots.of_dataset(made_of), challenger.risks
     )
-    why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or verdict["sentence"]}
+    why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or judged["sentence"]}
     why |= {"forced": forced is not None, "papers": audit.digests(papers)}
     released = releases.publish(settings.production, challenger.digest, papers, why)
     log.info(event("release", release=released.name, provisional=released.provisional))
     return released
-
-
-def _is_live(live: Release, challenger: Model, verdict: dict[str, object]) -> bool:
-    """Return True when the release came of this very verdict, or is the former one that the verdict speaks of."""
-    if challenger.card.release:
-        return live.name == challenger.card.release
-    return bool(live.verdict.get("model") == challenger.digest and live.verdict.get("run") == verdict.get("run"))
-
-
-def _check(
-    settings: Settings, verdict: dict[str, object], digest: str, live: Release | None, forced: str | None
-) -> None:
-    """Raise NotFavouredError unless the verdict covers this model, against what is live, and favours it."""
-    path = f"{settings.models.name}/{paths.VERDICT}"  # the journal keeps the sentence, and no folder of the machine
-    if verdict.get("model") != digest:
-        raise NotFavouredError(f"{path}: this challenger is not judged yet; run python scoring.py", NOT_JUDGED)
-    if forced is not None:
-        return
-    if verdict.get("champion") != (live.name if live else "base rate"):
-        raise NotFavouredError(
-            f"{path}: it was judged against {verdict.get('champion')}, which is not live; run python scoring.py",
-            NOT_JUDGED,
-        )
-    if not verdict.get("deploy"):
-        raise NotFavouredError(
-            f"{verdict.get('outcome')}: {verdict.get('sentence')} Nothing was deployed; "
-            "a person may overrule with --force REASON",
-            str(verdict.get("outcome")),
-        )
 
 
 def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None = None) -> Release:
@@ -168,13 +141,13 @@ def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:
     run.note(release=released.name, sentence=(forced if is_new else None) or released.verdict.get("sentence"))
     if not is_new:
         return Answer(f"{before} is live already; nothing was changed", {"outcome": "live already", "release": before})
-    return _said("rolled back" if card and card.release == released.name else "deployed", released)
+    return _said(policy.ROLLED_BACK if card and card.release == released.name else policy.DEPLOYED, released)
 
 
 def _gone_back(settings: Settings, run: Run, name: str | None) -> Answer:
     former, target = releases.name_of(settings.production), roll_back(settings, run, name)
     run.note(release=target.name, sentence=f"A person went back from {former} to {target.name}.")
-    return _said("rolled back", target)
+    return _said(policy.ROLLED_BACK, target)
 
 
 def _said(outcome: str, release: Release) -> Answer:

@@ -14,8 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from risk import attention, command, files, journal, paths
 from risk.attention import Attention
 from risk.backtest.policies import Rules
@@ -24,9 +22,8 @@ from risk.dataset import dataset, intake
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, new_labels, policy
-from risk.decision.policy import NOT_ENOUGH, Reason
+from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
-from risk.modeling import leakage
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
 from risk.report import arrival, backtest_words, chronicle, dependencies, explain, figures, status
@@ -36,15 +33,24 @@ from risk.text import as_csv, counted, four_digits, number
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
 
-def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason:
-    """Return the reason to train, or why there is none. New labels are a look; a tick is not."""
+def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reason:
+    """Return the reason to train, or why there is none."""
     manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
     _recorded(settings, run, manifest)
-    found = _resumed(settings, manifest.name) or _reason(settings, run, manifest, asked)
-    run.note(verdict=found.verdict, reason=found.sentence, sentence=found.sentence, scan=found.scan)
+    last = journal.last_finished(settings.production / paths.JOURNAL)
+    desk = model.read_card(settings.models)
+    if desk and desk.why and desk.dataset == manifest.name and desk.run > (last["run"] if last else 0):
+        reason = Reason.from_dict(desk.why)  # of a run that was cut off after it had trained: it is carried to its end
+    else:
+        live, before = proven.live(settings.production), journal.last_look(settings.production / paths.JOURNAL)
+        rows, trusted = _rows(settings, manifest, live.manifest if live else None), settings.schema.trusted
+        reason = new_labels.reason(
+            rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
+        )
+    run.note(verdict=reason.verdict, reason=reason.sentence, sentence=reason.sentence, scan=reason.scan)
     run.note(evidence=manifest.evidence, rows=manifest.rows)
-    log.info(event("reason to train", train=found.train, reason=found.sentence))
-    return found
+    log.info(event("reason to train", train=reason.train, reason=reason.sentence))
+    return reason
 
 
 def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
@@ -63,56 +69,10 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
     run.attend([attention.RECORD, attention.STOPPED], told)
 
 
-def _resumed(settings: Settings, version: str) -> Reason | None:
-    """Return the reason of a run that was cut off after it had trained: its decision is carried to its end."""
-    card = model.read_card(settings.models)
-    last = journal.last_finished(settings.production / paths.JOURNAL)
-    if card is None or card.dataset != version or card.run <= (last["run"] if last else 0):
-        return None
-    return Reason(**card.why) if card.why else None
-
-
-def _reason(settings: Settings, run: Run, manifest: Manifest, asked: bool) -> Reason:
-    live = releases.current(settings.production)
-    rows = _rows(settings, manifest, live.manifest if live else None)
-    left = rows.labelled(settings.model.max_training_rows)[settings.schema.target]
-    if left.nunique() < 2:
-        rows_told, kinds = counted(len(left), "labelled row"), counted(left.nunique(), "kind")
-        sentence = f"{rows_told} with {kinds} of outcome: nothing can be learned from them."
-        return Reason(False, None, NOT_ENOUGH, None, sentence)
-    if asked:
-        return policy.train(policy.FORCED, "A person asked for it.")
-    if live is None:
-        return policy.train("nothing is deployed", "Nothing is deployed yet.")
-    champion = proven.opened(settings.production, live)
-    if (champion.card.schema, champion.card.features) != (settings.schema.identity, settings.schema.kinds):
-        return policy.train("another schema", "The live model was made for other columns.")
-    before, desk = journal.last_look(settings.production / paths.JOURNAL), model.read_card(settings.models)
-    choice, ours = settings.model.family, desk and desk.schema == settings.schema.identity
-    if settled := _settled(settings, desk if desk and ours else champion.card, live):
-        return settled
-    known = new_labels.known(rows, champion, live, desk)
-    found = new_labels.look(rows, champion, known, before, settings.drift, choice, run)
-    return policy.by_family(found, known, choice, left.to_numpy(np.float64), manifest.counts["n_labelled"])
-
-
 def _rows(settings: Settings, manifest: Manifest, known: Manifest | None = None) -> Dataset:
     """Return the rows without those of clients who are held out."""
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
     return Dataset(manifest, settings.schema, settings.ingested / paths.PARTS, known, spared)
-
-
-def _settled(settings: Settings, last: model.Card, live: releases.Release) -> Reason | None:
-    """Return that a person has settled every leak of the model that was trained last, which kept it from being proven.
-
-    Where it was refused, what it was trained for still holds: the rows that it is judged on are the same.
-    """
-    if not last.leaks or leakage.still(last.leaks, settings.schema.kinds, settings.schema.trusted):
-        return None
-    names = ", ".join(it["column"] for it in last.leaks)
-    why = {} if live.provisional else last.why or {}
-    sentence = f"A model was trained with {names}, which seemed to know the answer and is trusted now."
-    return policy.train(policy.TRUSTED, sentence, why.get("verdict"), why.get("scan"))
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:

@@ -27,8 +27,8 @@ from risk.dataset.dataset import Dataset
 from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import DataError
-from risk.modeling import calibration, leakage
-from risk.registry import model, newest, out_of_fold, proven, releases
+from risk.modeling import fitting, leakage
+from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.report import arrival, figures, pdf, snapshot, status
 from risk.service import live
@@ -80,7 +80,7 @@ def _live(settings: Settings) -> Subject:
     if release is None:
         return Subject(rows, leaks=leaks)
     live_model = proven.opened(settings.production, release)
-    if live_model.card.schema != settings.schema.identity:
+    if not live_model.fits(settings.schema):
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
         return Subject(rows, leaks=leaks)
     scores, told = _scores(settings, rows, live_model, release.folder)
@@ -112,7 +112,7 @@ def _scored(settings: Settings, scored: Model, held_out: Holdout, folder: Path) 
     found = holdout.score(scored, held_out, schema.target, settings.gate.top_share)
     n_seen = int(held_out.rows[schema.client].isin(known).sum()) if len(known) else None
     told = {"scored_on": held_out.scored_on, "n_seen": n_seen}
-    return asdict(found) | told | newest.periods(held_out.rows, schema.period)
+    return asdict(found) | told | out_of_fold.periods(held_out.rows, schema.period)
 
 
 def _before_change(settings: Settings, digest: str) -> str | None:
@@ -207,7 +207,7 @@ def _newest(settings: Settings, subject: Subject) -> dict[str, Any] | None:
     if subject.model is None or subject.folder is None:
         return None
     most = settings.model.max_training_rows
-    return newest.scores(subject.rows, subject.model, subject.folder, settings.gate.top_share, most)
+    return out_of_fold.newest_scores(subject.rows, subject.model, subject.folder, settings.gate.top_share, most)
 
 
 def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
@@ -226,7 +226,7 @@ def _expected_leavers(subject: Subject, calls: list[dict[str, Any]], n_clients: 
     if subject.model is None or subject.provisional:
         return None
     risks = np.array([client["risk"] for client in calls])
-    return asdict(calibration.expected_leavers(risks, n_clients, subject.model.card.n_rows))
+    return asdict(fitting.expected_leavers(risks, n_clients, subject.model.card.n_rows))
 
 
 def _measured(settings: Settings, run: Run, rows: Dataset) -> dict[str, Any]:

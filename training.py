@@ -10,11 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from risk import command, files, journal, paths
 from risk.attention import LEAK, Attention
@@ -23,15 +23,12 @@ from risk.dataset import dataset
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
-from risk.errors import DataError, ModelError
-from risk.modeling import families, fitting, leakage, segments, selection
-from risk.modeling.fitting import Floats
-from risk.modeling.metrics import evaluate
-from risk.modeling.reference import reference
-from risk.modeling.selection import Challenger, Standing
+from risk.errors import DataError
+from risk.modeling import families, fitting, leakage, selection
+from risk.modeling.metrics import Array, Floats, Marks
+from risk.modeling.selection import Challenger
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Card
-from risk.registry.releases import Release
 from risk.report import factors
 from risk.settings import Settings
 from risk.text import counted
@@ -42,32 +39,26 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
 
     `why` is the reason to train as the drift check gave it: kept in the card, so that a killed run can go on.
     """
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    schema = settings.schema
+    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
     on_desk = model.read_card(settings.models)
     under_way = on_desk and on_desk.run > journal.finished(settings.production / paths.JOURNAL)
     if on_desk and under_way and on_desk.dataset == manifest.name and model.whole(settings.models):
         return _noted(run, on_desk)
-    live = releases.current(settings.production)
+    live = proven.live(settings.production)
     parts, known = settings.ingested / paths.PARTS, live.manifest if live else None
-    spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
-    rows = Dataset(manifest, settings.schema, parts, known, spared)
+    spared = holdout.share(settings.holdout, schema, settings.test_share, size_cap=settings.size_cap)
+    rows = Dataset(manifest, schema, parts, known, spared)
     labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
-    left = labelled[settings.schema.target].to_numpy(np.float64)
-    _check(settings, manifest, left)
-    if too_few := families.short_of(settings.model.family, left):
-        log.warning(event("family", reason=too_few))
-        run.note(warnings=[*run.record.get("warnings", []), too_few])
-    reason = why["name"] if why else policy.BY_HAND
-    champion = _champion(settings, live, labelled, reason)
-    former = _release_before(settings, labelled, manifest.name) if champion else None
-    x = fitting.features(labelled, settings.schema.kinds)
-    clients, when = labelled[settings.schema.client].to_numpy(), rows.when(labelled)
-    taught = selection.teach(
-        x, left, clients, when, recent, settings.schema.kinds, settings.model.family, champion, former
+    left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
+    _check(settings, run, manifest, left)
+    reason, x = why["name"] if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
+    champion = incumbents.champion(live, labelled, schema, reason)
+    former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None
+    challenger = selection.teach(
+        x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family, champion, former
     )
-    marked = taught.rows if taught.release is None else False
-    stated = {"risk": taught.risks, "nested": taught.nested, "forward": taught.forward}
-    out_of_fold.write(settings.models, labelled.assign(client=clients, learned=marked, **stated))
+    _write_risks(settings.models, labelled.assign(client=clients), challenger)
     facts = {
         "learned_sha256": files.digest_file(settings.models / paths.LEARNED_RISKS),
         "dataset": manifest.name,
@@ -75,20 +66,15 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         "reason": reason,
         "why": dict(why) if why else None,
         "n_labelled": manifest.counts.get("n_labelled", len(left)),
-        "candidates": [asdict(it) for it in taught.compared],
-        "segments": _segments(settings, labelled, left, taught, champion, recent),
-        "leaks": _leaks(settings, rows, x, left, labelled),
+        "candidates": [asdict(it) for it in challenger.compared],
+        "leaks": _leaks(settings, rows, x, left, clients),
     }
-    card, packed = _former(settings, taught, facts) or _made(settings, taught, x, left, facts)
-    files.write(settings.models / paths.MODEL, packed)
-    files.write(settings.models / paths.CARD, model.card_bytes(card))
+    card = _write_model(settings, challenger, x, left, facts)
     log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
     return _noted(run, card)
 
 
-def _labelled(
-    settings: Settings, rows: Dataset, has_live: bool, contents: int | None
-) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+def _labelled(settings: Settings, rows: Dataset, has_live: bool, contents: int | None) -> tuple[pd.DataFrame, Marks]:
     """Return the rows to train on and mark those that are recent: new to the live model, after drift in the window.
 
     Of more rows than `model.max_training_rows` a sample is taken; as many recent rows are all kept, for the decision
@@ -107,7 +93,8 @@ def _labelled(
     return labelled, labelled["position"].isin(recent["position"]).to_numpy()
 
 
-def _check(settings: Settings, manifest: Manifest, left: Floats) -> None:
+def _check(settings: Settings, run: Run, manifest: Manifest, left: Floats) -> None:
+    """Raise DataError where no model can be trained; warn where the family of the settings cannot."""
     if manifest.number == 0:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     if len(set(left)) < 2:
@@ -116,84 +103,41 @@ def _check(settings: Settings, manifest: Manifest, left: Floats) -> None:
             f"{counted(len(set(left)), 'kind')} of outcome; "
             "a model needs clients who left and clients who stayed"
         )
+    if too_few := families.short_of(settings.model.family, left):
+        log.warning(event("family", reason=too_few))
+        run.note(warnings=[*run.record.get("warnings", []), too_few])
 
 
-def _champion(settings: Settings, live: Release | None, labelled: pd.DataFrame, reason: str) -> Standing | None:
-    """Return the live model. One that cannot be opened does not compete where a person asked; else nothing does."""
-    try:
-        return incumbents.champion(settings.production, live, labelled, settings.schema)
-    except ModelError as error:
-        if reason not in policy.BY_A_PERSON:
-            raise
-        log.warning(event("the live model does not compete", reason=error))
-        return None
+def _write_risks(folder: Path, labelled: pd.DataFrame, challenger: Challenger) -> None:
+    marked = challenger.rows if challenger.release is None else False
+    stated = {"risk": challenger.risks, "nested": challenger.nested, "forward": challenger.forward}
+    out_of_fold.write(folder, labelled.assign(learned=marked, **stated))
 
 
-def _release_before(settings: Settings, labelled: pd.DataFrame, version: str) -> Standing | None:
-    """Return the release that may come back. One that is damaged does not compete: it is not needed for a new model."""
-    try:
-        return incumbents.former(settings.production, labelled, settings.schema, version)
-    except (DataError, ModelError) as error:
-        log.warning(event("the former release does not compete", reason=error))
-        return None
-
-
-def _former(settings: Settings, taught: Challenger, facts: dict[str, Any]) -> tuple[Card, bytes] | None:
-    """Return card and bytes of the former release that is to come back: its own but for the facts of this training."""
-    if taught.release is None:
-        return None
-    found = releases.named(settings.production, taught.release)
-    card = proven.opened(settings.production, found).card
-    packed = (found.folder / paths.MODEL).read_bytes()
-    return replace(card, **facts, learned=taught.learned, release=taught.release), packed
-
-
-def _made(
-    settings: Settings, taught: Challenger, x: pd.DataFrame, left: Floats, facts: dict[str, Any]
-) -> tuple[Card, bytes]:
-    """Return card and bytes of a model that was made now."""
-    packed = model.pack(taught, x, left)
-    return _card(settings, taught, x, left, files.digest(packed), facts), packed
-
-
-def _card(
-    settings: Settings, taught: Challenger, x: pd.DataFrame, left: Floats, digest: str, facts: dict[str, Any]
+def _write_model(
+    settings: Settings, challenger: Challenger, x: pd.DataFrame, left: Floats, facts: dict[str, Any]
 ) -> Card:
-    schema, used = settings.schema, taught.rows
-    k = max(1, round(settings.gate.top_share * taught.n_rows))
-    inside = x[used]
-    values = {name: inside[name].to_numpy() for name in schema.kinds}
-    return Card(
-        sha256=digest, family=taught.family, learned=taught.learned, n_rows=taught.n_rows, threshold=taught.threshold,
-        features=dict(schema.kinds), target=schema.target, horizon=schema.horizon, schema=schema.identity,
-        base_rate=float(left[used].mean()),
-        scores=asdict(evaluate(left[used], taught.risks[used], taught.threshold, k)),
-        reference=reference(values, schema.kinds, left[used], taught.risks[used]).as_dict(),
-        probes=factors.probes(inside, schema.kinds, schema.changes, {it.name: it.minimum for it in schema.columns}),
-        packages=command.packages(), **facts,
-    )  # fmt: skip
+    """Write model and card; a former release that comes back keeps its own but for the facts of this training."""
+    schema = settings.schema
+    if challenger.release:
+        release = releases.named(settings.production, challenger.release)
+        content = (release.folder / paths.MODEL).read_bytes()
+        card = proven.opened(settings.production, release).card
+        card = replace(card, **facts, learned=challenger.learned, release=challenger.release)
+    else:
+        content = model.pack(challenger, x, left)
+        minimums = {it.name: it.minimum for it in schema.columns}
+        probes = factors.probes(x[challenger.rows], schema.kinds, schema.changes, minimums)
+        facts |= {"probes": probes, "packages": command.packages()}
+        card = model.describe(challenger, x, left, schema, settings.gate.top_share, files.digest(content), facts)
+    files.write(settings.models / paths.MODEL, content)
+    files.write(settings.models / paths.CARD, model.card_bytes(card))
+    return card
 
 
-def _segments(
-    settings: Settings, labelled: pd.DataFrame, left: Floats, taught: Challenger, champion: Standing | None,
-    recent: NDArray[np.bool_],
-) -> dict[str, Any] | None:  # fmt: skip
-    """Return the segments by size on the rows that the candidates were compared on; None without any number column."""
-    by = segments.size_column(settings.schema.value, settings.schema.kinds)
-    if by is None:
-        return None
-    rows = recent if recent.any() else np.ones(len(left), dtype=bool)
-    against = champion.risks[rows] if champion else None
-    return asdict(
-        segments.by_size(by, labelled[by].to_numpy(np.float64)[rows], left[rows], taught.risks[rows], against)
-    )
-
-
-def _leaks(
-    settings: Settings, rows: Dataset, x: pd.DataFrame, left: Floats, labelled: pd.DataFrame
-) -> list[dict[str, Any]]:
+def _leaks(settings: Settings, rows: Dataset, x: pd.DataFrame, left: Floats, clients: Array) -> list[dict[str, Any]]:
     """Return the features that know the answer: by the labelled rows, and the clients whose outcome is not known."""
-    schema, clients = settings.schema, labelled[settings.schema.client].to_numpy()
+    schema = settings.schema
     current = fitting.features(rows.undecided(settings.model.max_training_rows), schema.kinds)
     fold = fitting.folds(clients, left)
     return leakage.plain(leakage.leaks(x, left, clients, fold, current, schema.kinds, schema.trusted))

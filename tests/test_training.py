@@ -88,12 +88,3 @@ def test_twice_the_rows_replace_the_model_only_for_what_is_worth_it(
 
     assert (said["reason_to_train"], said["outcome"]) == (policy.DOUBLED, outcome)
     assert ("nothing has changed" in project.json("models/verdict.json")["sentence"]) == (outcome != "deployed")
-
-
-def test_segments_are_told_by_size_with_the_gain_over_the_champion(turned: Project) -> None:
-    told = turned.json("models/trainedmodel.json")["segments"]
-
-    assert told["by"] == "number_of_employees"
-    assert sum(it["n_rows"] for it in told["segments"]) == 700
-    assert all(it["gain"] is not None for it in told["segments"])
-    assert told["worst"] in told["sentence"]

@@ -8,23 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from risk.decision import policy
-from risk.decision.policy import Names
+from risk.decision.policy import DEPLOYED, NOTHING_DEPLOYED, ROLLED_BACK, Names
 from risk.modeling import fitting, selection
-from risk.modeling.fitting import Floats, Marks
+from risk.modeling.metrics import Array, Codes, Floats, Marks, f1_score
 from risk.modeling.reference import reference
-from risk.modeling.selection import Challenger, Standing
+from risk.modeling.selection import Challenger, Incumbent
 from risk.settings import Drift, GateRule
 
 OURS, NEVER, ALWAYS, F1_FALLS = "ours", "never retrain", "always retrain", "retrain when F1 falls"
-DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
-NOTHING_DEPLOYED = "nothing is deployed"
 
 
 @dataclass(frozen=True)
@@ -39,13 +35,13 @@ class Rules:
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled rows in the order of time, one place a row. `step` numbers their contents from 0, without gaps.
+    """Labelled rows in the order of time, one entry per row. `step` numbers their contents from 0, without gaps.
 
     `truth` holds the true risks where they are known, in a simulated world.
     """
 
     frame: pd.DataFrame
-    step: NDArray[np.int64]
+    step: Codes
     names: Names
     truth: Floats | None = None
 
@@ -58,7 +54,7 @@ class Rows:
         return self.frame[self.names.target].to_numpy(np.float64)
 
     @cached_property
-    def clients(self) -> NDArray[Any]:
+    def clients(self) -> Array:
         return self.frame[self.names.client].to_numpy()
 
     @property
@@ -69,19 +65,10 @@ class Rows:
         """Return the rows of the contents from the first to the last, both in it."""
         return slice(*np.searchsorted(self.step, [first, last + 1]).tolist())
 
-    def taught(self, last: int, rules: Rules, recent: Marks | None = None, *standing: Standing | None) -> Challenger:
-        """Return what training makes of the rows up to a content; without recent ones the best family on all."""
-        inside = self.between(0, last)
-        marks = np.zeros(inside.stop, dtype=bool) if recent is None else recent
-        return selection.teach(
-            self.x[inside], self.left[inside], self.clients[inside], self.step[inside], marks, self.names.kinds,
-            rules.choice, *standing,
-        )  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Live:
-    """A model that went live after content `known`, with its risk of every row: out-of-fold where it learned the row.
+class ReplayedModel:
+    """A model that went live after content `known`, with its risk of every row: out-of-fold for rows of its training.
 
     Of the contents after `known` it has seen nothing.
     """
@@ -92,9 +79,9 @@ class Live:
     risks: Floats
     provisional: bool
 
-    def up_to(self, end: int) -> Standing:
+    def up_to(self, end: int) -> Incumbent:
         """Return it as one of the candidates, with its risk of the first rows."""
-        return Standing(self.name, self.taught.family, self.taught.estimator, self.taught.threshold, self.risks[:end])
+        return Incumbent(self.name, self.taught.family, self.taught.estimator, self.taught.threshold, self.risks[:end])
 
 
 @dataclass(frozen=True)
@@ -103,24 +90,24 @@ class Decided:
 
     outcome: str
     reason: str
-    model: Live | None = None
+    model: ReplayedModel | None = None
 
 
 @dataclass
 class Production:
     """The releases of one policy, oldest first, and the place of the live one."""
 
-    releases: list[Live] = field(default_factory=list)
+    releases: list[ReplayedModel] = field(default_factory=list)
     place: int = -1
     n_tried: int = 0  # labelled rows when a challenger was trained last
     family_tried: str = ""
 
     @property
-    def live(self) -> Live | None:
+    def live(self) -> ReplayedModel | None:
         return self.releases[self.place] if self.releases else None
 
     @property
-    def former(self) -> Live | None:
+    def former(self) -> ReplayedModel | None:
         return self.releases[self.place - 1] if self.place > 0 else None
 
     def carry_out(self, decided: Decided) -> None:
@@ -134,109 +121,103 @@ class Production:
         self.place = len(self.releases) - 1
 
 
-Policy = Callable[["Sight", Production], Decided]
+Policy = Callable[["View", Production], Decided]
 
 
-class Sight:
+class View:
     """What every policy sees once the outcomes of content `step` are known; the model of all rows is made once."""
 
     def __init__(self, rows: Rows, rules: Rules, step: int):
         self.rows, self.rules, self.step = rows, rules, step
         self.end = rows.between(0, step).stop
+        self.x, self.left, self.clients = rows.x[: self.end], rows.left[: self.end], rows.clients[: self.end]
 
     @cached_property
     def of_all_rows(self) -> Challenger:
-        return self.rows.taught(self.step, self.rules)
+        return self.trained(np.zeros(self.end, dtype=bool))
 
-    def live(self, taught: Challenger, number: int, provisional: bool = False) -> Live:
+    def trained(self, recent: Marks, *incumbents: Incumbent | None) -> Challenger:
+        """Return what training makes of the rows; without recent ones the best family on all."""
+        kinds, when = self.rows.names.kinds, self.rows.step[: self.end]
+        return selection.teach(self.x, self.left, self.clients, when, recent, kinds, self.rules.choice, *incumbents)
+
+    def live(self, taught: Challenger, number: int, provisional: bool = False) -> ReplayedModel:
         """Return a model as it goes live now. No later training changes the risks that it will state."""
         later = fitting.risks_of(taught.estimator, self.rows.x[self.end :])
-        return Live(str(number), self.step, taught, np.concatenate([taught.risks, later]), provisional)
+        return ReplayedModel(str(number), self.step, taught, np.concatenate([taught.risks, later]), provisional)
 
 
-def ours(seen: Sight, production: Production) -> Decided:
-    """Train when there is a reason, compare the candidates, deploy what the gate favours."""
-    live = production.live
+def ours(view: View, production: Production) -> Decided:
+    """Train when there is a reason, compare the candidates, deploy what the gate favours: by the rules of the runs."""
+    live, former = production.live, production.former
     if live is None:
-        return first(seen, production)
-    rows, rules, news = seen.rows, seen.rules, seen.rows.between(live.known + 1, seen.step)
-    new_rows, champion = rows.frame[news].assign(content=rows.step[news]), _champion(live, rows, production)
-    why = policy.reason(
-        new_rows, live.risks[news], rules.names, champion, seen.end, rules.scan, rules.choice,
-    )  # fmt: skip
-    why = policy.by_family(why, champion, rules.choice, rows.left[: seen.end], seen.end)
+        return first(view, production)
+    rows, rules, end = view.rows, view.rules, view.end
+    news, champion = rows.between(live.known + 1, view.step), _champion(live, rows, production)
+    new_rows = rows.frame[news].assign(content=rows.step[news])
+    why = policy.reason(new_rows, live.risks[news], rules.names, champion, end, rules.scan, rules.choice)
+    why = policy.by_family(why, champion, rules.choice, view.left, end)
     if not why.train:
         return Decided(why.outcome, "")
-    production.n_tried = seen.end
-    since = (why.scan or {}).get("moved_in") or seen.step
-    recent = np.arange(seen.end) >= rows.between(max(live.known + 1, seen.step - since + 1), seen.step).start
-    former = production.former
-    against = former.up_to(seen.end) if former else None
-    taught = rows.taught(seen.step, rules, recent, live.up_to(seen.end), against)
-    production.family_tried = taught.family
+    since = (why.scan or {}).get("moved_in") or view.step
+    recent = np.arange(end) >= rows.between(max(live.known + 1, view.step - since + 1), view.step).start
+    taught = view.trained(recent, live.up_to(end), former.up_to(end) if former else None)
+    production.n_tried, production.family_tried = end, taught.family
     judged = policy.judged(
-        rows.left[: seen.end][recent], live.risks[: seen.end][recent], taught.nested[recent],
-        rows.clients[: seen.end][recent], rules.gate, why.name, forward=taught.forward[recent],
+        view.left[recent], live.risks[:end][recent], taught.nested[recent], view.clients[recent], rules.gate, why.name,
+        forward=taught.forward[recent],
     )  # fmt: skip
-    reason = str(why.name)
-    if judged.outcome != "deploy":
-        return Decided(policy.NOT_ENOUGH if judged.outcome == policy.NOT_ENOUGH else REJECTED, reason)
-    if taught.release:
-        return Decided(ROLLED_BACK, reason, former)
-    return Decided(DEPLOYED, reason, seen.live(taught, len(production.releases)))
+    ruling = policy.decide(judged, compared=True, proven=not live.provisional, comes_back=bool(taught.release))
+    if not ruling.deploy:
+        return Decided(ruling.outcome, str(why.name))
+    goes_live = former if taught.release else view.live(taught, len(production.releases))
+    return Decided(ruling.outcome, str(why.name), goes_live)
 
 
-def first(seen: Sight, production: Production) -> Decided:
+def first(view: View, production: Production) -> Decided:
     """Deploy a first model as soon as both outcomes are known, provisional where the gate does not favour it."""
     if production.live is not None:
         return Decided(policy.NO_DRIFT, "")
-    rows, end = seen.rows, seen.end
-    left, clients = rows.left[:end], rows.clients[:end]
-    if len(set(left.tolist())) < 2:
+    if len(set(view.left.tolist())) < 2:
         return Decided(policy.NOT_ENOUGH, "")
-    bar = fitting.base_rate(left, fitting.folds(clients, left))
-    taught, rule = seen.of_all_rows, seen.rules.gate
-    judged = policy.judged(left, bar, taught.nested, clients, rule, by_base_rate=True, forward=taught.forward)
-    return Decided(DEPLOYED, NOTHING_DEPLOYED, seen.live(taught, 0, judged.outcome != "deploy"))
+    against, taught, rule = fitting.base_rate(view.left, view.clients), view.of_all_rows, view.rules.gate
+    judged = policy.judged(
+        view.left, against, taught.nested, view.clients, rule, by_base_rate=True, forward=taught.forward
+    )
+    ruling = policy.decide(judged, compared=False, proven=False)
+    return Decided(ruling.outcome, NOTHING_DEPLOYED, view.live(taught, 0, ruling.provisional))
 
 
-def always(seen: Sight, production: Production) -> Decided:
+def always(view: View, production: Production) -> Decided:
     """Deploy the model of all rows at every content."""
     if production.live is None:
-        return first(seen, production)
-    return Decided(DEPLOYED, "always", seen.live(seen.of_all_rows, len(production.releases)))
+        return first(view, production)
+    return Decided(DEPLOYED, "always", view.live(view.of_all_rows, len(production.releases)))
 
 
-def f1_falls(seen: Sight, production: Production) -> Decided:
+def f1_falls(view: View, production: Production) -> Decided:
     """Deploy the model of all rows when the live one has a lower F1 on the content than it had when it went live."""
     live = production.live
     if live is None:
-        return first(seen, production)
-    here, learned = seen.rows.between(seen.step, seen.step), seen.rows.between(0, live.known)
-    at_first = f1(seen.rows.left[learned], live.risks[learned], live.taught.threshold)
-    if f1(seen.rows.left[here], live.risks[here], live.taught.threshold) >= at_first:
+        return first(view, production)
+    here, learned = view.rows.between(view.step, view.step), view.rows.between(0, live.known)
+    at_first = f1_score(view.rows.left[learned], live.risks[learned], live.taught.threshold)
+    if f1_score(view.rows.left[here], live.risks[here], live.taught.threshold) >= at_first:
         return Decided(policy.NO_DRIFT, "")
-    return Decided(DEPLOYED, "F1 fell", seen.live(seen.of_all_rows, len(production.releases)))
+    return Decided(DEPLOYED, "F1 fell", view.live(view.of_all_rows, len(production.releases)))
 
 
-def f1(left: Floats, risks: Floats, threshold: float) -> float:
-    """Return 2 tp / (2 tp + fp + fn) of predictions by the threshold."""
-    predicted = risks >= threshold
-    return float(2 * np.sum(left[predicted]) / max(predicted.sum() + left.sum(), 1.0))
-
-
-def _champion(live: Live, rows: Rows, production: Production) -> policy.Champion:
+def _champion(live: ReplayedModel, rows: Rows, production: Production) -> policy.Champion:
     """Return what the rules need of the live model, as its card has it."""
-    learned, taught, end = live.taught.rows, live.taught, len(live.taught.rows)
-    values = {name: rows.x[name].to_numpy()[:end][learned] for name in rows.names.kinds}
-    left = rows.left[:end][learned]
-    residuals = reference(values, rows.names.kinds, left, taught.risks[learned])  # type: ignore[arg-type]
-    known = policy.window(rows.frame[:end][learned], taught.risks[learned], rows.names, rows.clients[:end][learned])
-    marked = None if taught.release else known
-    n_learned = end if taught.learned == selection.ALL_ROWS else int(learned.sum())
+    taught, end = live.taught, len(live.taught.rows)
+    inside, risks = np.flatnonzero(taught.rows), taught.risks[taught.rows]
+    values = {name: rows.x[name].to_numpy()[inside] for name in rows.names.kinds}
+    residuals = reference(values, rows.names.kinds, rows.left[inside], risks)  # type: ignore[arg-type]
+    window = policy.window(rows.frame.iloc[inside], risks, rows.names, rows.clients[inside])
+    known = None if taught.release else window
     return policy.Champion(
-        taught.family, end, n_learned, residuals, live.provisional, production.n_tried, lambda: marked,
-        production.family_tried,
+        taught.family, end, end if taught.learned == selection.ALL_ROWS else taught.n_rows, residuals, live.provisional,
+        production.n_tried, lambda: known, production.family_tried,
     )  # fmt: skip
 
 

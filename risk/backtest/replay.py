@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from risk.backtest.policies import NOTHING_DEPLOYED, POLICIES, Decided, Live, Policy, Production, Rows, Rules, Sight
+from risk.backtest.policies import POLICIES, Decided, Policy, Production, ReplayedModel, Rows, Rules, View
 from risk.decision import gate
-from risk.modeling.fitting import Floats
-from risk.modeling.metrics import clip, highest
+from risk.decision.policy import NOTHING_DEPLOYED
+from risk.modeling.metrics import Codes, Floats, clip, highest, list_length
 
 SURE = 2.33  # standard errors from which a deployed model counts as worse than the one that it replaced
 MOST_STEPS = 60  # of more contents, neighbours are joined: each may cost a training of every policy
@@ -69,7 +68,7 @@ class Story:
 
 
 @dataclass(frozen=True)
-class Content:
+class ContentResult:
     """One content: rows, leavers, the length of the list, and the leavers on the list of the true risks, if known."""
 
     n_rows: int
@@ -82,7 +81,7 @@ class Content:
 class Replay:
     """The contents and what became of each policy over them."""
 
-    contents: tuple[Content, ...]
+    contents: tuple[ContentResult, ...]
     stories: tuple[Story, ...]
 
     def story(self, policy: str) -> Story:
@@ -90,7 +89,7 @@ class Replay:
         return next(it for it in self.stories if it.policy == policy)
 
 
-def steps_of(contents: Sequence[int] | NDArray[np.int64], most: int = MOST_STEPS) -> NDArray[np.int64]:
+def steps_of(contents: Sequence[int] | Codes, most: int = MOST_STEPS) -> Codes:
     """Return the step of each row from the place of its content; of more than `most` contents neighbours are joined."""
     found, numbers = np.unique(np.asarray(contents), return_inverse=True)
     return np.asarray(numbers // max(1, -(-len(found) // most)), dtype=np.int64)
@@ -102,11 +101,11 @@ def replay(rows: Rows, rules: Rules, policies: Mapping[str, Policy] = POLICIES, 
     Raises: GateError when the gate fails its own test.
     """
     productions: dict[str, Production] = {name: Production() for name in policies}
-    history: dict[str, list[tuple[Live | None, Decided]]] = {name: [] for name in policies}
+    history: dict[str, list[tuple[ReplayedModel | None, Decided]]] = {name: [] for name in policies}
     for step in range(rows.n_steps):
-        seen = Sight(rows, rules, step)
+        view = View(rows, rules, step)
         for name, production in productions.items():
-            before, decided = production.live, policies[name](seen, production)
+            before, decided = production.live, policies[name](view, production)
             production.carry_out(decided)
             history[name].append((before, decided))
         if told:
@@ -115,15 +114,17 @@ def replay(rows: Rows, rules: Rules, policies: Mapping[str, Policy] = POLICIES, 
     return Replay(contents, tuple(_story(name, history[name], rows, contents) for name in policies))
 
 
-def _content(rows: Rows, rules: Rules, step: int) -> Content:
+def _content(rows: Rows, rules: Rules, step: int) -> ContentResult:
     here = rows.between(step, step)
     left = rows.left[here]
-    k = max(1, round(rules.gate.top_share * len(left)))
+    k = list_length(rules.gate.top_share, len(left))
     catchable = None if rows.truth is None else _caught(left, rows.truth[here], k)
-    return Content(len(left), int(left.sum()), k, catchable)
+    return ContentResult(len(left), int(left.sum()), k, catchable)
 
 
-def _story(name: str, history: Sequence[tuple[Live | None, Decided]], rows: Rows, contents: Sequence[Content]) -> Story:
+def _story(
+    name: str, history: Sequence[tuple[ReplayedModel | None, Decided]], rows: Rows, contents: Sequence[ContentResult]
+) -> Story:
     """Tell one policy. `history` holds, for each content, what was live when it came and what was decided."""
     caught: list[int | None] = []
     for step, (live, _) in enumerate(history):
@@ -140,7 +141,7 @@ def _caught(left: Floats, risks: Floats, k: int) -> int:
     return round(float(left @ highest(risks, k)))
 
 
-def _deployment(step: int, end: int, replaced: Live | None, decided: Decided, rows: Rows) -> Deployment:
+def _deployment(step: int, end: int, replaced: ReplayedModel | None, decided: Decided, rows: Rows) -> Deployment:
     """Compare what went live after content `step` with what it replaced, on the contents up to `end`."""
     model, after = decided.model, rows.between(step + 1, end)
     assert model is not None

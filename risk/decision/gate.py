@@ -1,4 +1,8 @@
-"""May the challenger take the champion's place? Both are judged on the same labelled rows that neither has seen."""
+"""The gate: may the challenger take the champion's place? Both are judged on labelled rows that neither has seen.
+
+They are compared by log-loss in pairs, the leavers on both lists, calibration, and the newest rows.
+Source: the paired test per client: Liang and Zeger, Biometrika 73 (1986).
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,65 @@ from typing import Literal
 import numpy as np
 
 from risk.errors import GateError
-from risk.modeling.comparison import Array, Figures, Forward, compare, mean
-from risk.modeling.metrics import Floats, clip, log_losses
+from risk.modeling.metrics import (
+    LARGEST_LOGIT,
+    Array,
+    Floats,
+    client_sums,
+    clip,
+    highest,
+    log_losses,
+    log_odds,
+    mean,
+    per_client,
+)
 
 Outcome = Literal["deploy", "refuse", "not enough evidence"]
 
-ONE_SIDED_99 = 2.326
+ONE_SIDED_95, ONE_SIDED_99 = 1.645, 2.326
+FLATTEST_LOGIT = 1e-4  # the variance of logit p below which a model has no slope to judge
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of the gate; gains and calibrations are shares of the champion's log-loss.
+
+    A calibration is what recalibrating that model would win. `capture_lower`, `capture_upper` and `calibration_lower`
+    are one-sided 95 % bounds of the two differences (challenger less champion). Those of `forward` are of the newest
+    rows, rated by the challenger's recipe without them; None where they were too few, or nothing came before them.
+    """
+
+    gain: float
+    z: float
+    n_rows: int
+    n_clients: int
+    leavers: int
+    stayers: int
+    champion_log_loss: float
+    challenger_log_loss: float
+    capture_k: int
+    champion_capture: float
+    challenger_capture: float
+    capture_difference: float
+    capture_lower: float
+    capture_upper: float
+    champion_calibration: float
+    challenger_calibration: float
+    calibration_difference: float
+    calibration_lower: float
+    forward_rows: int | None
+    forward_gain: float | None
+    forward_z: float | None
+
+
+@dataclass(frozen=True)
+class Forward:
+    """The newest rows as they are judged forward: outcomes, both risks, clients; one entry of each per row."""
+
+    labels: Array
+    champion_risks: Array
+    challenger_risks: Array
+    clients: Array
 
 
 @dataclass(frozen=True)
@@ -56,27 +113,25 @@ def judge(
 
 
 def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, judge: Judge = judge) -> None:
-    """Do nothing when the gate keeps out a model's equal and its spoiled copies.
-
-    Raises: GateError when one of them would be deployed.
-    """
+    """Check that the gate rejects the model itself and two degraded copies of it. Raises: GateError."""
     loss = mean(log_losses(labels, risks))
     for name, copy in _copies(np.asarray(labels), clip(risks)).items():
         spoiled = mean(log_losses(labels, copy)) >= loss  # mixing up the risks of a failed model may mend it
         if spoiled and (gate := judge(labels, risks, copy, clients, capture_k)).outcome == "deploy":
             raise GateError(
-                f"the gate's own test: {name} was to be deployed (gain {100 * gate.gain:.1f} %, z {gate.z:.2f}), "
-                "expected a refusal; nothing is deployed. Check the labelled rows of this run and the gate's settings."
+                f"the gate's own test: {name} would be deployed (gain {100 * gate.gain:.1f} %, z {gate.z:.2f}), "
+                "expected a refusal. Nothing is deployed. Check the labelled rows of this run and the gate's settings."
             )
 
 
 def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:
-    objections = []
+    objections, steady = [], steady_gain or 0.0
+    lists_more = figures.capture_lower > 0 and figures.capture_difference > steady * figures.champion_capture
     if not figures.z > z:
         objections.append(f"this may be chance (more than z {z} is needed)")
     if not figures.gain > minimum_gain:
         objections.append(f"the gain is not more than {100 * minimum_gain:.1f} %")
-    elif steady_gain is not None and not _worth_it(figures, steady_gain):
+    elif steady_gain is not None and figures.gain <= steady_gain and not lists_more:
         wanted = f"{100 * steady_gain:.1f} % less log-loss, or surely more leavers on its list and as many per cent"
         objections.append(f"nothing has changed, so more is asked of it ({wanted})")
     if figures.capture_upper < 0:
@@ -86,11 +141,6 @@ def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: fl
     if figures.forward_z is not None and figures.forward_z < -ONE_SIDED_99:
         objections.append(f"trained without the newest {figures.forward_rows:,} rows, it is worse on these")
     return objections
-
-
-def _worth_it(figures: Figures, steady_gain: float) -> bool:
-    more = figures.capture_lower > 0 and figures.capture_difference > steady_gain * figures.champion_capture
-    return figures.gain > steady_gain or more
 
 
 def _finding(figures: Figures, against: str) -> str:
@@ -111,8 +161,86 @@ def _forward(figures: Figures) -> str:
 
 
 def _copies(labels: Array, risks: Floats) -> dict[str, Floats]:
-    """Return the model itself and two copies of it, their risks mixed up and pushed further away from the labels."""
+    """Return the model itself and two degraded copies: risks mixed up, and pushed away from the labels."""
     mixed = np.random.default_rng(0).permutation(risks)
     push = np.exp(1.0 if risks.sum() >= np.sum(labels) else -1.0)
     pushed = risks * push / (1 - risks + risks * push)
     return {"a model against itself": risks, "a copy with mixed-up risks": mixed, "a copy with pushed risks": pushed}
+
+
+# --- the comparison ---------------------------------------------------------------------------------------------------
+
+
+def compare(
+    labels: Array, champion: Array, challenger: Array, clients: Array, capture_k: int, newest: Forward | None = None
+) -> Figures:
+    """Return the figures of the challenger against the champion on the same rows, one entry of each array per row."""
+    left = np.asarray(labels, dtype=np.float64)
+    losses = log_losses(left, champion), log_losses(left, challenger)
+    scale = mean(losses[0]) or 1.0
+    gain, z = _gain(left, champion, challenger, clients)
+    forward = (None, None) if newest is None else _gain(*vars(newest).values())
+    lists = highest(champion, capture_k), highest(challenger, capture_k)
+    capture, capture_error = _capture_difference(left, lists[1] - lists[0], clients)
+    pulls = _pulls(left, champion), _pulls(left, challenger)
+    twice_worse, calibration_error = per_client(pulls[1] - pulls[0], clients)
+    return Figures(
+        gain=gain,
+        z=z,
+        n_rows=len(left),
+        n_clients=len(set(clients.tolist())),
+        leavers=int(left.sum()),
+        stayers=len(left) - int(left.sum()),
+        champion_log_loss=mean(losses[0]),
+        challenger_log_loss=mean(losses[1]),
+        capture_k=min(capture_k, len(left)),
+        champion_capture=mean(lists[0][left == 1]),
+        challenger_capture=mean(lists[1][left == 1]),
+        capture_difference=capture,
+        capture_lower=capture - ONE_SIDED_95 * capture_error,
+        capture_upper=capture + ONE_SIDED_95 * capture_error,
+        champion_calibration=mean(pulls[0]) / 2 / scale,
+        challenger_calibration=mean(pulls[1]) / 2 / scale,
+        calibration_difference=twice_worse / 2 / scale,
+        calibration_lower=(twice_worse / 2 - ONE_SIDED_95 * calibration_error) / scale,
+        forward_rows=None if newest is None else len(newest.labels),
+        forward_gain=forward[0],
+        forward_z=forward[1],
+    )
+
+
+def _gain(left: Floats, champion: Array, challenger: Array, clients: Array) -> tuple[float, float]:
+    """Return by which share of the champion's log-loss the challenger's is lower, and by how many standard errors."""
+    was = log_losses(left, champion)
+    better, error = per_client(was - log_losses(left, challenger), clients)
+    return better / (mean(was) or 1.0), better / error if error > 0 else 0.0
+
+
+def _capture_difference(left: Floats, moves: Floats, clients: Array) -> tuple[float, float]:
+    """Return how many more of the leavers the challenger's list holds, as a share of all, and the standard error.
+
+    `moves` is 1 for a row that only the challenger lists, −1 for one that only the champion does, and between them
+    where equal risks share places. Half a leaver is added on each side, else three lost by chance would be significant.
+    Source: Agresti and Min, Statistics in Medicine 24 (2005).
+    """
+    leavers, sums = float(left.sum()), client_sums((left * moves)[:, None], clients)
+    difference = float(sums.sum())
+    spread = np.square(sums).sum() + 1 - difference**2 / (leavers + 2)
+    return difference / max(leavers, 1.0), float(np.sqrt(spread)) / (leavers + 2)
+
+
+def _pulls(left: Floats, risks: Array) -> Floats:
+    """Return per row how it pulls at share and slope of logit p; half the mean is what recalibrating would win.
+
+    With g = [1, logit p less its mean], u = g (y − p), s the mean of u and V that of g gᵀ p(1 − p): the win is
+    c = sᵀ V⁻ s / 2, and the pulls sᵀ V⁻ u have the mean 2c and the spread of c (delta method, V held fixed).
+    """
+    risk = clip(risks)
+    residual, weights = left - risk, risk * (1 - risk)
+    logit = log_odds(risk, LARGEST_LOGIT)
+    centred = logit - weights @ logit / max(weights.sum(), 1e-12)
+    weight, spread = max(mean(weights), 1e-12), mean(weights * centred**2)
+    pulls: Floats = mean(residual) / weight * residual
+    if spread > FLATTEST_LOGIT * weight:
+        pulls = pulls + mean(centred * residual) / spread * centred * residual
+    return pulls

@@ -16,7 +16,7 @@ from risk import files
 from risk.dataset import inbox, intake
 from risk.dataset.dataset import Dataset
 from risk.errors import DataError
-from risk.modeling.metrics import Scores, evaluate
+from risk.modeling.metrics import Scores, evaluate, list_length
 from risk.reading import reader
 from risk.registry.model import Model
 from risk.schema import Schema
@@ -51,7 +51,7 @@ def share(folder: Path, schema: Schema, asked: float, *, size_cap: int) -> float
 
 
 def read(folder: Path, dataset: Dataset, asked: float, learned_clients: set[str], *, size_cap: int) -> Holdout:
-    """Return the labelled test rows, without clients that the model has learned from if enough rows remain.
+    """Return the labelled test rows, without clients that the model was trained on if enough rows remain.
 
     Without any they are those of the clients who are held out by hash, of so few that none is, of all. Raises:
     DataError where there is no labelled row at all.
@@ -95,7 +95,7 @@ def _in(folder: Path, schema: Schema, size_cap: int) -> _Files:
 def score(scored: Model, held_out: Holdout, target: str, top_share: float) -> Scores:
     """Return the scores of a model on held-out rows; capture is that of the `top_share` at the highest risk."""
     left = held_out.rows[target].to_numpy(np.float64)
-    k = max(1, round(top_share * len(left)))
+    k = list_length(top_share, len(left))
     return evaluate(left, scored.risks(held_out.rows), scored.card.threshold, k)
 
 

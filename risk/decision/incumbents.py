@@ -1,6 +1,6 @@
-"""Released models that compete with a new one: the champion, and the release before it, on the labelled rows of today.
+"""Released models that compete with a new one, on the labelled rows of today: the live one and the one before it.
 
-No model rates a row that it has learned: such a row keeps the out-of-fold risk that its release remembers.
+No model rates a row that it was trained on: such a row keeps the out-of-fold risk that its release remembers.
 """
 
 from __future__ import annotations
@@ -10,44 +10,62 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from risk.command import event, log
 from risk.dataset.dataset import Dataset
 from risk.decision import policy
 from risk.decision.policy import Names
 from risk.drift.scan import Window
-from risk.modeling.selection import Standing
+from risk.errors import DataError, ModelError
+from risk.modeling.selection import Incumbent
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
+from risk.registry.proven import LiveRelease
 from risk.registry.releases import Release
 from risk.schema import Schema
 
-MOST_ROWS = 20_000  # learned rows that the scan for drift lays beside new ones
+MOST_ROWS = 20_000  # rows of the training that the scan for drift lays beside new ones
 
 
-def champion(production: Path, live: Release | None, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
-    """Return the live model; None where there is none or it was made for other columns. Raises: ModelError."""
-    return _standing(proven.opened(production, live), live, labelled, schema) if live else None
+def opened(live: LiveRelease | None, reason: str) -> Model | None:
+    """The live model; None where there is none, or it cannot be opened and a person asked for another."""
+    try:
+        return live.model if live else None
+    except ModelError as error:
+        if reason not in policy.BY_A_PERSON:
+            raise
+        log.warning(event("the live model does not compete", reason=error))
+        return None
 
 
-def former(production: Path, labelled: pd.DataFrame, schema: Schema, dataset: str) -> Standing | None:
-    """Return the release before the live one, as far as it may come back.
+def champion(live: LiveRelease | None, labelled: pd.DataFrame, schema: Schema, reason: str) -> Incumbent | None:
+    """The live model as a candidate; None where it was made for other columns or is not `opened`."""
+    model = opened(live, reason)
+    return _incumbent(model, live, labelled, schema) if model and live else None
+
+
+def former(live: LiveRelease, labelled: pd.DataFrame, schema: Schema, dataset: str) -> Incumbent | None:
+    """The release before the live one, as far as it may come back.
 
     It may not when it was rolled back on this very dataset version, nor when it has seen a content that the live one
-    has not: what is news to the live model must be news to it. Raises: ModelError.
+    has not: what is news to the live model must be news to it. A damaged one does not compete: a new model does not
+    need it.
     """
-    live, before = releases.current(production), releases.before(production)
-    if live is None or before is None:
+    try:
+        before, known = releases.before(live.production), live.manifest
+        seen = before.manifest if before else None
+        if before is None or seen is None or known is None or not set(seen.contents) <= set(known.contents):
+            return None
+        model = proven.opened(live.production, before)
+        if model.digest in releases.rolled_back(live.production, dataset):
+            return None
+        return _incumbent(model, before, labelled, schema)
+    except (DataError, ModelError) as error:
+        log.warning(event("the former release does not compete", reason=error))
         return None
-    seen, known = before.manifest, live.manifest
-    if seen is None or known is None or not set(seen.contents) <= set(known.contents):
-        return None
-    found = proven.opened(production, before)
-    if found.digest in releases.rolled_back(production, dataset):
-        return None
-    return _standing(found, before, labelled, schema)
 
 
 def learned_rows(release: Release, schema: Schema, parts: Path, names: Names) -> Window | None:
-    """Return rows that a release learned with their out-of-fold risks; None where it does not know which they are."""
+    """Rows that a release was trained on with their out-of-fold risks; None where it does not know which they are."""
     if release.manifest is None:
         return None
     frame = Dataset(release.manifest, schema, parts).labelled(MOST_ROWS)
@@ -57,10 +75,9 @@ def learned_rows(release: Release, schema: Schema, parts: Path, names: Names) ->
     return policy.window(rows, risks[known], names, pd.factorize(rows[schema.client])[0]) if known.any() else None
 
 
-def _standing(found: Model, release: Release, labelled: pd.DataFrame, schema: Schema) -> Standing | None:
-    card = found.card
-    if (card.schema, card.features) != (schema.identity, schema.kinds):
+def _incumbent(model: Model, release: Release, labelled: pd.DataFrame, schema: Schema) -> Incumbent | None:
+    if not model.fits(schema):
         return None
-    risks = pd.Series(found.risks(labelled), index=labelled.index)
+    risks = pd.Series(model.risks(labelled), index=labelled.index)
     honest = out_of_fold.replace_learned(risks, labelled[schema.client], labelled["row"], release.folder)
-    return Standing(release.name, card.family, found.taught, card.threshold, honest.to_numpy())
+    return Incumbent(release.name, model.card.family, model.taught, model.card.threshold, honest.to_numpy())

@@ -6,7 +6,7 @@ Arrays and frames in, frozen results out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,19 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk.decision import gate
-from risk.decision.gate import Gate
+from risk.decision.gate import Forward, Gate
 from risk.drift import scan
 from risk.drift.scan import Window
-from risk.modeling.comparison import Forward
 from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
-from risk.modeling.metrics import Floats
+from risk.modeling.metrics import Floats, list_length
 from risk.modeling.reference import Reference
 from risk.settings import Drift, GateRule
 
-NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"
-DRIFT = "drift"
+NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; the others:
+DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
+DRIFT, PROVISIONAL = "drift", "the live model is provisional"  # reasons to train; the others:
+NOTHING_DEPLOYED, OTHER_SCHEMA = "nothing is deployed", "another schema"
 DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
 FAMILY = "the configured family has changed"
 FORCED, BY_HAND = "asked for by --force", "asked for by hand"
@@ -46,14 +47,19 @@ class Reason:
     sentence: str
     scan: dict[str, Any] | None = None
 
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Reason:
+        """The reason that a card holds; what else it says is passed over."""
+        return cls(**{it.name: stored[it.name] for it in fields(cls) if it.name in stored})
+
 
 @dataclass(frozen=True)
 class Champion:
-    """What the rules need of the live model: its family, how many labelled rows there were when it was trained and how
+    """What the rules need of the live model.
 
-    many of them it learned (all, where these are a sample), its reference, whether it is provisional, and how many
-    labelled rows there were when a challenger was trained last, of which family. `learned` returns rows that it
-    learned, with their out-of-fold risks; it is called when they are needed.
+    `n_labelled` counts all labelled rows when it was trained, `n_learned` those of them that it was trained on (all,
+    where these are a sample), `n_tried` all when a challenger was trained last, of `family_tried`. `learned` returns
+    rows of its training with their out-of-fold risks; it is called when they are needed.
     """
 
     family: str
@@ -66,7 +72,7 @@ class Champion:
     family_tried: str = ""
 
     def has_doubled(self, n_labelled: int) -> bool:
-        """Whether there are twice as many rows of its kind to learn from as when a model was trained last."""
+        """Whether there are twice as many rows of its kind to train on as when a model was trained last."""
         since, tried = n_labelled - self.n_labelled, max(0, self.n_tried - self.n_labelled)
         return self.n_learned + since >= 2 * (self.n_learned + tried)
 
@@ -93,7 +99,7 @@ class Names:
 def reason(
     news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: Drift, choice: str
 ) -> Reason:
-    """Return the reason to train that labelled rows new to the champion give, one risk of its a row, or why none is.
+    """The reason to train that labelled rows new to the champion (with its risks) give, or why there is none.
 
     `choice` is the setting of the family. No rows are no reason.
     """
@@ -108,25 +114,23 @@ def reason(
         return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, figures)
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
-        return train("the live model is provisional", sentence, verdict, figures)
+        return train(PROVISIONAL, sentence, verdict, figures)
     if champion.has_doubled(n_labelled):
-        sentence = "The labelled rows that a model could learn from have doubled since one was trained last."
+        sentence = "The labelled rows that a model could be trained on have doubled since one was trained last."
         return train(DOUBLED, sentence, verdict, figures)
     tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
     if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
         sentence = "Squares and products of the features carry a signal that the live model lacks."
         return train(RICHER, sentence, verdict, figures)
     if verdict == NOT_ENOUGH:
-        told = f"{len(news)} new labelled rows are not enough to tell"
-        return Reason(
-            False, None, NOT_ENOUGH, NOT_ENOUGH, f"{told}; about {found.rows_needed} more would settle it.", figures
-        )
+        sentence = f"{len(news)} new labelled rows are too few to decide; about {found.rows_needed} more are needed."
+        return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, figures)
     sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
     return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, figures)
 
 
 def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_labelled: int) -> Reason:
-    """Return the reason that was found, or the better one that the settings fix another family than the live one.
+    """The reason that was found, or the better one that the settings fix another family than the live one.
 
     `left` are the outcomes that can be trained on, `n_labelled` counts all of them.
     """
@@ -137,7 +141,7 @@ def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_la
 
 
 def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, Any] | None = None) -> Reason:
-    """Return that there is a reason to train."""
+    """A reason to train."""
     return Reason(True, name, "", verdict, sentence, scan)
 
 
@@ -155,7 +159,7 @@ def windows(news: pd.DataFrame, risks: Floats, names: Names) -> list[Window]:
 
 
 def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, contents: int = 0) -> Window:
-    """Return labelled rows with their risks as the scan takes them; learned ones are a window of no contents."""
+    """Return labelled rows with their risks as the scan takes them; those of a training are a window of no contents."""
     features = {name: rows[name].to_numpy() for name in names.kinds}
     return Window(contents, features, rows[names.target].to_numpy(np.float64), risks, clients)
 
@@ -171,7 +175,7 @@ def judged(
 
     Raises: GateError when the gate fails its own test.
     """
-    k, clients = max(1, round(rule.top_share * len(left))), pd.factorize(np.asarray(clients))[0]
+    k, clients = list_length(rule.top_share, len(left)), pd.factorize(np.asarray(clients))[0]
     newest = None
     if forward is not None and (told := ~np.isnan(forward)).any():
         beside = np.full(len(left), rate(left[~told])) if by_base_rate else against
@@ -185,3 +189,31 @@ def judged(
         if found.outcome != NOT_ENOUGH:
             gate.self_test(left, risks, clients, k)
     return found
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """Whether to deploy a challenger, whether only as provisional, the outcome of the run, and what bars it."""
+
+    deploy: bool
+    provisional: bool
+    outcome: str
+    objection: str | None
+
+
+def decide(
+    found: Gate, *, compared: bool, proven: bool, comes_back: bool = False, leaks: bool = False,
+    objection: str | None = None,
+) -> Ruling:  # fmt: skip
+    """Return what follows from the gate. `compared` with the live model, which may be `proven`; it may be a former
+
+    release that `comes_back`. Where nothing is proven for these columns a model is deployed in any case, as provisional
+    unless it beats the base rate. With `leaks` it is provisional at most, and replaces nothing that is proven.
+    """
+    favoured, first = found.outcome == "deploy", not compared and not proven
+    if leaks and favoured and (proven or comes_back):
+        objection = objection or "A column seems to know the answer, so the challenger does not replace a proven model."
+    deploy = (favoured or first) and objection is None
+    refused = NOT_ENOUGH if found.outcome == NOT_ENOUGH and objection is None else REJECTED
+    outcome = refused if not deploy else ROLLED_BACK if comes_back else DEPLOYED
+    return Ruling(deploy, deploy and (leaks or not favoured), outcome, objection)

@@ -9,12 +9,10 @@ Source: Rao, Proc. Cambridge Phil. Soc. 44 (1948); per client: Liang and Zeger, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from risk.modeling.metrics import Floats, client_sums, clip, log_losses
+from risk.modeling.metrics import Array, Floats, Marks, client_sums, clip, log_losses
 
 SMALLEST_EIGENVALUE = 0.02  # of the correlation form, whose mean eigenvalue is 1
 STEPS = 1 << 16  # a drawn label has the risk to this precision
@@ -58,7 +56,7 @@ class Residuals:
         return len(self.risks)
 
 
-def residuals(design: Floats, labels: NDArray[Any], risks: NDArray[Any], clients: NDArray[Any]) -> Residuals:
+def residuals(design: Floats, labels: Array, risks: Array, clients: Array) -> Residuals:
     """Return S and V of a design: V from the risks, or from sums per client where a client has several rows."""
     clipped = clip(risks)
     rows = design * (np.asarray(labels, dtype=np.float64) - clipped)[:, None]
@@ -89,7 +87,7 @@ def chi2(total: Floats, variance: Floats) -> tuple[Floats, int]:
     return first + np.square(whitened).sum(axis=0), 1 + int(kept.sum())
 
 
-def correlation_form(total: Floats, variance: Floats) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+def correlation_form(total: Floats, variance: Floats) -> tuple[Floats, Marks, Floats, Floats]:
     """Return S without the first term, which of its terms vary, and their deviations and correlations."""
     rest, others = without_first(total, variance)
     varies = np.diag(others) > 1e-8 * np.diag(variance)[1:]

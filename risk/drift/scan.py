@@ -3,7 +3,8 @@
 The residual y − p has mean zero under any harmless shift of the clients, and goes with something after every harmful
 one: with 1 (the share of leavers), with logit p (over- or under-confidence), or with a feature (its effect).
 
-Source: Podkopaev and Ramdas, ICLR 2022; Mahadevan and Mathioudakis 2024 for the effect gate.
+Source: Podkopaev and Ramdas, ICLR 2022; Mahadevan and Mathioudakis 2024 for the effect gate; Hainmueller, Political
+Analysis 20 (2012) for weights by entropy balancing.
 """
 
 from __future__ import annotations
@@ -12,25 +13,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from risk.drift._balance import balanced
-from risk.drift._rao import (
-    SMALLEST_EIGENVALUE,
-    Limits,
-    Residuals,
-    ScoreTest,
-    chi2,
-    correlation_form,
-    residuals,
-    score_test,
-    tail,
-    without_first,
-)
-from risk.modeling.metrics import Floats, client_sums, clip
+from risk.drift import _rao
+from risk.drift._rao import SMALLEST_EIGENVALUE, Limits, Residuals, ScoreTest
+from risk.modeling.metrics import Array, Floats, client_sums, clip
 from risk.modeling.reference import Reference
 
 Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
@@ -38,18 +27,20 @@ Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "
 N_WINDOWS = 4  # share alpha, also while there are fewer of them
 MOST_TERMS, ROWS_PER_TERM = 60, 5  # squares and products: at most so many, with so many leavers and stayers each
 CARRIED_P = 0.01  # the tail p from which features are believed to carry a part of χ²
+BALANCE_STEPS, SMALLEST_STEP, BALANCED = 40, 1e-4, 1e-8
+RIDGE = 1e-3  # on the weights of standardised columns: there is an answer where no weighting can do it
 MOVED, MOST_NAMED = 3.0, 3  # a term is named from so many standard errors; at most so many are
 
 
 @dataclass(frozen=True)
 class Window:
-    """The labelled rows of the last `contents` contents with the deployed model's risks; one array entry a row."""
+    """The labelled rows of the last `contents` contents with the deployed model's risks; one array entry per row."""
 
     contents: int
-    features: Mapping[str, NDArray[Any]]
-    labels: NDArray[Any]
-    risks: NDArray[Any]
-    clients: NDArray[Any]
+    features: Mapping[str, Array]
+    labels: Array
+    risks: Array
+    clients: Array
 
     @property
     def n_rows(self) -> int:
@@ -62,7 +53,7 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowResult(ScoreTest):
-    """The score test of one window; `balanced_p`: its p beside learned rows that were weighted to be such clients."""
+    """The score test of one window; `balanced_p`: its p beside training rows that were weighted to be such clients."""
 
     contents: int
     n_rows: int
@@ -89,15 +80,14 @@ def scan(
 ) -> Scan:  # fmt: skip
     """Test each window and say whether the reason for leaving has changed.
 
-    A window rings when its tail p is below `alpha` / 4, none of `draws` bootstrap draws is as large, and refitting
-    would win more than `minimum_gain` of its log-loss; and when it still would beside the `learned` rows (with their
-    out-of-fold risks), weighted to be such clients as came. With fewer than `minimum` leavers or stayers in the widest
-    window nothing is concluded.
+    A window rings when its tail p is below `alpha` / 4, no bootstrap draw is as large, and refitting wins more than
+    `minimum_gain` of its log-loss, also beside the `learned` rows (with their out-of-fold risks), weighted to be such
+    clients as came. With fewer than `minimum` leavers or stayers in the widest window nothing is concluded.
     """
     windows = [window for window in windows if window.n_rows]
     limits = Limits(alpha / N_WINDOWS, draws, seed, minimum_gain)
     bare = [_residuals(window, reference) for window in windows]
-    found = [_centred(one, reference) for one in bare]
+    found = [_centred(residuals, reference) for residuals in bare]
     results = tuple(_result(*pair, limits) for pair in zip(windows, found, strict=True))
     rows = learned() if any(result.rings for result in results) else None
     if rows:
@@ -115,12 +105,12 @@ def scan(
 
 
 def _residuals(window: Window, reference: Reference) -> Residuals:
-    design = reference.design(window.features, clip(window.risks))
-    return residuals(design, window.labels, window.risks, window.clients)
+    design = reference.design(window.features, window.risks)
+    return _rao.residuals(design, window.labels, window.risks, window.clients)
 
 
 def _centred(bare: Residuals, reference: Reference) -> Residuals:
-    """Return S and V centred on the release's own out-of-fold residuals, as well as its rows tell these."""
+    """S and V centred on the release's own out-of-fold residuals, which are only as certain as its rows."""
     centred = bare.total - bare.n_rows * np.array(reference.mean_score)
     return replace(bare, total=centred, variance=bare.variance * (1 + bare.n_rows / reference.n_rows))
 
@@ -128,7 +118,7 @@ def _centred(bare: Residuals, reference: Reference) -> Residuals:
 def _beside(
     result: WindowResult, bare: Residuals, learned: Window, reference: Reference, limits: Limits
 ) -> WindowResult:
-    """Return a result that rings only if it does centred on learned rows that are weighted to be such clients.
+    """A result that rings only if it does centred on training rows that are weighted to be such clients.
 
     Where a model is wrong for some clients it always was, and more of them come, the mix has changed and no reason.
     """
@@ -139,55 +129,49 @@ def _beside(
     weights = balanced(old, new.mean(axis=0))
     scores = known.design * (weights * (learned.labels - known.risks))[:, None]
     sums, n_rows = client_sums(scores, learned.clients), bare.n_rows
-    statistic, df = chi2(bare.total - n_rows * sums.sum(axis=0), bare.variance + n_rows**2 * sums.T @ sums)
-    p, gain = tail(float(statistic), df), (float(statistic) - df) / (2 * n_rows)
-    rings = p < limits.alpha and gain > limits.minimum_gain * bare.log_loss
-    return replace(result, balanced_p=p, rings=rings)
+    statistic, df = _rao.chi2(bare.total - n_rows * sums.sum(axis=0), bare.variance + n_rows**2 * sums.T @ sums)
+    p, gain = _rao.tail(float(statistic), df), (float(statistic) - df) / (2 * n_rows)
+    return replace(result, balanced_p=p, rings=p < limits.alpha and gain > limits.minimum_gain * bare.log_loss)
 
 
 def _result(window: Window, found: Residuals, limits: Limits) -> WindowResult:
-    test = vars(score_test(found, limits))
-    stayers = window.n_rows - window.leavers
-    return WindowResult(**test, contents=window.contents, n_rows=window.n_rows, leavers=window.leavers, stayers=stayers)
+    test = vars(_rao.score_test(found, limits))
+    n_rows, leavers = window.n_rows, window.leavers
+    return WindowResult(**test, contents=window.contents, n_rows=n_rows, leavers=leavers, stayers=n_rows - leavers)
 
 
 def _moved(window: Window, found: Residuals, reference: Reference, minimum_gain: float) -> tuple[Verdict, str]:
-    """Return what to do and what moved.
+    """What to do and what moved.
 
     Recalibrating does when the features add nothing clear to the share of leavers and the confidence, or less than half
     of the gain that rings.
     """
-    statistic, df = chi2(found.total, found.variance)
+    statistic, df = _rao.chi2(found.total, found.variance)
     steps = _steps(found)
     rest, rest_df = float(statistic) - steps[0] ** 2 - steps[1] ** 2, df - 2
     gain = (rest - rest_df) / (2 * window.n_rows * found.log_loss)
-    carried = gain > minimum_gain / 2 and tail(rest, rest_df) < CARRIED_P
+    carried = gain > minimum_gain / 2 and _rao.tail(rest, rest_df) < CARRIED_P
     terms = [0, *range(2, len(steps))] if carried else [0, 1]
     named = sorted(terms, key=lambda term: -abs(steps[term]))[:MOST_NAMED]
     words = _words(window, steps, reference)
-    if not carried and _turned(found, reference):
+    total, variance = _rao.without_first(found.total, found.variance / (1 + found.n_rows / reference.n_rows))
+    if not carried and variance[0, 0] > 0 and 1 + total[0] / variance[0, 0] <= 0:  # refitted, it has no positive slope
         return "retrain", "the order of the risks has turned round: those at a high risk leave no sooner than others"
     moved = [words[term] for term in named if abs(steps[term]) > MOVED] or [words[named[0]]]
     return "retrain" if carried else "recalibrate", "; ".join(moved)
 
 
-def _turned(found: Residuals, reference: Reference) -> bool:
-    """Return whether one step of refitting the confidence would leave it no positive slope."""
-    total, variance = without_first(found.total, found.variance / (1 + found.n_rows / reference.n_rows))
-    return bool(variance[0, 0] > 0 and 1 + total[0] / variance[0, 0] <= 0)
-
-
 def _steps(found: Residuals) -> list[float]:
-    """Return by how many standard errors each term moved: 1 alone, logit p beside 1, a feature beside 1 and the others.
+    """By how many standard errors each term moved: 1 alone, logit p beside 1, a feature beside 1 and the others.
 
     Logit p is left out beside the features: it is nearly a combination of them, and would speak for them.
     """
     share = float(found.total[0] / np.sqrt(found.variance[0, 0]))
-    total, variance = without_first(found.total, found.variance)
+    total, variance = _rao.without_first(found.total, found.variance)
     confidence = float(total[0] / np.sqrt(variance[0, 0])) if variance[0, 0] > 0 else 0.0
     others = np.delete(np.arange(len(found.total)), 1)
     beside = found.variance[np.ix_(others, others)]
-    rest, varies, deviations, correlation = correlation_form(found.total[others], beside)
+    rest, varies, deviations, correlation = _rao.correlation_form(found.total[others], beside)
     inverse = np.linalg.pinv(correlation, rcond=SMALLEST_EIGENVALUE, hermitian=True)
     features = np.zeros(len(rest))
     features[varies] = inverse @ (rest[varies] / deviations) / np.sqrt(np.diag(inverse))
@@ -197,44 +181,70 @@ def _steps(found: Residuals) -> list[float]:
 def _words(window: Window, steps: Sequence[float], reference: Reference) -> list[str]:
     expected, found = 100 * float(np.mean(window.risks)), 100 * window.leavers / window.n_rows
     way = "rose" if found > expected else "fell"
-    share = f"the share of leavers {way} from about {expected:.1f} % expected to {found:.1f} %"
     confidence = "timid (under-confidence)" if steps[1] > 0 else "bold (over-confidence)"
-    directions = ["rose" if step > 0 else "fell" for step in steps[2:]]
-    effects = [f"the effect of {name} {moved}" for name, moved in zip(reference.words, directions, strict=True)]
+    moved = zip(reference.words, steps[2:], strict=True)
+    effects = [f"the effect of {name} {'rose' if step > 0 else 'fell'}" for name, step in moved]
+    share = f"the share of leavers {way} from about {expected:.1f} % expected to {found:.1f} %"
     return [share, f"the risks are too {confidence}", *effects]
 
 
 def _richer(window: Window, reference: Reference, limits: Limits) -> ScoreTest | None:
-    """Return the test of squares and products beyond the terms of the scan; None where they are too many for the rows.
+    """The test of squares and products beyond the terms of the scan; None where they are too many for the rows.
 
     It is not centred: it asks whether they carry anything at all, from the first day on. What goes with the terms of
     the scan is taken out of them, so that neither drift nor the estimation error of a linear champion rings here.
     """
-    rarer = min(window.leavers, window.n_rows - window.leavers)
-    risks = clip(window.risks)
+    rarer, risks = min(window.leavers, window.n_rows - window.leavers), clip(window.risks)
     first = reference.design(window.features, risks)
-    second = _second_order(first[:, 2:], min(MOST_TERMS, rarer // ROWS_PER_TERM))
+    terms = range(2, first.shape[1])
+    pairs = [*zip(terms, terms, strict=True), *combinations(terms, 2)][: min(MOST_TERMS, rarer // ROWS_PER_TERM)]
+    second = np.column_stack([first[:, i] * first[:, j] for i, j in pairs])
     weights = (risks * (1 - risks))[:, None]
     slopes = np.linalg.pinv(first.T @ (weights * first), rcond=1e-9, hermitian=True) @ (first.T @ (weights * second))
     rest = second - first @ slopes
     new = np.sum(weights * rest**2, axis=0) > SMALLEST_EIGENVALUE * np.sum(weights * second**2, axis=0)
     if not new.any():
         return None
-    return score_test(residuals(rest[:, new], window.labels, risks, window.clients), limits)
-
-
-def _second_order(columns: Floats, most: int) -> Floats:
-    """Return the squares, then the products of pairs, at most so many."""
-    n_columns = columns.shape[1]
-    pairs = [*((i, i) for i in range(n_columns)), *combinations(range(n_columns), 2)][:most]
-    return np.column_stack([columns[:, i] * columns[:, j] for i, j in pairs])
+    return _rao.score_test(_rao.residuals(rest[:, new], window.labels, risks, window.clients), limits)
 
 
 def _rows_needed(widest: Window | None, reference: Reference, minimum: int) -> int:
-    """Return how many more rows bring `minimum` leavers and stayers, at the mean of found and expected share."""
+    """How many more rows bring `minimum` leavers and stayers, at the mean of found and expected share."""
     n_rows, leavers, share = 0, 0, reference.share
     if widest is not None:
         n_rows, leavers = widest.n_rows, widest.leavers
         share = (leavers / n_rows + float(np.mean(widest.risks))) / 2
     share = min(max(share, 0.001), 0.999)
     return math.ceil(max((minimum - leavers) / share, (minimum - n_rows + leavers) / (1 - share)))
+
+
+# --- such clients as others: weights of exponential tilting, as even as they can be -----------------------------------
+
+
+def balanced(columns: Floats, means: Floats) -> Floats:
+    """A weight for each row, their sum 1, by which the columns have these means, as far as the rows allow."""
+    deviations = columns.std(axis=0)
+    away = (columns - means) / np.where(deviations > 0, deviations, 1.0)
+    slopes = np.zeros(columns.shape[1])
+    value, weights = _dual(away, slopes)
+    for _ in range(BALANCE_STEPS):
+        mean = weights @ away
+        gradient = mean + RIDGE * slopes
+        hessian = (away * weights[:, None]).T @ away - np.outer(mean, mean) + RIDGE * np.eye(len(slopes))
+        direction, step, before = np.linalg.solve(hessian, gradient), 1.0, value
+        value, weights = _dual(away, slopes - direction)
+        while value > before and step > SMALLEST_STEP:
+            step /= 2
+            value, weights = _dual(away, slopes - step * direction)
+        slopes = slopes - step * direction
+        if before - value < BALANCED:
+            break
+    return weights
+
+
+def _dual(away: Floats, slopes: Floats) -> tuple[float, Floats]:
+    """The dual of entropy balancing, to be minimised, and the weights that go with the slopes."""
+    exponents = away @ slopes
+    largest = float(exponents.max())
+    powers = np.exp(exponents - largest)
+    return largest + float(np.log(powers.mean())) + RIDGE / 2 * float(slopes @ slopes), powers / powers.sum()

@@ -8,19 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from risk.modeling import calibration
-from risk.modeling.calibration import Sigmoid
-from risk.modeling.families import Family, Kinds
-from risk.modeling.fitting import N_FOLDS, Floats, Marks, fit, risks_after
+from risk.modeling import fitting
+from risk.modeling.families import Family
+from risk.modeling.fitting import N_FOLDS, Sigmoid, fitted_sigmoid, risks_after
+from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks, log_odds
 
 ALL_ROWS, RECENT_ROWS, RECALIBRATED, FORMER = "all rows", "recent rows", "recalibrated", "former release"
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A released model as it is, with its risk of every labelled row: out-of-fold where it has learned the row."""
+class Incumbent:
+    """A released model as it is, with its risk of every labelled row: out-of-fold where it was trained on the row."""
 
     release: str
     family: str
@@ -35,8 +34,8 @@ class Labelled:
 
     x: pd.DataFrame
     left: Floats
-    clients: NDArray[Any]
-    fold: NDArray[np.int64]
+    clients: Array
+    fold: Codes
     recent: Marks
     kinds: Kinds
 
@@ -53,12 +52,12 @@ class Labelled:
 class Candidate(ABC):
     """What may become the challenger. `rows` marks the labelled rows that it is trained on."""
 
-    def __init__(self, learned: str, family: str, labelled: Labelled, rows: Marks, standing: Standing | None = None):
-        self.learned, self.family, self.labelled, self.rows, self.standing = learned, family, labelled, rows, standing
+    def __init__(self, learned: str, family: str, labelled: Labelled, rows: Marks, incumbent: Incumbent | None = None):
+        self.learned, self.family, self.labelled, self.rows, self.incumbent = learned, family, labelled, rows, incumbent
 
     @property
     def name(self) -> str:
-        where = f" {self.standing.release}" if self.standing else ""
+        where = f" {self.incumbent.release}" if self.incumbent else ""
         return f"{self.learned}{where}, {self.family}"
 
     @abstractmethod
@@ -89,7 +88,7 @@ class Fitted(Candidate):
         self._family, self._rated = family, dict[tuple[int, frozenset[int]], Floats]()
 
     def make(self) -> Any:
-        return fit(self._family, self.labelled.kinds, self.labelled.x[self.rows], self.labelled.left[self.rows])
+        return fitting.fit(self._family, self.labelled.kinds, self.labelled.x[self.rows], self.labelled.left[self.rows])
 
     def rate(self, fold: int, outer: int) -> Floats:
         without = frozenset({fold, outer})
@@ -115,31 +114,31 @@ class Calibrated(Candidate):
         self._family, self._bare = family, Fitted(labelled, family, learned, rows)
 
     def make(self) -> Any:
-        return calibration.calibrated(self._bare.make(), self._sigmoid(self._bare.risks(), self.rows))
+        return fitting.calibrated(self._bare.make(), self._sigmoid(self._bare.risks(), self.rows))
 
     def rate(self, fold: int, outer: int) -> Floats:
         others = ~np.isin(self.labelled.fold, [fold, outer])
         sigmoid = self._sigmoid(self._bare.risks(outer), self.rows & others)
-        return sigmoid.risks(calibration.log_odds(self._bare.rate(fold, outer)))
+        return sigmoid.risks(log_odds(self._bare.rate(fold, outer)))
 
     def forward(self, newest: Marks) -> Floats:
         before = Fitted(self.labelled, self._family, self.learned, self.rows & ~newest)
-        return self._sigmoid(before.risks(), before.rows).risks(calibration.log_odds(before.forward(newest)))
+        return self._sigmoid(before.risks(), before.rows).risks(log_odds(before.forward(newest)))
 
     def _sigmoid(self, risks: Floats, rows: Marks) -> Sigmoid:
-        return calibration.fitted(calibration.log_odds(risks[rows]), self.labelled.left[rows])
+        return fitted_sigmoid(log_odds(risks[rows]), self.labelled.left[rows])
 
 
 class Recalibrated(Candidate):
     """The champion with a new sigmoid from the recent rows. They are news to it, so its risks of them are honest."""
 
-    def __init__(self, labelled: Labelled, champion: Standing):
+    def __init__(self, labelled: Labelled, champion: Incumbent):
         super().__init__(RECALIBRATED, champion.family, labelled, labelled.recent)
-        self._champion, self._odds = champion, calibration.log_odds(champion.risks)
+        self._champion, self._odds = champion, log_odds(champion.risks)
 
     def make(self) -> Any:
-        base, former = calibration.parts(self._champion.estimator)
-        return calibration.calibrated(base, self._sigmoid(self.rows).after(former))
+        base, former = fitting.parts(self._champion.estimator)
+        return fitting.calibrated(base, self._sigmoid(self.rows).after(former))
 
     def rate(self, fold: int, outer: int) -> Floats:
         sigmoid = self._sigmoid(self.rows & ~np.isin(self.labelled.fold, [fold, outer]))
@@ -149,22 +148,22 @@ class Recalibrated(Candidate):
         return self._sigmoid(self.rows & ~newest).risks(self._odds[newest])
 
     def _sigmoid(self, rows: Marks) -> Sigmoid:
-        return calibration.fitted(self._odds[rows], self.labelled.left[rows])
+        return fitted_sigmoid(self._odds[rows], self.labelled.left[rows])
 
 
 class Former(Candidate):
     """The release before the live one, as it is: it has seen no row that is news to the champion."""
 
-    def __init__(self, labelled: Labelled, former: Standing):
+    def __init__(self, labelled: Labelled, former: Incumbent):
         super().__init__(FORMER, former.family, labelled, labelled.recent, former)
 
     def make(self) -> Any:
-        assert self.standing
-        return self.standing.estimator
+        assert self.incumbent
+        return self.incumbent.estimator
 
     def rate(self, fold: int, outer: int) -> Floats:
         return self.forward(self.labelled.fold == fold)
 
     def forward(self, newest: Marks) -> Floats:
-        assert self.standing
-        return self.standing.risks[newest]
+        assert self.incumbent
+        return self.incumbent.risks[newest]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
@@ -21,7 +20,8 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-Kinds = Mapping[str, str]
+from risk.modeling.metrics import Floats, Kinds
+
 Name = tuple[str, str]
 Group = tuple[str, object, list[str]]  # of columns: its name, what becomes of them, their names
 
@@ -31,10 +31,6 @@ MANY_ROWS = 10_000  # from here a tenth of the rows can be spared to say when to
 FEWEST_KNOWN = 30  # values of a column; scikit-learn fails at one that is blank in the rows that it looks at
 FEWEST_ROWS, FEWEST_OF_EACH = 500, 30
 MOST_SQUARED = 20  # numeric features; more of them have more products than few rows can bear
-
-
-def _as_fitted(fitted: Pipeline) -> Pipeline:
-    return fitted
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Family:
     calibrated: bool = True
     fewest_rows: int = FEWEST_ROWS
     fewest_of_each: int = FEWEST_OF_EACH
-    trim: Callable[[Pipeline], Pipeline] = _as_fitted
+    trim: Callable[[Pipeline], Pipeline] = lambda fitted: fitted
 
 
 def families(choice: str, n_rows: int, n_rarer: int) -> tuple[Family, ...]:
@@ -65,12 +61,12 @@ def families(choice: str, n_rows: int, n_rarer: int) -> tuple[Family, ...]:
     return tuple(able or KNOWN[:1])
 
 
-def rarer(left: NDArray[np.float64]) -> int:
+def rarer(left: Floats) -> int:
     """Return how many rows have the rarer of the two outcomes."""
     return int(min(left.sum(), len(left) - left.sum()))
 
 
-def short_of(choice: str, left: NDArray[np.float64]) -> str | None:
+def short_of(choice: str, left: Floats) -> str | None:
     """Return why a family that is fixed by name cannot be fitted on these rows; None where it can."""
     fixed = next((family for family in KNOWN if family.name == choice), None)
     if fixed is None or (len(left) >= fixed.fewest_rows and rarer(left) >= fixed.fewest_of_each):
@@ -146,7 +142,7 @@ def _trimmed(fitted: Pipeline) -> Pipeline:
 
 
 def _of_kind(kinds: Kinds, kind: str) -> list[str]:
-    return [name for name, found in kinds.items() if found == kind]
+    return [name for name, its_kind in kinds.items() if its_kind == kind]
 
 
 def _columns(groups: list[Group]) -> ColumnTransformer:
@@ -157,8 +153,9 @@ def _standardised(kinds: Kinds, x: pd.DataFrame) -> list[Group]:
     numeric = _of_kind(kinds, "numeric")
     logged = [name for name in numeric if not (x[name] < 0).any()]
     plain = [name for name in numeric if name not in logged]
+    positive = FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": None})  # log1p of less gives no number
     return [
-        ("logged", make_pipeline(*_log1p(), *_numbers()), logged),
+        ("logged", make_pipeline(positive, FunctionTransformer(np.log1p), *_numbers()), logged),
         ("plain", make_pipeline(*_numbers()), plain),
     ]
 
@@ -168,63 +165,52 @@ def _levels(kinds: Kinds) -> Group:
     return "levels", rare, _of_kind(kinds, "categorical")
 
 
-def _log1p() -> tuple[FunctionTransformer, FunctionTransformer]:
-    """A value below 0 that was never seen in training counts as 0: log1p would give no number."""
-    return FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": None}), FunctionTransformer(np.log1p)
-
-
 def _numbers() -> tuple[SimpleImputer, StandardScaler]:
     return SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
 
 
-_TREES = "sklearn.ensemble._hist_gradient_boosting"
+def _named(names: Mapping[str, str]) -> frozenset[Name]:
+    return frozenset((module, name) for module, listed in names.items() for name in listed.split())
+
 
 # What every model file names: the columns, the sigmoid and the threshold around a family's own estimator.
-SHARED: frozenset[Name] = frozenset(
+SHARED = _named(
     {
-        ("builtins", "slice"),
-        ("numpy", "dtype"),
-        ("numpy", "float64"),
-        ("numpy", "ndarray"),
-        ("numpy._core.multiarray", "_reconstruct"),
-        ("numpy._core.multiarray", "scalar"),
-        ("sklearn.calibration", "CalibratedClassifierCV"),
-        ("sklearn.calibration", "_CalibratedClassifier"),
-        ("sklearn.calibration", "_SigmoidCalibration"),
-        ("sklearn.compose._column_transformer", "ColumnTransformer"),
-        ("sklearn.frozen._frozen", "FrozenEstimator"),
-        ("sklearn.model_selection._classification_threshold", "FixedThresholdClassifier"),
-        ("sklearn.pipeline", "Pipeline"),
-        ("sklearn.preprocessing._function_transformer", "FunctionTransformer"),
+        "builtins": "slice",
+        "numpy": "dtype float64 ndarray",
+        "numpy._core.multiarray": "_reconstruct scalar",
+        "sklearn.calibration": "CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration",
+        "sklearn.compose._column_transformer": "ColumnTransformer",
+        "sklearn.frozen._frozen": "FrozenEstimator",
+        "sklearn.model_selection._classification_threshold": "FixedThresholdClassifier",
+        "sklearn.pipeline": "Pipeline",
+        "sklearn.preprocessing._function_transformer": "FunctionTransformer",
     }
 )
-_OF_LOGISTIC: frozenset[Name] = frozenset(
+_OF_LOGISTIC = _named(
     {
-        ("numpy", "clip"),
-        ("numpy", "log1p"),
-        ("sklearn.impute._base", "MissingIndicator"),
-        ("sklearn.impute._base", "SimpleImputer"),
-        ("sklearn.linear_model._logistic", "LogisticRegression"),
-        ("sklearn.preprocessing._data", "StandardScaler"),
-        ("sklearn.preprocessing._encoders", "OneHotEncoder"),
+        "numpy": "clip log1p",
+        "sklearn.impute._base": "MissingIndicator SimpleImputer",
+        "sklearn.linear_model._logistic": "LogisticRegression",
+        "sklearn.preprocessing._data": "StandardScaler",
+        "sklearn.preprocessing._encoders": "OneHotEncoder",
+    }
+)
+_OF_QUADRATIC = _OF_LOGISTIC | _named({"sklearn.preprocessing._polynomial": "PolynomialFeatures"})
+_OF_BOOSTING = _named(
+    {
+        "sklearn._loss._loss": "CyHalfBinomialLoss",
+        "sklearn._loss.link": "Interval LogitLink",
+        "sklearn._loss.loss": "HalfBinomialLoss",
+        "sklearn.ensemble._hist_gradient_boosting.binning": "_BinMapper",
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting": "HistGradientBoostingClassifier",
+        "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+        "sklearn.preprocessing._encoders": "OrdinalEncoder",
+        "sklearn.preprocessing._label": "LabelEncoder",
     }
 )
 # Names in files of scikit-learn before 1.9, by which nothing is looked for.
 RENAMED: dict[Name, Name] = {("_loss", "CyHalfBinomialLoss"): ("sklearn._loss._loss", "CyHalfBinomialLoss")}
-_OF_QUADRATIC = _OF_LOGISTIC | {("sklearn.preprocessing._polynomial", "PolynomialFeatures")}
-_OF_BOOSTING: frozenset[Name] = frozenset(
-    {
-        ("sklearn._loss._loss", "CyHalfBinomialLoss"),
-        ("sklearn._loss.link", "Interval"),
-        ("sklearn._loss.link", "LogitLink"),
-        ("sklearn._loss.loss", "HalfBinomialLoss"),
-        (f"{_TREES}.binning", "_BinMapper"),
-        (f"{_TREES}.gradient_boosting", "HistGradientBoostingClassifier"),
-        (f"{_TREES}.predictor", "TreePredictor"),
-        ("sklearn.preprocessing._encoders", "OrdinalEncoder"),
-        ("sklearn.preprocessing._label", "LabelEncoder"),
-    }
-)
 KNOWN: tuple[Family, ...] = (
     Family("logistic", _logistic, _OF_LOGISTIC, calibrated=False, fewest_rows=0, fewest_of_each=0),
     Family("quadratic", _quadratic, _OF_QUADRATIC, calibrated=False),

@@ -1,7 +1,7 @@
-"""Columns that know the answer: what is filled in because a client has left cannot foretell that one will.
+"""Leakage: columns that know the answer, such as one that is filled in because a client has left.
 
 A column is named when it alone tells the outcome nearly without error, or when what it holds is found with one outcome
-only and with no current client. Pairs of columns are not looked at. Equal rows in any order give equal answers.
+only and with no current client. Pairs of columns are not checked. Equal rows in any order give equal answers.
 
 Sources: DeLong and others, Biometrics 44, 1988; Obuchowski, Biometrics 53, 1997 (several rows of a client);
 Kaufman and others, Leakage in Data Mining, ACM TKDD 6, 2012.
@@ -17,14 +17,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from risk.modeling.metrics import Floats
+from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks
 from risk.text import counted, number, one_line, percent
 
-Array = NDArray[Any]
-Codes = NDArray[np.int64]
-Marks = NDArray[np.bool_]
 Columns = Mapping[str, Any] | pd.DataFrame
 
 TOO_GOOD, WORTH_A_LOOK = 0.97, 0.9  # AUC
@@ -39,9 +35,10 @@ ADVICE = "Name it in schema.ignore, or in schema.trusted if it is known before a
 
 @dataclass(frozen=True)
 class Leak:
-    """A column that knows the answer. `why`: its `values` or its being `blank` tell alone; it is `filled` for one
+    """A column that knows the answer, and `why`.
 
-    outcome only; or one `level` of it is. `auc` is that of the column alone, out of fold, `lower` its 95 % bound.
+    Its `values` or its being `blank` tell alone; it is `filled` for one outcome only; or one `level` of it is. `auc` is
+    that of the column alone, out of fold, `lower` its 95 % bound.
     """
 
     column: str
@@ -52,8 +49,8 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The labelled rows, one place a row: 1 for who left, the number of the client, the fold."""
+class Outcomes:
+    """The labelled rows, one entry per row: 1 for who left, the number of the client, the fold."""
 
     left: Floats
     client: Codes
@@ -71,24 +68,26 @@ class Rows:
 
 def leaks(
     features: Columns, left: Floats, clients: Array, fold: Codes, current: Columns,
-    kinds: Mapping[str, str], trusted: Collection[str] = (),
+    kinds: Kinds, trusted: Collection[str] = (),
 ) -> tuple[Leak, ...]:  # fmt: skip
-    """Return the columns that know the answer, in the order of `kinds`; those that a person trusts are not looked at.
+    """The columns that know the answer, in the order of `kinds`; those that a person trusts are not checked.
 
     `features` and `current` hold the columns of the labelled rows and of the clients whose outcome is not known yet.
     """
-    rows = Rows(np.asarray(left, dtype=np.float64), pd.factorize(clients)[0], np.asarray(fold))
-    found = []
+    rows = Outcomes(np.asarray(left, dtype=np.float64), pd.factorize(clients)[0], np.asarray(fold))
+    found: list[Leak | None] = []
     for name in kinds:
         if name not in trusted:
-            found += [_leak(name, np.asarray(features[name]), np.asarray(current[name]), rows)]
-    return tuple(it for it in found if it)
+            values = np.asarray(features[name])
+            codes, levels = pd.factorize(np.concatenate([values, np.asarray(current[name])]))
+            here, there = codes[: len(values)] + 1, codes[len(values) :] + 1
+            found += [_too_good(name, values, here, rows) or _of_one_outcome(name, here, there, levels, rows)]
+    return tuple(leak for leak in found if leak)
 
 
 def still(told: Iterable[Mapping[str, Any]], features: Collection[str], trusted: Collection[str]) -> list[Any]:
     """Return those leaks of a card that nobody has settled: of columns that are features and not trusted, each once."""
-    found = {it["column"]: it for it in told if it["column"] in features and it["column"] not in trusted}
-    return list(found.values())
+    return list({it["column"]: it for it in told if it["column"] in features and it["column"] not in trusted}.values())
 
 
 def words(told: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -101,16 +100,10 @@ def plain(found: Iterable[Leak]) -> list[dict[str, Any]]:
     return [asdict(it) for it in found]
 
 
-def _leak(name: str, values: Array, current: Array, rows: Rows) -> Leak | None:
-    codes, levels = pd.factorize(np.concatenate([values, current]))
-    here, there = codes[: len(values)] + 1, codes[len(values) :] + 1
-    return _too_good(name, values, here, rows) or _of_one_outcome(name, here, there, levels, rows)
-
-
 # --- too good alone ---------------------------------------------------------------------------------------------------
 
 
-def _too_good(name: str, values: Array, codes: Codes, rows: Rows) -> Leak | None:
+def _too_good(name: str, values: Array, codes: Codes, rows: Outcomes) -> Leak | None:
     if min(rows.totals[:2]) < FEWEST:
         return None
     filled = 1 * (codes != BLANK)
@@ -126,7 +119,7 @@ def _too_good(name: str, values: Array, codes: Codes, rows: Rows) -> Leak | None
     return None
 
 
-def _by_value(values: Array, codes: Codes, rows: Rows) -> tuple[float, float]:
+def _by_value(values: Array, codes: Codes, rows: Outcomes) -> tuple[float, float]:
     """Return how well the levels or bins tell, by the other folds; a good number is also tried as it is, both ways."""
     numeric = values.dtype != object
     told = _alone(_shares(_bins(values, codes) if numeric else codes, rows), rows)
@@ -145,7 +138,7 @@ def _bins(values: Array, codes: Codes) -> Codes:
     return np.where(codes == BLANK, BLANK, np.searchsorted(edges, values) + 1)
 
 
-def _shares(codes: Codes, rows: Rows) -> Codes:
+def _shares(codes: Codes, rows: Outcomes) -> Codes:
     """Return the rows ranked by the share of leavers that their level has in the other folds."""
     shape = (int(codes.max()) + 1, int(rows.fold.max()) + 1)
     cell, size = codes * shape[1] + rows.fold, shape[0] * shape[1]
@@ -156,7 +149,7 @@ def _shares(codes: Codes, rows: Rows) -> Codes:
     return ranks
 
 
-def _alone(score: Codes, rows: Rows) -> tuple[float, float]:
+def _alone(score: Codes, rows: Outcomes) -> tuple[float, float]:
     """Return the AUC of a score, and its lower 95 % bound by the variance over clients.
 
     The bound is never nearer to the AUC than half of a client of the rarer outcome on the wrong side would allow.
@@ -176,7 +169,7 @@ def _alone(score: Codes, rows: Rows) -> tuple[float, float]:
 # --- of one outcome only ----------------------------------------------------------------------------------------------
 
 
-def _of_one_outcome(name: str, here: Codes, there: Codes, levels: Array, rows: Rows) -> Leak | None:
+def _of_one_outcome(name: str, here: Codes, there: Codes, levels: Array, rows: Outcomes) -> Leak | None:
     n_codes, left = len(levels) + 1, rows.left == 1
     with_outcome = [np.bincount(here[left == outcome], minlength=n_codes) for outcome in (False, True)]
     now = np.bincount(there, minlength=n_codes)
@@ -203,7 +196,7 @@ def _shown(level: Any) -> str:
     return one_line(f"{level:g}" if isinstance(level, float) else level)[:SHOWN]
 
 
-def _whole(here: Codes, of_others: Codes, now: Codes, outcome: int, rows: Rows) -> int:
+def _whole(here: Codes, of_others: Codes, now: Codes, outcome: int, rows: Outcomes) -> int:
     """Return how many clients of an outcome hold anything but the one value of all others, if that is no chance."""
     if np.count_nonzero(of_others) != 1 or np.count_nonzero(now) > 1:
         return 0
@@ -213,7 +206,7 @@ def _whole(here: Codes, of_others: Codes, now: Codes, outcome: int, rows: Rows) 
 
 
 def _level(
-    here: Codes, of_these: Codes, of_others: Codes, now: Codes, levels: Array, outcome: int, rows: Rows
+    here: Codes, of_these: Codes, of_others: Codes, now: Codes, levels: Array, outcome: int, rows: Outcomes
 ) -> int | None:
     """Return the most frequent level that all of its rows, which are too many for chance, share an outcome with,
 
@@ -230,7 +223,7 @@ def _level(
     return level if _pure(k, outcome, rows) <= BY_CHANCE and absent <= ABSENT else None
 
 
-def _pure(k: int, outcome: int, rows: Rows) -> float:
+def _pure(k: int, outcome: int, rows: Outcomes) -> float:
     return _all_of(k, rows.totals[outcome], rows.totals[1 - outcome])
 
 

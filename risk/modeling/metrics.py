@@ -1,16 +1,22 @@
-"""How good are risks against what came of it: the scores of a model, with 95 % intervals."""
+"""Metrics of risks against outcomes, with 95 % intervals; the types of the arrays that all of these take."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Array = NDArray[Any]
+Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Marks = NDArray[np.bool_]
+Kinds = Mapping[str, str]  # of the features: numeric or categorical
 Interval = tuple[float, float]
 
+LARGEST_LOGIT = 6.0  # where log-odds are a column of a test: one extreme risk must not decide it
 SMALLEST_RISK = 1e-6  # a risk of exactly 0 or 1 would make one surprise cost infinitely much
 F1_DRAWS = 2_000
 MOST_DRAWS, FEWEST_DRAWS = 1_000, 100
@@ -59,11 +65,10 @@ class Scores:
 
 
 def evaluate(labels: ArrayLike, risks: ArrayLike, threshold: float, capture_k: int, *, seed: int = 0) -> Scores:
-    """Return every score of `risks` against `labels` (0/1).
+    """Every score of risks against labels (0/1); none depends on the order of rows of equal risk.
 
     F1 is 0.0 when nobody is rightly predicted to leave. Capture is the share of all leavers who are among the
-    `capture_k` highest risks; rows of equal risk share the places that are left. No score depends on the order of rows
-    of equal risk.
+    `capture_k` highest risks; rows of equal risk share the places that are left.
 
     Raises: ValueError without rows.
     """
@@ -86,39 +91,31 @@ def evaluate(labels: ArrayLike, risks: ArrayLike, threshold: float, capture_k: i
     )  # fmt: skip
 
 
-def best_threshold(labels: ArrayLike, risks: ArrayLike) -> float:
-    """Return the threshold with the highest F1 (prediction = risk >= threshold).
-
-    It lies midway between two neighbouring risks; of equals the highest is taken. Without leavers it is 0.5.
-    """
-    left, risk = np.asarray(labels, dtype=np.float64), np.asarray(risks, dtype=np.float64)
-    if not left.any():
-        return 0.5
-    order = np.argsort(-risk, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(risk[order]) != 0, True))  # the last row of each distinct risk
-    tp = np.cumsum(left[order])[ends]
-    f1 = 2 * tp / (ends + 1 + left.sum())
-    best = int(np.argmax(f1))
-    upper = float(risk[order][ends[best]])
-    lower = float(risk[order][ends[best] + 1]) if best + 1 < len(ends) else 0.0
-    middle = (upper + lower) / 2
-    return middle if middle > lower else upper
-
-
 def clip(risks: ArrayLike) -> Floats:
-    """Return the risks, kept a little away from 0 and 1."""
+    """The risks, kept a little away from 0 and 1."""
     return np.clip(np.asarray(risks, dtype=np.float64), SMALLEST_RISK, 1 - SMALLEST_RISK)
 
 
+def log_odds(risks: ArrayLike, largest: float = np.inf) -> Floats:
+    """The log-odds of the clipped risks, cut at ± `largest`."""
+    risk = clip(risks)
+    return np.asarray(np.clip(np.log(risk / (1 - risk)), -largest, largest), dtype=np.float64)
+
+
+def list_length(top_share: float, n_rows: int) -> int:
+    """How many clients a list of the `top_share` at the highest risk holds."""
+    return max(1, round(top_share * n_rows))
+
+
 def log_losses(labels: ArrayLike, risks: ArrayLike) -> Floats:
-    """Return the log-loss of each row."""
+    """The log-loss of each row."""
     risk = clip(risks)
     losses: Floats = -np.log(np.where(np.asarray(labels) == 1, risk, 1 - risk))
     return losses
 
 
 def highest(risks: ArrayLike, k: int) -> Floats:
-    """Return 1 for the rows with the `k` highest risks and 0 for others; equals at the end share the places left."""
+    """1 for the rows with the `k` highest risks and 0 for others; equals at the end share the places left."""
     risk = np.asarray(risks, dtype=np.float64)
     if k >= len(risk):
         return np.ones(len(risk))
@@ -127,31 +124,50 @@ def highest(risks: ArrayLike, k: int) -> Floats:
     return np.asarray(above + equal * ((k - above.sum()) / equal.sum()), dtype=np.float64)
 
 
-def client_sums(rows: Floats, clients: Sequence[object] | NDArray[np.generic]) -> Floats:
-    """Return the rows (n_rows, columns) added up per client (n_clients, columns). Whole numbers are quickest."""
+def client_sums(rows: Floats, clients: Sequence[object] | Array) -> Floats:
+    """The rows (n_rows, columns) added up per client (n_clients, columns). Whole numbers are quickest."""
     if isinstance(clients, np.ndarray) and clients.dtype.kind == "i":
         present = np.bincount(clients) > 0
-        places = np.cumsum(present) - 1
-        n_clients = int(present.sum())
-        return rows if n_clients == len(rows) else _added_up(rows, places[clients], n_clients)
-    ids = clients.tolist() if isinstance(clients, np.ndarray) else list(clients)
-    numbers = {client: number for number, client in enumerate(dict.fromkeys(ids))}
-    if len(numbers) == len(ids):
+        n_clients, number = int(present.sum()), (np.cumsum(present) - 1)[clients]
+    else:
+        ids = clients.tolist() if isinstance(clients, np.ndarray) else list(clients)
+        numbers = {client: place for place, client in enumerate(dict.fromkeys(ids))}
+        n_clients, number = len(numbers), np.fromiter(map(numbers.__getitem__, ids), dtype=np.int64, count=len(ids))
+    if n_clients == len(rows):
         return rows
-    number = np.fromiter(map(numbers.__getitem__, ids), dtype=np.int64, count=len(ids))
-    return _added_up(rows, number, len(numbers))
-
-
-def _added_up(rows: Floats, number: NDArray[np.int64], n_clients: int) -> Floats:
     return np.column_stack([np.bincount(number, column, n_clients) for column in rows.T])
 
 
-def _confusion(labels: Floats, predictions: NDArray[np.bool_]) -> Confusion:
+def mean(values: Floats) -> float:
+    """The mean; 0 of no values."""
+    return float(values.mean()) if len(values) else 0.0
+
+
+def per_client(values: Floats, clients: Array) -> tuple[float, float]:
+    """The mean over rows and its standard error, robust to several rows of a client.
+
+    Source: Liang and Zeger, Biometrika 73 (1986).
+    """
+    if not len(values):
+        return 0.0, 0.0
+    middle = mean(values)
+    sums = client_sums((values - middle)[:, None], clients)
+    correction = len(sums) / max(len(sums) - 1, 1)
+    return middle, float(np.sqrt(correction * np.square(sums).sum())) / len(values)
+
+
+def _confusion(labels: Floats, predictions: Marks) -> Confusion:
     left = labels == 1
     return Confusion(
         tp=int(np.sum(left & predictions)), fp=int(np.sum(~left & predictions)),
         fn=int(np.sum(left & ~predictions)), tn=int(np.sum(~left & ~predictions)),
     )  # fmt: skip
+
+
+def f1_score(labels: Floats, risks: Floats, threshold: float) -> float:
+    """The F1 score of predictions by a threshold."""
+    confusion = _confusion(labels, risks >= threshold)
+    return float(_f1(confusion.tp, confusion.fp, confusion.fn))
 
 
 def _f1(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike) -> Floats:
@@ -175,7 +191,7 @@ def _number(value: float) -> float | None:
 
 
 def _intervals(labels: Floats, risks: Floats, capture_k: int, seed: int) -> tuple[Interval, ...]:
-    """Return the bootstrap intervals of the four ranked scores."""
+    """The bootstrap intervals of the four ranked scores."""
     generator, n_rows = np.random.default_rng(seed), len(labels)
     left = int(np.clip(DRAWN_CELLS // n_rows, FEWEST_DRAWS, MOST_DRAWS))
     chunks = []
@@ -189,7 +205,7 @@ def _intervals(labels: Floats, risks: Floats, capture_k: int, seed: int) -> tupl
 
 
 def _ranked_scores(labels: Floats, risks: Floats, capture_k: int, weights: Floats) -> Floats:
-    """Return AUC, log-loss, Brier and capture (columns) for each row of `weights`.
+    """AUC, log-loss, Brier and capture (columns) for each row of `weights`.
 
     A row of `weights` says how often each row, in order of falling risk, was drawn.
     """
@@ -211,7 +227,7 @@ def _ranked_scores(labels: Floats, risks: Floats, capture_k: int, weights: Float
 
 
 def _calibration(labels: Floats, risks: Floats) -> tuple[Bin, ...]:
-    """Return up to ten bins of about equal size in order of risk, of ten rows at least: fewer say nothing.
+    """Up to ten bins of about equal size in order of risk, of ten rows at least: fewer say nothing.
 
     Rows of equal risk are in one bin, that of the row in their middle.
     """

@@ -1,22 +1,21 @@
-"""Why a client is on the list: which of its figures raise its risk above what it would be on average over the clients.
+"""Reasons for a risk: the figures of a client that raise it above what it would be on average over all clients.
 
 Each feature in turn takes the values of the reference clients; what the log-odds lose by that, on average, is what
 the client's own value adds. Where features only add up this is the feature's term less its mean over the clients, and
-is asked of one row for all of them.
+one row is enough for all of them.
 
 Source: the situational importance of Štrumbelj and Kononenko, Knowledge and Information Systems 41 (2014).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from risk.modeling.metrics import Floats, clip
+from risk.modeling.metrics import Floats, Kinds, log_odds
 from risk.text import percent
 
 SMALLEST_RISE, MOST_NAMED = 0.1, 3
@@ -26,11 +25,11 @@ MOST_ROWS = 100_000  # rows asked about at once
 MOST_TERMS = 100_000  # values of a feature, where its term does not depend on the other features
 COMMON = 0.05  # the share of clients from which on a typical value is said by how many have it
 
-Predict = Callable[[pd.DataFrame], NDArray[np.float64]]
+Predict = Callable[[pd.DataFrame], Floats]
 
 
-def typical(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, Any]:
-    """Return the middle value of each numeric feature and the most frequent level of each categorical one."""
+def typical(frame: pd.DataFrame, kinds: Kinds) -> dict[str, Any]:
+    """The middle value of each numeric feature and the most frequent level of each categorical one."""
     found: dict[str, Any] = {}
     for name, kind in kinds.items():
         known = frame[name].dropna()
@@ -44,9 +43,9 @@ def typical(frame: pd.DataFrame, kinds: Mapping[str, str]) -> dict[str, Any]:
 
 
 def reasons(
-    predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame, *, adds_up: bool = False
+    predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame, *, adds_up: bool = False
 ) -> list[list[str]]:
-    """Return up to three sentences a row, the weightiest first; none where no single figure stands out.
+    """Up to three sentences per row, the weightiest first; none where no single figure stands out.
 
     `everyone` holds the rows of all clients: a figure is compared with their average. `adds_up` says that the log-odds
     are a sum of one term per feature.
@@ -55,22 +54,20 @@ def reasons(
         return []
     rise = terms if adds_up else against_average
     usual, rises = typical(everyone, kinds), rise(predict, frame, kinds, everyone)
-    told = []
+    sentences = []
     for place in range(len(frame)):
         order = sorted(kinds, key=lambda name: -rises[name][place])
         named = [name for name in order if rises[name][place] >= SMALLEST_RISE][:MOST_NAMED]
-        told.append([_sentence(name, frame[name].iloc[place], usual[name], everyone[name]) for name in named])
-    return told
+        sentences.append([_sentence(name, frame[name].iloc[place], usual[name], everyone[name]) for name in named])
+    return sentences
 
 
-def against_average(
-    predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame
-) -> dict[str, Floats]:
-    """Return for each feature by how much the log-odds of each row are above their mean over all clients' values.
+def against_average(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
+    """For each feature by how much the log-odds of each row are above their mean over all clients' values.
 
     All values of a feature count, each as often as clients have it; of very many some at even ranks.
     """
-    odds = _log_odds(predict(frame))
+    odds = log_odds(predict(frame))
     most = int(np.clip(MOST_ASKED // (len(frame) * max(len(kinds), 1)), FEWEST_VALUES, MOST_VALUES))
     found = {}
     for name in kinds:
@@ -81,13 +78,13 @@ def against_average(
             some = values.iloc[start : start + size]
             rows = frame.iloc[np.tile(np.arange(len(frame)), len(some))]
             rows[name] = some.repeat(len(frame)).to_numpy()
-            means += weights[start : start + size] @ _log_odds(predict(rows)).reshape(len(some), len(frame))
+            means += weights[start : start + size] @ log_odds(predict(rows)).reshape(len(some), len(frame))
         found[name] = odds - means
     return found
 
 
-def terms(predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], everyone: pd.DataFrame) -> dict[str, Floats]:
-    """Return for each feature the term of each row less its mean over all clients, of log-odds that add up such terms.
+def terms(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
+    """For each feature the term of each row less its mean over all clients, of log-odds that add up such terms.
 
     One typical row is asked with every value that a client has; of more than `MOST_TERMS` some at even ranks.
     """
@@ -96,13 +93,13 @@ def terms(predict: Predict, frame: pd.DataFrame, kinds: Mapping[str, str], every
         values, weights = _values(everyone[name], MOST_TERMS)
         rows = base.iloc[np.zeros(len(values) + len(frame), dtype=np.int64)].reset_index(drop=True)
         rows[name] = pd.concat([values, frame[name]], ignore_index=True)
-        odds = _log_odds(predict(rows))
+        odds = log_odds(predict(rows))
         found[name] = odds[len(values) :] - weights @ odds[: len(values)]
     return found
 
 
 def _values(column: pd.Series, most: int) -> tuple[pd.Series, Floats]:
-    """Return the values of a column, a missing one too, each with the share of clients it stands for."""
+    """The values of a column, a missing one too, each with the share of clients it stands for."""
     counts = column.value_counts(dropna=False).sort_index(na_position="last")
     if len(counts) <= most:
         return pd.Series(counts.index, dtype=column.dtype), counts.to_numpy(np.float64) / len(column)
@@ -111,13 +108,8 @@ def _values(column: pd.Series, most: int) -> tuple[pd.Series, Floats]:
     return pd.Series(counts.index[picked], dtype=column.dtype), np.full(most, 1 / most)
 
 
-def _log_odds(risks: NDArray[np.float64]) -> NDArray[np.float64]:
-    risk = clip(risks)
-    return np.asarray(np.log(risk / (1 - risk)), dtype=np.float64)
-
-
 def _sentence(name: str, value: Any, usual: Any, everyone: pd.Series) -> str:
-    """Return the figure beside the typical one; one that is typical itself, with how many clients have it."""
+    """The figure beside the typical one; one that is typical itself, with how many clients have it."""
     label, told = name.replace("_", " "), _plain(value)
     if told != _plain(usual):
         return f"{label} {told} (typical {_plain(usual)})"

@@ -8,20 +8,18 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from risk.modeling.metrics import Floats, clip
+from risk.modeling.metrics import LARGEST_LOGIT, Array, Floats, clip, log_odds
 
 Kind = Literal["numeric", "categorical"]
-Array = NDArray[Any]
 
-LARGEST_LOGIT, LARGEST_VALUE = 6.0, 2.5
+LARGEST_VALUE = 2.5
 MISSING_SHARE = 0.05  # of the reference rows, for an indicator column of its own
 LEVEL_SHARE, LEVEL_ROWS, MOST_LEVELS = 0.05, 10, 10
 
 
 @dataclass(frozen=True)
-class Feature:
+class ReferenceFeature:
     """How a feature enters the scan.
 
     Numeric: `mean` and `deviation` standardise it, after log1p where `log`; `missing` gives an indicator of its own.
@@ -44,9 +42,11 @@ class Feature:
         return (self.name, f"a missing {self.name}") if self.missing else (self.name,)
 
     def columns(self, values: Array) -> list[Floats]:
-        """Return its columns, one value a row: what was standardised and winsorised, or indicators."""
+        """Its columns, one value per row: what was standardised and winsorised, or indicators."""
         if self.kind == "categorical":
-            codes = _codes(values, self.levels)
+            numbers = {level: number for number, level in enumerate(self.levels)}
+            places, distinct = pd.factorize(values, use_na_sentinel=False)
+            codes = np.array([numbers.get(_level(value), -1) for value in distinct.tolist()], dtype=np.int64)[places]
             return [1.0 * (codes == number) for number in range(len(self.levels))]
         missing = np.isnan(values)
         plain = np.log1p(np.maximum(values, 0)) if self.log else values
@@ -58,7 +58,7 @@ class Feature:
 class Reference:
     """What a release keeps of its training rows: features, mean out-of-fold score, number of rows, share of leavers."""
 
-    features: tuple[Feature, ...]
+    features: tuple[ReferenceFeature, ...]
     mean_score: tuple[float, ...]
     n_rows: int
     share: float
@@ -71,7 +71,9 @@ class Reference:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Reference:
         """Return the reference that `as_dict` stored."""
-        features = tuple(Feature(**(feature | {"levels": tuple(feature["levels"])})) for feature in stored["features"])
+        features = tuple(
+            ReferenceFeature(**(feature | {"levels": tuple(feature["levels"])})) for feature in stored["features"]
+        )
         return cls(features, tuple(stored["mean_score"]), stored["n_rows"], stored["share"])
 
     @property
@@ -95,15 +97,15 @@ def reference(features: Mapping[str, Array], kinds: Mapping[str, Kind], labels: 
     return Reference(described, tuple(scores.mean(axis=0).tolist()), len(left), float(left.mean()))
 
 
-def _described(name: str, kind: Kind, values: Array) -> Feature:
+def _described(name: str, kind: Kind, values: Array) -> ReferenceFeature:
     if kind == "categorical":
-        return Feature(name, kind, levels=_frequent(values)[1:])  # the most frequent level is the base line
+        return ReferenceFeature(name, kind, levels=_frequent(values)[1:])  # the most frequent level is the base line
     missing = np.isnan(values)
     known = values[~missing]
     log = bool(np.all(known >= 0))
     known = np.log1p(known) if log else known
     mean, deviation = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
-    return Feature(name, kind, log, mean, deviation or 1.0, bool(missing.mean() > MISSING_SHARE))
+    return ReferenceFeature(name, kind, log, mean, deviation or 1.0, bool(missing.mean() > MISSING_SHARE))
 
 
 def _frequent(values: Array) -> tuple[str, ...]:
@@ -118,13 +120,6 @@ def _level(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _codes(values: Array, levels: tuple[str, ...]) -> NDArray[np.int64]:
-    numbers = {level: number for number, level in enumerate(levels)}
-    codes, found = pd.factorize(values, use_na_sentinel=False)
-    return np.array([numbers.get(_level(value), -1) for value in found.tolist()], dtype=np.int64)[codes]
-
-
-def _design(described: tuple[Feature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:
-    logit = np.clip(np.log(risks / (1 - risks)), -LARGEST_LOGIT, LARGEST_LOGIT)
+def _design(described: tuple[ReferenceFeature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:
     columns = [column for feature in described for column in feature.columns(features[feature.name])]
-    return np.column_stack([np.ones(len(risks)), logit, *columns])
+    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns])

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk.modeling.candidates import (
@@ -26,16 +25,15 @@ from risk.modeling.candidates import (
     Candidate,
     Fitted,
     Former,
+    Incumbent,
     Labelled,
     Recalibrated,
-    Standing,
 )
-from risk.modeling.comparison import Array, per_client
-from risk.modeling.families import AUTO, Family, Kinds, families, rarer
-from risk.modeling.fitting import N_FOLDS, Floats, Marks, folds
-from risk.modeling.metrics import best_threshold, log_losses
+from risk.modeling.families import AUTO, Family, families, rarer
+from risk.modeling.fitting import N_FOLDS, best_threshold, folds
+from risk.modeling.metrics import Array, Floats, Kinds, Marks, log_losses, per_client
 
-__all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Labelled", "Standing", "teach"]
+__all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Incumbent", "Labelled", "teach"]
 
 FEWEST_FORWARD = 30  # leavers and stayers, among the newest rows and those before, to judge a recipe forward
 
@@ -84,8 +82,8 @@ class Challenger:
 
 
 def teach(
-    x: pd.DataFrame, left: Floats, clients: NDArray[Any], when: NDArray[Any], recent: Marks, kinds: Kinds,
-    choice: str = AUTO, champion: Standing | None = None, former: Standing | None = None,
+    x: pd.DataFrame, left: Floats, clients: Array, when: Array, recent: Marks, kinds: Kinds,
+    choice: str = AUTO, champion: Incumbent | None = None, former: Incumbent | None = None,
 ) -> Challenger:  # fmt: skip
     """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
 
@@ -104,16 +102,18 @@ def teach(
         compared = tuple(Compared(it.name, loss, place == chosen.index) for place, (it, loss) in told)
         out_of_fold = risks[chosen.index]
         threshold = (
-            best.standing.threshold if best.standing else best_threshold(left[best.rows], out_of_fold[best.rows])
+            best.incumbent.threshold if best.incumbent else best_threshold(left[best.rows], out_of_fold[best.rows])
         )
         return Challenger(
             best.make(), best.family, best.learned, out_of_fold, threshold, best.rows, compared,
             nested=_nested(rows, found, risks, judged, chosen.index), forward=_forward(best, when, judged),
-            release=best.standing.release if best.standing else None,
+            release=best.incumbent.release if best.incumbent else None,
         )  # fmt: skip
 
 
-def candidates(rows: Labelled, choice: str, champion: Standing | None, former: Standing | None) -> Iterator[Candidate]:
+def candidates(
+    rows: Labelled, choice: str, champion: Incumbent | None, former: Incumbent | None
+) -> Iterator[Candidate]:
     """Yield what competes in the order of preference: what rests on more rows, then the simpler family.
 
     Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.
@@ -152,7 +152,7 @@ def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats],
     return nested
 
 
-def _forward(best: Candidate, when: NDArray[Any], judged: Marks) -> Floats:
+def _forward(best: Candidate, when: Array, judged: Marks) -> Floats:
     """Return the risks of the newest judged rows by the recipe without them, where both sides have enough rows."""
     left, risks = best.labelled.left, np.full(len(when), np.nan)
     newest = judged & (when == when[judged].max())

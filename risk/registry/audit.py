@@ -1,4 +1,4 @@
-"""Is what the journal says still so? Its chain, and every digest that it and the cards name, computed again."""
+"""The audit: the journal's chain, and every digest that it and the cards name, computed again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from risk.registry import releases
 from risk.registry.proven import RESTORE, Record, announced, digest_faults, untold
 from risk.registry.releases import DONE, INTENT, Origin, Release, object_in
 
-LOOKS = 3  # a run may be at work: what it changed meanwhile is looked at anew
+TRIES = 3  # a run may be at work: what it changed meanwhile is checked again
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """How much was looked at, and a sentence for everything that is not as it was recorded."""
+class Audit:
+    """How much was checked, and a sentence for everything that is not as it was recorded."""
 
     n_lines: int
     n_releases: int
@@ -35,18 +35,15 @@ class Evidence:
         return not self.faults
 
 
-def check(production: Path, ingested: Path, reports: Path) -> Evidence:
-    """Compute again the chain, the papers of every release, the names of dataset versions, and the parts of all.
+def check(production: Path, ingested: Path, reports: Path) -> Audit:
+    """Compute again the chain, the files of every release, the names of dataset versions, and the parts of all.
 
-    A journal that was cut or rewritten whole is told by the reports: each names the last line of its time.
-
-    Writes nothing and takes no lock. That the counts of the dataset follow from its parts is asked by `soundness`.
+    The reports show a journal that was cut or rewritten whole: each names the last line of its time. Writes nothing and
+    takes no lock. Whether the counts of the dataset follow from its parts is a question for `dataset/verify`.
     """
     records, faults = _settled(production)
-    shelves = (ingested / paths.VERSIONS, production / paths.RELEASES)
-    folders = [folder for shelf in shelves if shelf.is_dir() for folder in sorted(shelf.glob("[0-9]*-*"))]
-    known = {folder: _manifest(folder) for folder in folders}
-    versions = [folder for folder in folders if folder.parent == shelves[0]]
+    known = _manifests(production, ingested)
+    folders, versions = list(known), [folder for folder in known if folder.parent == ingested / paths.VERSIONS]
     faults += [fault for folder in folders for fault in _described(folder, known[folder], folder in versions)]
     parts = sorted({pair for found in known.values() if found for pair in found.parts.items()})
     faults += _reported(production / paths.JOURNAL, reports)
@@ -55,21 +52,21 @@ def check(production: Path, ingested: Path, reports: Path) -> Evidence:
     faults += _linked(reports.parent, paths.REPORT_LINKS, f"{reports.name}/{paths.CURRENT}")
     faults += [fault for pair in parts for fault in _part(*pair, known, ingested / paths.PARTS)]
     n_releases = len(folders) - len(versions)
-    return Evidence(len(records), n_releases, len(versions), len(parts), tuple(faults))
+    return Audit(len(records), n_releases, len(versions), len(parts), tuple(faults))
 
 
 def misplaced(production: Path) -> list[str]:
-    """Return in one sentence that production is not what the journal says was deployed last; none where it is.
+    """A sentence where production is not what the journal says was deployed last; none where it is.
 
-    A deployment may move the link between two looks at journal and link, so what seems wrong is looked at again.
+    A deployment may move the link between reading journal and link, so what seems wrong is checked again.
     """
-    found: list[str] = []
-    for _ in range(LOOKS):
+    faults: list[str] = []
+    for _ in range(TRIES):
         records = journal.read(production / paths.JOURNAL)
-        found = list(_live(production, records, [it.get("release") for it in records if it.get("kind") == DONE]))
-        if not found:
+        faults = list(_live(production, records, [it.get("release") for it in records if it.get("kind") == DONE]))
+        if not faults:
             break
-    return found
+    return faults
 
 
 def _linked(folder: Path, names: Iterable[str], through: str) -> Iterator[str]:
@@ -88,13 +85,13 @@ def _reported(path: Path, reports: Path) -> Iterator[str]:
 
 
 def digests(papers: Mapping[str, files.Content]) -> dict[str, str]:
-    """Return the SHA-256 of every paper that is bytes or a file: what the journal says of a release."""
+    """The SHA-256 of every file of a release that is there as bytes or on disk: what the journal says of a release."""
     read = {name: it.read_bytes() if isinstance(it, Path) else it for name, it in papers.items() if not callable(it)}
     return {name: files.digest(content) for name, content in read.items()}
 
 
 def origin(production: Path, name: str) -> Origin:
-    """Return what a release was made of; nothing where its folder is gone."""
+    """What a release was made of; nothing where its folder is gone."""
     folder = production / paths.RELEASES / name
     found = _manifest(folder)
     if found is None:
@@ -104,10 +101,10 @@ def origin(production: Path, name: str) -> Origin:
 
 
 def _settled(production: Path) -> tuple[list[Record], list[str]]:
-    """Return the journal and what is wrong with it and the releases, looked at while no line was added."""
+    """The journal and what is wrong with it and the releases, checked while no line was added."""
     path = production / paths.JOURNAL
     faults: list[str] = []
-    for _ in range(LOOKS):
+    for _ in range(TRIES):
         broken = journal.fault(path)
         try:
             records = journal.read(path)
@@ -128,7 +125,8 @@ def _releases(production: Path, records: list[Record]) -> Iterator[str]:
             yield f"{production / paths.RELEASES}/{name}: the release is missing; {RESTORE}"
     for name, release in found.items():
         if name in made:
-            yield from _papers(release, made[name], _dataset_of(made[name], records))
+            lines = [it for it in records if it.get("kind") == "run" and it.get("run") == made[name].get("run")]
+            yield from _papers(release, made[name], next((it["dataset"] for it in lines if it.get("dataset")), None))
         else:
             yield untold(release)
     yield from _live(production, records, done)
@@ -155,13 +153,7 @@ def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[s
     found, path = _manifest(release.folder), release.folder / paths.MANIFEST
     for version, whose in ((dataset, "the run that made the release"), (card.get("dataset"), "its model")):
         if found and version and found.name != version:
-            yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train anew"
-
-
-def _dataset_of(intent: Record, records: list[Record]) -> str | None:
-    """Return the dataset version of the run that deployed a release, where its line tells it."""
-    lines = [it for it in records if it.get("kind") == "run" and it.get("run") == intent.get("run")]
-    return next((it["dataset"] for it in lines if it.get("dataset")), None)
+            yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train again"
 
 
 def _manifest(folder: Path) -> Manifest | None:
@@ -170,16 +162,16 @@ def _manifest(folder: Path) -> Manifest | None:
     return None
 
 
+def _manifests(production: Path, ingested: Path) -> dict[Path, Manifest | None]:
+    """The manifest of every dataset version and release by its folder."""
+    shelves = (ingested / paths.VERSIONS, production / paths.RELEASES)
+    return {folder: _manifest(folder) for shelf in shelves for folder in sorted(shelf.glob("[0-9]*-*"))}
+
+
 def undescribed(production: Path, ingested: Path) -> list[str]:
-    """Return a sentence for each dataset version and release whose manifest cannot be read."""
-    folders = [
-        found
-        for shelf in (ingested / paths.VERSIONS, production / paths.RELEASES)
-        for found in sorted(shelf.glob("[0-9]*-*"))
-    ]
-    return [
-        fault for folder in folders if not (found := _manifest(folder)) for fault in _described(folder, found, False)
-    ]
+    """A sentence for each dataset version and release whose manifest cannot be read."""
+    known = _manifests(production, ingested)
+    return [fault for folder, found in known.items() if not found for fault in _described(folder, found, False)]
 
 
 def _described(folder: Path, found: Manifest | None, is_version: bool) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The model file and its card: made together, proven before the file is opened, never executing a foreign one."""
+"""Model file and card: made together, and proven before the file is opened; a foreign one is never executed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import io
 import pickle
 import sys
 import warnings
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
@@ -21,9 +20,11 @@ from risk import files, paths
 from risk.errors import ModelError
 from risk.modeling import families
 from risk.modeling.fitting import features, risks_of
-from risk.modeling.reference import Reference
+from risk.modeling.metrics import Floats, evaluate, list_length
+from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger
 from risk.registry import releases
+from risk.schema import Schema
 
 # Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
 _ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
@@ -33,7 +34,7 @@ _ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
 class Card:
     """What is known of one model; `sha256` is that of its file, `learned_sha256` that of its out-of-fold risks.
 
-    `n_labelled` counts the labelled rows that there were, of which `n_rows` were learned. `release` names the former
+    `n_labelled` counts all labelled rows, `n_rows` those that it was trained on. `release` names the former
     release that it is; None for a model that was made for this card. `probes`: values to ask the model about; `leaks`:
     the columns that know the answer.
     """
@@ -58,7 +59,6 @@ class Card:
     packages: dict[str, str]
     n_labelled: int = 0
     candidates: list[dict[str, Any]] = field(default_factory=list)
-    segments: dict[str, Any] | None = None
     probes: list[dict[str, Any]] | None = None
     release: str | None = None
     leaks: list[dict[str, Any]] = field(default_factory=list)
@@ -84,27 +84,49 @@ class Model:
     def digest(self) -> str:
         return self.card.sha256
 
+    def fits(self, schema: Schema) -> bool:
+        """Whether it was made for the columns of this schema."""
+        return (self.card.schema, self.card.features) == (schema.identity, schema.kinds)
+
     @property
     def taught(self) -> Any:
-        """The estimator as it was taught: without the threshold."""
+        """The estimator as it was fitted: without the threshold."""
         return self.estimator.estimator.estimator
 
-    def risks(self, frame: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the probability of leaving, one a row. Raises: ModelError when a feature column is missing."""
+    def risks(self, frame: pd.DataFrame) -> Floats:
+        """The probability of leaving per row. Raises: ModelError when a feature column is missing."""
         missing = [name for name in self.card.features if name not in frame]
         if missing:
-            raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was learned from it")
+            raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was trained on it")
         return risks_of(self.estimator, features(frame, self.card.features))
 
 
-def pack(challenger: Challenger, x: pd.DataFrame, left: NDArray[np.float64]) -> bytes:
-    """Return the model file: a plain scikit-learn object whose `predict` answers by the tuned threshold."""
+def pack(challenger: Challenger, x: pd.DataFrame, left: Floats) -> bytes:
+    """Return the model file: a plain scikit-learn object whose `predict` uses the tuned threshold."""
     model = FixedThresholdClassifier(
         FrozenEstimator(challenger.estimator), threshold=challenger.threshold, response_method="predict_proba"
     )
     packed = io.BytesIO()
     _Plain(packed, protocol=4).dump(model.fit(x, left.astype(np.int64)))
     return packed.getvalue()
+
+
+def describe(
+    challenger: Challenger, x: pd.DataFrame, left: Floats, schema: Schema, top_share: float, digest: str,
+    facts: dict[str, Any],
+) -> Card:  # fmt: skip
+    """Return the card of a model that was made now; `facts` are the fields that only its training knows."""
+    rows, n_rows, threshold = challenger.rows, challenger.n_rows, challenger.threshold
+    left, risks = left[rows], challenger.risks[rows]
+    values = {name: x[rows][name].to_numpy() for name in schema.kinds}
+    return Card(
+        sha256=digest, family=challenger.family, learned=challenger.learned, n_rows=n_rows, threshold=threshold,
+        features=dict(schema.kinds), target=schema.target, horizon=schema.horizon, schema=schema.identity,
+        base_rate=float(left.mean()),
+        scores=asdict(evaluate(left, risks, threshold, list_length(top_share, n_rows))),
+        reference=reference(values, schema.kinds, left, risks).as_dict(),
+        **facts,
+    )  # fmt: skip
 
 
 def load(folder: Path) -> Model:
@@ -131,9 +153,9 @@ def load(folder: Path) -> Model:
 
 def read_card(folder: Path) -> Card | None:
     """Return the card in a folder, or None where there is none."""
-    found = files.read_json(folder / paths.CARD)
-    try:
-        return Card(**found) if found else None
+    stored = files.read_json(folder / paths.CARD)
+    try:  # keys of an older program are passed over
+        return Card(**{it.name: stored[it.name] for it in fields(Card) if it.name in stored}) if stored else None
     except TypeError as error:
         raise ModelError(f"{folder / paths.CARD}: not a card of this program ({error}); train again") from error
 

@@ -1,8 +1,9 @@
-"""A release proven by the journal before anything of it is opened: its papers have the digests that it recorded."""
+"""Releases proven by the journal before anything of them is opened: their files have the digests that it recorded."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 RESTORE = "restore it from a backup"
+
+
+class LiveRelease(Release):
+    """The release that is live; its model is proven and opened when it is first asked for."""
+
+    @property
+    def production(self) -> Path:
+        return self.folder.parents[1]
+
+    @functools.cached_property
+    def model(self) -> Model:
+        """The model. Raises: ModelError, JournalError."""
+        return opened(self.production, self)
+
+
+def live(production: Path) -> LiveRelease | None:
+    """The release that is live, or None. Raises: ReleaseError where the link or what it names is not there."""
+    release = releases.current(production)
+    return LiveRelease(release.name, release.folder) if release else None
 
 
 def damage(production: Path, release: Release) -> list[str]:

@@ -1,4 +1,4 @@
-"""The releases: each a folder that never changes, the one link that says which is live, the journal that says why."""
+"""Releases: each a folder that never changes, the one link that says which is live, the journal that says why."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Origin:
 
 
 def current(production: Path) -> Release | None:
-    """Return the release that is live, or None. Raises: ReleaseError where the link or what it names is not there."""
+    """The release that is live, or None. Raises: ReleaseError where the link or what it names is missing."""
     live, link = linked(production), production / paths.CURRENT
     if live is None and os.path.lexists(link):
         raise ReleaseError(f"{link}: it is no link to a release. Put the link back from a backup.")
@@ -81,20 +81,20 @@ def current(production: Path) -> Release | None:
 
 
 def linked(production: Path) -> Release | None:
-    """Return the release that the link names, whether its folder is there or not; None where there is no link."""
+    """The release that the link names, whether its folder is there or not; None where there is no link."""
     link = production / paths.CURRENT
     folder = link.parent / os.readlink(link) if link.is_symlink() else None
     return Release(folder.name, folder) if folder else None
 
 
 def name_of(production: Path) -> str | None:
-    """Return the name of the live release, or None."""
+    """The name of the live release, or None."""
     live = linked(production)
     return live.name if live else None
 
 
 def deployed(production: Path) -> Release:
-    """Return the release that is live. Raises: ReleaseError when nothing is deployed."""
+    """The release that is live. Raises: ReleaseError when nothing is deployed."""
     live = current(production)
     if live is None:
         raise ReleaseError(f"{production}: no model is deployed; run python fullprocess.py")
@@ -102,7 +102,7 @@ def deployed(production: Path) -> Release:
 
 
 def all_of(production: Path) -> list[Release]:
-    """Return every release, oldest first."""
+    """Every release, oldest first."""
     shelf = production / paths.RELEASES
     found = [folder for folder in shelf.glob("[0-9]*-*") if folder.is_dir()] if shelf.is_dir() else []
     return [Release(folder.name, folder) for folder in sorted(found, key=lambda folder: _number(folder.name))]
@@ -115,18 +115,18 @@ def publish(production: Path, digest: str, papers: Mapping[str, files.Content], 
     """
     number = max((_number(release.name) for release in all_of(production)), default=0) + 1
     name = f"{number}-{digest[:12]}"
-    _intend(production, name, why)
+    _record(production, INTENT, name, why)
     files.link_out(production, paths.RELEASE_LINKS, paths.CURRENT)
     folder = files.publish(production / paths.RELEASES, name, papers, production / paths.CURRENT)
-    _conclude(production, DONE, name)
+    _record(production, DONE, name)
     return Release(name, folder)
 
 
 def roll_back(production: Path, target: Release, why: dict[str, Any]) -> None:
     """Turn the link to a former release, journaled like a deployment."""
-    _intend(production, target.name, why)
+    _record(production, INTENT, target.name, why)
     files.turn(production / paths.CURRENT, target.folder)
-    _conclude(production, DONE, target.name)
+    _record(production, DONE, target.name)
 
 
 def settle(production: Path) -> None:
@@ -137,7 +137,7 @@ def settle(production: Path) -> None:
     records = journal.read(production / paths.JOURNAL)
     last = next((it for it in reversed(records) if it.get("kind") in (INTENT, DONE, ABANDONED)), None)
     if last and last["kind"] == INTENT:
-        _conclude(production, DONE if name_of(production) == last["release"] else ABANDONED, last["release"])
+        _record(production, DONE if name_of(production) == last["release"] else ABANDONED, last["release"])
     told = journal.read(production / paths.JOURNAL)
     announced, published = ({it["release"] for it in told if it.get("kind") == kind} for kind in (INTENT, DONE))
     files.tidy(production, lambda name: True)
@@ -148,17 +148,16 @@ def settle(production: Path) -> None:
 
 
 def previous(production: Path) -> Release:
-    """Return the release before the current one. Raises: ReleaseError when there is none."""
-    found = before(production)
-    if found is None:
-        raise ReleaseError(
-            f"{production}: there is no release before {name_of(production) or 'the first'}; nothing was changed"
-        )
-    return found
+    """The release before the current one. Raises: ReleaseError when there is none."""
+    release = before(production)
+    if release is None:
+        first = name_of(production) or "the first"
+        raise ReleaseError(f"{production}: there is no release before {first}; nothing was changed")
+    return release
 
 
 def before(production: Path) -> Release | None:
-    """Return the release before the current one, or None."""
+    """The release before the current one, or None."""
     live = linked(production)
     done = _done(production)
     earlier = [it for it in all_of(production) if it.name in done and live and _number(it.name) < _number(live.name)]
@@ -166,7 +165,7 @@ def before(production: Path) -> Release | None:
 
 
 def named(production: Path, name: str) -> Release:
-    """Return a release by its name or its number. Raises: ReleaseError naming those there are."""
+    """A release by its name or its number. Raises: ReleaseError naming those that exist."""
     found = all_of(production)
     for release in found:
         if name in (release.name, release.name.partition("-")[0]):
@@ -176,27 +175,23 @@ def named(production: Path, name: str) -> Release:
 
 
 def rolled_back(production: Path, dataset: str) -> set[str]:
-    """Return the digests of models that were rolled back while this dataset version was current."""
+    """The digests of models that were rolled back while this dataset version was current."""
     records = journal.read(production / paths.JOURNAL)
     backs = [it for it in records if it.get("kind") == INTENT and it.get("action") == ROLLBACK]
     return {it["from_model"] for it in backs if it.get("dataset") == dataset and it.get("from_model")}
 
 
-def _intend(production: Path, name: str, why: dict[str, Any]) -> None:
-    journal.append(production / paths.JOURNAL, {"kind": INTENT, "release": name, **why})
-
-
-def _conclude(production: Path, kind: str, name: str) -> None:
-    journal.append(production / paths.JOURNAL, {"kind": kind, "release": name})
+def _record(production: Path, kind: str, name: str, why: Mapping[str, Any] | None = None) -> None:
+    journal.append(production / paths.JOURNAL, {"kind": kind, "release": name, **(why or {})})
 
 
 def _done(production: Path) -> list[str]:
-    """Return the names of the releases in the order in which they went live."""
+    """The names of the releases in the order in which they went live."""
     return [it["release"] for it in journal.read(production / paths.JOURNAL) if it.get("kind") == DONE]
 
 
 def object_in(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; an empty one where there is none."""
+    """The object in a JSON file; an empty one where there is none."""
     with contextlib.suppress(OSError):
         found = files.read_json(path)
         return found if isinstance(found, dict) else {}
@@ -208,7 +203,7 @@ def _number(name: str) -> int:
 
 
 def other_versions(made_with: object) -> str | None:
-    """Return the sentence that warns of a model made with other versions than are installed; None where it was not."""
+    """The sentence that warns of a model made with other versions than are installed; None where it was not."""
     told = made_with if isinstance(made_with, Mapping) else {}
     was_made = {str(name): version for name, version in told.items() if isinstance(version, str)}
     here = {name: installed(_CALLED.get(name, name)) for name in _TELLING} | {"python": sys.version.split()[0]}

@@ -35,7 +35,6 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
         "## Factors": _factors(card, predict),
         "## Scores": _scores(card, verdict),
         "## Calibration": _calibration(card, verdict),
-        "## Segments": _segments(card.get("segments")),
         "## Caveats": _caveats(card, verdict),
         "## What it cannot see": UNSEEN,
         "## How it came here": _origin(card, verdict),
@@ -68,7 +67,6 @@ TESTED = {
     "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
     "seen clients": "the model was trained on rows of these clients, so it looks better there than it is.",
 }
-GAIN = "Gain: how much lower its log-loss is than that of the model that was live."
 WORDS = (
     "- Out of fold: each row was rated by a model that was not trained on it. Lower is better for log-loss and Brier "
     "score, higher for the others."
@@ -176,27 +174,6 @@ def _calibration(card: Facts, verdict: Facts) -> list[str]:
         "",
         *_table(["stated risk", "left", "rows"], rows),
     ]
-
-
-def _segments(told: Any) -> list[str]:
-    """Return the segments by size, and the sentence on the worst of them."""
-    found = told if isinstance(told, Mapping) else {}
-    rows = [
-        [
-            f"{markdown(it.get('name'))} ({_plain(it.get('lowest'))} to {_plain(it.get('highest'))})",
-            *(number(it.get(name)) for name in ("n_rows", "leavers")),
-            *(percent(it.get(name)) for name in ("risk", "share", "gain")),
-        ]
-        for it in found.get("segments") or ()
-    ]
-    if not rows:
-        return ["They were not compared."]
-    header = [f"clients by {markdown(found.get('by'))}", "rows", "left", "stated risk", "share who left", "gain"]
-    return [markdown(found.get("sentence"), 1000), "", *_table(header, rows), "", GAIN]
-
-
-def _plain(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.10g}"
 
 
 def _caveats(card: Facts, verdict: Facts) -> list[str]:

@@ -17,8 +17,10 @@ clients are the first 2,000 places of the world of 10,000. A place whose client 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +74,22 @@ CLIENT = np.dtype(list(zip(NAMES, ("i8", "i8", "i8", "f8", "f8", "f8", "12i8"), 
 
 
 @dataclass(frozen=True)
+class Series:
+    """What decides which clients a folder holds; `since` is the number of the month in which the change began."""
+
+    world: str = "steady"
+    since: int | None = None
+    seed: int = 1
+    group: str = GROUPS[0]
+
+    @property
+    def words(self) -> str:
+        """The options as they are typed."""
+        since = f" --since {period_of(self.since)}" if self.since else ""
+        return f"--world {self.world}{since} --seed {self.seed} --group {self.group}"
+
+
+@dataclass(frozen=True)
 class Month:
     """What is seen of every client in one month, whether it leaves in the month after, and its true risk of doing so.
 
@@ -93,6 +111,16 @@ class Month:
         """Return the ISO month."""
         return period_of(self.number)
 
+    def csv_lines(self, places: NDArray[np.intp] | slice, labelled: bool) -> list[str]:
+        """Return the line of each client in these places, its outcome blank where it is not `labelled`."""
+        figures = (self.lastmonth_activity, self.lastyear_activity, self.number_of_employees, self.contract_value)
+        columns = [column[places].tolist() for column in (self.client, self.owner, *figures, self.exited)]
+        return [
+            f"{client},{self.period},{owner},{'' if math.isnan(lastmonth) else int(lastmonth)},{lastyear},{employees},"
+            f"{value:.2f},{exited if labelled else ''}\n"
+            for client, owner, lastmonth, lastyear, employees, value, exited in zip(*columns, strict=True)
+        ]
+
 
 def worlds() -> dict[str, str]:
     """Return the name of every world and what happens in it."""
@@ -109,32 +137,16 @@ def number_of(period: str) -> int:
     return (int(period[:4]) - FIRST_YEAR) * 12 + int(period[5:])
 
 
-def month(
-    world: str,
-    number: int,
-    *,
-    clients: int = 10_000,
-    seed: int = 1,
-    since: int | None = None,
-    fault: str = "zeroed",
-    group: str = "source",
-) -> Month:
+def month(world: str, number: int, *, since: int | None = None, **chosen: Any) -> Month:
     """Return month `number`; the world's change begins with month `since` (this very month when not given)."""
-    since = number if since is None else since
-    *_, last = history(world, number, clients=clients, seed=seed, since=since, fault=fault, group=group)
+    *_, last = history(world, number, since=number if since is None else since, **chosen)
     return last
 
 
 def history(
-    world: str,
-    months: int,
-    *,
-    clients: int = 10_000,
-    seed: int = 1,
-    since: int = 1,
-    fault: str = "zeroed",
+    world: str, months: int, *, clients: int = 10_000, seed: int = 1, since: int = 1, fault: str = "zeroed",
     group: str = "source",
-) -> Iterator[Month]:
+) -> Iterator[Month]:  # fmt: skip
     """Yield months 1 to `months` of a world whose change begins with month `since`.
 
     Raises: UsageError for a world, fault or group that does not exist.
@@ -145,7 +157,8 @@ def history(
     streams = _Streams(seed, GROUPS.index(group), clients)
     state = _newcomers(streams, 1 - WARM_UP, smaller=False)
     for number in range(1 - WARM_UP, months + 1):
-        lastmonth, lastyear = _activity(streams, number, state)
+        missing = streams.at(number, "missing").random(clients) < MISSING_SHARE
+        lastmonth, lastyear = np.where(missing, np.nan, state["year"][:, -1]), state["year"].sum(axis=1)
         risk = true_risk(world, number - since, lastmonth, lastyear, state["employees"])
         exited = streams.at(number, "exit").random(clients) < risk
         if number >= 1:
@@ -219,11 +232,6 @@ def _next(streams: _Streams, number: int, state: Clients, exited: NDArray[np.boo
     _live_a_month(after, streams.at(number, "month").standard_normal(streams.clients))
     after[exited] = _newcomers(streams, number, smaller)[exited]
     return after
-
-
-def _activity(streams: _Streams, number: int, state: Clients) -> tuple[Floats, Whole]:
-    missing = streams.at(number, "missing").random(streams.clients) < MISSING_SHARE
-    return np.where(missing, np.nan, state["year"][:, -1]), state["year"].sum(axis=1)
 
 
 def _month(number: int, state: Clients, lastmonth: Floats, lastyear: Whole, exited: Whole, risk: Floats) -> Month:

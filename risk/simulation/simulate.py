@@ -1,8 +1,8 @@
-"""Months of the made-up world of `risk.worlds`, written as CSV files.
+"""Months of the made-up world, written as CSV files; a folder continues with the options that it was begun with.
 
-    python -m risk.simulate                             the next month of sourcedata
-    python -m risk.simulate --world change              the same, in a world where the rule for leaving turns
-    python -m risk.simulate --start --clients 2000      a history from the first month on
+    python -m risk.simulation.simulate                             the next month of sourcedata
+    python -m risk.simulation.simulate --world change              the same, in a world where the rule for leaving turns
+    python -m risk.simulation.simulate --start --clients 2000      a history from the first month on
 
 `exited` is blank in the newest month: who leaves is known a month later. So a drop writes the newest month of the
 folder again, with its labels, and then the next one without.
@@ -14,28 +14,24 @@ Writes: clients_YYYY-MM.csv; for the group `test` testdata.csv.
 from __future__ import annotations
 
 import argparse
-import math
+import contextlib
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from risk.command import say
 from risk.errors import RiskError, UsageError
-from risk.files import refusals, write
-from risk.simulation._series import FOLDERS, Series, begun, remember, usual
-from risk.simulation._worlds import FAULTS, GROUPS, PLACES, Month, history, number_of, period_of, worlds
+from risk.files import as_json, read_json, refusals, write
+from risk.simulation._worlds import FAULTS, GROUPS, PLACES, Month, Series, history, number_of, period_of, worlds
 
-COLUMNS = (
-    "corporation", "period", "owner", "lastmonth_activity", "lastyear_activity", "number_of_employees",
-    "contract_value", "exited",
-)  # fmt: skip
-HOLDOUT = "testdata.csv"
+COLUMNS = "corporation,period,owner,lastmonth_activity,lastyear_activity,number_of_employees,contract_value,exited"
+BEGUN, HOLDOUT = ".simulate.json", "testdata.csv"  # the first is hidden, so it is no source
+FOLDERS = {"source": Path("sourcedata"), "practice": Path("practicedata"), "test": Path("testdata")}
 CLIENTS = 10_000
 MONTH_FILE = re.compile(r"clients_(\d{4}-(?:0[1-9]|1[0-2]))\.csv")
 
@@ -76,12 +72,12 @@ def drop(options: Options) -> Written:
     told = _history(options, last, options.clients or len(known) or CLIENTS, since)
     if newest and list(told[newest - 1].client) != known:
         raise UsageError(
-            f"{options.folder / _name(newest)}: its clients are not those of --world {options.world} "
-            f"--since {period_of(since)} --seed {options.seed} --group {options.group}; "
+            f"{options.folder / _name(newest)}: its clients are not those of "
+            f"{Series(options.world, since, options.seed, options.group).words}; "
             f"expected the options that the file was made with ({begun(options.folder).words}); "
             "give those, or another --folder"
         )
-    remember(options.folder, _series(options, since))
+    _remember(options, since)
     return _write_months(options.folder, told[max(newest, 1) - 1 :])
 
 
@@ -99,7 +95,7 @@ def start(options: Options) -> Written:
         )
     since = _since(options, 0, last)
     told = _history(options, last, options.clients or CLIENTS, since)
-    remember(options.folder, _series(options, since))
+    _remember(options, since)
     return _write_months(options.folder, told)
 
 
@@ -112,7 +108,7 @@ def hold_out(options: Options) -> Written:
     drawn = np.random.default_rng([options.seed, len(GROUPS)]).integers(1, last + 1, size=clients)
     rows: list[str] = []
     for month in _history(options, last, clients, _since(options, 0, last)):
-        rows += _rows(month, np.flatnonzero(drawn == month.number), labelled=True)
+        rows += month.csv_lines(np.flatnonzero(drawn == month.number), labelled=True)
     _write(options.folder / HOLDOUT, rows)
     return Written(options.folder, (HOLDOUT,), clients)
 
@@ -151,10 +147,35 @@ def _act(given: argparse.Namespace) -> tuple[Written, str]:
     return written, f"world {world}" + (f"; the series continues with {begun(folder).words}" if goes_on else "")
 
 
-def _series(options: Options, since: int) -> Series:
-    """Return what is to be known for the next month; the clients of a broken month are those of the steady world."""
-    steady = options.world in ("steady", "broken")
-    return Series("steady" if steady else options.world, None if steady else since, options.seed, options.group)
+def usual(folder: Path) -> Series:
+    """Return the series that a folder has without a file that says so."""
+    return Series(group="practice" if folder == FOLDERS["practice"] else GROUPS[0])
+
+
+def begun(folder: Path) -> Series:
+    """Return what the series of a folder was begun with. Raises: UsageError where the file that says it is damaged."""
+    path = folder / BEGUN
+    if not path.is_file():
+        return usual(folder)
+    with contextlib.suppress(TypeError):  # no object, other names, or a list for a name
+        series = Series(**read_json(path))
+        numbers = [series.seed, 0 if series.since is None else series.since]
+        if series.world in worlds() and series.group in GROUPS and all(type(it) is int and it >= 0 for it in numbers):
+            return series
+    raise UsageError(
+        f"{path}: the options of this series are damaged. Nothing is written. "
+        "Remove this file, and name the options once: --world, --since, --seed, --group."
+    )
+
+
+def _remember(options: Options, since: int) -> None:
+    """Keep what the next month must know; the clients of a broken month are those of the steady world."""
+    steady, path = options.world in ("steady", "broken"), options.folder / BEGUN
+    series = Series("steady" if steady else options.world, None if steady else since, options.seed, options.group)
+    with refusals(path):
+        path.unlink(missing_ok=True)
+    if series != usual(options.folder):
+        write(path, as_json(asdict(series)))
 
 
 def _since(options: Options, newest: int, last: int) -> int:
@@ -185,48 +206,29 @@ def _clients_in(path: Path) -> list[str]:
 def _write_months(folder: Path, months: Sequence[Month]) -> Written:
     """Write the months in order: killed between two of them, the next drop goes on from the last one written."""
     for month in months:
-        _write(folder / _name(month.number), _rows(month, slice(None), labelled=month is not months[-1]))
+        _write(folder / _name(month.number), month.csv_lines(slice(None), labelled=month is not months[-1]))
     return Written(folder, tuple(_name(month.number) for month in months), len(months[0].client))
 
 
-def _rows(month: Month, places: NDArray[np.intp] | slice, labelled: bool) -> list[str]:
-    figures = (month.lastmonth_activity, month.lastyear_activity, month.number_of_employees, month.contract_value)
-    columns = [column[places].tolist() for column in (month.client, month.owner, *figures, month.exited)]
-    return [
-        f"{client},{month.period},{owner},{'' if math.isnan(lastmonth) else int(lastmonth)},{lastyear},{employees},"
-        f"{value:.2f},{exited if labelled else ''}\n"
-        for client, owner, lastmonth, lastyear, employees, value, exited in zip(*columns, strict=True)
-    ]
-
-
 def _write(path: Path, rows: Sequence[str]) -> None:
-    write(path, (",".join(COLUMNS) + "\n" + "".join(rows)).encode())
+    write(path, (COLUMNS + "\n" + "".join(rows)).encode())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m risk.simulation.simulate", description="Write months of a made-up world."
-    )
+    parser = argparse.ArgumentParser(prog="python -m risk.simulation.simulate", description="Write made-up months.")
     told = "; ".join(f"{name}: {meaning}" for name, meaning in worlds().items())
-    parser.add_argument("--folder", type=Path, help="default: sourcedata, practicedata or testdata, by group")
-    parser.add_argument("--clients", type=_count, help=f"default: as many as the newest file holds, else {CLIENTS}")
-    parser.add_argument(
-        "--world", choices=list(worlds()), help=f"default: as the series was begun, else steady ({told})"
-    )
-    parser.add_argument(
-        "--since",
-        type=_month_number,
-        metavar="YYYY-MM",
-        help="first month of the change (default: the month that this drop labels; for harmless and "
-        "broken the month that it adds; with --start and for the group test the first)",
-    )
-    parser.add_argument("--fault", choices=FAULTS, help=f"of the world broken (default: {FAULTS[0]})")
-    parser.add_argument("--months", type=_count, help="how many (default: 1; 8 with --start and for the group test)")
-    parser.add_argument(
-        "--seed", type=int, choices=range(1_000_000), metavar="N", help="default: as the series was begun, else 1"
-    )
-    parser.add_argument("--start", action="store_true", help="write a whole history from the first month on")
-    parser.add_argument("--group", choices=GROUPS, help="whose clients: no client is in two groups")
+    since = "the month that this drop labels; for harmless and broken the month that it adds; with --start and for "
+    since = f"first month of the change (default: {since}the group test the first)"
+    add, of_series = parser.add_argument, "default: as the series was begun, else"
+    add("--folder", type=Path, help="default: sourcedata, practicedata or testdata, by group")
+    add("--clients", type=_count, help=f"default: as many as the newest file holds, else {CLIENTS}")
+    add("--world", choices=list(worlds()), help=f"{of_series} steady ({told})")
+    add("--since", type=_month_number, metavar="YYYY-MM", help=since)
+    add("--fault", choices=FAULTS, help=f"of the world broken (default: {FAULTS[0]})")
+    add("--months", type=_count, help="how many (default: 1; 8 with --start and for the group test)")
+    add("--seed", type=int, choices=range(1_000_000), metavar="N", help=f"{of_series} 1")
+    add("--start", action="store_true", help="write a whole history from the first month on")
+    add("--group", choices=GROUPS, help="whose clients: no client is in two groups")
     return parser
 
 

@@ -19,14 +19,14 @@ import pandas as pd
 from scipy.stats import ks_2samp, t
 
 from risk.backtest import policies, replay
-from risk.backtest.policies import Decided, Production, Rows, Rules, Sight
+from risk.backtest.policies import Decided, Production, Rows, Rules, View
 from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
 from risk.drift import scan
 from risk.modeling import fitting, selection
-from risk.modeling.fitting import Floats
+from risk.modeling.metrics import Floats, f1_score
 from risk.modeling.reference import Reference, reference
-from risk.modeling.selection import Challenger, Standing
+from risk.modeling.selection import Challenger, Incumbent
 from risk.settings import Drift, GateRule
 from risk.simulation import _worlds
 from tests.benchmarks.feeds import at_least, at_most
@@ -125,7 +125,7 @@ class Champion:
 
     @cached_property
     def f1(self) -> float:
-        return policies.f1(self.rows["left"].to_numpy(), self.taught.risks, self.taught.threshold)
+        return f1_score(self.rows["left"].to_numpy(), self.taught.risks, self.taught.threshold)
 
 
 def champion(rows: pd.DataFrame, kinds: dict[str, str], choice: str = "logistic") -> Champion:
@@ -134,7 +134,7 @@ def champion(rows: pd.DataFrame, kinds: dict[str, str], choice: str = "logistic"
 
 
 def _taught(
-    rows: pd.DataFrame, kinds: dict[str, str], recent: np.ndarray, choice: str, standing: Standing | None = None
+    rows: pd.DataFrame, kinds: dict[str, str], recent: np.ndarray, choice: str, standing: Incumbent | None = None
 ) -> Challenger:
     clients, contents = rows["client"].to_numpy(), rows["content"].to_numpy()
     left, x = rows["left"].to_numpy(), fitting.features(rows, kinds)
@@ -156,7 +156,7 @@ def scan_rings(live: Champion, files: Sequence[pd.DataFrame], names: policy.Name
 def f1_fell(live: Champion, files: Sequence[pd.DataFrame], names: policy.Names) -> bool:
     """Return whether the champion's F1 on the last file is below that of its training."""
     last = files[-1]
-    return policies.f1(last["left"].to_numpy(), live.risks(last), live.taught.threshold) < live.f1
+    return f1_score(last["left"].to_numpy(), live.risks(last), live.taught.threshold) < live.f1
 
 
 def psi_rings(live: Champion, files: Sequence[pd.DataFrame], names: policy.Names) -> bool:
@@ -232,7 +232,7 @@ def gate_use(seed: int, n_rows: int, size: float, choice: str = "logistic") -> U
     live = champion(old, kinds, choice)
     rows, recent = pd.concat([old, new], ignore_index=True), np.arange(LEARNED + n_rows) >= LEARNED
     risks = np.concatenate([live.taught.risks, live.risks(new)])
-    standing = Standing("1", live.taught.family, live.taught.estimator, live.taught.threshold, risks)
+    standing = Incumbent("1", live.taught.family, live.taught.estimator, live.taught.threshold, risks)
     taught = _taught(rows, kinds, recent, choice, standing)
     found = policy.judged(
         new["left"].to_numpy(), risks[recent], taught.nested[recent], new[names.client].to_numpy(), GateRule(),
@@ -255,7 +255,7 @@ def gate_uses(n_rows: int, seeds: Sequence[int], choice: str = "logistic") -> li
 def _familiar(rings: Rings, name: str) -> policies.Policy:
     """Return the policy that deploys the model of all rows whenever a rule of the input rings."""
 
-    def decide(seen: Sight, production: Production) -> Decided:
+    def decide(seen: View, production: Production) -> Decided:
         live = production.live
         if live is None:
             return policies.first(seen, production)
@@ -264,7 +264,7 @@ def _familiar(rings: Rings, name: str) -> policies.Policy:
         one = Champion(live.taught, learned, dict(rows.names.kinds))
         if not rings(one, [rows.frame[rows.between(seen.step, seen.step)]], rows.names):
             return Decided(policy.NO_DRIFT, "")
-        return Decided(policies.DEPLOYED, name, seen.live(seen.of_all_rows, len(production.releases)))
+        return Decided(policy.DEPLOYED, name, seen.live(seen.of_all_rows, len(production.releases)))
 
     return decide
 

@@ -27,9 +27,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from risk.modeling import calibration, fitting, selection
-from risk.modeling.fitting import Floats
-from risk.modeling.metrics import evaluate
+from risk.modeling import fitting, selection
+from risk.modeling.metrics import Floats, evaluate
 from risk.reading import reader
 from risk.schema import Schema
 from risk.simulation import _worlds
@@ -163,7 +162,7 @@ def _calibration(table: Known) -> Iterator[Row]:
         risks = fitting.risks_of(_ours(table.part(learned)), table.x.iloc[rated])
         first = np.argsort(-risks, kind="stable")[:CALLED]
         told, left = (
-            calibration.expected_leavers(risks[first], len(rated), len(learned)),
+            fitting.expected_leavers(risks[first], len(rated), len(learned)),
             table.left[rated][first].sum(),
         )
         inside += int(told.low <= left <= told.high)

@@ -16,7 +16,7 @@ from risk.backtest.replay import expected_log_loss
 from risk.decision import policy
 from risk.decision.gate import Gate
 from risk.modeling import fitting, selection
-from risk.modeling.fitting import Floats, Marks
+from risk.modeling.metrics import Floats, Marks
 from risk.modeling.selection import Challenger
 from risk.settings import GateRule
 from tests.benchmarks.decisions import CHANGE, GRADUAL, PLAIN_CHANGE, SEGMENT, WORTH, Row, Stream
@@ -36,7 +36,7 @@ def taught(x: pd.DataFrame, left: Floats, when: np.ndarray, kinds: dict[str, str
 def first_gate(made: Challenger, left: Floats, nested: bool = True) -> Gate:
     """Judge a first model against the base rate, as a run does; by its own risks where not nested."""
     clients = np.arange(len(left))
-    against = fitting.base_rate(left, fitting.folds(clients, left))
+    against = fitting.base_rate(left, clients)
     risks = made.nested if nested else made.risks
     return policy.judged(left, against, risks, clients, GateRule(), by_base_rate=True, forward=made.forward)
 
@@ -163,7 +163,7 @@ def later(stream: Stream, seed: int, n_rows: int, files: int = 2) -> Later:
         np.zeros(len(old), dtype=bool), kinds, "logistic",
     )  # fmt: skip
     stated = np.concatenate([base.risks, fitting.risks_of(base.estimator, fitting.features(new, kinds))])
-    champion = selection.Standing("1", "logistic", base.estimator, base.threshold, stated)
+    champion = selection.Incumbent("1", "logistic", base.estimator, base.threshold, stated)
     made = selection.teach(
         fitting.features(rows, kinds), rows["left"].to_numpy(), rows["client"].to_numpy(), rows["content"].to_numpy(),
         recent, kinds, "logistic", champion,

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from risk.decision.gate import Gate, judge, self_test
+from risk.decision.gate import Forward, Gate, judge, self_test
 from risk.errors import GateError
-from risk.modeling.comparison import Forward
 from risk.modeling.selection import choose
 
 

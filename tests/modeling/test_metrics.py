@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, f1_score, log_loss, roc_auc_score
 
-from risk.modeling.metrics import Confusion, best_threshold, client_sums, clip, evaluate, highest, log_losses
+from risk.modeling.metrics import Confusion, client_sums, clip, evaluate, highest, log_losses
 
 
 def drawn(n_rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -103,33 +103,6 @@ def test_calibration_has_up_to_ten_bins_of_equal_size_in_order_of_risk() -> None
     assert [one.risk for one in bins] == sorted(one.risk for one in bins)
     assert sum(one.share * one.n_rows for one in bins) == pytest.approx(labels.sum())
     assert len(evaluate(labels[:5], risks[:5], 0.3, 1).calibration) == 1
-
-
-def test_best_threshold_has_the_highest_f1_of_all() -> None:
-    labels, risks = drawn(300, seed=5)
-
-    threshold = best_threshold(labels, risks)
-
-    best = max(f1_score(labels, risks >= cut, zero_division=0) for cut in np.unique(risks))
-    assert f1_score(labels, risks >= threshold) == pytest.approx(best)
-    assert threshold not in risks
-
-
-def test_best_threshold_lies_midway_between_neighbouring_risks() -> None:
-    assert best_threshold([1, 1, 0, 0], [0.9, 0.6, 0.4, 0.1]) == pytest.approx(0.5)
-    assert best_threshold([1, 1], [0.3, 0.3]) == pytest.approx(0.15)
-
-
-@pytest.mark.parametrize("lower", [0.3, np.nextafter(0.3, 1)])
-def test_best_threshold_parts_risks_with_no_number_between_them(lower: float) -> None:
-    upper = np.nextafter(lower, 1)
-
-    assert lower < best_threshold([1, 0], [upper, lower]) <= upper
-
-
-def test_best_threshold_is_one_half_without_leavers() -> None:
-    assert best_threshold([0, 0], [0.1, 0.2]) == 0.5
-    assert best_threshold([], []) == 0.5
 
 
 def test_log_losses_stay_finite_at_certain_risks() -> None:

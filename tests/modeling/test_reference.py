@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from risk.modeling.reference import Feature, Reference, reference
+from risk.modeling.reference import Reference, ReferenceFeature, reference
 
 
 def made(**features: np.ndarray) -> Reference:
@@ -36,7 +36,7 @@ def test_figures_without_negative_values_are_taken_by_their_logarithm() -> None:
 
 
 def test_values_are_standardised_and_winsorised() -> None:
-    feature = Feature("change", "numeric", mean=10.0, deviation=2.0)
+    feature = ReferenceFeature("change", "numeric", mean=10.0, deviation=2.0)
 
     (column,) = feature.columns(np.array([10.0, 12.0, 1e9, -1e9, np.nan]))
 
@@ -44,7 +44,7 @@ def test_values_are_standardised_and_winsorised() -> None:
 
 
 def test_a_negative_value_of_a_feature_that_had_none_is_taken_as_zero() -> None:
-    feature = Feature("size", "numeric", log=True, mean=1.0)
+    feature = ReferenceFeature("size", "numeric", log=True, mean=1.0)
 
     assert feature.columns(np.array([-5.0]))[0].tolist() == [-1.0]
 

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 
-from risk.modeling import calibration, families, fitting, selection
-from risk.modeling.candidates import Calibrated
-from risk.modeling.metrics import log_losses
+from risk.modeling import families, fitting, selection
+from risk.modeling.candidates import Calibrated, Fitted, Labelled
+from risk.modeling.metrics import Floats, Marks, log_losses
 
 KINDS = {"size": "numeric", "balance": "numeric", "plan": "categorical"}
 
 
-def world(n: int = 800, seed: int = 0) -> tuple[pd.DataFrame, fitting.Floats]:
+def world(n: int = 800, seed: int = 0) -> tuple[pd.DataFrame, Floats]:
     draw = np.random.default_rng(seed)
     frame = pd.DataFrame(
         {
@@ -30,18 +30,25 @@ def world(n: int = 800, seed: int = 0) -> tuple[pd.DataFrame, fitting.Floats]:
     return fitting.features(frame, KINDS), left
 
 
+def out_of_fold(x: pd.DataFrame, left: Floats, clients: np.ndarray, fold: np.ndarray) -> Floats:
+    """Return the risks of the logistic family for every row."""
+    everyone = np.ones(len(left), dtype=bool)
+    rows = Labelled(x, left, clients, fold, ~everyone, KINDS)
+    return Fitted(rows, families.KNOWN[0], "all rows", everyone).risks()
+
+
 def test_out_of_fold_risks_come_from_models_that_never_saw_the_client() -> None:
     x, _ = world(400)
     noise = np.random.default_rng(1).integers(0, 2, 400).astype(float)
     clients = np.repeat(np.arange(200), 2).astype(str)
     fold = fitting.folds(clients, noise)
 
-    risks = fitting.out_of_fold(families.KNOWN[0], KINDS, x, noise, fold, np.ones(400, dtype=bool))
+    risks = out_of_fold(x, noise, clients, fold)
 
     assert all(len(set(fold[clients == client])) == 1 for client in clients)
     altered = noise.copy()
     altered[fold == 0] = 1 - altered[fold == 0]
-    again = fitting.out_of_fold(families.KNOWN[0], KINDS, x, altered, fold, np.ones(400, dtype=bool))
+    again = out_of_fold(x, altered, clients, fold)
     assert (again[fold == 0] == risks[fold == 0]).all()
     assert (again[fold != 0] != risks[fold != 0]).any()
 
@@ -100,13 +107,13 @@ def test_a_value_or_level_never_seen_gives_a_risk_all_the_same() -> None:
     assert ((risks >= 0) & (risks <= 1)).all()
 
 
-def standing(risks: fitting.Floats, x: pd.DataFrame, left: fitting.Floats) -> selection.Standing:
+def standing(risks: Floats, x: pd.DataFrame, left: Floats) -> selection.Incumbent:
     """Return a released logistic model of these rows, with risks that are told to be honest."""
-    return selection.Standing("1-abc", "logistic", fitting.fit(families.KNOWN[0], KINDS, x, left), 0.4, risks)
+    return selection.Incumbent("1-abc", "logistic", fitting.fit(families.KNOWN[0], KINDS, x, left), 0.4, risks)
 
 
 def told_to(
-    x: pd.DataFrame, left: fitting.Floats, recent: fitting.Marks, champion: selection.Standing
+    x: pd.DataFrame, left: Floats, recent: Marks, champion: selection.Incumbent
 ) -> Iterator[selection.Candidate]:
     """Return the candidates on these rows."""
     fold = fitting.folds(np.arange(len(left)), left)
@@ -114,12 +121,12 @@ def told_to(
     return selection.candidates(rows, "logistic", champion, None)
 
 
-def taught_after(left: fitting.Floats, x: pd.DataFrame, recent: fitting.Marks, **others: Any) -> selection.Challenger:
+def taught_after(left: Floats, x: pd.DataFrame, recent: Marks, **others: Any) -> selection.Challenger:
     clients = np.arange(len(left)).astype(str)
     return selection.teach(x, left, clients, 1.0 * recent, recent, KINDS, "logistic", **others)
 
 
-def released(x: pd.DataFrame, left: fitting.Floats, recent: fitting.Marks) -> selection.Standing:
+def released(x: pd.DataFrame, left: Floats, recent: Marks) -> selection.Incumbent:
     """Return a model of the older rows. Its risks of these are a little too sure here, which no test minds."""
     found = standing(np.zeros(0), x[~recent], left[~recent])
     return replace(found, risks=fitting.risks_of(found.estimator, x))
@@ -169,7 +176,7 @@ def test_when_only_the_share_of_leavers_has_changed_the_champion_is_recalibrated
     taught = taught_after(left, x, recent, champion=champion)
 
     assert taught.learned == selection.RECALIBRATED
-    base, _ = calibration.parts(taught.estimator)
+    base, _ = fitting.parts(taught.estimator)
     assert base is champion.estimator
     assert fitting.risks_of(taught.estimator, x)[recent].mean() == pytest.approx(left[recent].mean(), abs=0.01)
     assert taught.n_rows == 500
@@ -179,13 +186,13 @@ def test_a_recalibrated_champion_may_be_recalibrated_and_still_has_one_sigmoid()
     x, left = world(3_000)
     recent = np.arange(3_000) >= 2_500
     first = released(x, left, recent)
-    pushed = calibration.calibrated(first.estimator, calibration.Sigmoid(-0.4, 2.0))
+    pushed = fitting.calibrated(first.estimator, fitting.Sigmoid(-0.4, 2.0))
     champion = replace(first, estimator=pushed, risks=fitting.risks_of(pushed, x))
 
     taught = taught_after(left, x, recent, champion=champion)
     again = next(it for it in told_to(x, left, recent, champion) if it.learned == selection.RECALIBRATED)
 
-    base, sigmoid = calibration.parts(again.make())
+    base, sigmoid = fitting.parts(again.make())
     assert base is first.estimator
     assert not isinstance(base, CalibratedClassifierCV)
     assert (sigmoid.slope, sigmoid.offset) == (pytest.approx(-1, abs=0.2), pytest.approx(0, abs=0.2))
@@ -251,7 +258,7 @@ def test_the_gate_is_given_risks_by_candidates_that_were_chosen_without_the_fold
     rows = selection.Labelled(x, left, clients, fold, ~everyone, KINDS)
     cheat = replace(rows, left=np.where(fold == 0, 1 - left, left))
 
-    def nested(labelled: selection.Labelled) -> fitting.Floats:
+    def nested(labelled: selection.Labelled) -> Floats:
         found = list(selection.candidates(labelled, "auto", None, None))
         return selection._nested(labelled, found, [it.risks() for it in found], everyone, 0)
 
@@ -284,7 +291,7 @@ def test_the_newest_rows_are_rated_by_the_recipe_without_them(family: str) -> No
 
 
 @pytest.mark.parametrize("when", [np.zeros(1_200), 1.0 * (np.arange(1_200) >= 1_190)], ids=["one moment", "few rows"])
-def test_where_nothing_is_older_or_few_rows_are_new_nothing_is_judged_forward(when: fitting.Floats) -> None:
+def test_where_nothing_is_older_or_few_rows_are_new_nothing_is_judged_forward(when: Floats) -> None:
     x, left = world(1_200)
 
     taught = selection.teach(

@@ -55,6 +55,14 @@ def test_a_model_opens_with_its_card_and_answers(desk: Path) -> None:
     assert found.name == desk.name
 
 
+def test_a_card_of_an_older_program_opens_whatever_else_it_says(desk: Path) -> None:
+    path = desk / paths.CARD
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"segments": {"by": "size", "segments": []}}))
+
+    assert model.load(desk).card == model.read_card(desk)
+    assert not hasattr(model.read_card(desk), "segments")
+
+
 def test_a_truncated_file_is_not_opened(desk: Path) -> None:
     path = desk / paths.MODEL
     path.write_bytes(path.read_bytes()[:-20])

@@ -1,4 +1,4 @@
-"""`python -m risk.simulate`: the files it writes, and the committed files that it wrote."""
+"""`python -m risk.simulation.simulate`: the files it writes, and the committed files that it wrote."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_first_drop_writes_the_first_month_without_labels(tmp_path: Path) ->
 
     path = tmp_path / "clients_2026-01.csv"
     assert written.names == (path.name,)
-    assert path.read_bytes().startswith(",".join(COLUMNS).encode() + b"\n")
+    assert path.read_bytes().startswith(COLUMNS.encode() + b"\n")
     assert b"\r" not in path.read_bytes()
     assert [row["exited"] for row in rows_of(path)] == [""] * 50
 

@@ -87,7 +87,7 @@ def test_the_card_on_the_desk_is_that_of_the_former_release_with_the_facts_of_th
 
     assert card["release"] == first.name
     assert changed <= {"learned_sha256", "learned", "dataset", "run", "reason", "why", "n_labelled", "candidates",
-                       "segments", "release"}  # fmt: skip
+                       "release"}  # fmt: skip
 
 
 def test_a_release_that_was_rolled_back_is_not_proposed_again_on_the_same_dataset(back: Project) -> None:

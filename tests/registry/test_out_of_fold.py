@@ -11,7 +11,7 @@ import pytest
 from risk.dataset import manifest
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.registry import model, newest, out_of_fold
+from risk.registry import model, out_of_fold
 from risk.report import pdf, score_words
 from risk.service.page import words
 from tests.conftest import Project, table
@@ -104,7 +104,7 @@ def test_as_many_of_the_newest_periods_are_taken_as_hold_enough_outcomes(project
 
     found = told["newest"]
     assert (found["first_period"], found["last_period"], found["n_rows"]) == ("2026-02", "2026-04", 460)
-    assert min(found["n_leavers"], found["n_rows"] - found["n_leavers"]) >= newest.FEWEST
+    assert min(found["n_leavers"], found["n_rows"] - found["n_leavers"]) >= out_of_fold.FEWEST
     assert words(told, None)["figures"][-1][1] == "F1: outcomes of 2026-02 to 2026-04"
     assert "older than the newest outcomes, which are of 2026-04." in words(told, None)["scored_on"]
     assert "rows of test data of 2025-12;" in words(told, None)["scored_on"]
@@ -124,7 +124,7 @@ def test_with_too_few_outcomes_the_headline_names_the_test_data(project: Project
 def test_of_very_many_rows_a_sample_is_measured_and_said_to_be_one(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(newest, "MOST_ROWS", 300)
+    monkeypatch.setattr(out_of_fold, "MOST_ROWS", 300)
     drop(project, "sourcedata/dataset1.csv", 400)
     drop(project, "sourcedata/dataset2.csv", 600, seed=1, first=5000)
     drop(project, "testdata/testdata.csv", 100, seed=9, first=90_000)

@@ -1,0 +1,177 @@
+"""The verdict on a challenger: the evidence for it, what it allows, and whether one that was written still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from risk import files, paths
+from risk.dataset.dataset import Dataset
+from risk.decision import incumbents, policy
+from risk.decision.gate import Gate
+from risk.errors import ModelError, NotFavouredError
+from risk.modeling import fitting, leakage
+from risk.modeling.metrics import Floats, log_losses
+from risk.registry import out_of_fold
+from risk.registry.model import Model
+from risk.registry.proven import LiveRelease
+from risk.registry.releases import Release, object_in
+from risk.settings import GateRule
+
+NOT_JUDGED = "not judged"
+BASE_RATE = "base rate"  # what a first model is compared with
+ROLLED_BACK_HERE = "This very model was rolled back on this dataset; it is not proposed again."
+SPOILED = 1.1  # times the out-of-fold log-loss: on rows that it was trained on a model answers better than that
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided of one challenger (by its digest) against one champion, on which data, and why."""
+
+    model: str
+    champion: str
+    dataset: str
+    holdout: str
+    run: int
+    reason: str
+    deploy: bool
+    provisional: bool
+    outcome: str
+    sentence: str
+    scores: dict[str, Any]
+    gate: dict[str, Any]
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Verdict:
+        """The verdict that a file holds; what else the file says is passed over."""
+        return cls(**{it.name: stored[it.name] for it in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The gate's figures on rows that neither model has seen, and what bars the challenger whatever they say."""
+
+    gate: Gate
+    objection: str | None
+    against: str
+
+
+def resumed(
+    desk: Path, live: Release | None, challenger: Model, covered: Mapping[str, Any], ended: int
+) -> Verdict | None:
+    """The verdict of a run that was cut off: by it the challenger went live, or it covers all that is judged now.
+
+    `ended` is the number of the last run that came to its end.
+    """
+    on_desk = object_in(desk / paths.VERDICT)
+    if live is not None:  # a former release keeps its own files: the verdict that brought it back is on the desk alone
+        stored = on_desk if challenger.card.release == live.name else live.verdict
+        if stored.get("model") == challenger.digest and stored.get("run", 0) > ended and stored.get("deploy"):
+            return Verdict.from_dict(stored)
+    covers = all(on_desk.get(name) == value for name, value in covered.items())
+    return Verdict.from_dict(on_desk) if covers and on_desk["run"] > ended else None
+
+
+def evidence(
+    rows: Dataset, desk: Path, challenger: Model, live: LiveRelease | None, leaks: bool, rule: GateRule, most: int
+) -> Evidence:
+    """Judge the challenger on the desk by the rows that are recent, or by at most so many labelled ones.
+
+    It is compared with the base rate where the live model was made for other columns, where that one is provisional for
+    leaks that the challenger is rid of, and where it cannot be opened but a person asked for another.
+    Raises: ModelError, GateError.
+    """
+    reason, schema = challenger.card.reason, rows.schema
+    champion = incumbents.opened(live, reason)
+    if champion and live and not (champion.fits(schema) and (leaks or not live.provisional or not champion.card.leaks)):
+        champion = None
+    since = (challenger.card.why or {}).get("scan") or {}
+    judged = rows.recent(since.get("moved_in")) if champion else rows.labelled(most)
+    stated = _out_of_fold(desk, challenger)
+    judged = judged[judged["position"].isin(stated.index)]  # of very many rows only a sample was compared
+    stated = stated.loc[judged["position"]]
+    left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
+    against = champion.risks(judged) if champion else fitting.base_rate(left, clients)
+    risk, nested, forward = (stated[name].to_numpy(np.float64) for name in ("risk", "nested", "forward"))
+    bare = champion is None
+    gate = policy.judged(left, against, nested, clients, rule, reason, by_base_rate=bare, forward=forward)
+    return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)), BASE_RATE if bare or not live else live.name)
+
+
+def _out_of_fold(desk: Path, challenger: Model) -> pd.DataFrame:
+    """The out-of-fold risks of each compared row by position. Raises: ModelError when they are of another model."""
+    path = desk / paths.LEARNED_RISKS
+    if files.digest_file(path) != challenger.card.learned_sha256:
+        raise ModelError(f"{path}: not of the challenger beside it; run python training.py")
+    return out_of_fold.read(desk).set_index("position")
+
+
+def _spoiled(left: Floats, stated: Floats, answered: Floats) -> str | None:
+    """Why this is not the model that was compared: it answers worse, on rows of its training, than was stated."""
+    if not len(left):
+        return None
+    was, now = log_losses(left, stated).mean(), log_losses(left, answered).mean()
+    if now <= was * SPOILED:
+        return None
+    return f"The model answers with a log-loss of {now:.3f} where its papers tell {was:.3f}: it is refused as spoiled."
+
+
+def conclude(
+    covered: Mapping[str, Any], run: int, evidence: Evidence, leaks: Sequence[Mapping[str, Any]], live: Release | None,
+    scores: dict[str, Any], *, comes_back: bool, rolled_back: bool,
+) -> Verdict:  # fmt: skip
+    """What follows from the evidence. `leaks` are those that nobody has settled; a challenger that was `rolled_back`
+
+    on this dataset is refused.
+    """
+    ruling = policy.decide(
+        evidence.gate, compared=evidence.against != BASE_RATE, proven=live is not None and not live.provisional,
+        comes_back=comes_back, leaks=bool(leaks),
+        objection=ROLLED_BACK_HERE if rolled_back else evidence.objection,
+    )  # fmt: skip
+    sentence = finding = ruling.objection or evidence.gate.sentence
+    if ruling.deploy and evidence.gate.outcome != "deploy":
+        sentence += " Nothing is proven for these columns, so it is deployed as provisional: do not rely on it."
+    elif ruling.deploy and leaks:
+        sentence += " It is only provisional, for a column seems to know the answer."
+    return Verdict(
+        **covered, run=run, deploy=ruling.deploy, provisional=ruling.provisional, outcome=ruling.outcome,
+        sentence=" ".join([sentence, *leakage.words(leaks)]), scores=scores,
+        gate=asdict(evidence.gate) | {"against": evidence.against, "sentence": finding},
+    )  # fmt: skip
+
+
+def is_live(live: Release, challenger: Model, verdict: Mapping[str, Any]) -> bool:
+    """Whether the release came of this very verdict, or is the former one that the verdict speaks of."""
+    if challenger.card.release:
+        return live.name == challenger.card.release
+    return bool(live.verdict.get("model") == challenger.digest and live.verdict.get("run") == verdict.get("run"))
+
+
+def require_favourable(
+    verdict: Mapping[str, Any], path: str, digest: str, live: Release | None, *, forced: bool
+) -> None:
+    """Raise NotFavouredError unless the verdict covers this model, against what is live, and favours it.
+
+    `path` names no folder of the machine, for the journal keeps the sentence.
+    """
+    if verdict.get("model") != digest:
+        raise NotFavouredError(f"{path}: this challenger is not judged yet; run python scoring.py", NOT_JUDGED)
+    if forced:
+        return
+    if verdict.get("champion") != (live.name if live else BASE_RATE):
+        raise NotFavouredError(
+            f"{path}: it was judged against {verdict.get('champion')}, which is not live; run python scoring.py",
+            NOT_JUDGED,
+        )
+    if not verdict.get("deploy"):
+        raise NotFavouredError(
+            f"{verdict.get('outcome')}: {verdict.get('sentence')} Nothing was deployed; "
+            "a person may overrule with --force REASON",
+            str(verdict.get("outcome")),
+        )

@@ -1,0 +1,69 @@
+"""What a gate's figures lead to, and whether a verdict that was written covers what is deployed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from risk.decision import policy, verdict
+from risk.decision.gate import Gate, judge
+from risk.decision.verdict import Verdict
+from risk.errors import NotFavouredError
+from risk.registry.releases import Release
+
+LIVE = Release("1-abc", Path("releases/1-abc"))
+
+
+def gate(outcome: str) -> Gate:
+    left = np.tile([1.0, 0.0, 0.0], 100 if outcome != policy.NOT_ENOUGH else 5)
+    better = np.where(left == 1, 0.8, 0.1) if outcome == "deploy" else np.full(len(left), 0.4)
+    found = judge(left, np.full(len(left), 0.4), better, np.arange(len(left)), 10)
+    assert found.outcome == outcome
+    return found
+
+
+@pytest.mark.parametrize(
+    ("outcome", "facts", "ruling"),
+    [
+        ("deploy", {"compared": True, "proven": True}, (True, False, policy.DEPLOYED)),
+        ("deploy", {"compared": True, "proven": True, "comes_back": True}, (True, False, policy.ROLLED_BACK)),
+        ("deploy", {"compared": True, "proven": True, "objection": "spoiled"}, (False, False, policy.REJECTED)),
+        ("deploy", {"compared": True, "proven": True, "leaks": True}, (False, False, policy.REJECTED)),
+        ("deploy", {"compared": True, "proven": False, "leaks": True}, (True, True, policy.DEPLOYED)),
+        ("refuse", {"compared": True, "proven": False}, (False, False, policy.REJECTED)),
+        ("refuse", {"compared": False, "proven": False}, (True, True, policy.DEPLOYED)),
+        ("refuse", {"compared": False, "proven": True}, (False, False, policy.REJECTED)),
+        (policy.NOT_ENOUGH, {"compared": True, "proven": True}, (False, False, policy.NOT_ENOUGH)),
+        (policy.NOT_ENOUGH, {"compared": False, "proven": False}, (True, True, policy.DEPLOYED)),
+    ],
+)
+def test_a_ruling_follows_from_the_gate_and_what_is_live(outcome: str, facts: Any, ruling: tuple[Any, ...]) -> None:
+    made = policy.decide(gate(outcome), **facts)
+
+    assert (made.deploy, made.provisional, made.outcome) == ruling
+
+
+def test_a_verdict_opens_whatever_else_its_file_says() -> None:
+    stored = Verdict("m", LIVE.name, "d", "h", 2, "drift", True, False, policy.DEPLOYED, "It is better.", {}, {})
+
+    assert Verdict.from_dict(asdict(stored) | {"forced": None, "of_tomorrow": 1}) == stored
+
+
+@pytest.mark.parametrize(
+    ("stored", "outcome"),
+    [
+        ({"model": "other"}, verdict.NOT_JUDGED),
+        ({"model": "m", "champion": verdict.BASE_RATE, "deploy": True}, verdict.NOT_JUDGED),
+        ({"model": "m", "champion": LIVE.name, "deploy": False, "outcome": policy.REJECTED}, policy.REJECTED),
+    ],
+)
+def test_only_a_favourable_verdict_on_this_model_and_what_is_live_allows_a_release(stored: Any, outcome: str) -> None:
+    with pytest.raises(NotFavouredError) as caught:
+        verdict.require_favourable(stored, "models/verdict.json", "m", LIVE, forced=False)
+
+    assert caught.value.outcome == outcome
+    verdict.require_favourable({"model": "m"}, "models/verdict.json", "m", LIVE, forced=True)
