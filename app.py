@@ -18,21 +18,22 @@ from jinja2 import UndefinedError
 
 from risk import command
 from risk.paths import CALL_LIST, REPORT
-from risk.report import arrival
-from risk.service import live, page, responses, security
+from risk.report import arrival, tables, words
+from risk.service import live, responses, security
 from risk.service.predictions import NO_REPORT, listed, predicted
 from risk.service.problems import NotTold, Problem
 from risk.service.requests import Contract, File, Ids, Rows
 from risk.service.responses import answer
 from risk.service.server import Server
 from risk.settings import Settings
-from risk.text import placed
+from risk.text import counted, moment, number, percent, placed
 
 service = Blueprint("service", __name__)
 
 NO_MODEL = "no model is deployed; run fullprocess.py"
 OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 MAX_LISTED = 10_000
+SHOWN = {"calls": 200, "sources": 50}  # on the page
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # nothing is redirected
-    app.jinja_env.filters.update(page.FILTERS)
+    app.jinja_env.filters.update(number=number, percent=percent, moment=moment, counted=counted)
+    app.jinja_env.globals.update(words=words, tables=tables, most=SHOWN)
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
     app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production), admitted.reach)
@@ -205,8 +207,7 @@ def index() -> Response:
         return Response(start, 503 if now.torn else 200)
     late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
     try:
-        words = page.words(now.shown.snapshot, now.model.name if now.model else None)
-        return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late, **words))
+        return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late))
     except (NotTold, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
         why = str(error) if isinstance(error, NotTold) else OLD_REPORT
         return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
@@ -220,8 +221,8 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     host, ended = host or settings.server.host, threading.Event()
     app = create_app(settings, host)
     server = Server(app, host, settings.server.port if port is None else port)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    for code in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(code, lambda *_: ended.set())
     app.extensions["rooms"].watch.start()
     named = f"[{host}]" if ":" in host else host
     command.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")

@@ -1,9 +1,8 @@
-"""The pieces a PDF report is set from: headings, text, panels, figures in a row, tables, pages with a footer."""
+"""The pieces of a PDF report: headings, text, panels, figures in a row, tables, pages with a footer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
@@ -23,9 +22,8 @@ from reportlab.platypus import (
     Image,
     PageTemplate,
     Paragraph,
-    Spacer,
-    Table,
 )
+from reportlab.platypus import Table as Grid
 
 from risk.report.look import (
     ACCENT,
@@ -42,10 +40,12 @@ from risk.report.look import (
     register_fonts,
     shown,
 )
+from risk.report.tables import Column, Table
 
 MARGIN, TOP, BOTTOM = 54, 52, 64
 WIDTH = A4[0] - 2 * MARGIN
 GUTTER = 18
+HALF = (WIDTH - GUTTER) / 2
 CELL_SIZE, CELL_GAP = 7.5, 9
 ROOM_FOR_A_START = 110  # a heading with less than this below it begins on the next page
 PAGE_COUNT = "pagecount"  # a form that every footer shows and that is drawn last, when the count is known
@@ -73,17 +73,6 @@ STYLES = {
 }
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table; widths are relative, and numbers stand to the right."""
-
-    title: str
-    width: float
-    is_number: bool = False
-    longest: int = 200
-    style: str = "cell"
-
-
 def text(words: object, style: str = "body", longest: int = 1200) -> Flowable:
     """Return a paragraph; nothing in the words is read as markup."""
     return Paragraph(markup(words, longest), STYLES[style])
@@ -94,11 +83,12 @@ def section(title: str, *parts: Flowable) -> list[Flowable]:
     return [CondPageBreak(ROOM_FOR_A_START), text(title, "heading"), *parts]
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[object]], width: float = WIDTH) -> Flowable:
+def table(data: Table, width: float = WIDTH) -> Flowable:
     """Return a table whose header is repeated on every page; cells are cut to the longest text of their column."""
+    columns = data.columns
     scale = width / sum(column.width for column in columns)
     head = [text(column.title, "numbers" if column.is_number else "column") for column in columns]
-    body = [[_cell(column, cell, scale) for column, cell in zip(columns, row, strict=True)] for row in rows]
+    body = [[_cell(column, cell, scale) for column, cell in zip(columns, row, strict=True)] for row in data.rows]
     rules = [
         ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(INK)),
         ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
@@ -125,7 +115,7 @@ def _texts_after_numbers(columns: Sequence[Column]) -> list[int]:
 def _cell(column: Column, cell: object, scale: float) -> object:
     """Return a paragraph, or the bare text of a number that fits: it is set ten times faster."""
     if not column.is_number:
-        return text(cell, column.style, column.longest)
+        return text(cell, "strong" if column.is_strong else "cell", column.longest)
     words = in_reading_order(shown(cell, column.longest))
     fits = stringWidth(words, REGULAR, CELL_SIZE) <= column.width * scale - CELL_GAP
     return words if fits else text(cell, "number", column.longest)
@@ -152,15 +142,14 @@ def figures_in_a_row(figures: Sequence[tuple[str, str]]) -> Flowable:
 
 def side_by_side(left: Sequence[Flowable], right: Sequence[Flowable]) -> Flowable:
     """Return two columns of half the width each; together they must fit on one page."""
-    half = (WIDTH - GUTTER) / 2
     rules = [*_padding(0, 0), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (0, 0), GUTTER)]
-    return _grid([[list(left), list(right)]], [half + GUTTER, half], rules)
+    return _grid([[list(left), list(right)]], [HALF + GUTTER, HALF], rules)
 
 
 def _grid(cells: list[list[Any]], widths: list[float], rules: list[Any], **more: Any) -> Flowable:
     """Return a table in our font: reportlab sets one for every cell, and its own would stay in the file."""
     font = ("FONT", (0, 0), (-1, -1), REGULAR, CELL_SIZE, 10)
-    return Table(cells, colWidths=widths, style=[font, *rules], hAlign="LEFT", **more)
+    return Grid(cells, colWidths=widths, style=[font, *rules], hAlign="LEFT", **more)
 
 
 def _padding(x: float, y: float) -> list[tuple[object, ...]]:
@@ -174,11 +163,6 @@ def picture(png: bytes, width: float) -> Flowable:
     image = Image(BytesIO(png), hAlign="LEFT")
     image.drawWidth, image.drawHeight = width, width * image.imageHeight / image.imageWidth
     return image
-
-
-def space(points: float) -> Flowable:
-    """Return white space."""
-    return Spacer(0, points)
 
 
 class _Pages(Canvas):  # type: ignore[misc]

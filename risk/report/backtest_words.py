@@ -13,10 +13,10 @@ from risk.backtest.policies import Rows, Rules
 from risk.backtest.replay import Progress, Replay, Story
 from risk.dataset.manifest import Manifest, content_order
 from risk.errors import DataError
-from risk.text import NOTHING, counted, number, one_line, percent
+from risk.report import tables
+from risk.text import counted, number, one_line, percent
 
 DRIFT = "drift"
-TITLES = ("policy", "leavers on the lists", "share", "deployments", "worse", "delay")
 
 
 def over(
@@ -101,25 +101,15 @@ def _in_short(policy: Mapping[str, Any]) -> str:
     return f"{number(policy['caught'])} with {counted(policy['deployments'], 'further deployment')}{worse}"
 
 
-def rows(told: Mapping[str, Any]) -> list[list[str]]:
-    """Return a row of `TITLES` for each policy."""
-    return [
-        [
-            policy["policy"],
-            number(policy["caught"]),
-            percent(policy["caught"] / told["leavers"] if told["leavers"] else None),
-            number(policy["deployments"]),
-            number(policy["worse"]),
-            NOTHING if policy["delay"] is None else counted(policy["delay"], "content"),
-        ]
-        for policy in told["policies"]
-    ]
-
-
 def page(told: Mapping[str, Any]) -> str:
     """Return what people read in a terminal: the sentence, the table, and what ours decided when."""
     lines = [f"Backtest of dataset {told['dataset']}: {counted(told['n_rows'], 'labelled row')}.", told["sentence"], ""]
-    lines += [*_aligned([list(TITLES), *rows(told)]), "", "Our decisions, content by content:"]
+    policies = tables.backtest(told)
+    lines += [
+        *_aligned([[column.title for column in policies.columns], *policies.rows]),
+        "",
+        "Our decisions, content by content:",
+    ]
     decided = [
         [one_line(content["name"]), it["outcome"], it["reason"]]
         for content, it in zip(told["contents"], told["policies"][0]["decided"], strict=True)

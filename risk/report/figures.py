@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast
 
 from risk.report.look import ACCENT, ACCENT_SOFT, ALERT, INK, LINE, QUIET, SOFT, shown
-from risk.report.score_words import tested
+from risk.report.words import tested
 from risk.text import counted, number, percent
 
 if TYPE_CHECKING:
