@@ -29,7 +29,7 @@ from risk.errors import BusyError, DataError
 from risk.modeling import leakage
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import arrival, backtest_words, chronicle, dependencies, explain, figures, status
+from risk.report import arrival, backtest_words, dependencies, explain, figures, status
 from risk.settings import Settings
 from risk.text import as_csv, counted, four_digits, number
 
@@ -162,7 +162,7 @@ def _explain(settings: Settings, asked: str) -> Answer:
     """Tell a run or a day from the journal; exit code 1, and said first, when its chain is broken."""
     path = settings.production / paths.JOURNAL
     broken, today = journal.fault(path), journal.now()[:10]
-    found = chronicle.tell(
+    found = explain.tell(
         journal.read(path), asked, today=today, settings=settings.identity,
         origin=lambda release: audit.origin(settings.production, release),
     )  # fmt: skip
@@ -170,7 +170,7 @@ def _explain(settings: Settings, asked: str) -> Answer:
     lines = [*warned, *found.lines]
     live = asdict(found.live) if found.live else None
     told = {"asked": asked, "journal": broken or "sound", "text": lines, "live": live, "records": found.records}
-    return Answer(chronicle.page(lines), told, exit_code=1 if broken else 0)
+    return Answer(explain.page(lines), told, exit_code=1 if broken else 0)
 
 
 def _verify(settings: Settings) -> Answer:

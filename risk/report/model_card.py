@@ -11,8 +11,8 @@ from typing import Any
 from risk.modeling.leakage import words
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.report import factors
-from risk.report._decision_words import BASE_RATE
 from risk.report.factors import Predict
+from risk.report.words import BASE_RATE
 from risk.text import counted, interval, markdown, number, percent
 
 Facts = Mapping[str, Any]
