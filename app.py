@@ -18,7 +18,8 @@ from jinja2 import UndefinedError
 
 from risk import command
 from risk.paths import CALL_LIST, REPORT
-from risk.report import arrival, tables, words
+from risk.report import snapshot as snapshots
+from risk.report import tables, words
 from risk.service import live, responses, security
 from risk.service.predictions import NO_REPORT, listed, predicted
 from risk.service.problems import NotTold, Problem
@@ -175,7 +176,7 @@ def health() -> Response:
     told |= {"instance": rooms.instance, "release": now.model.name if now.model else None}
     shown = now.shown
     told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
-    late = arrival.lateness(shown.snapshot.get("expected"), time.time()) if shown else None
+    late = snapshots.overdue(shown.snapshot.get("expected"), time.time()) if shown else None
     told |= {"made_at": shown.snapshot["made_at"] if shown else None, "late": late}
     told |= {"warning": now.model.warning if now.model else None}
     told |= {"attention": shown.snapshot.get("attention", []) if shown else []}
@@ -205,7 +206,7 @@ def index() -> Response:
         folder = placed(settings.input_folder_path, settings.places)
         start = render_template("start.html", faults=now.wrong, torn=now.torn, input_folder=folder)
         return Response(start, 503 if now.torn else 200)
-    late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
+    late = snapshots.overdue(now.shown.snapshot.get("expected"), time.time())
     try:
         return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late))
     except (NotTold, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:

@@ -29,7 +29,7 @@ from risk.errors import BusyError, DataError
 from risk.modeling import leakage
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import arrival, backtest_words, dependencies, explain, figures, status
+from risk.report import backtest_words, dependencies, explain, figures, snapshot, status
 from risk.settings import Settings
 from risk.text import as_csv, counted, four_digits, number
 
@@ -58,7 +58,7 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
     run.note(warnings=[*found, *run.record.get("warnings", [])])
     subject = "journal" if broken else releases.name_of(settings.production) or "no release"
     told = [Attention(attention.RECORD, subject, it) for it in found]
-    late = arrival.lateness(status.expectation(settings, run), time.time())
+    late = snapshot.overdue(status.expectation(settings, run), time.time())
     told += [Attention(attention.STOPPED, settings.input_folder_path, late)] if late else []
     run.attend([attention.RECORD, attention.STOPPED], told)
 

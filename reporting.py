@@ -30,7 +30,7 @@ from risk.errors import DataError
 from risk.modeling import calibration, leakage
 from risk.registry import model, newest, out_of_fold, proven, releases
 from risk.registry.model import Model
-from risk.report import arrival, figures, pdf, snapshot, status
+from risk.report import call_list, figures, pdf, snapshot, status
 from risk.service import live
 from risk.settings import Settings
 
@@ -152,8 +152,8 @@ def _papers(
     pictures = figures.drawn(subject.scores, shown["backtest"])
     papers: dict[str, files.Content] = {
         paths.SNAPSHOT: files.as_json(shown),
-        paths.CALL_LIST: snapshot.calls_csv(calls),
-        paths.CLIENT_RISKS: snapshot.risks_csv(everyone),
+        paths.CALL_LIST: call_list.calls_csv(calls),
+        paths.CLIENT_RISKS: call_list.risks_csv(everyone),
         paths.REPORT: pdf.report(shown, pictures),
     }
     if "confusion matrix" in pictures:
@@ -166,7 +166,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
     path = settings.production / paths.JOURNAL
     decided = run.record if "reason" in run.record else journal.last_look(path) or {}
     expected = status.expectation(settings, run)
-    late = arrival.lateness(expected, time.time())
+    late = snapshot.overdue(expected, time.time())
     return {
         "run": run.number,
         "made_at": journal.now(),
@@ -214,11 +214,11 @@ def _list(settings: Settings, subject: Subject) -> tuple[pd.DataFrame, list[dict
     """Return every current client in the order of its risk, and those to call; nobody where there is no model."""
     frame, scored, schema = subject.rows.clients(), subject.model, settings.schema
     if scored is None or subject.folder is None:
-        return snapshot.ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
+        return call_list.ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
     risks = pd.Series(scored.risks(frame), index=frame.index)
     risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], subject.folder)
-    everyone = snapshot.ranked(frame, risks, scored.card.threshold, schema)
-    return everyone, snapshot.to_call(everyone, scored, settings.capacity, schema)
+    everyone = call_list.ranked(frame, risks, scored.card.threshold, schema)
+    return everyone, call_list.to_call(everyone, scored, settings.capacity, schema)
 
 
 def _expected_leavers(subject: Subject, calls: list[dict[str, Any]], n_clients: int) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
 from risk.registry import audit, proven, releases
-from risk.report import arrival
+from risk.report import snapshot
 from risk.settings import Settings
 
 OF_NOW = (attention.RECORD, attention.STOPPED)  # these are looked at when they are asked for
@@ -51,7 +51,7 @@ def status(settings: Settings) -> Answer:
         **manifest.counts,
         "held": manifest.held,
         "warnings": next((it["warnings"] for it in reversed(runs) if "warnings" in it), []),
-        "late": arrival.lateness(expectation(settings), time.time()) if sound else None,
+        "late": snapshot.overdue(expectation(settings), time.time()) if sound else None,
         "rejected_rows": manifest.n_refused,
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
@@ -67,7 +67,7 @@ def status(settings: Settings) -> Answer:
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
     """Return when new rows are due, counted from the last that came, those of a run under way included."""
     came = journal.now() if run and run.record.get("arrived") else None
-    return arrival.expectation(
+    return snapshot.expectation(
         settings.expected_every, came or journal.last_arrival(settings.production / paths.JOURNAL)
     )
 
