@@ -1,4 +1,4 @@
-"""What is live now: the deployed model and the newest report set, loaded once, swapped by one reference."""
+"""The deployed model and the newest report set: loaded when they change, swapped by one reference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from risk.command import event
 from risk.errors import DataError, ModelError, RiskError
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
-from risk.service._listed import Clients, load_clients
+from risk.service.predictions import TORN, Live, Shown, load_clients
 from risk.service.problems import Told
 from risk.service.requests import Contract
 
@@ -30,48 +30,9 @@ log = logging.getLogger("risk")
 
 PAUSE = 0.25  # seconds between two looks at the links
 PATIENCE = 1.0  # seconds until what could not be loaded is tried again
-TORN = "the newest report cannot be shown"
 OLD_CARD = (
     b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
 )
-
-
-@dataclass(frozen=True)
-class Shown:
-    """One report set: its number, the snapshot, the current clients, PDF and call list (None where it is not there)."""
-
-    number: str
-    snapshot: dict[str, Any]
-    clients: Clients
-    report: bytes | None
-    calls: bytes | None = None
-
-    @property
-    def release(self) -> str | None:
-        """The release that the set is of."""
-        released = self.snapshot["release"]
-        return released["name"] if released else None
-
-
-@dataclass(frozen=True)
-class Live:
-    """What a request sees from its beginning to its end; None where there is none yet."""
-
-    model: Model | None = None
-    contract: Contract | None = None
-    shown: Shown | None = None
-    faults: tuple[str, ...] = ()
-    record: str | None = None
-
-    @property
-    def wrong(self) -> tuple[str, ...]:
-        """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
-        return (*self.faults, *([self.record] if self.record else []))
-
-    @property
-    def torn(self) -> str | None:
-        """Why the newest report cannot be shown; None where it can, or none was made yet."""
-        return next((fault for fault in self.faults if fault.startswith(TORN)), None)
 
 
 class Watch:

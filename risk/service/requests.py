@@ -18,8 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 from risk.reading.header import SEPARATORS
 from risk.reading.values import NUMBER
 from risk.schema import Feature, Schema
-from risk.service._json_faults import check_names, misfit
-from risk.service.problems import Problem
+from risk.service.problems import Problem, check_names, misfit
 
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000

@@ -13,7 +13,9 @@ import pytest
 
 from risk import files, journal, paths
 from risk.errors import DataError
-from risk.service import _listed, live
+from risk.report.snapshot import LIST_COLUMNS
+from risk.service import live
+from risk.service.predictions import Live
 from risk.settings import Settings
 from tests.installation import HOSTILE, deploy, lay_out, report
 
@@ -33,7 +35,7 @@ def watch(settings: Settings) -> Iterator[live.Watch]:
 def test_nothing_is_live_before_a_run(watch: live.Watch) -> None:
     watch.look()
 
-    assert watch.live == live.Live()
+    assert watch.live == Live()
 
 
 def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch) -> None:
@@ -309,7 +311,7 @@ def test_what_comes_back_is_taken_up_by_the_thread_within_two_seconds(
 
 def test_a_fault_of_the_list_names_no_client(settings: Settings, watch: live.Watch) -> None:
     folder = report(settings, "1", None)
-    (folder / paths.CLIENT_RISKS).write_text(",".join(_listed.COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")
+    (folder / paths.CLIENT_RISKS).write_text(",".join(LIST_COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")
 
     watch.look()
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from flask import render_template
 
-from app import SHOWN, create_app
+from app import create_app
 from risk.report import tables
 from risk.service.live import load_shown
+from risk.service.responses import SHOWN
 from tests.installation import HOSTILE, lay_out, report, snapshot
 
 LISTED = [("acme", 0.9), (HOSTILE, 0.7)]

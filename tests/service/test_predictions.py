@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk.service.live import Live, Watch
-from risk.service.predictions import listed, predicted
+from risk.service.live import Watch
+from risk.service.predictions import Live, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids, Rows
 from tests.installation import deploy, lay_out, report
