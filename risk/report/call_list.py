@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk.modeling import families
+from risk.modeling import calibration, families
 from risk.modeling.reasons import reasons
+from risk.registry import out_of_fold
 from risk.registry.model import Model
 from risk.report.snapshot import LIST_COLUMNS
 from risk.schema import Schema
 from risk.settings import Capacity
 from risk.text import as_csv, four_digits
 
+if TYPE_CHECKING:
+    from risk.dataset.dataset import Dataset
+
 FEATURE = "feature: "
+
+
+def listed(
+    rows: Dataset, model: Model | None, folder: Path | None, capacity: Capacity
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Return every current client in the order of its risk, and those to call; nobody where there is no model.
+
+    A row that the model was trained on has its out-of-fold risk, which lies in the model's folder.
+    """
+    frame, schema = rows.clients(), rows.schema
+    if model is None or folder is None:
+        return ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
+    risks = pd.Series(model.risks(frame), index=frame.index)
+    risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], folder)
+    everyone = ranked(frame, risks, model.card.threshold, schema)
+    return everyone, to_call(everyone, model, capacity, schema)
+
+
+def expected_leavers(model: Model, calls: Sequence[Mapping[str, Any]], n_clients: int) -> dict[str, Any]:
+    """Return how many to call are expected to leave, with the 90 % interval."""
+    risks = np.array([client["risk"] for client in calls])
+    return asdict(calibration.expected_leavers(risks, n_clients, model.card.n_rows))
 
 
 def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Schema) -> pd.DataFrame:

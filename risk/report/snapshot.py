@@ -18,6 +18,13 @@ LIST_COLUMNS = ("rank", "client", "risk", "prediction", "owner", "value", "perio
 MOST_REFUSALS, MOST_RUNS = 20, 20
 
 
+def identity(snapshot: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The run, outcome, dataset, release and settings of a snapshot on disk; None for what it lacks."""
+    dataset, release = (it if isinstance(it, dict) else {} for it in (snapshot.get("dataset"), snapshot.get("release")))
+    names = dataset.get("version"), release.get("name")
+    return (snapshot.get("run"), snapshot.get("outcome"), *names, snapshot.get("settings"))
+
+
 def of_dataset(manifest: Manifest) -> dict[str, Any]:
     """Return what is shown of the dataset and its sources."""
     contents = manifest.contents.values()
