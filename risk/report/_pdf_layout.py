@@ -25,7 +25,7 @@ from reportlab.platypus import (
 )
 from reportlab.platypus import Table as Grid
 
-from risk.report.look import (
+from risk.report.figures import (
     ACCENT,
     ALERT,
     ALERT_SOFT,

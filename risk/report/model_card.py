@@ -35,7 +35,6 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
         "## Factors": _factors(card, predict),
         "## Scores": _scores(card, verdict),
         "## Calibration": _calibration(card, verdict),
-        "## Segments": _segments(card.get("segments")),
         "## Caveats": _caveats(card, verdict),
         "## What it cannot see": UNSEEN,
         "## How it came here": _origin(card, verdict),
@@ -61,14 +60,11 @@ ASKED = (
     "that occur in its training rows. It is an association: to change the figure need not change whether the client "
     "leaves."
 )
-FLAGS = {
-    "provisional": "- It is provisional: use the order of its list with care, and not the percentages.",
-}
+PROVISIONAL = "- It is provisional: use the order of its list with care, and do not rely on the percentages."
 TESTED = {
     "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
     "seen clients": "the model was trained on rows of these clients, so it looks better there than it is.",
 }
-GAIN = "Gain: how much lower its log-loss is than that of the model that was live."
 WORDS = (
     "- Out of fold: each row was rated by a model that was not trained on it. Lower is better for log-loss and Brier "
     "score, higher for the others."
@@ -178,40 +174,16 @@ def _calibration(card: Facts, verdict: Facts) -> list[str]:
     ]
 
 
-def _segments(told: Any) -> list[str]:
-    """Return the segments by size, and the sentence on the worst of them."""
-    found = told if isinstance(told, Mapping) else {}
-    rows = [
-        [
-            f"{markdown(it.get('name'))} ({_plain(it.get('lowest'))} to {_plain(it.get('highest'))})",
-            *(number(it.get(name)) for name in ("n_rows", "leavers")),
-            *(percent(it.get(name)) for name in ("risk", "share", "gain")),
-        ]
-        for it in found.get("segments") or ()
-    ]
-    if not rows:
-        return ["They were not compared."]
-    header = [f"clients by {markdown(found.get('by'))}", "rows", "left", "stated risk", "share who left", "gain"]
-    return [markdown(found.get("sentence"), 1000), "", *_table(header, rows), "", GAIN]
-
-
-def _plain(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.10g}"
-
-
 def _caveats(card: Facts, verdict: Facts) -> list[str]:
     n_leavers = (card.get("scores") or {}).get("n_leavers")
     found = [f"- {number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
-    found += [flag for key, flag in FLAGS.items() if verdict.get(key)]
+    found += [PROVISIONAL] if verdict.get("provisional") else []
     found += ["- The gate did not ask for it; a person did."] if _overruled(verdict) else []
     found += [
         f"- When it was trained, leakage was found. {markdown(it, 1000)}" for it in words(card.get("leaks") or ())
     ]
     found += [] if verdict.get("scores") else ["- It was not measured on test data."]
-    return [
-        *found,
-        "- Its scores tell of the past. Each report measures it on the newest outcomes.",
-    ]
+    return [*found, "- Its scores are of the past. Each report measures it on the newest outcomes."]
 
 
 def _overruled(verdict: Facts) -> bool:

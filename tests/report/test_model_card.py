@@ -203,29 +203,10 @@ def test_very_many_sources_are_counted_not_listed() -> None:
     assert "and 450 more, all named in ingestedfiles.txt" in data
 
 
-def test_candidates_and_segments_are_shown_where_they_are_known() -> None:
-    sizes: dict[str, Any] = {
-        "name": "small",
-        "lowest": 1.0,
-        "highest": 20.0,
-        "n_rows": 40,
-        "leavers": 9,
-        "risk": 0.25,
-        "share": 0.225,
-    }
-    segments = {
-        "by": "staff",
-        "segments": [sizes | {"gain": None}],
-        "worst": "small",
-        "sentence": "Least true | small.",
-    }
+def test_candidates_are_shown_where_they_are_known() -> None:
+    text = told(facts(candidates=[{"name": "logistic, all rows", "log_loss": 0.41}]))
 
-    text = told(facts(candidates=[{"name": "logistic, all rows", "log_loss": 0.41}], segments=segments))
-
-    assert "| small (1 to 20) | 40 | 9 | 25.0 % | 22.5 % | – |" in section(text, "Segments")
-    assert r"Least true \| small." in section(text, "Segments")
     assert "logistic, all rows 0.4100" in section(text, "How it came here")
-    assert "They were not compared." in section(told(facts()), "Segments")
 
 
 @pytest.mark.parametrize("missing", ["scores", "reference", "packages", "threshold", "n_rows", "base_rate", "horizon"])

@@ -17,7 +17,7 @@ from PIL import Image
 
 from risk.report import pdf
 from risk.report._pdf_layout import document, table
-from risk.report.look import in_reading_order, markup, shown
+from risk.report.figures import in_reading_order, markup, shown
 from risk.report.tables import Column, Table
 from risk.text import number
 
