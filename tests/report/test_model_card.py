@@ -17,7 +17,7 @@ from risk.registry import model
 from risk.report import model_card, snapshot
 from tests.conftest import Project, table
 
-SECTIONS = ["What it is for", "What it is not for", "Data", "Factors", "Scores", "Calibration", "Segments", "Caveats",
+SECTIONS = ["What it is for", "What it is not for", "Data", "Factors", "Scores", "Calibration", "Caveats",
             "What it cannot see", "How it came here"]  # fmt: skip
 HOSTILE = "<script>|[x](javascript:1)|`*_\n# head"
 NUMERIC: dict[str, Any] = {"name": "visits", "kind": "numeric", "log": True, "mean": 3.0, "deviation": 1.0}

@@ -389,7 +389,7 @@ def test_equal_snapshots_give_equal_bytes_in_every_process_and_environment(typic
     code = ("import hashlib, test_pdf as t; from risk.report import pdf; "
             "print(hashlib.sha256(pdf.report(t.make_snapshot(), {})).hexdigest())")  # fmt: skip
     here = Path(__file__).parent
-    changes = {"PYTHONPATH": f"{here.parent}{os.pathsep}{here}", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    changes = {"PYTHONPATH": f"{here.parents[1]}{os.pathsep}{here}", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
 
     answer = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **changes, "SOURCE_DATE_EPOCH": "86400"}, text=True,
