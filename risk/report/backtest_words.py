@@ -1,4 +1,4 @@
-"""What a replay tells people and programs: plain values for JSON, a table, a sentence."""
+"""A backtest for people and programs: plain values for JSON, a table, a sentence."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def over(
     rows = Rows(frame, replay.steps_of(frame["content"].to_numpy()), rules.names)
     if rows.n_steps < 2:
         raise DataError(
-            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected two at "
-            "least to replay; let it take in another file with outcomes, then try again"
+            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected at "
+            "least two to replay. Add another file with outcomes, then run again."
         )
-    found = replay.replay(rows, rules, told=told)
-    return as_dict(found, _contents(manifest, rows), rules.gate.top_share, **facts, n_rows=len(frame))
+    replayed = replay.replay(rows, rules, told=told)
+    return as_dict(replayed, _contents(manifest, rows), rules.gate.top_share, **facts, n_rows=len(frame))
 
 
 def _contents(manifest: Manifest, rows: Rows) -> list[str]:
@@ -45,26 +45,26 @@ def _contents(manifest: Manifest, rows: Rows) -> list[str]:
     return [" to ".join(dict.fromkeys([paths[first], paths[last]])) for first, last in ends.to_numpy()]
 
 
-def as_dict(found: Replay, contents: Sequence[str], top_share: float, **facts: Any) -> dict[str, Any]:
+def as_dict(replayed: Replay, contents: Sequence[str], top_share: float, **facts: Any) -> dict[str, Any]:
     """Return a replay, ours first in it, for JSON; `facts` come first. `contents` names each; places count from 1.
 
     Leavers count from the first content that there was a model for. Delays count from the first alarm of ours.
     """
-    first = next((step for step, caught in enumerate(found.stories[0].caught) if caught is not None), len(contents))
-    alarm = next((it.step for it in found.stories[0].decisions if it.reason == DRIFT), None)
+    ours, sizes = replayed.stories[0], replayed.contents
+    first = next((step for step, caught in enumerate(ours.caught) if caught is not None), len(contents))
+    alarm = next((decision.step for decision in ours.decisions if decision.reason == DRIFT), None)
     told = facts | {
-        "contents": [{"name": name} | _sizes(one) for name, one in zip(contents, found.contents, strict=True)],
+        "contents": [
+            {"name": name, "n_rows": size.n_rows, "leavers": size.leavers, "k": size.k}
+            for name, size in zip(contents, sizes, strict=True)
+        ],
         "first_ranked": first + 1,
-        "leavers": sum(content.leavers for content in found.contents[first:]),
+        "leavers": sum(size.leavers for size in sizes[first:]),
         "top_share": top_share,
         "first_alarm": None if alarm is None else alarm + 1,
-        "policies": [_policy(story, alarm) for story in found.stories],
+        "policies": [_policy(story, alarm) for story in replayed.stories],
     }
     return told | {"sentence": _sentence(told)}
-
-
-def _sizes(content: Any) -> dict[str, int]:
-    return {"n_rows": content.n_rows, "leavers": content.leavers, "k": content.k}
 
 
 def _policy(story: Story, alarm: int | None) -> dict[str, Any]:

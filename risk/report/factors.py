@@ -65,7 +65,8 @@ def probes(
     """
     found = {name: _probe(name, kind, x[name].dropna(), len(x)) for name, kind in kinds.items()}
     for name, source in changes.items():
-        least, (lowest, typical) = minimums.get(source), _lowest_and_typical(found[source])
+        least, typical = minimums.get(source), found[source]["typical"]
+        lowest = min((value for value in found[source]["values"] if value is not None), default=None)
         if least is not None and lowest is not None:
             known = x[name].dropna()
             found[name] = _probe(name, kinds[name], known[known <= typical - least], len(x))
@@ -74,23 +75,14 @@ def probes(
     return list(found.values())
 
 
-def _lowest_and_typical(probe: Facts) -> tuple[float | None, float]:
-    return min((value for value in probe["values"] if value is not None), default=None), probe["typical"]
-
-
 def _probe(name: str, kind: str, known: pd.Series, n_rows: int) -> dict[str, Any]:
-    levels = _levels(known) if kind != "numeric" else []
+    counts = known.value_counts() if kind != "numeric" else pd.Series(dtype=int)
+    levels = sorted(counts.index, key=lambda level: (-counts[level], level))  # the most frequent first
     values: list[Any] = levels[:MOST_LEVELS] if levels else _points(known)
     typical = levels[0] if levels else _middle(known)
     values = [*values, *([None] if len(known) < n_rows else [])]
     n_unasked = max(0, len(levels) - MOST_LEVELS)
     return {"name": name, "kind": kind, "typical": typical, "values": values, "n_unasked": n_unasked}
-
-
-def _levels(known: pd.Series) -> list[str]:
-    """Return the levels, the most frequent first."""
-    counts = known.value_counts()
-    return sorted(counts.index, key=lambda level: (-counts[level], level))
 
 
 def _points(known: pd.Series) -> list[float]:

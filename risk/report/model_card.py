@@ -1,4 +1,4 @@
-"""The model card of a release: what it is for, what it was made of, how good it is, and what it cannot see.
+"""The model card of a release: its purpose, its data, its scores, and what it cannot see.
 
 Source: Mitchell and others, Model Cards for Model Reporting, FAT* 2019; Ascarza, JMR 2018, for whom calls help.
 """
@@ -133,7 +133,8 @@ def _factors(card: Facts, predict: Predict) -> list[str]:
 
 
 def _scores(card: Facts, verdict: Facts) -> list[str]:
-    found = {"out of fold": card.get("scores") or {}, _scored_on(verdict): verdict.get("scores") or {}}
+    where, tested = _scored_on(verdict)
+    found = {"out of fold": card.get("scores") or {}, where: verdict.get("scores") or {}}
     rows = [[NAMES[name], *(cell for scores in found.values() for cell in _score(scores, name))] for name in NAMES]
     header = ["score", *(word for name in found for word in (name, "95 % interval"))]
     sizes = [
@@ -142,19 +143,15 @@ def _scores(card: Facts, verdict: Facts) -> list[str]:
         for name, it in found.items()
         if it
     ]
-    return [*_table(header, rows), "", *sizes, *_tested(verdict), WORDS]
+    return [*_table(header, rows), "", *sizes, *tested, WORDS]
 
 
-def _tested(verdict: Facts) -> list[str]:
-    """Say what the test data is; verdicts of older programs do not."""
+def _scored_on(verdict: Facts) -> tuple[str, list[str]]:
+    """Whose outcomes the scores of a verdict are of, and a line on them; verdicts of older programs have none."""
     scored_on = (verdict.get("scores") or {}).get("scored_on")
-    return [f"- test data: {TESTED[scored_on]}"] if scored_on in TESTED else []
-
-
-def _scored_on(verdict: Facts) -> str:
-    """Say whose outcomes the scores of a verdict are of."""
-    scored_on = (verdict.get("scores") or {}).get("scored_on")
-    return "test data" if scored_on is None or scored_on in TESTED else markdown(scored_on)
+    if scored_on in TESTED:
+        return "test data", [f"- test data: {TESTED[scored_on]}"]
+    return "test data" if scored_on is None else markdown(scored_on), []
 
 
 def _score(scores: Facts, name: str) -> tuple[str, str]:
@@ -165,7 +162,7 @@ def _score(scores: Facts, name: str) -> tuple[str, str]:
 
 def _calibration(card: Facts, verdict: Facts) -> list[str]:
     own, tested = ((it.get("scores") or {}).get("calibration") for it in (card, verdict))
-    bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict))
+    bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict)[0])
     rows = [[percent(it["risk"]), percent(it["share"]), number(it["n_rows"])] for it in bins]
     return [
         f"Of those with about this risk, so many left ({where}):",

@@ -1,4 +1,4 @@
-"""How the system is, in one look: what is live, what the last run did, what is kept and how much room it takes."""
+"""The state of the installation: what is live, what the last run did, what is kept and how much room it takes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ OF_NOW = (attention.RECORD, attention.STOPPED)  # these are looked at when they 
 
 
 def status(settings: Settings) -> Answer:
-    """Return the state of the installation; exit code 1 when the last run failed, or when the journal or the live
-
-    release is not as it was recorded.
-    """
+    """Return the state; exit code 1 when the last run failed, or journal or live release are not as recorded."""
     path = settings.production / paths.JOURNAL
     try:
         chain, sound = f"{journal.verify(path)} lines, sound", True
@@ -65,7 +62,7 @@ def status(settings: Settings) -> Answer:
 
 
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
-    """Return when new rows are due, counted from the last that came, those of a run under way included."""
+    """Return when new rows are due, counted from the last arrival; a run under way counts."""
     came = journal.now() if run and run.record.get("arrived") else None
     return snapshot.expectation(
         settings.expected_every, came or journal.last_arrival(settings.production / paths.JOURNAL)
@@ -73,7 +70,7 @@ def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | 
 
 
 def due(settings: Settings) -> float | None:
-    """Return when a tick must warn of a feed that has stopped; None where it was told or is not asked for."""
+    """Return when a tick must warn of a feed that has stopped; None where a run has warned, or nothing is expected."""
     expected = expectation(settings)
     return expected["due"] if expected and expected["due"] > time.time() else None
 
@@ -81,15 +78,12 @@ def due(settings: Settings) -> float | None:
 def _lines(fields: dict[str, Any]) -> list[str]:
     last = fields["last_run"]
     kind = " (provisional)" if fields["provisional"] else ""
-    told = (
-        f"run {last['run']} at {last['at']}: {last['outcome']}. {last['error'] or last['sentence'] or ''}"
-        if last
-        else "none yet"
-    )
+    ended = f"run {last['run']} at {last['at']}: {last['outcome']}." if last else "none yet"
+    why = (last["error"] or last["sentence"] or "") if last else ""
     rows = f"{fields['n_rows']} rows, {fields['n_labelled']} labelled" if "n_rows" in fields else ""
     return [
         f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
-        f"last run: {told}".rstrip(),
+        f"last run: {ended} {why}".rstrip(),
         f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
