@@ -21,7 +21,7 @@ from risk.paths import CALL_LIST, REPORT
 from risk.report import snapshot as snapshots
 from risk.service import live, responses, security
 from risk.service.predictions import NO_REPORT, Shown, listed, predicted
-from risk.service.problems import NotTold, Problem
+from risk.service.problems import OldReport, Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
 from risk.service.server import Server
@@ -199,8 +199,8 @@ def index() -> Response:
     late = snapshots.overdue(now.shown.snapshot.get("expected"), time.time())
     try:
         return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late))
-    except (NotTold, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
-        why = str(error) if isinstance(error, NotTold) else OLD_REPORT
+    except (OldReport, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
+        why = str(error) if isinstance(error, OldReport) else OLD_REPORT
         return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
 
 

@@ -20,7 +20,7 @@ from risk.errors import DataError, ModelError, RiskError
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
 from risk.service.predictions import TORN, Live, Shown, load_clients
-from risk.service.problems import Told
+from risk.service.problems import ReportObject
 from risk.service.requests import Contract
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("risk")
 
-PAUSE = 0.25  # seconds between two looks at the links
+PAUSE = 0.25  # seconds between two polls of the links
 PATIENCE = 1.0  # seconds until what could not be loaded is tried again
 OLD_CARD = (
     b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
@@ -36,7 +36,7 @@ OLD_CARD = (
 
 
 class Watch:
-    """Keeps `live` current: a thread looks at links, files and journal, loads and proves what is new, assigns it."""
+    """Keeps `live` current: a thread polls links, files and journal, loads and proves what is new, assigns it."""
 
     def __init__(self, production: Path, models: Path, schema: Schema) -> None:
         self._production, self._reports, self._schema = production, models / paths.REPORTS, schema
@@ -59,7 +59,7 @@ class Watch:
         with self._starting:
             if self._process == os.getpid():
                 return
-            self.look()
+            self.poll()
             self._stopped.clear()
             threading.Thread(target=self._run, name="watch", daemon=True).start()
             self._process = os.getpid()
@@ -69,8 +69,8 @@ class Watch:
         self._stopped.set()
         gc.unfreeze()
 
-    def look(self) -> None:
-        """Load again what has changed or was wrong at the last look; what cannot be loaded leaves the former there."""
+    def poll(self) -> None:
+        """Load what has changed or was wrong at the last poll; what cannot be loaded leaves the former in place."""
         former = self._live
         is_due = bool(former.wrong) and time.monotonic() > self._again
         seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self._reports))
@@ -88,20 +88,20 @@ class Watch:
             log.warning(event("fault", reason=fault))
 
     def _broken(self) -> str | None:
-        """Return what is wrong with the journal, or that another release is live; None where all is well."""
+        """The fault of the journal, or that another release is live; None where all is well."""
         try:
             broken = journal.fault(self._production / paths.JOURNAL)
-            told = [f"the record cannot be proven: {broken}"] if broken else audit.misplaced(self._production)
+            faults = [f"the record cannot be proven: {broken}"] if broken else audit.misplaced(self._production)
         except Exception as error:
-            told = [f"the record cannot be proven: {_words(error)}"]
-        return self._named(told[0]) if told else None
+            faults = [f"the record cannot be proven: {_words(error)}"]
+        return self._named(faults[0]) if faults else None
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):
             try:
-                self.look()
+                self.poll()
             except Exception as error:  # the thread must outlive anything, and nobody may believe what it saw before
-                log.exception("look failed")
+                log.exception("poll failed")
                 self._seen = self._proven = None
                 self._live = replace(self._live, faults=(f"what is live cannot be looked at: {type(error).__name__}",))
 
@@ -140,7 +140,7 @@ def instance(production: Path) -> str:
 def load_shown(folder: Path) -> Shown:
     """Return a report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
     try:
-        snapshot = json.loads((folder / paths.SNAPSHOT).read_bytes(), object_hook=Told)
+        snapshot = json.loads((folder / paths.SNAPSHOT).read_bytes(), object_hook=ReportObject)
     except (ValueError, RecursionError, FileNotFoundError, IsADirectoryError):
         snapshot = None
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("release", 0), dict | None):

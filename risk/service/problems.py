@@ -35,25 +35,25 @@ class Problem(RequestError):
         return told | {name: value for name, value in place.items() if value is not None}
 
 
-class NotTold(Problem, LookupError):
-    """What an older program did not write into its report."""
+class OldReport(Problem, LookupError):
+    """A report of an older program lacks what is asked for."""
 
 
-class Told(dict[str, Any]):
-    """What a report says, as an object of JSON."""
+class ReportObject(dict[str, Any]):
+    """A JSON object of a report; a missing key says that an older program made it."""
 
     def __missing__(self, key: str) -> Any:
-        raise NotTold(503, f"an older program made the newest report, which lacks {key!r}; run fullprocess.py")
+        raise OldReport(503, f"an older program made the newest report, which lacks {key!r}; run fullprocess.py")
 
 
 # --- what is wrong with a JSON body -----------------------------------------------------------------------------------
 
 
 def check_names(body: bytes, n_names: int) -> None:
-    """Raise Problem 422 where a name stands twice in an object, of which a decoder keeps the last in silence.
+    """Raise Problem 422 where a name occurs twice in an object; a decoder silently keeps the last.
 
-    `n_names` were found, each once. Every name brings a colon: where there are no more colons, none stands twice.
-    Else (a colon in a text) the body is read once more, which takes five times as long.
+    `n_names` were decoded. Each brings a colon: without more colons, none occurs twice. Else the body is read again,
+    which takes five times as long.
     """
     if body.count(b":") > n_names:
         n_objects = 0
@@ -77,29 +77,20 @@ def _twice(names: list[str], row: int) -> Problem:
 
 def misfit(message: str) -> Problem:
     """Turn the decoder's sentence into ours: which row, which field, what was found, what was expected."""
-    said, _, place = message.rpartition(" - at ")
-    found = _PLACE.fullmatch(place)
-    if not found:
-        said, found = message, _PLACE.fullmatch("`$`")
-    assert found
-    part, row, name = found.groups()
-    about = _OBJECT_FIELD.fullmatch(said)
-    if about:
-        name = about[2][:LONGEST]
-        said = (
-            "is missing; give a value, or null where it is unknown"
-            if about[1] == "missing required"
-            else "is not known"
-        )
+    fault, _, place = message.rpartition(" - at ")
+    match = _PLACE.fullmatch(place)
+    if not match:
+        fault, match = message, _PLACE.fullmatch("`$`")
+    assert match
+    part, row, name = match.groups()
+    if about := _OBJECT_FIELD.fullmatch(fault):
+        name, is_missing = about[2][:LONGEST], about[1] == "missing required"
+        fault = "is missing; give a value, or null where it is unknown" if is_missing else "is not known"
     else:
-        said = _in_words(said)
+        for word, plain in _WORDS.items():
+            fault = fault.replace(word, plain)
+        fault = fault.replace("Expected", "expected").replace(", got", ", found")
     row = "0" if row is None and part == "clients" and name else row  # one client without a list around it
     where = f"row {row}: " if row is not None else ""
     field = name or part
-    return Problem(422, f"{where}{field or 'the body'}: {said}", row=int(row) if row else None, field=field)
-
-
-def _in_words(said: str) -> str:
-    for word, plain in _WORDS.items():
-        said = said.replace(word, plain)
-    return said.replace("Expected", "expected").replace(", got", ", found")
+    return Problem(422, f"{where}{field or 'the body'}: {fault}", row=int(row) if row else None, field=field)

@@ -1,4 +1,4 @@
-"""What may be asked of POST /prediction, read by closed schemas that are built from the columns."""
+"""Bodies of POST /prediction, read by closed schemas that are built from the columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask the service, which files it may read, and what a browser may do with its answers."""
+"""Security of the service: who is admitted, which files may be read, what a browser may do with the answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Guard:
 
     @property
     def reach(self) -> str:
-        """Who is answered, in words."""
+        """The callers who are answered, in words."""
         if self.token is not None:
             return "with the token: answered is whoever sends it"
         return "without a token: answered is everybody with an account on this machine, and whom a proxy on it lets in"

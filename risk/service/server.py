@@ -1,4 +1,4 @@
-"""One tuned waitress server that says no when it has too much to do and, told to end, finishes what it has begun."""
+"""The waitress server: it refuses requests under overload and finishes those in flight on shutdown."""
 
 from __future__ import annotations
 

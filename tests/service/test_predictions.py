@@ -21,7 +21,7 @@ def state(root: Path, shown: str | None) -> Live:
     if shown:
         report(settings, "1", shown)
     watch = Watch(settings.production, settings.models, settings.schema)
-    watch.look()
+    watch.poll()
     return watch.live
 
 
