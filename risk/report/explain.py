@@ -83,7 +83,13 @@ def tell(
 
 def page(lines: Sequence[str], width: int = 100) -> str:
     """Return the lines for a terminal: long ones go on below, a little further in."""
-    return "\n".join(_wrapped(line, width) for line in lines)
+    return "\n".join(
+        textwrap.fill(
+            line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False, break_on_hyphens=False,
+        )
+        for line in lines
+    )  # fmt: skip
 
 
 def live_on(records: Sequence[Record], day: str) -> Tenure | None:
@@ -101,7 +107,7 @@ def _day(
     pairs, live = _pairs(records), live_on(records, day)
     of_day = [it for it in records if _date(it) == day]
     runs = [it for it in of_day if it.get("kind") == "run"]
-    events = [f"  {_clock(it)} {line}" for it in of_day for line in _events(it, pairs, records)]
+    events = [f"  {str(it.get('at') or '')[11:16]} {line}" for it in of_day for line in _events(it, pairs, records)]
     told = [f"{day} (UTC): {counted(len(runs), 'run')}.", "", f"Live at the end of {day}", *_live(live, origin)]
     told += ["", "What happened", *(events or ["  Nothing was recorded."])]
     for run in runs:
@@ -136,7 +142,9 @@ def _events(record: Record, pairs: Sequence[Pair], records: Sequence[Record]) ->
     elif kind == "act":
         told += [_act(record)]
     elif kind in ENDS:
-        told += [publication(None, it, end) for it, end in pairs if end is record and not _run_of(it, records)]
+        finished = [it.get("run") for it in records if it.get("kind") == "run"]
+        ended = [pair for pair in pairs if pair[1] is record and pair[0].get("run") not in finished]
+        told += [publication(None, intent, end) for intent, end in ended]
     return told
 
 
@@ -160,11 +168,6 @@ def _act(record: Record) -> str:
     return f"{person(record)} did this: {record.get('act')}."
 
 
-def _wrapped(line: str, width: int) -> str:
-    further = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.fill(line, width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
-
-
 def _pairs(records: Sequence[Record]) -> list[Pair]:
     """Return every intent with the line that ended it, in the order of these ends; those without an end come last."""
     found: list[Pair] = []
@@ -181,13 +184,5 @@ def _of(run: Record, pairs: Sequence[Pair]) -> list[Pair]:
     return [pair for pair in pairs if pair[0].get("run") is not None and pair[0].get("run") == run.get("run")]
 
 
-def _run_of(intent: Record, records: Sequence[Record]) -> bool:
-    return any(it.get("kind") == "run" and it.get("run") == intent.get("run") for it in records)
-
-
 def _date(record: Record) -> str:
     return str(record.get("at") or "")[:10]
-
-
-def _clock(record: Record) -> str:
-    return str(record.get("at") or "")[11:16]

@@ -115,24 +115,21 @@ def gate(found: Facts) -> Table:
 def statistics(snapshot: Facts, most: int | None = None) -> Table:
     """Kind, statistics and missing values of every column of the dataset."""
     figures, missing = snapshot["statistics"]["columns"], snapshot["missing_percent"]
-    kinds = snapshot["schema"]["features"]
+    kinds, moments = snapshot["schema"]["features"], ("mean", "median", "standard_deviation")
     columns = [
         Column("Column", 150, longest=80, is_strong=True), Column("Kind", 70), _number("Mean", 65),
         _number("Median", 65), _number("Standard deviation", 90), _number("Missing", 55),
     ]  # fmt: skip
     rows = [
-        [name, kinds.get(name) or NOTHING, *_moments(figures.get(name, {})), _hundredth(missing.get(name))]
+        [
+            name,
+            kinds.get(name) or NOTHING,
+            *(number(figures.get(name, {}).get(key), digits_for(figures.get(name, {}))) for key in moments),
+            percent(None if missing.get(name) is None else missing[name] / 100),
+        ]
         for name in dict.fromkeys([*missing, *figures])
     ]
     return _cut("The columns", columns, rows, most)
-
-
-def _moments(figures: Facts) -> list[str]:
-    return [number(figures.get(name), digits_for(figures)) for name in ("mean", "median", "standard_deviation")]
-
-
-def _hundredth(missing_percent: float | None) -> str:
-    return percent(None if missing_percent is None else missing_percent / 100)
 
 
 def sources(snapshot: Facts, most: int) -> Table:

@@ -127,7 +127,8 @@ class Contract:
                 try:
                     columns[name].append(read(cells[place].strip()))
                 except ValueError as error:
-                    raise _faulty(line, row, name, cells[place], error) from error
+                    found = f"line {line}: {name} is {cells[place][:40]!r}, expected {error}"
+                    raise Problem(422, found, row=row, field=name[:MAX_NAME]) from error
         frame = self._frame(columns)
         return Rows(columns.get(self.client) or [None] * len(frame), frame)
 
@@ -242,7 +243,3 @@ def _few_enough(found: list[Any]) -> list[Any]:
 
 def _too_many() -> Problem:
     return Problem(413, f"found more than {MAX_ROWS:,} rows; send them in several requests")
-
-
-def _faulty(line: int, row: int, name: str, cell: str, error: ValueError) -> Problem:
-    return Problem(422, f"line {line}: {name} is {cell[:40]!r}, expected {error}", row=row, field=name[:MAX_NAME])
