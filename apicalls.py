@@ -25,7 +25,7 @@ from risk.errors import DataError
 from risk.service import live, security
 from risk.service.problems import Problem
 from risk.service.requests import Contract
-from risk.service.server import Server
+from risk.service.server import HttpServer
 from risk.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ PATIENCE = 3.0  # seconds that a running service has to notice what this run pub
 
 
 @dataclass(frozen=True)
-class Answer:
+class EndpointAnswer:
     """The answer of one endpoint; `value` is its JSON, or None where it answered a page or a file."""
 
     method: str
@@ -57,7 +57,7 @@ class Calls:
     url: str
     own: bool
     file: Path
-    answers: tuple[Answer, ...] = field(repr=False)
+    answers: tuple[EndpointAnswer, ...] = field(repr=False)
 
     @property
     def failed(self) -> list[str]:
@@ -113,7 +113,7 @@ def _service(settings: Settings, session: requests.Session, url: str | None) -> 
         yield (url or configured).rstrip("/"), False
         return
     ended, app = threading.Event(), create_app(settings, "127.0.0.1")
-    server = Server(app, "127.0.0.1", 0)
+    server = HttpServer(app, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=(ended.is_set,), name="own service")
     thread.start()
     try:
@@ -154,7 +154,7 @@ def _is_ours_and_current(settings: Settings, session: requests.Session, url: str
     return False
 
 
-def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[Answer]:
+def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[EndpointAnswer]:
     """Ask one endpoint after the other, and for the first listed client by name."""
     yield _ask(session, "POST", url, "/prediction", {"clients": rows})
     for path in (*CLASSIC, *OTHERS):
@@ -165,14 +165,14 @@ def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) ->
             yield _ask(session, "GET", url, "/clients/" + quote(listed[0]["client"], safe=""))
 
 
-def _ask(session: requests.Session, method: str, url: str, path: str, body: Any = None) -> Answer:
+def _ask(session: requests.Session, method: str, url: str, path: str, body: Any = None) -> EndpointAnswer:
     found = session.request(method, url + path, json=body, timeout=(2.0, 30.0), allow_redirects=False)
     kind = found.headers.get("Content-Type", "").partition(";")[0]
     value = found.json() if kind.endswith("json") else None
-    return Answer(method, path, found.status_code, found.reason, kind, len(found.content), value)
+    return EndpointAnswer(method, path, found.status_code, found.reason, kind, len(found.content), value)
 
 
-def _section(answer: Answer) -> str:
+def _section(answer: EndpointAnswer) -> str:
     body = _pretty(answer.value) if answer.value is not None else f"({answer.kind}, {answer.size:,} bytes)"
     return f"{answer.method} {answer.path}\n{answer.status} {answer.phrase}\n{body}\n"
 

@@ -24,7 +24,7 @@ from risk.service.predictions import NO_REPORT, Shown, listed, predicted
 from risk.service.problems import OldReport, Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
-from risk.service.server import Server
+from risk.service.server import HttpServer
 from risk.settings import Settings
 from risk.text import placed
 
@@ -208,7 +208,7 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     """Serve until SIGTERM or SIGINT, then finish the requests in flight. Raises: ConfigError, DiskError."""
     host, ended = host or settings.server.host, threading.Event()
     app = create_app(settings, host)
-    server = Server(app, host, settings.server.port if port is None else port)
+    server = HttpServer(app, host, settings.server.port if port is None else port)
     for code in (signal.SIGTERM, signal.SIGINT):
         signal.signal(code, lambda *_: ended.set())
     app.extensions["rooms"].watch.start()

@@ -40,7 +40,7 @@ from risk.report.figures import (
     register_fonts,
     shown,
 )
-from risk.report.tables import Column, Table
+from risk.report.tables import Table, TableColumn
 
 MARGIN, TOP, BOTTOM = 54, 52, 64
 WIDTH = A4[0] - 2 * MARGIN
@@ -107,12 +107,12 @@ def table(data: Table, width: float = WIDTH) -> Flowable:
     return _grid([head, *body], widths, rules, repeatRows=1, spaceBefore=2, spaceAfter=6)
 
 
-def _texts_after_numbers(columns: Sequence[Column]) -> list[int]:
+def _texts_after_numbers(columns: Sequence[TableColumn]) -> list[int]:
     """Return the columns that would stand too close to the numbers before them."""
     return [x for x, (left, right) in enumerate(pairwise(columns), start=1) if left.is_number and not right.is_number]
 
 
-def _cell(column: Column, cell: object, scale: float) -> object:
+def _cell(column: TableColumn, cell: object, scale: float) -> object:
     """Return a paragraph, or the bare text of a number that fits: it is set ten times faster."""
     if not column.is_number:
         return text(cell, "strong" if column.is_strong else "cell", column.longest)

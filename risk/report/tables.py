@@ -13,7 +13,7 @@ Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column; in print its width is relative, and a text is cut to the longest. Numbers stand to the right."""
 
     title: str
@@ -28,30 +28,30 @@ class Table:
     """A table of texts; `n_more` rows are left out."""
 
     title: str
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     rows: Sequence[Sequence[str]]
     n_more: int = 0
 
 
-def _number(title: str, width: float, longest: int = 200) -> Column:
-    return Column(title, width, is_number=True, longest=longest)
+def _number(title: str, width: float, longest: int = 200) -> TableColumn:
+    return TableColumn(title, width, is_number=True, longest=longest)
 
 
-def _cut(title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], most: int | None) -> Table:
+def _cut(title: str, columns: Sequence[TableColumn], rows: Sequence[Sequence[str]], most: int | None) -> Table:
     return Table(title, columns, rows[:most], len(rows) - len(rows[:most]))
 
 
 def scores(measured: Facts, on: str) -> Table:
     """The scores on some rows, each with its interval and what it means."""
-    columns = [Column("Score", 74, is_strong=True), _number("Value", 44), _number("95 % interval", 84)]
+    columns = [TableColumn("Score", 74, is_strong=True), _number("Value", 44), _number("95 % interval", 84)]
     return Table(
-        f"Scores on {on}, with their 95 % intervals", [*columns, Column("In words", 285)], score_rows(measured)
+        f"Scores on {on}, with their 95 % intervals", [*columns, TableColumn("In words", 285)], score_rows(measured)
     )
 
 
 def confusion(counts: Facts) -> Table:
     """How many of each outcome were predicted."""
-    columns = [Column("Happened", 100), _number("Predicted to stay", 100), _number("Predicted to leave", 100)]
+    columns = [TableColumn("Happened", 100), _number("Predicted to stay", 100), _number("Predicted to leave", 100)]
     rows = [
         ["Stayed", number(counts["tn"]), number(counts["fp"])],
         ["Left", number(counts["fn"]), number(counts["tp"])],
@@ -68,13 +68,13 @@ def calibration(bins: Sequence[Facts]) -> Table:
 
 def calls(clients: Sequence[Facts], shown: Sequence[Facts]) -> Table:
     """The clients to call of which some are shown, with the columns that any of them fills."""
-    columns: dict[str, tuple[Column, Callable[[Facts], str]]] = {
+    columns: dict[str, tuple[TableColumn, Callable[[Facts], str]]] = {
         "rank": (_number("Rank", 34), lambda client: number(client["rank"])),
-        "client": (Column("Client", 130, longest=90, is_strong=True), lambda client: client["client"]),
+        "client": (TableColumn("Client", 130, longest=90, is_strong=True), lambda client: client["client"]),
         "risk": (_number("Risk", 44), lambda client: percent(client["risk"])),
-        "owner": (Column("Owner", 76, longest=60), lambda client: client["owner"] or NOTHING),
+        "owner": (TableColumn("Owner", 76, longest=60), lambda client: client["owner"] or NOTHING),
         "value": (_number("Value", 56, longest=16), lambda client: number(client["value"])),
-        "reasons": (Column("Why", 184, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
+        "reasons": (TableColumn("Why", 184, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
     }
     kept = [columns[key] for key in filled(clients, tuple(columns))]
     return Table("Whom to call", [column for column, _ in kept], [[cell(it) for _, cell in kept] for it in shown])
@@ -102,8 +102,8 @@ def scan(found: Facts) -> Table:
 def gate(found: Facts) -> Table:
     """What the gate measured."""
     columns = [
-        Column("Outcome", 90, is_strong=True), Column("Against", 110), _number("Rows", 50), _number("Leavers", 55),
-        _number("Gain in log-loss", 75), _number("z", 40), _number("Change in capture", 85),
+        TableColumn("Outcome", 90, is_strong=True), TableColumn("Against", 110), _number("Rows", 50),
+        _number("Leavers", 55), _number("Gain in log-loss", 75), _number("z", 40), _number("Change in capture", 85),
     ]  # fmt: skip
     row = [
         found["outcome"], found["against"], number(found["n_rows"]), number(found["leavers"]),
@@ -117,7 +117,7 @@ def statistics(snapshot: Facts, most: int | None = None) -> Table:
     figures, missing = snapshot["statistics"]["columns"], snapshot["missing_percent"]
     kinds, moments = snapshot["schema"]["features"], ("mean", "median", "standard_deviation")
     columns = [
-        Column("Column", 150, longest=80, is_strong=True), Column("Kind", 70), _number("Mean", 65),
+        TableColumn("Column", 150, longest=80, is_strong=True), TableColumn("Kind", 70), _number("Mean", 65),
         _number("Median", 65), _number("Standard deviation", 90), _number("Missing", 55),
     ]  # fmt: skip
     rows = [
@@ -138,8 +138,8 @@ def sources(snapshot: Facts, most: int) -> Table:
     troubled = [it for it in by_age if it["state"] in TROUBLED][:most]
     sound = [it for it in by_age if it["state"] not in TROUBLED]
     columns = [
-        Column("Source", 160, longest=110, is_strong=True), _number("Read", 50), _number("Accepted", 54),
-        _number("Refused", 52), _number("Known", 50), Column("State", 150, longest=180),
+        TableColumn("Source", 160, longest=110, is_strong=True), _number("Read", 50), _number("Accepted", 54),
+        _number("Refused", 52), _number("Known", 50), TableColumn("State", 150, longest=180),
     ]  # fmt: skip
     picked = [_source_row(it) for it in [*troubled, *sound[::-1]][:most]]
     return Table("What was read, and what of it is in", columns, picked, len(by_age) - len(picked))
@@ -154,8 +154,8 @@ def _source_row(source: Facts) -> list[str]:
 def refusals(snapshot: Facts) -> Table:
     """The first rows that were refused, each with the reason."""
     columns = [
-        Column("Source", 108, longest=80), _number("Line", 38), Column("Column", 116, longest=60),
-        Column("Found", 70, longest=50), Column("Why it was refused", 155, longest=160),
+        TableColumn("Source", 108, longest=80), _number("Line", 38), TableColumn("Column", 116, longest=60),
+        TableColumn("Found", 70, longest=50), TableColumn("Why it was refused", 155, longest=160),
     ]  # fmt: skip
     rows = [
         [
@@ -170,18 +170,18 @@ def refusals(snapshot: Facts) -> Table:
 def stages(snapshot: Facts) -> Table:
     """Seconds of each stage, last and median."""
     rows = [[name, number(it["last"], 2), number(it["median"], 2)] for name, it in snapshot["seconds"].items()]
-    return Table("Seconds of each stage", [Column("Stage", 110), _number("Last", 60), _number("Median", 60)], rows)
+    return Table("Seconds of each stage", [TableColumn("Stage", 110), _number("Last", 60), _number("Median", 60)], rows)
 
 
 def steps(snapshot: Facts) -> Table:
     """Seconds of the steps of this run."""
     rows = [[it["name"], number(it["seconds"], 2)] for it in snapshot["steps"]]
-    return Table("Seconds of this run's steps", [Column("Step", 170), _number("Seconds", 60)], rows)
+    return Table("Seconds of this run's steps", [TableColumn("Step", 170), _number("Seconds", 60)], rows)
 
 
 def packages(snapshot: Facts, most: int | None = None) -> Table:
     """The packages that are required, installed and newest."""
-    columns = [Column("Package", 84, longest=40), _number("Required", 48, 12), _number("Installed", 48, 12)]
+    columns = [TableColumn("Package", 84, longest=40), _number("Required", 48, 12), _number("Installed", 48, 12)]
     unknown = {"required": NOTHING, "installed": "missing", "newest": "not checked"}
     rows = [
         [it["name"], *(it[key] or words for key, words in unknown.items())]
@@ -193,9 +193,9 @@ def packages(snapshot: Facts, most: int | None = None) -> Table:
 def history(snapshot: Facts) -> Table:
     """The last runs, the newest first."""
     columns = [
-        _number("Run", 28), Column("When (UTC)", 84), Column("Outcome", 78, is_strong=True),
-        Column("Release", 82, longest=40), _number("F1", 34), _number("Seconds", 44),
-        Column("Reason", 137, longest=140),
+        _number("Run", 28), TableColumn("When (UTC)", 84), TableColumn("Outcome", 78, is_strong=True),
+        TableColumn("Release", 82, longest=40), _number("F1", 34), _number("Seconds", 44),
+        TableColumn("Reason", 137, longest=140),
     ]  # fmt: skip
     rows = [
         [
@@ -220,5 +220,5 @@ def backtest(replayed: Facts) -> Table:
         for policy in replayed["policies"]
     ]
     titles = ("leavers on the lists", "share", "deployments", "worse", "delay")
-    columns = [Column("policy", 150, is_strong=True), *(_number(title, 80) for title in titles)]
+    columns = [TableColumn("policy", 150, is_strong=True), *(_number(title, 80) for title in titles)]
     return Table("How it would have gone", columns, rows)

@@ -19,7 +19,7 @@ from risk.command import event
 from risk.errors import DataError, ModelError, RiskError
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
-from risk.service.predictions import TORN, Live, Shown, load_clients
+from risk.service.predictions import TORN, LiveState, Shown, load_clients
 from risk.service.problems import ReportObject
 from risk.service.requests import Contract
 
@@ -43,12 +43,12 @@ class Watch:
         self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
         self._seen: tuple[Any, ...] | None = None
         self._proven: tuple[Any, ...] | None = None
-        self._live, self._again = Live(), 0.0
+        self._live, self._again = LiveState(), 0.0
         self._process: int | None = None
         self._starting, self._stopped = threading.Lock(), threading.Event()
 
     @property
-    def live(self) -> Live:
+    def live(self) -> LiveState:
         """What is live now. The first question in a process (a fork is one) loads it and starts the thread."""
         if self._process != os.getpid():
             self.start()
@@ -105,7 +105,7 @@ class Watch:
                 self._seen = self._proven = None
                 self._live = replace(self._live, faults=(f"what is live cannot be looked at: {type(error).__name__}",))
 
-    def _loaded(self, former: Live) -> Live:
+    def _loaded(self, former: LiveState) -> LiveState:
         """Return the new state; a fault is told, and the proven former model or set goes on answering."""
         faults: list[str] = []
         model, contract, shown = former.model, former.contract, former.shown
@@ -123,7 +123,7 @@ class Watch:
             shown = _load_reports(self._reports)
         except Exception as error:
             faults.append(self._named(f"{TORN}: {_words(error)}"))
-        return Live(model, contract, shown, tuple(faults), former.record)
+        return LiveState(model, contract, shown, tuple(faults), former.record)
 
     def _named(self, fault: str) -> str:
         """Return a fault that names files by their place in the installation, never by folders of the machine."""

@@ -16,7 +16,7 @@ from risk.errors import DataError
 from risk.modeling import leakage
 from risk.report.snapshot import LIST_COLUMNS
 from risk.service.problems import Problem
-from risk.service.requests import Contract, Ids, Rows
+from risk.service.requests import Contract, Ids, RequestedRows
 
 if TYPE_CHECKING:
     from risk.registry.model import Model
@@ -75,7 +75,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveState:
     """What a request sees from its beginning to its end; None where there is none yet."""
 
     model: Model | None = None
@@ -95,7 +95,7 @@ class Live:
         return next((fault for fault in self.faults if fault.startswith(TORN)), None)
 
 
-def predicted(now: Live, asked: Rows) -> dict[str, Any]:
+def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     """Compute the risks of the rows; ranks are those among the current clients of the same release."""
     assert now.model is not None
     risks = now.model.risks(asked.frame)
@@ -108,7 +108,7 @@ def predicted(now: Live, asked: Rows) -> dict[str, Any]:
     return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now)]}
 
 
-def listed(now: Live, asked: Ids) -> dict[str, Any]:
+def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
     """Look the risks of current clients up in the list; the answer names the release that the list is of."""
     if now.shown is None or now.shown.snapshot["release"] is None or now.model is None:
         raise Problem(503, now.torn or NO_REPORT)
@@ -125,7 +125,7 @@ def listed(now: Live, asked: Ids) -> dict[str, Any]:
     return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else _leaks(now)}
 
 
-def _leaks(now: Live) -> list[dict[str, Any]]:
+def _leaks(now: LiveState) -> list[dict[str, Any]]:
     """Warn of every column of the model that seems to know the answer and that nobody trusts."""
     assert now.model is not None
     assert now.contract is not None

@@ -31,7 +31,7 @@ Reader = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
-class Rows:
+class RequestedRows:
     """Clients to predict: their names as they were given, and a column per feature (missing = NaN or None)."""
 
     clients: Clients
@@ -64,9 +64,9 @@ class Contract:
         others = [name for name in dict.fromkeys(known) if name not in self.kinds and name != self.client]
         self._decoder = self._decoder_for(others)
 
-    def blank(self) -> Rows:
+    def blank(self) -> RequestedRows:
         """Return one client of whom nothing is known."""
-        return Rows([None], self._frame({name: [None] for name in self.kinds}))
+        return RequestedRows([None], self._frame({name: [None] for name in self.kinds}))
 
     def client_of(self, cells: Mapping[str, str | None]) -> dict[str, Any]:
         """Return the row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
@@ -76,7 +76,7 @@ class Contract:
         except ValueError as error:
             raise Problem(422, f"expected {error}") from error
 
-    def read_json(self, body: bytes) -> Rows | Ids | File:
+    def read_json(self, body: bytes) -> RequestedRows | Ids | File:
         """Return what a JSON body asks. Raises: Problem 400 where it is not JSON, 413 or 422 where it does not fit."""
         body = body.removeprefix(codecs.BOM_UTF8)
         try:
@@ -107,7 +107,7 @@ class Contract:
             return Ids([str(name) for name in _few_enough(found.ids)])
         return self._rows(clients)
 
-    def read_csv(self, content: bytes) -> Rows:
+    def read_csv(self, content: bytes) -> RequestedRows:
         """Return the rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
 
         Raises: Problem 400 where it is not CSV, 413 or 422 with row and field where it does not fit.
@@ -130,7 +130,7 @@ class Contract:
                     found = f"line {line}: {name} is {cells[place][:40]!r}, expected {error}"
                     raise Problem(422, found, row=row, field=name[:MAX_NAME]) from error
         frame = self._frame(columns)
-        return Rows(columns.get(self.client) or [None] * len(frame), frame)
+        return RequestedRows(columns.get(self.client) or [None] * len(frame), frame)
 
     def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
         """Return the decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
@@ -169,14 +169,14 @@ class Contract:
         minimum = self.features[name]
         return (float if minimum is None else Annotated[float, Meta(ge=minimum)]) | None
 
-    def _rows(self, found: list[Any]) -> Rows:
+    def _rows(self, found: list[Any]) -> RequestedRows:
         _few_enough(found)
         columns = {name: list(map(attrgetter(f"c{place}"), found)) for place, name in enumerate(self.kinds)}
         for name, kind in self.kinds.items():
             if kind == "categorical":
                 columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
         named = map(attrgetter(f"c{len(self.kinds)}"), found)
-        return Rows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
+        return RequestedRows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
 
     def _frame(self, columns: Mapping[str, list[Any]]) -> pd.DataFrame:
         types = {"numeric": "float64", "categorical": "object"}

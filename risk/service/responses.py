@@ -16,7 +16,7 @@ from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
 from risk.service import security
 from risk.service.problems import Problem
-from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, Rows
+from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
 from risk.text import counted, moment, number, percent
 
 log = logging.getLogger("risk")
@@ -58,7 +58,7 @@ def answer(value: Any, status: int = 200, kind: str = "application/json") -> Res
     return Response(msgspec.json.encode(value), status, mimetype=kind)
 
 
-def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> Rows | Ids:
+def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> RequestedRows | Ids:
     """Return what the body asks for; a file that it names is read, where it lies in one of the folders."""
     kind, body = _text_body()
     if kind == "text/csv":

@@ -35,7 +35,7 @@ BUSY = Problem(503, "more is asked than can be answered; ask again in a few seco
 log = logging.getLogger("risk")
 
 
-class Server:
+class HttpServer:
     """Listens from its making on; `run` answers."""
 
     def __init__(self, application: Any, host: str, port: int) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from risk.report import pdf
 from risk.report._pdf_layout import document, table
 from risk.report.figures import in_reading_order, markup, shown
-from risk.report.tables import Column, Table
+from risk.report.tables import Table, TableColumn
 from risk.text import number
 
 Snapshot = dict[str, Any]
@@ -332,7 +332,7 @@ def test_report_survives_more_warnings_and_longer_names_than_a_page_holds() -> N
 def test_table_keeps_numbers_that_are_too_wide_in_their_column() -> None:
     rows = [[number(10.0**14), "9" * 300]]
 
-    columns = [Column("A", 1, is_number=True), Column("B", 1, is_number=True, longest=300)]
+    columns = [TableColumn("A", 1, is_number=True), TableColumn("B", 1, is_number=True, longest=300)]
 
     file = document([table(Table("", columns, rows), 60)], title="a", footer="b", made_at="2026-11-21T09:41:53Z")
 
@@ -343,7 +343,7 @@ def test_table_keeps_numbers_that_are_too_wide_in_their_column() -> None:
 def test_table_repeats_its_header_on_every_page() -> None:
     rows = [[f"row {i}", str(i)] for i in range(120)]
 
-    columns = [Column("Name", 1), Column("Number", 1, is_number=True)]
+    columns = [TableColumn("Name", 1), TableColumn("Number", 1, is_number=True)]
 
     file = document([table(Table("", columns, rows))], title="a", footer="b", made_at="2026-11-21T09:41:53Z")
 

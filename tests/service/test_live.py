@@ -15,7 +15,7 @@ from risk import files, journal, paths
 from risk.errors import DataError
 from risk.report.snapshot import LIST_COLUMNS
 from risk.service import live
-from risk.service.predictions import Live
+from risk.service.predictions import LiveState
 from risk.settings import Settings
 from tests.installation import HOSTILE, deploy, lay_out, report
 
@@ -35,7 +35,7 @@ def watch(settings: Settings) -> Iterator[live.Watch]:
 def test_nothing_is_live_before_a_run(watch: live.Watch) -> None:
     watch.poll()
 
-    assert watch.live == Live()
+    assert watch.live == LiveState()
 
 
 def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch) -> None:
