@@ -1,4 +1,4 @@
-"""What each feature does in a model: how it enters, and how the risk moves with it, asked of the model itself."""
+"""Factors of a model: how each feature enters, and how the risk of the model itself moves with it."""
 
 from __future__ import annotations
 
@@ -23,23 +23,8 @@ POINTS = ((0.1, 0.5, 0.9), (0.0, 0.5, 1.0))  # of the sorted values; the second 
 LEVELS = "one indicator per level that at least ten rows bear; the rarer ones are one level"
 MISSING = "a missing value counts as the median, with an indicator of its own where training rows had such"
 THRESHOLDS = "by thresholds on the value, where at least 30 training rows had one; a missing value goes its own way"
-ENTERS = {
-    "logistic": {
-        "log": f"the logarithm of 1 + the value, standardised; {MISSING}",
-        "plain": f"the value, standardised; {MISSING}",
-        "categorical": LEVELS,
-    },
-    "quadratic": {
-        "log": f"the logarithm of 1 + the value, standardised and cut at ±3, with its square and products; {MISSING}",
-        "plain": f"the value, standardised and cut at ±3, with its square and products; {MISSING}",
-        "categorical": LEVELS,
-    },
-    "boosting": {
-        "log": THRESHOLDS,
-        "plain": THRESHOLDS,
-        "categorical": "by groups of levels; a missing or unseen level goes its own way",
-    },
-}
+GROUPS = "by groups of levels; a missing or unseen level goes its own way"
+SCALED = {"logistic": "standardised", "quadratic": "standardised and cut at ±3, with its square and products"}
 AS_BEFORE = "as in the model whose risks were set right"
 UNRECORDED = "not recorded: the program that trained it kept no values to ask about"
 
@@ -127,8 +112,13 @@ def _rows(probe: Facts, asked: Sequence[Facts]) -> Iterator[dict[str, Any]]:
 def _enters(card: Facts, feature: Facts | None, kind: str) -> str:
     if card.get("learned") == RECALIBRATED:
         return AS_BEFORE
-    way = "categorical" if kind != "numeric" else "log" if feature and feature["log"] else "plain"
-    return ENTERS.get(str(card.get("family")), {}).get(way, f"as a {kind} value")
+    if card.get("family") == "boosting":
+        return GROUPS if kind != "numeric" else THRESHOLDS
+    scaled = SCALED.get(str(card.get("family")))
+    if scaled is None:
+        return f"as a {kind} value"
+    value = "the logarithm of 1 + the value" if feature and feature["log"] else "the value"
+    return LEVELS if kind != "numeric" else f"{value}, {scaled}; {MISSING}"
 
 
 def _does(probe: Facts, risks: Sequence[float]) -> str:

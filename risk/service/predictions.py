@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from risk.registry.model import Model
 
 NO_REPORT = "no report is made; run fullprocess.py"
-OLD_LIST = "the listed clients are of release {}; ranks come with the next run, which makes the list anew"
-OLD_RISKS = "these risks are listed for release {}, which is no longer current; the next run makes the list anew"
+OLD_LIST = "the listed clients are of release {}; the next run updates the list, and then ranks are given"
+OLD_RISKS = "these risks are listed for release {}, which is no longer current; the next run updates the list"
 TORN = "the newest report cannot be shown"
 
 

@@ -71,8 +71,8 @@ def check_names(body: bytes, n_names: int) -> None:
 def _twice(names: list[str], row: int) -> Problem:
     name = next(name for name in names if names.count(name) > 1)
     if name in ("clients", "ids", "filepath"):
-        return Problem(422, f"{name}: is there twice; give it once", field=name)
-    return Problem(422, f"row {row}: {name}: is there twice; give it once", row=row, field=name)
+        return Problem(422, f"{name}: occurs twice; give it once", field=name)
+    return Problem(422, f"row {row}: {name}: occurs twice; give it once", row=row, field=name)
 
 
 def misfit(message: str) -> Problem:

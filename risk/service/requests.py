@@ -189,8 +189,8 @@ class Contract:
             wanted.setdefault(self.client, self._text)
         for name in wanted:
             if header.count(name) != 1:
-                found = "twice" if name in header else "not at all"
-                raise Problem(422, f"line 1: column {name!r} is there {found}; expected once", field=name)
+                found = "occurs twice" if name in header else "is missing"
+                raise Problem(422, f"line 1: column {name!r} {found}; expected once", field=name)
         return {name: (header.index(name), read) for name, read in wanted.items()}
 
     def _text(self, text: str) -> str | None:

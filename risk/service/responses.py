@@ -23,7 +23,7 @@ log = logging.getLogger("risk")
 
 SHOWN = {"calls": 200, "sources": 50}  # on the page
 SENTENCES = {
-    404: "there is nothing at this path; / shows what there is",
+    404: "nothing is at this path; / lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
     413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
 }
@@ -80,7 +80,7 @@ def _text_body() -> tuple[str, bytes]:
     kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
     packed = request.headers.get("Content-Encoding", "identity").strip().lower()
     if packed not in ("", "identity"):
-        raise Problem(415, f"the body is packed ({packed[:40]}); send it as it is", Accept_Encoding="identity")
+        raise Problem(415, f"the body is compressed ({packed[:40]}); send it uncompressed", Accept_Encoding="identity")
     if kind not in ("application/json", "text/csv"):
         found = f"the Content-Type is {kind[:80]!r}" if kind else "the body has no Content-Type"
         hint = "; curl -d sends that unless it is told otherwise" if kind.endswith("x-www-form-urlencoded") else ""
@@ -100,7 +100,7 @@ def _check_query(known: Sequence[str]) -> None:
             told = f"known here: {', '.join(known)}" if known else "nothing is known here"
             raise Problem(422, f"{name[:40]!r} is not known in the query; {told}", field=name[:MAX_NAME])
         if names.count(name) > 1:
-            raise Problem(422, f"{name} is there twice in the query; give it once", field=name)
+            raise Problem(422, f"{name} occurs twice in the query; give it once", field=name)
 
 
 def _protect(response: Response) -> Response:

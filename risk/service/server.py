@@ -30,7 +30,7 @@ FILES = 100  # descriptors left to reports, models and large bodies
 MOST_WAITING = 1_000  # milliseconds of work that may wait for a thread, about: many small requests, or a few large ones
 LONGEST_WAIT = 10.0  # seconds that a request waits in any case
 BYTES_A_MILLISECOND = {"application/json": 25_000, "text/csv": 2_500}
-BUSY = Problem(503, "more is asked than can be answered; ask again in a few seconds", Retry_After="2")
+BUSY = Problem(503, "the service is overloaded; retry in a few seconds", Retry_After="2")
 
 log = logging.getLogger("risk")
 
@@ -92,7 +92,7 @@ class HttpServer:
             channel.handle_close()
 
     def _shedding(self, application: Any) -> Callable[[Any, Any], Iterable[bytes]]:
-        """Return the application; the loop's own thread answers what has waited too long, and says to come again."""
+        """Return the application; the loop's own thread refuses what has waited too long."""
 
         def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
             if threading.get_ident() != self._loop or environ["PATH_INFO"] in security.OPEN:
@@ -127,7 +127,7 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
                 self.queue_cv.notify()
 
     def overdue(self) -> list[Any]:
-        """Take out what was refused or waits too long; what still sends a former answer could block, so it stays."""
+        """Take out requests that were refused or wait too long; one still sending an answer stays: it could block."""
         now = time.monotonic()
         with self.lock:
             late = list(takewhile(lambda it: now - it.waits_since > LONGEST_WAIT, self.queue))
@@ -137,7 +137,7 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
             late, self.refused = late + self.refused, []
         if late and now - self.told > 60:
             self.told = now
-            log.warning(event("overloaded", told_to_come_again=len(late)))
+            log.warning(event("overloaded", requests_refused=len(late)))
         return late
 
 

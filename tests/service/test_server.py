@@ -141,7 +141,7 @@ def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered
         free.set()
 
     assert {(status, retry) for status, retry, _ in told} == {(503, "2")}
-    assert json.loads(told[0][2])["detail"].endswith("ask again in a few seconds")
+    assert json.loads(told[0][2])["detail"].endswith("retry in a few seconds")
     assert health == (200, None, b"done")
     assert [answer.result()[0] for answer in working] == [200] * 8
 
