@@ -145,7 +145,7 @@ def test_a_snapshot_of_an_older_program_has_test_data_alone(project: Project) ->
 
     report = read_text(pdf.report(told, {}))
 
-    assert "Newest" not in report
+    assert "the newest that are known" not in report
     assert "out of fold" not in report
     assert words.key_figures(told)[-1][1] == "F1: test data"
     assert "The model was trained on no row of these clients." in report
