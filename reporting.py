@@ -176,22 +176,21 @@ def _scores(
     settings: Settings, rows: Dataset, scored: Model, folder: Path
 ) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
     """Return the scores on the clients who are held out now, None where no outcome is known, and warnings."""
-    clients = set(out_of_fold.read(folder)["client"])
+    learned = out_of_fold.read(folder)["client"]
     try:
-        held_out = holdout.read(settings.holdout, rows, settings.test_share, clients, size_cap=settings.size_cap)
+        held_out = holdout.read(settings.holdout, rows, settings.test_share, set(learned), size_cap=settings.size_cap)
     except DataError as error:
         log.warning(event("no scores", reason=error))
         return None, ()
-    scores = _scored(settings, scored, held_out, folder) | {"before_change": _before_change(settings, held_out.digest)}
-    return scores, held_out.warnings
+    before_change = _before_change(settings, held_out.digest)
+    return _scored(settings, scored, held_out, learned) | {"before_change": before_change}, held_out.warnings
 
 
-def _scored(settings: Settings, scored: Model, held_out: Holdout, folder: Path) -> dict[str, Any]:
+def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Series) -> dict[str, Any]:
     """Return the scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
-    schema, known = settings.schema, out_of_fold.read(folder)["client"]
-    found = holdout.score(scored, held_out, schema.target, settings.gate.top_share)
-    n_seen = int(held_out.rows[schema.client].isin(known).sum()) if len(known) else None
-    of = {"scored_on": held_out.scored_on, "n_seen": n_seen} | newest.periods(held_out.rows, schema.period)
+    found = holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
+    n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
+    of = {"scored_on": held_out.scored_on, "n_seen": n_seen} | newest.periods(held_out.rows, settings.schema.period)
     return asdict(found) | of
 
 
@@ -233,7 +232,8 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))
             rows = Dataset(manifest, settings.schema, Path(scratch))
             held_out = holdout.of_file(Path(asked.data), settings.schema) if rows.counts()["n_labelled"] else None
-            scores = _scored(settings, scored, held_out, folder) if held_out else None
+            learned = out_of_fold.read(folder)["client"]
+            scores = _scored(settings, scored, held_out, learned) if held_out else None
         else:
             rows = _live(settings).rows
             scores, _ = _scores(settings, rows, scored, folder)
