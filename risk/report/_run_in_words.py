@@ -17,7 +17,7 @@ BY_PERSON = ("deployment", "release", "withdraw")  # scripts that do a person's 
 BOTH = ("challenger", "champion")
 DIGESTS = {"challenger": "New model", "evidence": "Labelled contents", "rows": "All contents"}
 SHOWN_ONLY = "These scores are shown and decide nothing: the test data may be of the time before a change."
-SELF_TEST = "- Self-test of the gate: it rejected the live model itself and degraded copies of it."
+SELF_TEST = "- Self-test of the gate: it rejected a model compared with itself, and degraded copies of it."
 
 
 def of_run(
@@ -170,7 +170,7 @@ def _gate(gate: Record) -> list[str]:
     rows = f"{counted(gate.get('n_rows') or 0, 'row')} of {counted(gate.get('n_clients') or 0, 'client')}"
     told = [
         f"The new model was compared with {champion}, on {rows}, {number(gate.get('leavers'))} of them leavers. "
-        "Whatever rated a row was not trained on it."
+        "Each row was rated by models that were not trained on it."
     ]
     if gate.get("outcome") == "not enough evidence":
         return [*told, "These are too few to tell two models apart."]
@@ -210,7 +210,7 @@ def _forward(gate: Record) -> list[str]:
     if gate["forward_z"] is None or gain is None:
         return ["- Forward in time: not judged; there was nothing older to train on, or too few outcomes were new."]
     error = f"{percent(abs(gain))} {'better' if gain > 0 else 'worse'}"
-    rows = f"trained without the newest {counted(gate.get('forward_rows') or 0, 'row')} its error on them"
+    rows = f"trained without the newest {counted(gate.get('forward_rows') or 0, 'row')}, its error on them"
     return [f"- Forward in time: {rows} was {error} (z {number(gate['forward_z'], 2)})."]
 
 
