@@ -85,7 +85,7 @@ def call_api(settings: Settings, url: str | None = None) -> Calls:
 
 
 def holdout_clients(settings: Settings) -> list[dict[str, Any]]:
-    """Return the first clients of the test data as the service wants them; rows that it would refuse are left out."""
+    """The first clients of the test data as the service wants them; rows that it would refuse are left out."""
     contract = Contract(settings.schema, settings.schema.kinds)
     paths_read = sorted(settings.holdout.rglob("*.csv"))
     clients = itertools.chain.from_iterable(_clients_in(path, contract) for path in paths_read)
@@ -131,7 +131,7 @@ def _configured(settings: Settings) -> str:
 
 
 def _is_ours_and_current(settings: Settings, session: requests.Session, url: str) -> bool:
-    """Return whether a service of this installation answers there with what was published last.
+    """Whether a service of this installation answers there with what was published last.
 
     One of this installation is given the time to notice; any other, or none, is not waited for.
     """

@@ -75,7 +75,7 @@ def _publish(settings: Settings, contents: dict[str, files.Content], number: int
 
 
 def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Content]:
-    """Return every file of the set."""
+    """Every file of the set."""
     pictures = figures.drawn(shown["scores"], shown["backtest"])
     contents: dict[str, files.Content] = {
         paths.SNAPSHOT: files.as_json(shown),
@@ -91,7 +91,7 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
 
 
 def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the snapshot, everything that is ever shown, and every current client in the order of its risk."""
+    """The snapshot, everything that is ever shown, and every current client in the order of its risk."""
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
     everyone, calls = call_list.listed(rows, model, subject.folder, settings.capacity)
     rated = model if not subject.provisional else None
@@ -148,7 +148,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
 
 
 def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
-    """Return the backtest that was made last, if it is of this input folder and schema, and of this program."""
+    """The backtest that was made last, if it is of this input folder and schema, and of this program."""
     found = releases.object_in(settings.models / paths.BACKTEST)
     asked = {"input_folder": input_folder, "schema": settings.schema.identity, "program": paths.PROGRAM}
     return found if asked == {name: found.get(name) for name in asked} else None
@@ -175,7 +175,7 @@ def _live(settings: Settings) -> Subject:
 def _scores(
     settings: Settings, rows: Dataset, scored: Model, folder: Path
 ) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """Return the scores on the clients who are held out now, None where no outcome is known, and warnings."""
+    """The scores on the clients who are held out now, None where no outcome is known, and warnings."""
     learned = out_of_fold.read(folder)["client"]
     try:
         held_out = holdout.read(settings.holdout, rows, settings.test_share, set(learned), size_cap=settings.size_cap)
@@ -187,7 +187,7 @@ def _scores(
 
 
 def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Series) -> dict[str, Any]:
-    """Return the scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
+    """The scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
     found = holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
     n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
     of = {"scored_on": held_out.scored_on, "n_seen": n_seen} | newest.periods(held_out.rows, settings.schema.period)
@@ -195,7 +195,7 @@ def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Se
 
 
 def _before_change(settings: Settings, digest: str) -> str | None:
-    """Return the last release that was trained for drift, if this very test data was there before it."""
+    """The last release that was trained for drift, if this very test data was there before it."""
     for before, after in reversed(list(itertools.pairwise(releases.all_of(settings.production)))):
         if releases.object_in(after.folder / paths.CARD).get("reason") == policy.DRIFT:
             return after.name if before.verdict.get("holdout") == digest else None

@@ -74,17 +74,17 @@ STYLES = {
 
 
 def text(words: object, style: str = "body", longest: int = 1200) -> Flowable:
-    """Return a paragraph; nothing in the words is read as markup."""
+    """A paragraph; nothing in the words is read as markup."""
     return Paragraph(markup(words, longest), STYLES[style])
 
 
 def section(title: str, *parts: Flowable) -> list[Flowable]:
-    """Return a heading, which is an entry of the outline too, and what stands below it."""
+    """A heading, which is an entry of the outline too, and what stands below it."""
     return [CondPageBreak(ROOM_FOR_A_START), text(title, "heading"), *parts]
 
 
 def table(data: Table, width: float = WIDTH) -> Flowable:
-    """Return a table whose header is repeated on every page; cells are cut to the longest text of their column."""
+    """A table whose header is repeated on every page; cells are cut to the longest text of their column."""
     columns = data.columns
     scale = width / sum(column.width for column in columns)
     head = [text(column.title, "numbers" if column.is_number else "column") for column in columns]
@@ -108,12 +108,12 @@ def table(data: Table, width: float = WIDTH) -> Flowable:
 
 
 def _texts_after_numbers(columns: Sequence[TableColumn]) -> list[int]:
-    """Return the columns that would stand too close to the numbers before them."""
+    """The columns that would stand too close to the numbers before them."""
     return [x for x, (left, right) in enumerate(pairwise(columns), start=1) if left.is_number and not right.is_number]
 
 
 def _cell(column: TableColumn, cell: object, scale: float) -> object:
-    """Return a paragraph, or the bare text of a number that fits: it is set ten times faster."""
+    """A paragraph, or the bare text of a number that fits: it is set ten times faster."""
     if not column.is_number:
         return text(cell, "strong" if column.is_strong else "cell", column.longest)
     words = in_reading_order(shown(cell, column.longest))
@@ -122,7 +122,7 @@ def _cell(column: TableColumn, cell: object, scale: float) -> object:
 
 
 def panel(parts: Sequence[Flowable], *, alert: bool = False) -> Flowable:
-    """Return the parts, one below the other, on a soft ground with a bar at the left."""
+    """The parts, one below the other, on a soft ground with a bar at the left."""
     rules = [
         ("BACKGROUND", (0, 0), (-1, -1), HexColor(ALERT_SOFT if alert else SOFT)),
         ("LINEBEFORE", (0, 0), (0, -1), 3, HexColor(ALERT if alert else ACCENT)),
@@ -134,7 +134,7 @@ def panel(parts: Sequence[Flowable], *, alert: bool = False) -> Flowable:
 
 
 def figures_in_a_row(figures: Sequence[tuple[str, str]]) -> Flowable:
-    """Return a few large figures side by side, each with the words that say what it counts."""
+    """A few large figures side by side, each with the words that say what it counts."""
     cells = [[text(figure, "figure", 20), text(words, "small", 80)] for figure, words in figures]
     rules = [*_padding(0, 8), ("RIGHTPADDING", (0, 0), (-1, -1), 12), ("VALIGN", (0, 0), (-1, -1), "TOP")]
     return _grid([cells], [WIDTH / max(len(cells), 5)] * len(cells), rules)
@@ -147,7 +147,7 @@ def side_by_side(left: Sequence[Flowable], right: Sequence[Flowable]) -> Flowabl
 
 
 def _grid(cells: list[list[Any]], widths: list[float], rules: list[Any], **more: Any) -> Flowable:
-    """Return a table in our font: reportlab sets one for every cell, and its own would stay in the file."""
+    """A table in our font: reportlab sets one for every cell, and its own would stay in the file."""
     font = ("FONT", (0, 0), (-1, -1), REGULAR, CELL_SIZE, 10)
     return Grid(cells, colWidths=widths, style=[font, *rules], hAlign="LEFT", **more)
 
@@ -159,7 +159,7 @@ def _padding(x: float, y: float) -> list[tuple[object, ...]]:
 
 
 def picture(png: bytes, width: float) -> Flowable:
-    """Return the picture, scaled to this width in points."""
+    """The picture, scaled to this width in points."""
     image = Image(BytesIO(png), hAlign="LEFT")
     image.drawWidth, image.drawHeight = width, width * image.imageHeight / image.imageWidth
     return image
@@ -177,7 +177,7 @@ class _Pages(Canvas):  # type: ignore[misc]
 
 
 def document(story: Sequence[Flowable], *, title: str, footer: str, made_at: str) -> bytes:
-    """Return the story as a PDF; equal arguments give equal bytes.
+    """The story as a PDF; equal arguments give equal bytes.
 
     `made_at` (ISO, UTC) is the date of the file; SOURCE_DATE_EPOCH in the environment has no effect.
     """

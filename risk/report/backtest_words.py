@@ -22,7 +22,7 @@ DRIFT = "drift"
 def over(
     frame: pd.DataFrame, manifest: Manifest, rules: Rules, facts: Mapping[str, str], told: Progress
 ) -> dict[str, Any]:
-    """Return the replay of all policies over the labelled rows of a dataset, for JSON.
+    """The replay of all policies over the labelled rows of a dataset, for JSON.
 
     Raises: DataError where they come from fewer than two contents.
     """
@@ -38,7 +38,7 @@ def over(
 
 
 def _contents(manifest: Manifest, rows: Rows) -> list[str]:
-    """Return the source of each content that was replayed; of contents that were joined the first and the last."""
+    """The source of each content that was replayed; of contents that were joined the first and the last."""
     order = content_order(manifest)
     paths = {order[content.digest]: entry.path for entry in manifest.entries for content in entry.contents}
     ends = rows.frame["content"].groupby(rows.step).agg(["min", "max"])
@@ -46,7 +46,7 @@ def _contents(manifest: Manifest, rows: Rows) -> list[str]:
 
 
 def as_dict(replayed: Replay, contents: Sequence[str], top_share: float, **facts: Any) -> dict[str, Any]:
-    """Return a replay, ours first in it, for JSON; `facts` come first. `contents` names each; places count from 1.
+    """A replay, ours first in it, for JSON; `facts` come first. `contents` names each; places count from 1.
 
     Leavers count from the first content that there was a model for. Delays count from the first alarm of ours.
     """

@@ -29,7 +29,7 @@ FEATURE = "feature: "
 def listed(
     rows: Dataset, model: Model | None, folder: Path | None, capacity: Capacity
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Return every current client in the order of its risk, and those to call; nobody where there is no model.
+    """Every current client in the order of its risk, and those to call; nobody where there is no model.
 
     A row that the model was trained on has its out-of-fold risk, which lies in the model's folder.
     """
@@ -43,13 +43,13 @@ def listed(
 
 
 def expected_leavers(model: Model, calls: Sequence[Mapping[str, Any]], n_clients: int) -> dict[str, Any]:
-    """Return how many to call are expected to leave, with the 90 % interval."""
+    """How many of those to call are expected to leave, with the 90 % interval."""
     risks = np.array([client["risk"] for client in calls])
     return asdict(calibration.expected_leavers(risks, n_clients, model.card.n_rows))
 
 
 def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Schema) -> pd.DataFrame:
-    """Return the current clients in the order of their risk: the columns of the list, then the features."""
+    """The current clients in the order of their risk: the columns of the list, then the features."""
     order = rank(frame[schema.client].tolist(), risks.to_numpy(np.float64))
     rows, risk = frame.iloc[order].reset_index(drop=True), risks.to_numpy(np.float64)[order]
     blank = pd.Series([None] * len(rows), dtype=object)
@@ -66,7 +66,7 @@ def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Sche
 
 
 def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Schema) -> list[dict[str, Any]]:
-    """Return the clients whom there is time to call, first the one at the highest risk, each with its reasons."""
+    """The clients whom there is time to call, first the one at the highest risk, each with its reasons."""
     owners = everyone["owner"].tolist() if capacity.per == "owner" and schema.owner else None
     chosen = everyone.iloc[first(owners, len(everyone), capacity.calls_per_week)]
     values = everyone[[FEATURE + name for name in schema.features]].rename(
@@ -82,19 +82,19 @@ def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Sc
 
 
 def rank(clients: Sequence[str], risks: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the places of the clients in the order of their risks (12 digits), the highest first, ties by name."""
+    """The places of the clients in the order of their risks (12 digits), the highest first, ties by name."""
     rounded = np.round(risks, 12)
     return np.array(sorted(range(len(clients)), key=lambda place: (-rounded[place], clients[place])), dtype=np.int64)
 
 
 def ranks(risks: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return of each client in that order 1 + how many clients have a higher risk: equal risks share a rank."""
+    """For each client in that order, 1 + how many clients have a higher risk: equal risks share a rank."""
     ordered = -np.round(risks, 12)
     return np.asarray(np.searchsorted(ordered, ordered, side="left") + 1, dtype=np.int64)
 
 
 def first(owners: Sequence[str | None] | None, n_clients: int, calls_per_week: int) -> list[int]:
-    """Return the places of the clients to call: the first ones in all, or the first ones of each owner."""
+    """The places of the clients to call: the first ones in all, or the first ones of each owner."""
     if owners is None:
         return list(range(min(calls_per_week, n_clients)))
     called: dict[str | None, int] = {}
@@ -107,20 +107,20 @@ def first(owners: Sequence[str | None] | None, n_clients: int, calls_per_week: i
 
 
 def risks_csv(everyone: pd.DataFrame) -> bytes:
-    """Return clientrisks.csv: risk and rank of every current client."""
+    """The content of clientrisks.csv: risk and rank of every current client."""
     listed = everyone[list(LIST_COLUMNS)].assign(risk=everyone["risk"].map(four_digits))
     return as_csv(LIST_COLUMNS, ([_plain(cell) for cell in row] for row in listed.itertuples(index=False)))
 
 
 def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return calllist.csv: the clients to call, with the reasons."""
+    """The content of calllist.csv: the clients to call, with the reasons."""
     rounded = [dict(call) | {"risk": four_digits(call["risk"])} for call in calls]
     rows = ([*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"])] for call in rounded)
     return as_csv((*LIST_COLUMNS, "reasons"), rows)
 
 
 def _plain(value: Any) -> Any:
-    """Return a cell as JSON and CSV know it: missing is None, whole numbers have no fraction."""
+    """A cell as JSON and CSV know it: missing is None, whole numbers have no fraction."""
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, np.generic):

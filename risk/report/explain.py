@@ -57,7 +57,7 @@ def sources_of(manifest: Manifest, run: int) -> list[dict[str, Any]]:
 def tell(
     records: Sequence[Record], asked: str, *, today: str, origin: Callable[[str], Origin], settings: str | None = None
 ) -> Explanation:
-    """Return the story of a run (`last` or its number) or of a day (UTC).
+    """The story of a run (`last` or its number) or of a day (UTC).
 
     `origin` answers what a release was made of; `settings` is the digest of the settings of now.
     Raises: UsageError for other words, DataError naming what there is.
@@ -82,7 +82,7 @@ def tell(
 
 
 def page(lines: Sequence[str], width: int = 100) -> str:
-    """Return the lines for a terminal: long ones go on below, a little further in."""
+    """The lines for a terminal: long ones go on below, a little further in."""
     return "\n".join(
         textwrap.fill(
             line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
@@ -169,7 +169,7 @@ def _act(record: Record) -> str:
 
 
 def _pairs(records: Sequence[Record]) -> list[Pair]:
-    """Return every intent with the line that ended it, in the order of these ends; those without an end come last."""
+    """Every intent with the line that ended it, in the order of these ends; those without an end come last."""
     found: list[Pair] = []
     under_way: dict[Any, Record] = {}
     for record in records:

@@ -85,7 +85,7 @@ def _middle(known: pd.Series) -> float | None:
 
 
 def of(card: Facts, predict: Predict) -> list[Factor]:
-    """Return every feature of a card (trainedmodel.json) whose model answers `predict` (a frame of features to risks).
+    """Every feature of a card (trainedmodel.json) whose model answers `predict` (a frame of features to risks).
 
     Each feature in turn takes its values of the card's `probes`, the others stay at the typical ones. A card of an
     older program has none: then what a feature does is not told.

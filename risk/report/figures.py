@@ -64,7 +64,7 @@ LOOK: Any = {
 
 
 def drawn(scores: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None) -> dict[str, bytes]:
-    """Return the pictures that a report with these scores and this replay has, by name."""
+    """The pictures that a report with these scores and this replay has, by name."""
     found = {"backtest": backtest(replayed["policies"])} if replayed else {}
     if scores is None:
         return found
@@ -74,7 +74,7 @@ def drawn(scores: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None) 
 
 
 def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predicted, and what happened") -> bytes:
-    """Return the picture of the four counts (`tp`, `fp`, `fn`, `tn`), each with its share of the row."""
+    """The picture of the four counts (`tp`, `fp`, `fn`, `tn`), each with its share of the row."""
     from matplotlib.colors import LinearSegmentedColormap
 
     rows = ((confusion["tn"], confusion["fp"]), (confusion["fn"], confusion["tp"]))
@@ -91,7 +91,7 @@ def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predic
 
 
 def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, and what happened") -> bytes:
-    """Return the picture of bins (`risk`, `share`, `n_rows`): stated risk against the share who left."""
+    """The picture of bins (`risk`, `share`, `n_rows`): stated risk against the share who left."""
     with _figure() as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         _draw_calibration(above, bins)
@@ -101,7 +101,7 @@ def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, 
 
 
 def backtest(policies: Sequence[Mapping[str, Any]], title: str = "Leavers on the list, beside our decisions") -> bytes:
-    """Return the picture of policies (`policy`, `caught_by_content`, `deployed`): leavers more or fewer than the first.
+    """The picture of policies (`policy`, `caught_by_content`, `deployed`): leavers more or fewer than the first.
 
     Counted up over the contents; dots are deployments after the first one.
     """
@@ -192,7 +192,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def font_file(name: str) -> Path:
-    """Return the font's file in matplotlib's own data, without importing matplotlib."""
+    """The font's file in matplotlib's own data, without importing matplotlib."""
     package = find_spec("matplotlib")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("matplotlib, which holds the font of the report, is not installed: run make, or pip")
@@ -212,7 +212,7 @@ def register_fonts() -> None:
 
 @cache
 def _printable() -> frozenset[str]:
-    """Return the characters that both fonts draw and that a reader can see."""
+    """The characters that both fonts draw and that a reader can see."""
     from reportlab.pdfbase import pdfmetrics
 
     register_fonts()
@@ -246,5 +246,5 @@ def markup(text: object, longest: int = 200) -> str:
 
 
 def in_reading_order(text: str) -> str:
-    """Return the text with its Hebrew and Arabic parts reversed: a PDF places all characters from the left."""
+    """The text with its Hebrew and Arabic parts reversed: a PDF places all characters from the left."""
     return RIGHT_TO_LEFT.sub(lambda part: part[0][::-1], text)

@@ -22,7 +22,7 @@ NAMES = {"f1": "F1", "auc": "AUC", "log_loss": "log-loss", "brier": "Brier score
 
 
 def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes:
-    """Return the model card as Markdown; equal facts give equal bytes.
+    """The model card as Markdown; equal facts give equal bytes.
 
     `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
     manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.

@@ -39,7 +39,7 @@ AMONG_SUCH = (
 
 
 def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
-    """Return the report of a snapshot as PDF; equal arguments give equal bytes.
+    """The report of a snapshot as PDF; equal arguments give equal bytes.
 
     `pictures` holds PNG by name, "confusion matrix", "calibration" and "backtest"; one that is missing is left out.
     """
@@ -111,7 +111,7 @@ def _call_list(snapshot: Snapshot) -> list[Flowable]:
 
 
 def _rest_of_the_list(clients: Sequence[Snapshot]) -> list[Flowable]:
-    """Return the clients that do not stand on the first page, in tables that are short enough to be set fast."""
+    """The clients that do not stand on the first page, in tables that are short enough to be set fast."""
     if len(clients) <= CLIENTS_SHOWN:
         return []
     places = range(CLIENTS_SHOWN, min(len(clients), CLIENTS_PRINTED), ROWS_SET)

@@ -69,13 +69,13 @@ def of_release(model: Model | None, provisional: bool, forced: str | None = None
 
 
 def of_refusals(refusals: Sequence[tuple[str, Refusal]]) -> list[dict[str, Any]]:
-    """Return the first refusals."""
+    """The first refusals."""
     named = ("line", "column", "value", "reason", "expected")
     return [{"source": path} | {name: getattr(it, name) for name in named} for path, it in refusals[:MOST_REFUSALS]]
 
 
 def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the last runs, the newest first."""
+    """The last runs, the newest first."""
     kept = ("run", "at", "outcome", "verdict", "release", "seconds")
     return [
         {name: it.get(name) for name in kept}
@@ -101,7 +101,7 @@ def expectation(every: str | None, last_arrival: str | None) -> dict[str, Any] |
 
 
 def overdue(expected: Mapping[str, Any] | None, now: float) -> str | None:
-    """Return the sentence that warns of a feed that has stopped; `now` in seconds since 1970."""
+    """The sentence that warns of a feed that has stopped; `now` in seconds since 1970."""
     if expected is None or now <= expected["due"]:
         return None
     hours = (now - _moment(expected["last_arrival"])) / 3600

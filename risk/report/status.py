@@ -19,7 +19,7 @@ OF_NOW = (attention.RECORD, attention.STOPPED)  # these are looked at when they 
 
 
 def status(settings: Settings) -> Answer:
-    """Return the state; exit code 1 when the last run failed, or journal or live release are not as recorded."""
+    """The state; exit code 1 when the last run failed, or journal or live release are not as recorded."""
     path = settings.production / paths.JOURNAL
     try:
         chain, sound = f"{journal.verify(path)} lines, sound", True

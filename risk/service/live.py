@@ -106,7 +106,7 @@ class Watch:
                 self._live = replace(self._live, faults=(f"what is live cannot be looked at: {type(error).__name__}",))
 
     def _loaded(self, former: LiveState) -> LiveState:
-        """Return the new state; a fault is told, and the proven former model or set goes on answering."""
+        """The new state; a fault is told, and the proven former model or set goes on answering."""
         faults: list[str] = []
         model, contract, shown = former.model, former.contract, former.shown
         try:
@@ -126,19 +126,19 @@ class Watch:
         return LiveState(model, contract, shown, tuple(faults), former.record)
 
     def _named(self, fault: str) -> str:
-        """Return a fault that names files by their place in the installation, never by folders of the machine."""
+        """A fault that names files by their place in the installation, never by folders of the machine."""
         for root in self._roots:
             fault = fault.replace(f"{root}/", "")
         return fault
 
 
 def instance(production: Path) -> str:
-    """Return the id of an installation: what a service answers and a client compares."""
+    """The id of an installation: what a service answers and a client compares."""
     return hashlib.sha256(str(production.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def load_shown(folder: Path) -> Shown:
-    """Return a report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
+    """A report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
     try:
         snapshot = json.loads((folder / paths.SNAPSHOT).read_bytes(), object_hook=ReportObject)
     except (ValueError, RecursionError, FileNotFoundError, IsADirectoryError):
@@ -155,7 +155,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _load_reports(shelf: Path) -> Shown | None:
-    """Return the newest report set; None where there is none yet. Raises: as `load_shown`."""
+    """The newest report set; None where there is none yet. Raises: as `load_shown`."""
     folder = files.resolve(shelf / paths.CURRENT)
     if folder is None and os.path.lexists(shelf / paths.CURRENT):
         raise DataError(f"the set that {shelf.name}/{paths.CURRENT} names is missing")
@@ -178,7 +178,7 @@ def _words(error: Exception) -> str:
 
 
 def card_of(production: Path, name: str) -> bytes | None:
-    """Return the model card of a release, by its name or number; None where there is no such release or no card."""
+    """The model card of a release, by its name or number; None where there is no such release or no card."""
     shelf = production / paths.RELEASES
     found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
     with contextlib.suppress(OSError, IndexError):

@@ -44,14 +44,14 @@ class Clients:
         return ranks
 
     def row(self, place: int) -> dict[str, Any]:
-        """Return a line of the list as an object."""
+        """A line of the list as an object."""
         rank, _, _, prediction, owner, value, period = self.cells[place]
         told = {"rank": int(rank), "client": self.names[place], "risk": float(self.risks[place])}
         told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
         return told | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
 
     def of(self, owner: str | None) -> Sequence[int]:
-        """Return the places of an owner's clients (blank: of those who have none); of all without an owner."""
+        """The places of an owner's clients (blank: of those who have none); of all without an owner."""
         if owner is None:
             return range(len(self.names))
         return [place for place, cells in enumerate(self.cells) if _without_apostrophe(cells[4]) == owner]
@@ -141,7 +141,7 @@ def _warning(message: str, field: str | None = None) -> dict[str, Any]:
 
 
 def load_clients(text: str, risks: Sequence[float] | None = None) -> Clients:
-    """Return the clients of a clientrisks.csv; `risks` has all digits of what is rounded there.
+    """The clients of a clientrisks.csv; `risks` has all digits of what is rounded there.
 
     Raises: DataError, ValueError, csv.Error where it is damaged.
     """

@@ -65,11 +65,11 @@ class Contract:
         self._decoder = self._decoder_for(others)
 
     def blank(self) -> RequestedRows:
-        """Return one client of whom nothing is known."""
+        """One client of whom nothing is known."""
         return RequestedRows([None], self._frame({name: [None] for name in self.kinds}))
 
     def client_of(self, cells: Mapping[str, str | None]) -> dict[str, Any]:
-        """Return the row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
+        """The row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
         readers = self._readers(list(cells))
         try:
             return {name: read((cells[name] or "").strip()) for name, (_, read) in readers.items()}
@@ -108,7 +108,7 @@ class Contract:
         return self._rows(clients)
 
     def read_csv(self, content: bytes) -> RequestedRows:
-        """Return the rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
+        """The rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
 
         Raises: Problem 400 where it is not CSV, 413 or 422 with row and field where it does not fit.
         """
@@ -133,7 +133,7 @@ class Contract:
         return RequestedRows(columns.get(self.client) or [None] * len(frame), frame)
 
     def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
-        """Return the decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
+        """The decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
         types: dict[str, Any] = {name: self._type_of(name) for name in self.kinds}
         optional: dict[str, Any] = {self.client: _NAME | int | None}
         optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}
@@ -150,7 +150,7 @@ class Contract:
         return msgspec.json.Decoder(list[client] | body)
 
     def _is_a_client(self, body: bytes) -> bool:
-        """Return whether a body is an object with a column of a client, and with nothing that may hold clients."""
+        """Whether a body is an object with a column of a client, and with nothing that may hold clients."""
         try:
             names = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).keys()
         except msgspec.ValidationError:
@@ -158,7 +158,7 @@ class Contract:
         return not names.isdisjoint(self._names.values()) and names.isdisjoint(("clients", "ids", "filepath"))
 
     def _n_names(self, found: list[Any]) -> int:
-        """Return how many names of columns stand in the clients, each once."""
+        """How many names of columns stand in the clients, each once."""
         optional = list(self._names)[len(self.kinds) :]
         unset = sum(list(map(attrgetter(name), found)).count(UNSET) for name in optional)
         return len(found) * len(self._names) - unset
@@ -183,7 +183,7 @@ class Contract:
         return pd.DataFrame({name: pd.Series(columns[name], dtype=types[kind]) for name, kind in self.kinds.items()})
 
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
-        """Return the place in the header and the reader of each wanted column."""
+        """The place in the header and the reader of each wanted column."""
         wanted = {name: self._number_of(name) if kind == "numeric" else self._text for name, kind in self.kinds.items()}
         if self.client in header:
             wanted.setdefault(self.client, self._text)

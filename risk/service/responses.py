@@ -54,7 +54,7 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
 
 
 def answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
-    """Return a value as a JSON answer."""
+    """A value as a JSON answer."""
     return Response(msgspec.json.encode(value), status, mimetype=kind)
 
 
@@ -68,7 +68,7 @@ def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> RequestedR
 
 
 def whole_number(name: str, default: int, most: int) -> int:
-    """Return a number of the query. Raises: Problem 422 where it is none from 0 to `most`."""
+    """A number of the query. Raises: Problem 422 where it is none from 0 to `most`."""
     text = request.args.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
         raise Problem(422, f"{name} is {text[:40]!r}, expected a whole number from 0 to {most}", field=name)

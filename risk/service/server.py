@@ -92,7 +92,7 @@ class HttpServer:
             channel.handle_close()
 
     def _shedding(self, application: Any) -> Callable[[Any, Any], Iterable[bytes]]:
-        """Return the application; the loop's own thread refuses what has waited too long."""
+        """The application; the loop's own thread refuses what has waited too long."""
 
         def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
             if threading.get_ident() != self._loop or environ["PATH_INFO"] in security.OPEN:
@@ -148,7 +148,7 @@ def _milliseconds(request: Any) -> int:
 
 
 def connection_limit() -> int:
-    """Return how many connections there is room for; the limit of open files is raised for them where it may be."""
+    """How many connections there is room for; the limit of open files is raised for them where it may be."""
     wanted, (soft, hard) = MOST_CONNECTIONS + FILES, resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < wanted:  # no limit is -1
         soft = wanted if hard < 0 else min(hard, wanted)
@@ -157,7 +157,7 @@ def connection_limit() -> int:
 
 
 def _is_at_work(channel: Any) -> bool:
-    """Return whether a connection has a request half received, in work, or not wholly answered."""
+    """Whether a connection has a request half received, in work, or not wholly answered."""
     return isinstance(channel, HTTPChannel) and bool(
         channel.requests or channel.total_outbufs_len or (channel.request and not channel.request.empty)
     )
