@@ -67,7 +67,7 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
 
 
 def _what_happened(snapshot: Snapshot) -> list[Flowable]:
-    finding, banner = words.finding(snapshot["verdict"]), words.banner(snapshot["release"])
+    finding, banner = words.finding(snapshot), words.banner(snapshot["release"])
     parts = [text(words.headline(snapshot), "lead"), *([text(finding)] if finding else []), text(snapshot["reason"])]
     attention = [it["sentence"] for it in snapshot.get("attention", [])]
     return [

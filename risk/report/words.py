@@ -49,8 +49,9 @@ def headline(snapshot: Facts) -> str:
     return _sentence(OUTCOMES.get(snapshot["outcome"], f"outcome: {snapshot['outcome']}"))
 
 
-def finding(verdict: str | None) -> str | None:
+def finding(snapshot: Facts) -> str | None:
     """The verdict of the drift check as a sentence; None where there is none."""
+    verdict = snapshot["verdict"]
     return None if verdict is None else _sentence(FINDINGS.get(verdict, f"verdict: {verdict}"))
 
 
