@@ -25,7 +25,7 @@ from risk.errors import DataError
 from risk.service import live, security
 from risk.service.problems import Problem
 from risk.service.requests import Contract
-from risk.service.server import Server
+from risk.service.server import HttpServer
 from risk.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ PATIENCE = 3.0  # seconds that a running service has to notice what this run pub
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one endpoint said; `value` is its JSON, or None where it answered a page or a file."""
+class EndpointAnswer:
+    """The answer of one endpoint; `value` is its JSON, or None where it answered a page or a file."""
 
     method: str
     path: str
@@ -52,21 +52,21 @@ class Answer:
 
 @dataclass(frozen=True)
 class Calls:
-    """Every answer, the address that gave them, and whether that was a service of our own making."""
+    """Every answer, the address that gave them, and whether that service was started for these calls."""
 
     url: str
     own: bool
     file: Path
-    answers: tuple[Answer, ...] = field(repr=False)
+    answers: tuple[EndpointAnswer, ...] = field(repr=False)
 
     @property
     def failed(self) -> list[str]:
-        """What was answered with an error."""
+        """The requests that were answered with an error."""
         return [f"{it.method} {it.path}: {it.status}" for it in self.answers if it.status >= 400]
 
 
 def call_api(settings: Settings, url: str | None = None) -> Calls:
-    """Ask the service at `url`, else ours at the configured address, else one of our own on a free port.
+    """Ask the service at `url`, else ours at the configured address, else one started on a free port.
 
     Writes apireturns.txt. Raises: DataError where the service at `url` does not answer.
     """
@@ -85,17 +85,18 @@ def call_api(settings: Settings, url: str | None = None) -> Calls:
 
 
 def holdout_clients(settings: Settings) -> list[dict[str, Any]]:
-    """Return the first clients of the test data as the service wants them; rows that it would refuse are left out."""
+    """The first clients of the test data as the service wants them; rows that it would refuse are left out."""
     contract = Contract(settings.schema, settings.schema.kinds)
-    found: list[dict[str, Any]] = []
-    for path in sorted(settings.holdout.rglob("*.csv")):
-        with contextlib.suppress(OSError, csv.Error, UnicodeDecodeError):
-            found += itertools.islice(_clients_in(path, contract), TEST_ROWS - len(found))
-    return found
+    paths_read = sorted(settings.holdout.rglob("*.csv"))
+    clients = itertools.chain.from_iterable(_clients_in(path, contract) for path in paths_read)
+    return list(itertools.islice(clients, TEST_ROWS))
 
 
 def _clients_in(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with (
+        contextlib.suppress(OSError, csv.Error, UnicodeDecodeError),
+        path.open(encoding="utf-8-sig", newline="") as file,
+    ):
         for cells in csv.DictReader(file):
             with contextlib.suppress(Problem):
                 yield contract.client_of(cells)
@@ -103,29 +104,20 @@ def _clients_in(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
 
 @contextlib.contextmanager
 def _service(settings: Settings, session: requests.Session, url: str | None) -> Iterator[tuple[str, bool]]:
-    """Yield an address that answers and whether the service was made for these calls."""
+    """Yield an address that answers and whether the service was started for these calls."""
     session.trust_env = False  # neither a proxy nor .netrc stands between this machine and itself
     token = security.token_of(settings.server, settings.root)
     session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
     configured = _configured(settings)
-    if url is not None:
-        yield url.rstrip("/"), False
-    elif _is_ours_and_current(settings, session, configured):
-        yield configured, False
-    else:
-        with _own_service(settings) as address:
-            yield address, True
-
-
-@contextlib.contextmanager
-def _own_service(settings: Settings) -> Iterator[str]:
-    ended = threading.Event()
-    app = create_app(settings, "127.0.0.1")
-    server = Server(app, "127.0.0.1", 0)
+    if url is not None or _is_ours_and_current(settings, session, configured):
+        yield (url or configured).rstrip("/"), False
+        return
+    ended, app = threading.Event(), create_app(settings, "127.0.0.1")
+    server = HttpServer(app, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=(ended.is_set,), name="own service")
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.port}"
+        yield f"http://127.0.0.1:{server.port}", True
     finally:
         ended.set()
         thread.join()
@@ -139,22 +131,21 @@ def _configured(settings: Settings) -> str:
 
 
 def _is_ours_and_current(settings: Settings, session: requests.Session, url: str) -> bool:
-    """Return whether a service of this installation answers there with what was published last.
+    """Whether a service of this installation answers there with what was published last.
 
     One of this installation is given the time to notice; any other, or none, is not waited for.
     """
     import requests
 
-    expected = {
-        "instance": live.instance(settings.production),
-        "release": _name(files.resolve(settings.production / paths.CURRENT)),
-        "report": _name(files.resolve(settings.models / paths.REPORTS / paths.CURRENT)),
-    }
+    folders = {"release": settings.production, "report": settings.models / paths.REPORTS}
+    current = {name: files.resolve(folder / paths.CURRENT) for name, folder in folders.items()}
+    expected = {name: folder.name if folder else None for name, folder in current.items()}
+    expected |= {"instance": live.instance(settings.production)}
     patience = time.monotonic() + PATIENCE
     while time.monotonic() < patience:
         try:
-            said = session.get(f"{url}/health", timeout=(0.3, 1.0), allow_redirects=False).json()
-            found = {name: said[name] for name in expected}
+            health = session.get(f"{url}/health", timeout=(0.3, 1.0), allow_redirects=False).json()
+            found = {name: health[name] for name in expected}
         except (requests.RequestException, ValueError, KeyError, TypeError):
             return False
         if found == expected or found["instance"] != expected["instance"]:
@@ -163,11 +154,7 @@ def _is_ours_and_current(settings: Settings, session: requests.Session, url: str
     return False
 
 
-def _name(folder: Path | None) -> str | None:
-    return folder.name if folder else None
-
-
-def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[Answer]:
+def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[EndpointAnswer]:
     """Ask one endpoint after the other, and for the first listed client by name."""
     yield _ask(session, "POST", url, "/prediction", {"clients": rows})
     for path in (*CLASSIC, *OTHERS):
@@ -178,15 +165,14 @@ def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) ->
             yield _ask(session, "GET", url, "/clients/" + quote(listed[0]["client"], safe=""))
 
 
-def _ask(session: requests.Session, method: str, url: str, path: str, body: Any = None) -> Answer:
+def _ask(session: requests.Session, method: str, url: str, path: str, body: Any = None) -> EndpointAnswer:
     found = session.request(method, url + path, json=body, timeout=(2.0, 30.0), allow_redirects=False)
     kind = found.headers.get("Content-Type", "").partition(";")[0]
     value = found.json() if kind.endswith("json") else None
-    return Answer(method, path, found.status_code, found.reason, kind, len(found.content), value)
+    return EndpointAnswer(method, path, found.status_code, found.reason, kind, len(found.content), value)
 
 
-def _section(answer: Answer) -> str:
-    """Return one endpoint's part of the file: what was asked, what was answered, the JSON."""
+def _section(answer: EndpointAnswer) -> str:
     body = _pretty(answer.value) if answer.value is not None else f"({answer.kind}, {answer.size:,} bytes)"
     return f"{answer.method} {answer.path}\n{answer.status} {answer.phrase}\n{body}\n"
 

@@ -18,13 +18,13 @@ from jinja2 import UndefinedError
 
 from risk import command
 from risk.paths import CALL_LIST, REPORT
-from risk.report import arrival
-from risk.service import live, page, responses, security
-from risk.service.predictions import NO_REPORT, listed, predicted
-from risk.service.problems import NotTold, Problem
-from risk.service.requests import Contract, File, Ids, Rows
+from risk.report import snapshot as snapshots
+from risk.service import live, responses, security
+from risk.service.predictions import NO_REPORT, Shown, listed, predicted
+from risk.service.problems import OldReport, Problem
+from risk.service.requests import Ids
 from risk.service.responses import answer
-from risk.service.server import Server
+from risk.service.server import HttpServer
 from risk.settings import Settings
 from risk.text import placed
 
@@ -46,13 +46,9 @@ class Rooms:
 
 
 def create_app(settings: Settings, host: str | None = None) -> Flask:
-    """Return the service as a WSGI application; it loads what is live when first asked.
-
-    Raises: ConfigError where other machines could reach `host` and there is no token.
-    """
+    """Return the service as a WSGI application. Raises: ConfigError where others could reach it without a token."""
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # nothing is redirected
-    app.jinja_env.filters.update(page.FILTERS)
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
     app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production), admitted.reach)
@@ -67,7 +63,9 @@ def prediction() -> Response:
     now = _rooms().watch.live
     if now.model is None or now.contract is None:
         raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
-    asked = _asked(now.contract)
+    settings = _rooms().settings
+    practice = settings.root / settings.practice.input_folder_path
+    asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice))
     return answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
 
 
@@ -101,7 +99,8 @@ def diagnostics() -> Response:
 def clients() -> Response:
     """Return current clients by rank, all or those of an `owner`: `limit` of them after the first `offset`."""
     shown = _shown()
-    limit, offset = _whole_number("limit", 100, MAX_LISTED), _whole_number("offset", 0, sys.maxsize)
+    limit = responses.whole_number("limit", 100, MAX_LISTED)
+    offset = responses.whole_number("offset", 0, sys.maxsize)
     places, owner = shown.clients.of(request.args.get("owner")), request.args.get("owner")
     told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
     told |= {} if owner is None else {"owner": owner}
@@ -114,9 +113,8 @@ def client(name: str) -> Response:
     shown = _shown()
     if name not in shown.clients.places:
         raise Problem(404, "this is not a current client; /clients lists them")
-    reasons = [row["reasons"] for row in shown.snapshot["call_list"] if row["client"] == name]
-    row = shown.clients.row(shown.clients.places[name])
-    return answer({"release": shown.release} | row | {"reasons": reasons[0] if reasons else None})
+    reasons = next((call["reasons"] for call in shown.snapshot["call_list"] if call["client"] == name), None)
+    return answer({"release": shown.release} | shown.clients.row(shown.clients.places[name]) | {"reasons": reasons})
 
 
 @service.get("/history")
@@ -145,39 +143,34 @@ def card(name: str) -> Response:
 @service.get("/report")
 def report() -> Response:
     """Return the report as a PDF."""
-    content = _shown().report
-    if content is None:
-        raise Problem(503, NO_REPORT)
-    return Response(
-        content, mimetype="application/pdf", headers={"Content-Disposition": f'inline; filename="{REPORT}"'}
-    )
+    return _file(_shown().report, "application/pdf", f'inline; filename="{REPORT}"')
 
 
 @service.get("/calllist.csv")
 def call_list() -> Response:
     """Return the call list as the CSV file that the newest report set holds."""
-    content = _shown().calls
-    if content is None:
-        raise Problem(503, NO_REPORT)
-    return Response(
-        content, mimetype="text/csv", headers={"Content-Disposition": f'attachment; filename="{CALL_LIST}"'}
-    )
+    return _file(_shown().calls, "text/csv", f'attachment; filename="{CALL_LIST}"')
 
 
 @service.get("/health")
 def health() -> Response:
     """Return how the service is, and of which installation and release; 503 where anything is wrong or missing."""
-    now, rooms = _rooms().watch.live, _rooms()
-    status = "faulty" if now.wrong else "ok" if now.model else "no model"
-    told: dict[str, object] = {"status": status, "detail": "; ".join(now.wrong) or (None if now.model else NO_MODEL)}
-    told |= {"instance": rooms.instance, "release": now.model.name if now.model else None}
-    shown = now.shown
-    told |= {"report": shown.number if shown else None, "report_release": shown.release if shown else None}
-    late = arrival.lateness(shown.snapshot.get("expected"), time.time()) if shown else None
-    told |= {"made_at": shown.snapshot["made_at"] if shown else None, "late": late}
-    told |= {"warning": now.model.warning if now.model else None}
-    told |= {"attention": shown.snapshot.get("attention", []) if shown else []}
-    return answer(told, 200 if status == "ok" else 503)
+    now = _rooms().watch.live
+    shown, faults = now.shown, now.wrong
+    status = "faulty" if faults else "ok" if now.model else "no model"
+    state = {
+        "status": status,
+        "detail": "; ".join(faults) or (None if now.model else NO_MODEL),
+        "instance": _rooms().instance,
+        "release": now.model.name if now.model else None,
+        "report": shown.number if shown else None,
+        "report_release": shown.release if shown else None,
+        "made_at": shown.snapshot["made_at"] if shown else None,
+        "late": snapshots.overdue(shown.snapshot.get("expected"), time.time()) if shown else None,
+        "warning": now.model.warning if now.model else None,
+        "attention": shown.snapshot.get("attention", []) if shown else [],
+    }
+    return answer(state, 200 if status == "ok" else 503)
 
 
 @service.get("/live")
@@ -203,25 +196,21 @@ def index() -> Response:
         folder = placed(settings.input_folder_path, settings.places)
         start = render_template("start.html", faults=now.wrong, torn=now.torn, input_folder=folder)
         return Response(start, 503 if now.torn else 200)
-    late = arrival.lateness(now.shown.snapshot.get("expected"), time.time())
+    late = snapshots.overdue(now.shown.snapshot.get("expected"), time.time())
     try:
-        words = page.words(now.shown.snapshot, now.model.name if now.model else None)
-        return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late, **words))
-    except (NotTold, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
-        why = str(error) if isinstance(error, NotTold) else OLD_REPORT
+        return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late))
+    except (OldReport, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
+        why = str(error) if isinstance(error, OldReport) else OLD_REPORT
         return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
 
 
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the requests in flight.
-
-    Raises: ConfigError without a token where one is needed, DiskError where the address is taken.
-    """
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight. Raises: ConfigError, DiskError."""
     host, ended = host or settings.server.host, threading.Event()
     app = create_app(settings, host)
-    server = Server(app, host, settings.server.port if port is None else port)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    server = HttpServer(app, host, settings.server.port if port is None else port)
+    for code in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(code, lambda *_: ended.set())
     app.extensions["rooms"].watch.start()
     named = f"[{host}]" if ":" in host else host
     command.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")
@@ -229,38 +218,22 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     app.extensions["rooms"].watch.stop()
 
 
+def _file(content: bytes | None, kind: str, disposition: str) -> Response:
+    if content is None:
+        raise Problem(503, NO_REPORT)
+    return Response(content, mimetype=kind, headers={"Content-Disposition": disposition})
+
+
 def _rooms() -> Rooms:
     rooms: Rooms = current_app.extensions["rooms"]
     return rooms
 
 
-def _shown() -> live.Shown:
+def _shown() -> Shown:
     now = _rooms().watch.live
     if now.shown is None:
         raise Problem(503, now.torn or (NO_MODEL if now.model is None else NO_REPORT))
     return now.shown
-
-
-def _asked(contract: Contract) -> Rows | Ids:
-    """Return what the body asks for; a file that it names is read."""
-    kind, body = responses.text_body()
-    if kind == "text/csv":
-        return contract.read_csv(body)
-    asked = contract.read_json(body)
-    if not isinstance(asked, File):
-        return asked
-    settings = _rooms().settings
-    practice = settings.root / settings.practice.input_folder_path
-    return contract.read_csv(
-        security.read_inside(settings.root, (settings.input, settings.holdout, practice), asked.path)
-    )
-
-
-def _whole_number(name: str, default: int, most: int) -> int:
-    text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
-        raise Problem(422, f"{name} is {text[:40]!r}, expected a whole number from 0 to {most}", field=name)
-    return int(text)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

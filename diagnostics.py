@@ -26,7 +26,7 @@ from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import arrival, backtest_words, chronicle, dependencies, explain, figures, status
+from risk.report import backtest_words, dependencies, explain, figures, snapshot, status
 from risk.settings import Settings
 from risk.text import as_csv, counted, four_digits, number
 
@@ -64,7 +64,7 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
     run.note(warnings=[*found, *run.record.get("warnings", [])])
     subject = "journal" if broken else releases.name_of(settings.production) or "no release"
     told = [Attention(attention.RECORD, subject, it) for it in found]
-    late = arrival.lateness(status.expectation(settings, run), time.time())
+    late = snapshot.overdue(status.expectation(settings, run), time.time())
     told += [Attention(attention.STOPPED, settings.input_folder_path, late)] if late else []
     run.attend([attention.RECORD, attention.STOPPED], told)
 
@@ -122,7 +122,7 @@ def _explain(settings: Settings, asked: str) -> Answer:
     """Tell a run or a day from the journal; exit code 1, and said first, when its chain is broken."""
     path = settings.production / paths.JOURNAL
     broken, today = journal.fault(path), journal.now()[:10]
-    found = chronicle.tell(
+    found = explain.tell(
         journal.read(path), asked, today=today, settings=settings.identity,
         origin=lambda release: audit.origin(settings.production, release),
     )  # fmt: skip
@@ -130,7 +130,7 @@ def _explain(settings: Settings, asked: str) -> Answer:
     lines = [*warned, *found.lines]
     live = asdict(found.live) if found.live else None
     told = {"asked": asked, "journal": broken or "sound", "text": lines, "live": live, "records": found.records}
-    return Answer(chronicle.page(lines), told, exit_code=1 if broken else 0)
+    return Answer(explain.page(lines), told, exit_code=1 if broken else 0)
 
 
 def _verify(settings: Settings) -> Answer:

@@ -5,7 +5,7 @@ The journal keeps it, so no sentence here holds a text of a client's row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -42,9 +42,3 @@ def news(now: Sequence[Record], told: Sequence[Record]) -> list[str]:
     """Return the sentences of what was not told before."""
     known = {(it["kind"], it["subject"]) for it in told}
     return [it["sentence"] for it in now if (it["kind"], it["subject"]) not in known]
-
-
-def other_warnings(snapshot: Mapping[str, Any]) -> list[str]:
-    """Return the warnings of a snapshot that do not stand already in what needs a person."""
-    told = [it["sentence"] for it in snapshot.get("attention", ())]
-    return [warning for warning in snapshot["warnings"] if not any(it.startswith(warning) for it in told)]

@@ -32,7 +32,7 @@ import scoring  # noqa: F401
 import training  # noqa: F401
 from risk import files, journal, paths, tick
 from risk.registry import model
-from risk.report import figures, look
+from risk.report import figures
 from tests.conftest import Project, Said, table
 
 KILLED = 137
@@ -90,7 +90,7 @@ def warm() -> None:
     """Load what every run needs once in the process that forks: fonts and the modules that draw."""
     import requests  # noqa: F401
 
-    look.shown("warm")
+    figures.shown("warm")
     figures.confusion_matrix({"tp": 1, "fp": 1, "fn": 1, "tn": 1})
     threadpool_limits(1)  # as many processes as cores are at work already
 

@@ -13,7 +13,7 @@ from apicalls import call_api, holdout_clients
 from app import create_app
 from risk.errors import DataError
 from risk.service import security
-from risk.service.server import Server
+from risk.service.server import HttpServer
 from risk.settings import Settings, load
 from tests.installation import deploy, lay_out, report
 
@@ -39,7 +39,7 @@ def free_port() -> int:
 @pytest.fixture
 def running(settings: Settings) -> Iterator[Settings]:
     ended, app = threading.Event(), create_app(settings)
-    server = Server(app, "127.0.0.1", settings.server.port)
+    server = HttpServer(app, "127.0.0.1", settings.server.port)
     thread = threading.Thread(target=server.run, args=(ended.is_set,))
     thread.start()
     yield settings

@@ -1,9 +1,8 @@
-"""The pieces a PDF report is set from: headings, text, panels, figures in a row, tables, pages with a footer."""
+"""The pieces of a PDF report: headings, text, panels, figures in a row, tables, pages with a footer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
@@ -23,11 +22,10 @@ from reportlab.platypus import (
     Image,
     PageTemplate,
     Paragraph,
-    Spacer,
-    Table,
 )
+from reportlab.platypus import Table as Grid
 
-from risk.report.look import (
+from risk.report.figures import (
     ACCENT,
     ALERT,
     ALERT_SOFT,
@@ -42,10 +40,12 @@ from risk.report.look import (
     register_fonts,
     shown,
 )
+from risk.report.tables import Table, TableColumn
 
 MARGIN, TOP, BOTTOM = 54, 52, 64
 WIDTH = A4[0] - 2 * MARGIN
 GUTTER = 18
+HALF = (WIDTH - GUTTER) / 2
 CELL_SIZE, CELL_GAP = 7.5, 9
 ROOM_FOR_A_START = 110  # a heading with less than this below it begins on the next page
 PAGE_COUNT = "pagecount"  # a form that every footer shows and that is drawn last, when the count is known
@@ -73,32 +73,22 @@ STYLES = {
 }
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table; widths are relative, and numbers stand to the right."""
-
-    title: str
-    width: float
-    is_number: bool = False
-    longest: int = 200
-    style: str = "cell"
-
-
 def text(words: object, style: str = "body", longest: int = 1200) -> Flowable:
-    """Return a paragraph; nothing in the words is read as markup."""
+    """A paragraph; nothing in the words is read as markup."""
     return Paragraph(markup(words, longest), STYLES[style])
 
 
 def section(title: str, *parts: Flowable) -> list[Flowable]:
-    """Return a heading, which is an entry of the outline too, and what stands below it."""
+    """A heading, which is an entry of the outline too, and what stands below it."""
     return [CondPageBreak(ROOM_FOR_A_START), text(title, "heading"), *parts]
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[object]], width: float = WIDTH) -> Flowable:
-    """Return a table whose header is repeated on every page; cells are cut to the longest text of their column."""
+def table(data: Table, width: float = WIDTH) -> Flowable:
+    """A table whose header is repeated on every page; cells are cut to the longest text of their column."""
+    columns = data.columns
     scale = width / sum(column.width for column in columns)
     head = [text(column.title, "numbers" if column.is_number else "column") for column in columns]
-    body = [[_cell(column, cell, scale) for column, cell in zip(columns, row, strict=True)] for row in rows]
+    body = [[_cell(column, cell, scale) for column, cell in zip(columns, row, strict=True)] for row in data.rows]
     rules = [
         ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(INK)),
         ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
@@ -117,22 +107,22 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[object]], width: fl
     return _grid([head, *body], widths, rules, repeatRows=1, spaceBefore=2, spaceAfter=6)
 
 
-def _texts_after_numbers(columns: Sequence[Column]) -> list[int]:
-    """Return the columns that would stand too close to the numbers before them."""
+def _texts_after_numbers(columns: Sequence[TableColumn]) -> list[int]:
+    """The columns that would stand too close to the numbers before them."""
     return [x for x, (left, right) in enumerate(pairwise(columns), start=1) if left.is_number and not right.is_number]
 
 
-def _cell(column: Column, cell: object, scale: float) -> object:
-    """Return a paragraph, or the bare text of a number that fits: it is set ten times faster."""
+def _cell(column: TableColumn, cell: object, scale: float) -> object:
+    """A paragraph, or the bare text of a number that fits: it is set ten times faster."""
     if not column.is_number:
-        return text(cell, column.style, column.longest)
+        return text(cell, "strong" if column.is_strong else "cell", column.longest)
     words = in_reading_order(shown(cell, column.longest))
     fits = stringWidth(words, REGULAR, CELL_SIZE) <= column.width * scale - CELL_GAP
     return words if fits else text(cell, "number", column.longest)
 
 
 def panel(parts: Sequence[Flowable], *, alert: bool = False) -> Flowable:
-    """Return the parts, one below the other, on a soft ground with a bar at the left."""
+    """The parts, one below the other, on a soft ground with a bar at the left."""
     rules = [
         ("BACKGROUND", (0, 0), (-1, -1), HexColor(ALERT_SOFT if alert else SOFT)),
         ("LINEBEFORE", (0, 0), (0, -1), 3, HexColor(ALERT if alert else ACCENT)),
@@ -144,7 +134,7 @@ def panel(parts: Sequence[Flowable], *, alert: bool = False) -> Flowable:
 
 
 def figures_in_a_row(figures: Sequence[tuple[str, str]]) -> Flowable:
-    """Return a few large figures side by side, each with the words that say what it counts."""
+    """A few large figures side by side, each with the words that say what it counts."""
     cells = [[text(figure, "figure", 20), text(words, "small", 80)] for figure, words in figures]
     rules = [*_padding(0, 8), ("RIGHTPADDING", (0, 0), (-1, -1), 12), ("VALIGN", (0, 0), (-1, -1), "TOP")]
     return _grid([cells], [WIDTH / max(len(cells), 5)] * len(cells), rules)
@@ -152,15 +142,14 @@ def figures_in_a_row(figures: Sequence[tuple[str, str]]) -> Flowable:
 
 def side_by_side(left: Sequence[Flowable], right: Sequence[Flowable]) -> Flowable:
     """Return two columns of half the width each; together they must fit on one page."""
-    half = (WIDTH - GUTTER) / 2
     rules = [*_padding(0, 0), ("VALIGN", (0, 0), (-1, -1), "TOP"), ("RIGHTPADDING", (0, 0), (0, 0), GUTTER)]
-    return _grid([[list(left), list(right)]], [half + GUTTER, half], rules)
+    return _grid([[list(left), list(right)]], [HALF + GUTTER, HALF], rules)
 
 
 def _grid(cells: list[list[Any]], widths: list[float], rules: list[Any], **more: Any) -> Flowable:
-    """Return a table in our font: reportlab sets one for every cell, and its own would stay in the file."""
+    """A table in our font: reportlab sets one for every cell, and its own would stay in the file."""
     font = ("FONT", (0, 0), (-1, -1), REGULAR, CELL_SIZE, 10)
-    return Table(cells, colWidths=widths, style=[font, *rules], hAlign="LEFT", **more)
+    return Grid(cells, colWidths=widths, style=[font, *rules], hAlign="LEFT", **more)
 
 
 def _padding(x: float, y: float) -> list[tuple[object, ...]]:
@@ -170,15 +159,10 @@ def _padding(x: float, y: float) -> list[tuple[object, ...]]:
 
 
 def picture(png: bytes, width: float) -> Flowable:
-    """Return the picture, scaled to this width in points."""
+    """The picture, scaled to this width in points."""
     image = Image(BytesIO(png), hAlign="LEFT")
     image.drawWidth, image.drawHeight = width, width * image.imageHeight / image.imageWidth
     return image
-
-
-def space(points: float) -> Flowable:
-    """Return white space."""
-    return Spacer(0, points)
 
 
 class _Pages(Canvas):  # type: ignore[misc]
@@ -193,7 +177,7 @@ class _Pages(Canvas):  # type: ignore[misc]
 
 
 def document(story: Sequence[Flowable], *, title: str, footer: str, made_at: str) -> bytes:
-    """Return the story as a PDF; equal arguments give equal bytes.
+    """The story as a PDF; equal arguments give equal bytes.
 
     `made_at` (ISO, UTC) is the date of the file; SOURCE_DATE_EPOCH in the environment has no effect.
     """

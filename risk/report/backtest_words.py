@@ -1,4 +1,4 @@
-"""What a replay tells people and programs: plain values for JSON, a table, a sentence."""
+"""A backtest for people and programs: plain values for JSON, a table, a sentence."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from risk.backtest.policies import Rows, Rules
 from risk.backtest.replay import Progress, Replay, Story
 from risk.dataset.manifest import Manifest, content_order
 from risk.errors import DataError
-from risk.text import NOTHING, counted, number, one_line, percent
+from risk.report import tables
+from risk.text import counted, number, one_line, percent
 
 DRIFT = "drift"
-TITLES = ("policy", "leavers on the lists", "share", "deployments", "worse", "delay")
 
 
 def over(
     frame: pd.DataFrame, manifest: Manifest, rules: Rules, facts: Mapping[str, str], told: Progress
 ) -> dict[str, Any]:
-    """Return the replay of all policies over the labelled rows of a dataset, for JSON.
+    """The replay of all policies over the labelled rows of a dataset, for JSON.
 
     Raises: DataError where they come from fewer than two contents.
     """
@@ -30,41 +30,41 @@ def over(
     rows = Rows(frame, replay.steps_of(frame["content"].to_numpy()), rules.names)
     if rows.n_steps < 2:
         raise DataError(
-            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected two at "
-            "least to replay; let it take in another file with outcomes, then try again"
+            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected at "
+            "least two to replay. Add another file with outcomes, then run again."
         )
-    found = replay.replay(rows, rules, told=told)
-    return as_dict(found, _contents(manifest, rows), rules.gate.top_share, **facts, n_rows=len(frame))
+    replayed = replay.replay(rows, rules, told=told)
+    return as_dict(replayed, _contents(manifest, rows), rules.gate.top_share, **facts, n_rows=len(frame))
 
 
 def _contents(manifest: Manifest, rows: Rows) -> list[str]:
-    """Return the source of each content that was replayed; of contents that were joined the first and the last."""
+    """The source of each content that was replayed; of contents that were joined the first and the last."""
     order = content_order(manifest)
     paths = {order[content.digest]: entry.path for entry in manifest.entries for content in entry.contents}
     ends = rows.frame["content"].groupby(rows.step).agg(["min", "max"])
     return [" to ".join(dict.fromkeys([paths[first], paths[last]])) for first, last in ends.to_numpy()]
 
 
-def as_dict(found: Replay, contents: Sequence[str], top_share: float, **facts: Any) -> dict[str, Any]:
-    """Return a replay, ours first in it, for JSON; `facts` come first. `contents` names each; places count from 1.
+def as_dict(replayed: Replay, contents: Sequence[str], top_share: float, **facts: Any) -> dict[str, Any]:
+    """A replay, ours first in it, for JSON; `facts` come first. `contents` names each; places count from 1.
 
     Leavers count from the first content that there was a model for. Delays count from the first alarm of ours.
     """
-    first = next((step for step, caught in enumerate(found.stories[0].caught) if caught is not None), len(contents))
-    alarm = next((it.step for it in found.stories[0].decisions if it.reason == DRIFT), None)
+    ours, sizes = replayed.stories[0], replayed.contents
+    first = next((step for step, caught in enumerate(ours.caught) if caught is not None), len(contents))
+    alarm = next((decision.step for decision in ours.decisions if decision.reason == DRIFT), None)
     told = facts | {
-        "contents": [{"name": name} | _sizes(one) for name, one in zip(contents, found.contents, strict=True)],
+        "contents": [
+            {"name": name, "n_rows": size.n_rows, "leavers": size.leavers, "k": size.k}
+            for name, size in zip(contents, sizes, strict=True)
+        ],
         "first_ranked": first + 1,
-        "leavers": sum(content.leavers for content in found.contents[first:]),
+        "leavers": sum(size.leavers for size in sizes[first:]),
         "top_share": top_share,
         "first_alarm": None if alarm is None else alarm + 1,
-        "policies": [_policy(story, alarm) for story in found.stories],
+        "policies": [_policy(story, alarm) for story in replayed.stories],
     }
     return told | {"sentence": _sentence(told)}
-
-
-def _sizes(content: Any) -> dict[str, int]:
-    return {"n_rows": content.n_rows, "leavers": content.leavers, "k": content.k}
 
 
 def _policy(story: Story, alarm: int | None) -> dict[str, Any]:
@@ -101,25 +101,15 @@ def _in_short(policy: Mapping[str, Any]) -> str:
     return f"{number(policy['caught'])} with {counted(policy['deployments'], 'further deployment')}{worse}"
 
 
-def rows(told: Mapping[str, Any]) -> list[list[str]]:
-    """Return a row of `TITLES` for each policy."""
-    return [
-        [
-            policy["policy"],
-            number(policy["caught"]),
-            percent(policy["caught"] / told["leavers"] if told["leavers"] else None),
-            number(policy["deployments"]),
-            number(policy["worse"]),
-            NOTHING if policy["delay"] is None else counted(policy["delay"], "content"),
-        ]
-        for policy in told["policies"]
-    ]
-
-
 def page(told: Mapping[str, Any]) -> str:
     """Return what people read in a terminal: the sentence, the table, and what ours decided when."""
     lines = [f"Backtest of dataset {told['dataset']}: {counted(told['n_rows'], 'labelled row')}.", told["sentence"], ""]
-    lines += [*_aligned([list(TITLES), *rows(told)]), "", "Our decisions, content by content:"]
+    policies = tables.backtest(told)
+    lines += [
+        *_aligned([[column.title for column in policies.columns], *policies.rows]),
+        "",
+        "Our decisions, content by content:",
+    ]
     decided = [
         [one_line(content["name"]), it["outcome"], it["reason"]]
         for content, it in zip(told["contents"], told["policies"][0]["decided"], strict=True)

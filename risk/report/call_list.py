@@ -1,27 +1,100 @@
-"""Whom to call first: the order of all current clients, and the first ones that there is time to call."""
+"""The call list: the order of all current clients by risk, and the first ones that there is time to call."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+
+from risk.modeling import families, fitting
+from risk.modeling.reasons import reasons
+from risk.registry import out_of_fold
+from risk.registry.model import Model
+from risk.report.snapshot import LIST_COLUMNS
+from risk.schema import Schema
+from risk.settings import Capacity
+from risk.text import as_csv, four_digits
+
+if TYPE_CHECKING:
+    from risk.dataset.dataset import Dataset
+
+FEATURE = "feature: "
+
+
+def listed(
+    rows: Dataset, model: Model | None, folder: Path | None, capacity: Capacity
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Every current client in the order of its risk, and those to call; nobody where there is no model.
+
+    A row that the model was trained on has its out-of-fold risk, which lies in the model's folder.
+    """
+    frame, schema = rows.clients(), rows.schema
+    if model is None or folder is None:
+        return ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
+    risks = pd.Series(model.risks(frame), index=frame.index)
+    risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], folder)
+    everyone = ranked(frame, risks, model.card.threshold, schema)
+    return everyone, to_call(everyone, model, capacity, schema)
+
+
+def expected_leavers(model: Model, calls: Sequence[Mapping[str, Any]], n_clients: int) -> dict[str, Any]:
+    """How many of those to call are expected to leave, with the 90 % interval."""
+    risks = np.array([client["risk"] for client in calls])
+    return asdict(fitting.expected_leavers(risks, n_clients, model.card.n_rows))
+
+
+def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Schema) -> pd.DataFrame:
+    """The current clients in the order of their risk: the columns of the list, then the features."""
+    order = rank(frame[schema.client].tolist(), risks.to_numpy(np.float64))
+    rows, risk = frame.iloc[order].reset_index(drop=True), risks.to_numpy(np.float64)[order]
+    blank = pd.Series([None] * len(rows), dtype=object)
+    listed = {
+        "rank": ranks(risk),
+        "client": rows[schema.client],
+        "risk": risk,
+        "prediction": (risk >= threshold).astype(int),
+        "owner": rows[schema.owner] if schema.owner else blank,
+        "value": rows[schema.value] if schema.value else blank,
+        "period": rows[schema.period] if schema.period else blank,
+    }
+    return pd.concat([pd.DataFrame(listed), rows[list(schema.features)].add_prefix(FEATURE)], axis=1)
+
+
+def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Schema) -> list[dict[str, Any]]:
+    """The clients whom there is time to call, first the one at the highest risk, each with its reasons."""
+    owners = everyone["owner"].tolist() if capacity.per == "owner" and schema.owner else None
+    chosen = everyone.iloc[first(owners, len(everyone), capacity.calls_per_week)]
+    values = everyone[[FEATURE + name for name in schema.features]].rename(
+        columns=lambda name: name.removeprefix(FEATURE)
+    )
+    adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
+    why = reasons(model.risks, values.loc[chosen.index], schema.kinds, values, adds_up=adds_up)
+    rows = [
+        dict(zip(LIST_COLUMNS, map(_plain, row), strict=True))
+        for row in chosen[list(LIST_COLUMNS)].itertuples(index=False)
+    ]
+    return [row | {"reasons": named} for row, named in zip(rows, why, strict=True)]
 
 
 def rank(clients: Sequence[str], risks: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the places of the clients in the order of their risks (12 digits), the highest first, ties by name."""
+    """The places of the clients in the order of their risks (12 digits), the highest first, ties by name."""
     rounded = np.round(risks, 12)
     return np.array(sorted(range(len(clients)), key=lambda place: (-rounded[place], clients[place])), dtype=np.int64)
 
 
 def ranks(risks: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return of each client in that order 1 + how many clients have a higher risk: equal risks share a rank."""
+    """For each client in that order, 1 + how many clients have a higher risk: equal risks share a rank."""
     ordered = -np.round(risks, 12)
     return np.asarray(np.searchsorted(ordered, ordered, side="left") + 1, dtype=np.int64)
 
 
 def first(owners: Sequence[str | None] | None, n_clients: int, calls_per_week: int) -> list[int]:
-    """Return the places of the clients to call: the first ones in all, or the first ones of each owner."""
+    """The places of the clients to call: the first ones in all, or the first ones of each owner."""
     if owners is None:
         return list(range(min(calls_per_week, n_clients)))
     called: dict[str | None, int] = {}
@@ -31,3 +104,25 @@ def first(owners: Sequence[str | None] | None, n_clients: int, calls_per_week: i
         if called[owner] <= calls_per_week:
             chosen.append(place)
     return chosen
+
+
+def risks_csv(everyone: pd.DataFrame) -> bytes:
+    """The content of clientrisks.csv: risk and rank of every current client."""
+    listed = everyone[list(LIST_COLUMNS)].assign(risk=everyone["risk"].map(four_digits))
+    return as_csv(LIST_COLUMNS, ([_plain(cell) for cell in row] for row in listed.itertuples(index=False)))
+
+
+def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
+    """The content of calllist.csv: the clients to call, with the reasons."""
+    rounded = [dict(call) | {"risk": four_digits(call["risk"])} for call in calls]
+    rows = ([*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"])] for call in rounded)
+    return as_csv((*LIST_COLUMNS, "reasons"), rows)
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON and CSV know it: missing is None, whole numbers have no fraction."""
+    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1 else value

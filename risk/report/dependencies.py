@@ -38,7 +38,7 @@ def required(root: Path) -> dict[str, str]:
 
 
 def packages(root: Path, newest: dict[str, str] | None = None) -> list[Package]:
-    """Return the direct dependencies; with what an index said, the newest version of each."""
+    """The direct dependencies; with what an index said, the newest version of each."""
     found = []
     for name, pin in required(root).items():
         here = installed(name)
@@ -48,7 +48,7 @@ def packages(root: Path, newest: dict[str, str] | None = None) -> list[Package]:
 
 
 def ask_index() -> dict[str, str]:
-    """Return the newest version of every outdated package, by the user's own pip configuration.
+    """The newest version of every outdated package, by the user's own pip configuration.
 
     Raises: RiskError when no index answers: pip itself would then list nothing and look content.
     """

@@ -1,35 +1,46 @@
-"""A run in plain sentences, from its line in the journal: what was known, what was compared, the figures, and why.
-
-Lines of older programs lack keys: what is not recorded is left out.
-"""
+"""Runs explained from the journal: one run, or all of a day with what was live at its end and what persons did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from risk.report._decision_words import compared, judged, scored, searched
-from risk.text import counted, moment, number
+from risk.errors import DataError, UsageError
+from risk.registry.releases import Origin
+from risk.report._run_in_words import named, of_run, person, publication
+from risk.text import counted, moment, one_line
 
 if TYPE_CHECKING:
     from risk.dataset.manifest import Manifest
 
 Record = Mapping[str, Any]
+Pair = tuple[Record, Record | None]
 
-MOST_SOURCES = 50
-BY_PERSON = ("deployment", "release", "withdraw")  # scripts that do a person's will
-OUTCOMES = {
-    "deployed": "a new model went live",
-    "rolled back": "an earlier model went live again",
-    "challenger rejected": "a new model was tried and not taken",
-    "not enough evidence": "there was too little to decide by",
-    "no drift": "no change was found, so the model stayed",
-    "not judged": "a new model was to be deployed that was not judged",
-    "failed": "the run did not come to its end",
-    "released": "a person took in what was held back",
-    "withdrawn": "a person took out again what had been taken in by hand",
-    "live already": "what was to be deployed was live; nothing was changed",
-}
+LAST = "last"
+MOST_SOURCES = 50  # that the journal keeps of a run
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+ENDS = ("done", "abandoned")
+
+
+@dataclass(frozen=True)
+class Tenure:
+    """What was live: the release, since when, and the line that announced it."""
+
+    release: str
+    since: str
+    intent: Record
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was asked for, as lines of text and as the records it is told from; what was live at the end of a day."""
+
+    lines: tuple[str, ...]
+    records: tuple[Record, ...]
+    live: Tenure | None = None
 
 
 def sources_of(manifest: Manifest, run: int) -> list[dict[str, Any]]:
@@ -43,137 +54,135 @@ def sources_of(manifest: Manifest, run: int) -> list[dict[str, Any]]:
     ]
 
 
-def of_run(
-    run: Record, published: Sequence[tuple[Record, Record | None]] = (), settings: str | None = None
-) -> list[str]:
-    """Return the lines that tell of a run; those of a section are indented below its title.
+def tell(
+    records: Sequence[Record], asked: str, *, today: str, origin: Callable[[str], Origin], settings: str | None = None
+) -> Explanation:
+    """The story of a run (`last` or its number) or of a day (UTC).
 
-    `published` are its intents, each with the line that ended it; `settings` is the digest of the settings of now.
+    `origin` answers what a release was made of; `settings` is the digest of the settings of now.
+    Raises: UsageError for other words, DataError naming what there is.
     """
-    sections = {
-        "What was known": _known(run),
-        "Was there a reason to train?": _reason(run),
-        "What was compared": compared(run.get("candidates") or []),
-        "How it was judged": _judged(run),
-        "What followed": _followed(run, published),
-        "For the record": _recorded(run, settings),
-    }
-    told = [headline(run)]
-    for title, lines in sections.items():
-        told += ["", title, *(f"  {line}" for line in lines)] if lines else []
+    if not records:
+        raise DataError("nothing is recorded yet; run python fullprocess.py")
+    if DAY.fullmatch(asked):
+        return _day(records, asked, today, origin, settings)
+    if asked != LAST and not re.fullmatch(r"\d{1,9}", asked, re.ASCII):
+        raise UsageError(f"--explain {asked!r}: expected last, the number of a run, or a day such as {today}")
+    runs = [it for it in records if it.get("kind") == "run"]
+    numbers = [it.get("run") for it in runs]
+    if not runs:
+        raise DataError("no run has come to its end yet; run python fullprocess.py, or ask for a day")
+    found = [it for it in runs if it.get("run") == (numbers[-1] if asked == LAST else int(asked))]
+    if not found:
+        raise DataError(f"there is no run {asked}; there are runs {numbers[0]} to {numbers[-1]}")
+    pairs = _pairs(records)
+    told = [line for run in found for line in [*of_run(run, _of(run, pairs), settings), ""]][:-1]
+    used = [it for run in found for pair in _of(run, pairs) for it in pair if it] + found
+    return Explanation(tuple(map(one_line, told)), tuple(used))
+
+
+def page(lines: Sequence[str], width: int = 100) -> str:
+    """The lines for a terminal: long ones go on below, a little further in."""
+    return "\n".join(
+        textwrap.fill(
+            line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
+            break_long_words=False, break_on_hyphens=False,
+        )
+        for line in lines
+    )  # fmt: skip
+
+
+def live_on(records: Sequence[Record], day: str) -> Tenure | None:
+    """Return what was live at the end of a day (UTC), or None before the first release."""
+    ended = [(it, end) for it, end in _pairs(records) if end and end.get("kind") == "done" and _date(end) <= day]
+    return Tenure(str(ended[-1][0].get("release")), str(ended[-1][1].get("at")), ended[-1][0]) if ended else None
+
+
+def _day(
+    records: Sequence[Record], day: str, today: str, origin: Callable[[str], Origin], settings: str | None
+) -> Explanation:
+    first = next(date for date in [*map(_date, records), today] if date)
+    if not first <= day <= today:
+        raise DataError(f"there is no record of {day}; the journal tells of the days from {first} to {today}")
+    pairs, live = _pairs(records), live_on(records, day)
+    of_day = [it for it in records if _date(it) == day]
+    runs = [it for it in of_day if it.get("kind") == "run"]
+    events = [f"  {str(it.get('at') or '')[11:16]} {line}" for it in of_day for line in _events(it, pairs, records)]
+    told = [f"{day} (UTC): {counted(len(runs), 'run')}.", "", f"Live at the end of {day}", *_live(live, origin)]
+    told += ["", "What happened", *(events or ["  Nothing was recorded."])]
+    for run in runs:
+        told += ["", "-" * 72, *of_run(run, _of(run, pairs), settings)]
+    return Explanation(tuple(map(one_line, told)), tuple(of_day), live)
+
+
+def _live(live: Tenure | None, origin: Callable[[str], Origin]) -> list[str]:
+    if live is None:
+        return ["  No model was live."]
+    made, by = origin(live.release), f" by run {live.intent['run']}" if live.intent.get("run") else ""
+    way = {"rollback": "put back", "deploy": "deployed"}.get(str(live.intent.get("action")), "made live")
+    told = [f"  Release {live.release}, {way}{by}, live since {moment(live.since)}."]
+    if made.provisional:
+        told.append("  It is provisional: not proven better than the average risk.")
+    if made.dataset is None:
+        return [*told, "  Its folder is gone, so what it was trained on is not known here."]
+    paths = ", ".join(made.sources)
+    return [
+        *told,
+        f"  It was trained on dataset {made.dataset}, made of {counted(len(made.sources), 'source')}: {paths}.",
+    ]
+
+
+def _events(record: Record, pairs: Sequence[Pair], records: Sequence[Record]) -> list[str]:
+    """Return what a line tells of: a run or act in one sentence, a deployment of a run that was killed, a cut line."""
+    kind, told = record.get("kind"), []
+    if record.get("torn_line_cut"):
+        told.append(f"A line that a kill had torn was cut ({counted(record['torn_line_cut'], 'byte')}).")
+    if kind == "run":
+        told += [_short(record, _of(record, pairs))]
+    elif kind == "act":
+        told += [_act(record)]
+    elif kind in ENDS:
+        finished = [it.get("run") for it in records if it.get("kind") == "run"]
+        ended = [pair for pair in pairs if pair[1] is record and pair[0].get("run") not in finished]
+        told += [publication(None, intent, end) for intent, end in ended]
     return told
 
 
-def headline(run: Record) -> str:
-    """Return number, script, time and outcome of a run."""
-    outcome = str(run.get("outcome"))
-    unasked = outcome == "no drift" and not run.get("scan")
-    words = " (there was nothing to look at)" if unasked else f" ({OUTCOMES[outcome]})" if outcome in OUTCOMES else ""
-    return f"{named(run)}, {moment(run.get('at'))}: {outcome}{words}."
-
-
-def named(run: Record) -> str:
-    """Return a run by its number and script."""
-    script = run.get("script") or "fullprocess"
-    return (
-        f"Run {run.get('run')} of {f'ingestion.py --{script}' if script in ('release', 'withdraw') else f'{script}.py'}"
-    )
-
-
-def _known(run: Record) -> list[str]:
-    told = [f"The dataset was version {run['dataset']}."] if run.get("dataset") else []
-    sources = run.get("sources")
-    if sources:
-        n_sources = run.get("n_sources") or len(sources)
-        told.append(f"{counted(n_sources, 'source was new or had changed', 'sources were new or had changed')}:")
-        told += [f"- {_source(it)}" for it in sources]
-        told += [f"- and {number(n_sources - len(sources))} more"] if n_sources > len(sources) else []
-    elif run.get("arrived"):
-        told.append("New rows had come; this line does not say from which sources.")
-    elif run.get("dataset"):
-        told.append("No rows had come or gone since the run before.")
-    if run.get("rejected_rows"):
-        told.append(
-            f"{counted(run['rejected_rows'], 'row stands', 'rows stand')} refused in all; rejected.csv says why."
-        )
-    if run.get("held"):
-        told.append(f"Held back until a person looks at it: {', '.join(run['held'])}.")
-    shown = [it.get("reason") for it in sources or () if it.get("reason")]
-    warnings = [it for it in run.get("warnings") or () if not any(reason in it for reason in shown)]
-    return told + [f"Warning: {warning}" for warning in warnings]
-
-
-def _source(source: Record) -> str:
-    path, reason = source.get("path"), source.get("reason")
-    if source.get("state") == "refused":
-        return f"{path} was refused whole: {reason}"
-    if source.get("state") == "held":
-        return f"{path} was held back: {reason}"
-    n_refused = source.get("n_refused")
-    refused = f"; {counted(n_refused, 'row was', 'rows were')} refused" if n_refused else ""
-    rows = counted(source.get("n_accepted") or 0, "row")
-    return f"{path}: {rows}, {number(source.get('n_labelled'))} with a known outcome{refused}"
-
-
-def _reason(run: Record) -> list[str]:
-    why, name = run.get("reason"), run.get("reason_to_train")
-    if not (why or name):
-        return []
-    told = f"Yes. {why or ''}".rstrip() + f" (reason to train: {name})" if name else f"No. {why}"
-    return [told, *searched(run.get("scan") or {})]
-
-
-def _judged(run: Record) -> list[str]:
-    gate, scores = run.get("gate") or {}, run.get("scores") or {}
-    decision = [run["sentence"]] if gate and run.get("sentence") else []
-    return [*decision, *judged(gate), *scored(scores)]
-
-
-def _followed(run: Record, published: Iterable[tuple[Record, Record | None]]) -> list[str]:
-    told = [publication(run, intent, end) for intent, end in published]
+def _short(run: Record, published: Sequence[Pair]) -> str:
+    if run.get("script") == "deployment" and published:
+        return f"{named(run)}: {publication(run, *published[-1])}"
     if run.get("released"):
-        told.append(f"{person(run)} took in {run['released']}, which had been held back (ingestion.py --release).")
+        return f"{named(run)}: {person(run)} took in {run['released']}, which had been held back."
     if run.get("withdrawn"):
-        told.append(f"{person(run)} took {run['withdrawn']} out again; it is held back (ingestion.py --withdraw).")
-    if run.get("error"):
-        told.append(f"It failed: {str(run['error']).rstrip('.')}. What was live before stayed.")
-    if not told and "reason" in run:
-        live = run.get("release")
-        told.append(
-            f"Nothing was deployed; {live} stayed live." if live else "Nothing was deployed; no model was live."
-        )
-    return told
+        return f"{named(run)}: {person(run)} took {run['withdrawn']} out again."
+    asked = f" {person(run)} had asked for training." if "--force" in str(run.get("reason_to_train")) else ""
+    why = str(run.get("error") or run.get("sentence") or "").rstrip(".")
+    return f"{named(run)}: {run.get('outcome')}. {why + '.' if why else ''}{asked}".rstrip()
 
 
-def publication(run: Record | None, intent: Record, end: Record | None) -> str:
-    """Return what became of one deployment or rollback, and on whose word."""
-    by_hand = bool(intent.get("forced")) or (run or {}).get("script") in BY_PERSON
-    name, former = intent.get("release"), intent.get("from") or "nothing"
-    why = f", for this reason: {intent['reason']}" if intent.get("reason") else ""
-    if intent.get("action") == "rollback":
-        way = f"{person(intent)} went back" if by_hand else "By the gate's figures production went back"
-        told = f"{way} from {former} to {name}{why}"
-    elif intent.get("forced"):
-        told = f"{person(intent)} deployed {name} by force and gave this reason: {intent.get('reason')}"
-    else:
-        told = f"Release {name} was deployed{' by hand' if by_hand else ''}"
-    if end is None:
-        return f"{told}: its end is not recorded."
-    done = end.get("kind") == "done"
-    return f"{told.rstrip('.')}. It {'went live' if done else 'was cut off and abandoned'} on {moment(end.get('at'))}."
+def _act(record: Record) -> str:
+    if record.get("act") == "check dependencies":
+        return f"{person(record)} asked the package index for the newest versions."
+    if record.get("act") == "backtest":
+        return f"{person(record)} had the policy replayed over the company's own files (backtest)."
+    return f"{person(record)} did this: {record.get('act')}."
 
 
-def person(record: Record) -> str:
-    """Return who did it: a person, with the account where the line names one."""
-    return f"A person (account {record['user']})" if record.get("user") else "A person"
+def _pairs(records: Sequence[Record]) -> list[Pair]:
+    """Every intent with the line that ended it, in the order of these ends; those without an end come last."""
+    found: list[Pair] = []
+    under_way: dict[Any, Record] = {}
+    for record in records:
+        if record.get("kind") == "intent":
+            under_way[record.get("release")] = record
+        elif record.get("kind") in ENDS and record.get("release") in under_way:
+            found.append((under_way.pop(record.get("release")), record))
+    return found + [(intent, None) for intent in under_way.values()]
 
 
-def _recorded(run: Record, settings: str | None) -> list[str]:
-    config, packages = run.get("config"), run.get("packages") or {}
-    same = "" if settings is None else ", those of now" if config == settings else f"; those of now are {settings}"
-    digests = {"challenger": "New model", "evidence": "Labelled contents", "rows": "All contents"}
-    told = [f"Settings {config}{same}."] if config else []
-    told += [f"{words} (digest): {run[name]}." for name, words in digests.items() if run.get(name)]
-    told += [f"Packages: {', '.join(f'{name} {version}' for name, version in packages.items())}."] if packages else []
-    steps = [f"{it.get('name')} {number(it.get('seconds'), 1)}" for it in run.get("steps") or ()]
-    return told + ([f"Seconds: {', '.join(steps)}; {number(run.get('seconds'), 1)} in all."] if steps else [])
+def _of(run: Record, pairs: Sequence[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair[0].get("run") is not None and pair[0].get("run") == run.get("run")]
+
+
+def _date(record: Record) -> str:
+    return str(record.get("at") or "")[:10]

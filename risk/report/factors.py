@@ -1,4 +1,4 @@
-"""What each feature does in a model: how it enters, and how the risk moves with it, asked of the model itself."""
+"""Factors of a model: how each feature enters, and how the risk of the model itself moves with it."""
 
 from __future__ import annotations
 
@@ -23,23 +23,8 @@ POINTS = ((0.1, 0.5, 0.9), (0.0, 0.5, 1.0))  # of the sorted values; the second 
 LEVELS = "one indicator per level that at least ten rows bear; the rarer ones are one level"
 MISSING = "a missing value counts as the median, with an indicator of its own where training rows had such"
 THRESHOLDS = "by thresholds on the value, where at least 30 training rows had one; a missing value goes its own way"
-ENTERS = {
-    "logistic": {
-        "log": f"the logarithm of 1 + the value, standardised; {MISSING}",
-        "plain": f"the value, standardised; {MISSING}",
-        "categorical": LEVELS,
-    },
-    "quadratic": {
-        "log": f"the logarithm of 1 + the value, standardised and cut at ±3, with its square and products; {MISSING}",
-        "plain": f"the value, standardised and cut at ±3, with its square and products; {MISSING}",
-        "categorical": LEVELS,
-    },
-    "boosting": {
-        "log": THRESHOLDS,
-        "plain": THRESHOLDS,
-        "categorical": "by groups of levels; a missing or unseen level goes its own way",
-    },
-}
+GROUPS = "by groups of levels; a missing or unseen level goes its own way"
+SCALED = {"logistic": "standardised", "quadratic": "standardised and cut at ±3, with its square and products"}
 AS_BEFORE = "as in the model whose risks were set right"
 UNRECORDED = "not recorded: the program that trained it kept no values to ask about"
 
@@ -65,7 +50,8 @@ def probes(
     """
     found = {name: _probe(name, kind, x[name].dropna(), len(x)) for name, kind in kinds.items()}
     for name, source in changes.items():
-        least, (lowest, typical) = minimums.get(source), _lowest_and_typical(found[source])
+        least, typical = minimums.get(source), found[source]["typical"]
+        lowest = min((value for value in found[source]["values"] if value is not None), default=None)
         if least is not None and lowest is not None:
             known = x[name].dropna()
             found[name] = _probe(name, kinds[name], known[known <= typical - least], len(x))
@@ -74,23 +60,14 @@ def probes(
     return list(found.values())
 
 
-def _lowest_and_typical(probe: Facts) -> tuple[float | None, float]:
-    return min((value for value in probe["values"] if value is not None), default=None), probe["typical"]
-
-
 def _probe(name: str, kind: str, known: pd.Series, n_rows: int) -> dict[str, Any]:
-    levels = _levels(known) if kind != "numeric" else []
+    counts = known.value_counts() if kind != "numeric" else pd.Series(dtype=int)
+    levels = sorted(counts.index, key=lambda level: (-counts[level], level))  # the most frequent first
     values: list[Any] = levels[:MOST_LEVELS] if levels else _points(known)
     typical = levels[0] if levels else _middle(known)
     values = [*values, *([None] if len(known) < n_rows else [])]
     n_unasked = max(0, len(levels) - MOST_LEVELS)
     return {"name": name, "kind": kind, "typical": typical, "values": values, "n_unasked": n_unasked}
-
-
-def _levels(known: pd.Series) -> list[str]:
-    """Return the levels, the most frequent first."""
-    counts = known.value_counts()
-    return sorted(counts.index, key=lambda level: (-counts[level], level))
 
 
 def _points(known: pd.Series) -> list[float]:
@@ -108,7 +85,7 @@ def _middle(known: pd.Series) -> float | None:
 
 
 def of(card: Facts, predict: Predict) -> list[Factor]:
-    """Return every feature of a card (trainedmodel.json) whose model answers `predict` (a frame of features to risks).
+    """Every feature of a card (trainedmodel.json) whose model answers `predict` (a frame of features to risks).
 
     Each feature in turn takes its values of the card's `probes`, the others stay at the typical ones. A card of an
     older program has none: then what a feature does is not told.
@@ -135,8 +112,13 @@ def _rows(probe: Facts, asked: Sequence[Facts]) -> Iterator[dict[str, Any]]:
 def _enters(card: Facts, feature: Facts | None, kind: str) -> str:
     if card.get("learned") == RECALIBRATED:
         return AS_BEFORE
-    way = "categorical" if kind != "numeric" else "log" if feature and feature["log"] else "plain"
-    return ENTERS.get(str(card.get("family")), {}).get(way, f"as a {kind} value")
+    if card.get("family") == "boosting":
+        return GROUPS if kind != "numeric" else THRESHOLDS
+    scaled = SCALED.get(str(card.get("family")))
+    if scaled is None:
+        return f"as a {kind} value"
+    value = "the logarithm of 1 + the value" if feature and feature["log"] else "the value"
+    return LEVELS if kind != "numeric" else f"{value}, {scaled}; {MISSING}"
 
 
 def _does(probe: Facts, risks: Sequence[float]) -> str:

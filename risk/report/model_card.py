@@ -1,4 +1,4 @@
-"""The model card of a release: what it is for, what it was made of, how good it is, and what it cannot see.
+"""The model card of a release: its purpose, its data, its scores, and what it cannot see.
 
 Source: Mitchell and others, Model Cards for Model Reporting, FAT* 2019; Ascarza, JMR 2018, for whom calls help.
 """
@@ -11,8 +11,8 @@ from typing import Any
 from risk.modeling.leakage import words
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.report import factors
-from risk.report._decision_words import BASE_RATE
 from risk.report.factors import Predict
+from risk.report.words import BASE_RATE
 from risk.text import counted, interval, markdown, number, percent
 
 Facts = Mapping[str, Any]
@@ -22,7 +22,7 @@ NAMES = {"f1": "F1", "auc": "AUC", "log_loss": "log-loss", "brier": "Brier score
 
 
 def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes:
-    """Return the model card as Markdown; equal facts give equal bytes.
+    """The model card as Markdown; equal facts give equal bytes.
 
     `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
     manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.
@@ -60,9 +60,7 @@ ASKED = (
     "that occur in its training rows. It is an association: to change the figure need not change whether the client "
     "leaves."
 )
-FLAGS = {
-    "provisional": "- It is provisional: use the order of its list with care, and not the percentages.",
-}
+PROVISIONAL = "- It is provisional: use the order of its list with care, and do not rely on the percentages."
 TESTED = {
     "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
     "seen clients": "the model was trained on rows of these clients, so it looks better there than it is.",
@@ -135,7 +133,8 @@ def _factors(card: Facts, predict: Predict) -> list[str]:
 
 
 def _scores(card: Facts, verdict: Facts) -> list[str]:
-    found = {"out of fold": card.get("scores") or {}, _scored_on(verdict): verdict.get("scores") or {}}
+    where, tested = _scored_on(verdict)
+    found = {"out of fold": card.get("scores") or {}, where: verdict.get("scores") or {}}
     rows = [[NAMES[name], *(cell for scores in found.values() for cell in _score(scores, name))] for name in NAMES]
     header = ["score", *(word for name in found for word in (name, "95 % interval"))]
     sizes = [
@@ -144,19 +143,15 @@ def _scores(card: Facts, verdict: Facts) -> list[str]:
         for name, it in found.items()
         if it
     ]
-    return [*_table(header, rows), "", *sizes, *_tested(verdict), WORDS]
+    return [*_table(header, rows), "", *sizes, *tested, WORDS]
 
 
-def _tested(verdict: Facts) -> list[str]:
-    """Say what the test data is; verdicts of older programs do not."""
+def _scored_on(verdict: Facts) -> tuple[str, list[str]]:
+    """Whose outcomes the scores of a verdict are of, and a line on them; verdicts of older programs have none."""
     scored_on = (verdict.get("scores") or {}).get("scored_on")
-    return [f"- test data: {TESTED[scored_on]}"] if scored_on in TESTED else []
-
-
-def _scored_on(verdict: Facts) -> str:
-    """Say whose outcomes the scores of a verdict are of."""
-    scored_on = (verdict.get("scores") or {}).get("scored_on")
-    return "test data" if scored_on is None or scored_on in TESTED else markdown(scored_on)
+    if scored_on in TESTED:
+        return "test data", [f"- test data: {TESTED[scored_on]}"]
+    return "test data" if scored_on is None else markdown(scored_on), []
 
 
 def _score(scores: Facts, name: str) -> tuple[str, str]:
@@ -167,7 +162,7 @@ def _score(scores: Facts, name: str) -> tuple[str, str]:
 
 def _calibration(card: Facts, verdict: Facts) -> list[str]:
     own, tested = ((it.get("scores") or {}).get("calibration") for it in (card, verdict))
-    bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict))
+    bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict)[0])
     rows = [[percent(it["risk"]), percent(it["share"]), number(it["n_rows"])] for it in bins]
     return [
         f"Of those with about this risk, so many left ({where}):",
@@ -179,16 +174,13 @@ def _calibration(card: Facts, verdict: Facts) -> list[str]:
 def _caveats(card: Facts, verdict: Facts) -> list[str]:
     n_leavers = (card.get("scores") or {}).get("n_leavers")
     found = [f"- {number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
-    found += [flag for key, flag in FLAGS.items() if verdict.get(key)]
+    found += [PROVISIONAL] if verdict.get("provisional") else []
     found += ["- The gate did not ask for it; a person did."] if _overruled(verdict) else []
     found += [
         f"- When it was trained, leakage was found. {markdown(it, 1000)}" for it in words(card.get("leaks") or ())
     ]
     found += [] if verdict.get("scores") else ["- It was not measured on test data."]
-    return [
-        *found,
-        "- Its scores tell of the past. Each report measures it on the newest outcomes.",
-    ]
+    return [*found, "- Its scores are of the past. Each report measures it on the newest outcomes."]
 
 
 def _overruled(verdict: Facts) -> bool:

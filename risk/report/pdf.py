@@ -1,30 +1,25 @@
-"""The report as a PDF: what happened, whom to call first, how good the model is; then the papers behind it."""
+"""The report as a PDF: what happened, whom to call first, how good the model is, then the details."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reportlab.platypus import Flowable
+from reportlab.platypus import Flowable, Spacer
 
-from risk.attention import other_warnings
-from risk.report import _pdf_sections
+from risk.report import tables, words
 from risk.report._pdf_layout import (
-    GUTTER,
-    WIDTH,
-    Column,
+    HALF,
     document,
     figures_in_a_row,
     panel,
     picture,
     section,
     side_by_side,
-    space,
     table,
     text,
 )
-from risk.report.score_words import key_figures, newest_on, provisional, score_rows, scored_on, tested
-from risk.text import NOTHING, counted, moment, number, percent
+from risk.text import counted, moment, number
 
 Snapshot = Mapping[str, Any]
 
@@ -32,44 +27,38 @@ CLIENTS_SHOWN = 25
 CLIENTS_PRINTED = 5_000  # 200 pages
 ROWS_SET = 200
 WARNINGS_SHOWN = 12
+COLUMNS_SHOWN = 60
+SOURCES_SHOWN = 30
+PACKAGES_SHOWN = 24  # they stand beside the seconds, on one page
 PICTURES = ("confusion matrix", "calibration")
 
-HEADLINES = {
-    "deployed": "A new model was deployed.",
-    "challenger rejected": "A new model was trained and not deployed.",
-    "no drift": "No change was found; the deployed model stays.",
-    "not enough evidence": "There is not enough evidence yet to decide.",
-    "rolled back": "A former model is back in service.",
-    "no new data": "There was no new data.",
-    "failed": "The run failed.",
-}
-VERDICTS = {
-    "no drift": "No change was found in why clients leave.",
-    "not enough evidence": "Too few outcomes are known to say whether the reasons for leaving have changed.",
-    "recalibrate": "The order of the clients still holds, but the stated risks were too high or too low.",
-    "retrain": "Clients leave for other reasons than before.",
-    "richer family": "A richer kind of model might describe better why clients leave.",
-}
+NO_WINDOW = "No file holds outcomes that the deployed model was not trained on."
+AMONG_SUCH = (
+    "p among such: beside the rows of training, weighted to be like the new ones; computed where all else alarms."
+)
 
 
 def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
-    """Return the report of a snapshot as PDF; equal arguments give equal bytes.
+    """The report of a snapshot as PDF; equal arguments give equal bytes.
 
     `pictures` holds PNG by name, "confusion matrix", "calibration" and "backtest"; one that is missing is left out.
     """
     run, release = snapshot["run"], snapshot["release"]
     name = f"release {release['name']}" if release else "no release yet"
+    model = f"{name} ({release['family']})" if release else name
     story = [
-        *_head(snapshot),
-        *_what_happened(snapshot),
+        text("Clients at risk of leaving", "title"),
+        text(f"Run {run} · {moment(snapshot['made_at'])} · {model}", "small"),
+        Spacer(0, 4),
+        *section("What happened", *_what_happened(snapshot)),
         *section("Whom to call first", *_call_list(snapshot)),
         *section("How good the model is", *_model(snapshot, pictures)),
-        *section("How it was decided", *_pdf_sections.decision(snapshot["decision"])),
+        *section("How it was decided", *_decision(snapshot["decision"])),
         *_backtest(snapshot.get("backtest"), pictures.get("backtest")),
-        *section("The data", *_pdf_sections.data(snapshot)),
-        *section("The files", *_pdf_sections.files(snapshot)),
-        *section("The system", *_pdf_sections.system(snapshot)),
-        *section("The runs so far", *_pdf_sections.history(snapshot["history"], snapshot.get("journal"))),
+        *section("The data", *_data(snapshot)),
+        *section("The files", *_files(snapshot)),
+        *section("The system", *_system(snapshot)),
+        *section("The runs so far", *_history(snapshot)),
         *_rest_of_the_list(snapshot["call_list"]),
     ]
     return document(
@@ -77,135 +66,130 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
     )
 
 
-def _backtest(told: Snapshot | None, drawn: bytes | None) -> list[Flowable]:
-    return section("How it would have gone", *_pdf_sections.backtest(told, drawn)) if told else []
-
-
-def _head(snapshot: Snapshot) -> list[Flowable]:
-    release = snapshot["release"]
-    model = f"release {release['name']} ({release['family']})" if release else "no release yet"
-    made = f"Run {snapshot['run']} · {moment(snapshot['made_at'])} · {model}"
-    return [text("Clients at risk of leaving", "title"), text(made, "small"), space(4)]
-
-
 def _what_happened(snapshot: Snapshot) -> list[Flowable]:
-    outcome, verdict = snapshot["outcome"], snapshot["verdict"]
-    parts = [text(HEADLINES.get(outcome, f"Outcome: {outcome}."), "lead")]
-    if verdict is not None:
-        parts.append(text(VERDICTS.get(verdict, f"Verdict: {verdict}.")))
-    parts.append(text(snapshot["reason"]))
-    told = section("What happened", panel(parts, alert=outcome == "failed"))
+    finding, banner = words.finding(snapshot), words.banner(snapshot["release"])
+    parts = [text(words.headline(snapshot), "lead"), *([text(finding)] if finding else []), text(snapshot["reason"])]
+    attention = [it["sentence"] for it in snapshot.get("attention", [])]
     return [
-        *told,
-        *_banner(snapshot),
-        *_attention(snapshot),
-        *_notes(snapshot),
-        space(5),
-        figures_in_a_row(key_figures(snapshot)),
+        panel(parts, alert=snapshot["outcome"] == "failed"),
+        *(_alert(banner[0], [banner[1]]) if banner else []),
+        *_alert("Needs attention", _first(attention, "more")),
+        *_alert("Please note", _notes(snapshot)),
+        Spacer(0, 5),
+        figures_in_a_row(words.key_figures(snapshot)),
     ]
 
 
-def _banner(snapshot: Snapshot) -> list[Flowable]:
-    release = snapshot["release"]
-    if release is None:
-        words = "No model is deployed, so no risks can be stated. Run fullprocess.py when there is data to learn from."
-        return [panel([text("No release yet", "alert"), text(words)], alert=True)]
-    if release.get("forced"):
-        words = f"The verdict did not favour it; the reason that was given: {release['forced']}"
-        return [panel([text("A person deployed this release", "alert"), text(words)], alert=True)]
-    if not release["provisional"]:
-        return []
-    return [panel([text("This release is provisional", "alert"), text(provisional(release))], alert=True)]
+def _alert(title: str, sentences: Sequence[str]) -> list[Flowable]:
+    shown = [text(title, "alert"), *(text(sentence, longest=600) for sentence in sentences)]
+    return [panel(shown, alert=True)] if sentences else []
 
 
-def _attention(snapshot: Snapshot) -> list[Flowable]:
-    """Show what needs a person; a snapshot of an older program knows of nothing."""
-    told = [it["sentence"] for it in snapshot.get("attention", [])]
-    more = len(told) - WARNINGS_SHOWN
-    told = [*told[:WARNINGS_SHOWN], *([f"{number(more)} more in snapshot.json."] if more > 0 else [])]
-    shown = [text("Needs attention", "alert"), *(text(sentence, longest=600) for sentence in told)]
-    return [panel(shown, alert=True)] if told else []
+def _first(sentences: Sequence[str], more: str) -> list[str]:
+    n_more = len(sentences) - WARNINGS_SHOWN
+    return [*sentences[:WARNINGS_SHOWN], *([f"{number(n_more)} {more} in snapshot.json."] if n_more > 0 else [])]
 
 
-def _notes(snapshot: Snapshot) -> list[Flowable]:
-    warnings = other_warnings(snapshot)
-    notes = list(warnings[:WARNINGS_SHOWN])
-    if len(warnings) > WARNINGS_SHOWN:
-        notes.append(f"{counted(len(warnings) - WARNINGS_SHOWN, 'more warning')} in snapshot.json.")
-    if snapshot["held"]:
-        notes.append(f"Held back until a person looks at it: {', '.join(snapshot['held'])}. Let one in with "
-                     "ingestion.py --release NAME, or send a better version.")  # fmt: skip
-    if snapshot["rejected_rows"]:
-        notes.append(f"{counted(snapshot['rejected_rows'], 'row was', 'rows were')} refused; rejected.csv says why.")
-    if not notes:
-        return []
-    return [panel([text("Please note", "alert"), *(text(note, longest=600) for note in notes)], alert=True)]
+def _notes(snapshot: Snapshot) -> list[str]:
+    notes = _first(words.other_warnings(snapshot), "more warnings")
+    notes += [words.held_back(snapshot["held"])] if snapshot["held"] else []
+    n_refused = snapshot["rejected_rows"]
+    return notes + (
+        [f"{counted(n_refused, 'row was', 'rows were')} refused; rejected.csv says why."] if n_refused else []
+    )
 
 
 def _call_list(snapshot: Snapshot) -> list[Flowable]:
-    clients, capacity = snapshot["call_list"], snapshot["capacity"]
+    clients = snapshot["call_list"]
     if snapshot["release"] is None:
-        return [text("There is no call list yet: ranking clients takes a deployed model.")]
+        return [text(words.NO_LIST)]
     if not clients:
-        return [text("There is nobody to call: no current client was found in the data.")]
-    per = "for each owner" if capacity["per"] == "owner" else "in all"
-    calls = counted(capacity["calls_per_week"], "call")
-    intro = f"The clients with the highest risk first. Capacity: {calls} a week {per}.{_expected(snapshot)}"
-    more = len(clients) - CLIENTS_SHOWN
-    rest = [text(f"{number(more)} more on the last pages, and all in calllist.csv.", "small")] if more > 0 else []
-    return [text(intro), _call_table(clients, clients[:CLIENTS_SHOWN]), *rest]
+        return [text(words.NOBODY)]
+    shown = table(tables.calls(clients, clients[:CLIENTS_SHOWN]))
+    intro = text(f"The clients with the highest risk first. {words.capacity(snapshot)}")
+    return [intro, shown, *_more(len(clients) - CLIENTS_SHOWN, "on the last pages, and all in calllist.csv")]
 
 
 def _rest_of_the_list(clients: Sequence[Snapshot]) -> list[Flowable]:
-    """Return the clients that do not stand on the first page, in tables that are short enough to be set fast."""
+    """The clients that do not stand on the first page, in tables that are short enough to be set fast."""
     if len(clients) <= CLIENTS_SHOWN:
         return []
-    places = [*range(CLIENTS_SHOWN, min(len(clients), CLIENTS_PRINTED), ROWS_SET)]
-    tables = [_call_table(clients, clients[place : min(place + ROWS_SET, CLIENTS_PRINTED)]) for place in places]
-    more = len(clients) - CLIENTS_PRINTED
-    end = [text(f"{number(more)} more in calllist.csv.", "small")] if more > 0 else []
-    return section("The rest of the call list", *tables, *end)
-
-
-def _expected(snapshot: Snapshot) -> str:
-    found = snapshot["expected_leavers"]
-    if not found:
-        return ""
-    of = f"About {number(round(found['mean']))} of these {number(len(snapshot['call_list']))} are expected to leave"
-    return f" {of} (90 % interval: {number(found['low'])} to {number(found['high'])})."
-
-
-def _call_table(clients: Sequence[Snapshot], shown: Sequence[Snapshot]) -> Flowable:
-    """Return a table of those shown, with the columns that any of the clients fills."""
-    columns: dict[str, tuple[Column, Callable[[Snapshot], str]]] = {
-        "rank": (Column("Rank", 34, is_number=True), lambda client: number(client["rank"])),
-        "client": (Column("Client", 130, longest=90, style="strong"), lambda client: client["client"]),
-        "risk": (Column("Risk", 44, is_number=True), lambda client: percent(client["risk"])),
-        "owner": (Column("Owner", 76, longest=60), lambda client: client["owner"] or NOTHING),
-        "value": (Column("Value", 56, is_number=True, longest=16), lambda client: number(client["value"])),
-        "reasons": (Column("Why", 184, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
-    }
-    kept = [key for key in columns if any(client[key] not in (None, []) for client in clients)]
-    return table([columns[key][0] for key in kept], [[columns[key][1](client) for key in kept] for client in shown])
+    places = range(CLIENTS_SHOWN, min(len(clients), CLIENTS_PRINTED), ROWS_SET)
+    parts = [clients[place : min(place + ROWS_SET, CLIENTS_PRINTED)] for place in places]
+    shown = [table(tables.calls(clients, part)) for part in parts]
+    return section("The rest of the call list", *shown, *_more(len(clients) - CLIENTS_PRINTED, "in calllist.csv"))
 
 
 def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
     scores, newest = snapshot["scores"], snapshot.get("newest")
-    told = [text(newest_on(newest)), _scores(newest)] if newest else []
+    shown = [text(words.newest_on(newest)), table(tables.scores(newest, "the newest outcomes"))] if newest else []
     if scores is None:
-        return told or [text("There are no scores yet: no model has been measured on test data.")]
-    title = [text(f"On {tested(scores)}", "subheading")] if newest else []
-    return [*told, *title, text(scored_on(scores, newest)), _scores(scores), space(6), *_pictures(pictures)]
+        return shown or [text(words.NO_SCORES)]
+    on = words.tested(scores)
+    shown += [text(f"On {on}", "subheading")] if newest else []
+    shown += [text(words.scored_on(scores, newest)), table(tables.scores(scores, on)), Spacer(0, 6)]
+    drawn = [picture(pictures[name], HALF) for name in PICTURES if name in pictures]
+    return [*shown, *([side_by_side(*([it] for it in drawn))] if len(drawn) == 2 else drawn)]
 
 
-def _scores(scores: Snapshot) -> Flowable:
-    columns = [
-        Column("Score", 74, style="strong"), Column("Value", 44, is_number=True),
-        Column("95 % interval", 84, is_number=True), Column("In words", 285),
-    ]  # fmt: skip
-    return table(columns, score_rows(scores))
+def _decision(record: Snapshot) -> list[Flowable]:
+    """Say why a challenger was trained or not, and show the figures of the drift check and of the gate."""
+    scan, gate = record["scan"], record["gate"]
+    shown = [text(record["sentence"]), text(words.reason_to_train(record))]
+    if scan is not None:
+        windows = tables.scan(scan)
+        shown += _titled(tables.scan(scan)) if windows.rows else [text(windows.title, "subheading"), text(NO_WINDOW)]
+        shown += [text(AMONG_SUCH)] if any(it.get("balanced_p") is not None for it in scan["windows"]) else []
+        shown += [text(f"What moved: {scan['moved']}.")] if scan["moved"] else []
+    if gate is not None:
+        shown += _titled(tables.gate(gate))
+        shown += [text(gate["sentence"])] if gate["sentence"] != record["sentence"] else []
+    return shown
 
 
-def _pictures(pictures: Mapping[str, bytes]) -> list[Flowable]:
-    drawn = [[picture(pictures[name], (WIDTH - GUTTER) / 2)] for name in PICTURES if name in pictures]
-    return [side_by_side(*drawn)] if len(drawn) == 2 else [one for (one,) in drawn]
+def _backtest(replayed: Snapshot | None, drawn: bytes | None) -> list[Flowable]:
+    """Say what four policies would have decided over a version of the dataset, which is named, and show them."""
+    if not replayed:
+        return []
+    of = f"{replayed['sentence']} Replayed over dataset {replayed['dataset']}, one content after the other."
+    shown = tables.backtest(replayed)
+    drawn_below = [Spacer(0, 6), picture(drawn, HALF)] if drawn else []
+    return section(shown.title, text(of, longest=600), table(shown), *drawn_below)
+
+
+def _data(snapshot: Snapshot) -> list[Flowable]:
+    shown = tables.statistics(snapshot, COLUMNS_SHOWN)
+    return [text(words.of_dataset(snapshot["dataset"])), table(shown), *_more(shown.n_more, "in snapshot.json")]
+
+
+def _files(snapshot: Snapshot) -> list[Flowable]:
+    if not snapshot["dataset"]["sources"]:
+        return [text(words.NO_SOURCE)]
+    shown, refused = tables.sources(snapshot, SOURCES_SHOWN), tables.refusals(snapshot)
+    rows = [*_titled(refused), *_more(refused.n_more, "in rejected.csv")] if refused.rows else []
+    return [table(shown), *_more(shown.n_more, "in manifest.json"), *rows]
+
+
+def _system(snapshot: Snapshot) -> list[Flowable]:
+    """Show the seconds of the stages and of this run's steps, and the packages that are required and installed."""
+    packages, note = tables.packages(snapshot, PACKAGES_SHOWN), words.newest_versions(snapshot["dependencies"])
+    right = [*_titled(packages, HALF), *_more(packages.n_more, "in snapshot.json"), text(note, "small")]
+    return [side_by_side([*_titled(tables.stages(snapshot), HALF), *_titled(tables.steps(snapshot), HALF)], right)]
+
+
+def _history(snapshot: Snapshot) -> list[Flowable]:
+    """Show the runs, the newest first, and by what the journal of their time can be proven."""
+    if not snapshot["history"]:
+        return [text(words.FIRST_RUN)]
+    journal = snapshot.get("journal")
+    lines = counted((journal or {}).get("lines") or 0, "line")
+    kept = f"Before this run the journal had {lines}; SHA-256 of the last: {journal['sha256']}" if journal else ""
+    return [table(tables.history(snapshot)), *([text(kept)] if kept else [])]
+
+
+def _titled(shown: tables.Table, *width: float) -> list[Flowable]:
+    return [text(shown.title, "subheading"), table(shown, *width)]
+
+
+def _more(n: int, where: str) -> list[Flowable]:
+    return [text(f"{number(n)} more {where}.", "small")] if n > 0 else []

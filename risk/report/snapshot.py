@@ -3,70 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from risk.dataset.manifest import Manifest
-from risk.modeling import families
-from risk.modeling.reasons import reasons
-from risk.reading.reader import Refusal
-from risk.registry.model import Model
-from risk.report import call_list
 from risk.schema import Schema
-from risk.settings import Capacity
-from risk.text import as_csv, four_digits
+from risk.text import hours_of
 
-FEATURE = "feature: "
-LIST_COLUMNS = ("rank", "client", "risk", "prediction", "owner", "value", "period")
+if TYPE_CHECKING:
+    from risk.dataset.manifest import Entry, Manifest
+    from risk.reading.reader import Refusal
+    from risk.registry.model import Model
+
+LIST_COLUMNS = ("rank", "client", "risk", "prediction", "owner", "value", "period")  # of clientrisks.csv
 MOST_REFUSALS, MOST_RUNS = 20, 20
 
 
-def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Schema) -> pd.DataFrame:
-    """Return the current clients in the order of their risk: the columns of the list, then the features."""
-    order = call_list.rank(frame[schema.client].tolist(), risks.to_numpy(np.float64))
-    rows, risk = frame.iloc[order].reset_index(drop=True), risks.to_numpy(np.float64)[order]
-    blank = pd.Series([None] * len(rows), dtype=object)
-    found = {
-        "rank": call_list.ranks(risk),
-        "client": rows[schema.client],
-        "risk": risk,
-        "prediction": (risk >= threshold).astype(int),
-        "owner": rows[schema.owner] if schema.owner else blank,
-        "value": rows[schema.value] if schema.value else blank,
-        "period": rows[schema.period] if schema.period else blank,
-    }
-    return pd.concat([pd.DataFrame(found), rows[list(schema.features)].add_prefix(FEATURE)], axis=1)
-
-
-def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Schema) -> list[dict[str, Any]]:
-    """Return the clients whom there is time to call, first the one at the highest risk, each with its reasons."""
-    owners = everyone["owner"].tolist() if capacity.per == "owner" and schema.owner else None
-    chosen = everyone.iloc[call_list.first(owners, len(everyone), capacity.calls_per_week)]
-    values = everyone[[FEATURE + name for name in schema.features]].rename(
-        columns=lambda name: name.removeprefix(FEATURE)
-    )
-    adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
-    told = reasons(model.risks, values.loc[chosen.index], schema.kinds, values, adds_up=adds_up)
-    rows = [
-        dict(zip(LIST_COLUMNS, map(_plain, row), strict=True))
-        for row in chosen[list(LIST_COLUMNS)].itertuples(index=False)
-    ]
-    return [row | {"reasons": why} for row, why in zip(rows, told, strict=True)]
-
-
-def risks_csv(everyone: pd.DataFrame) -> bytes:
-    """Return clientrisks.csv: risk and rank of every current client."""
-    listed = everyone[list(LIST_COLUMNS)].assign(risk=everyone["risk"].map(four_digits))
-    return as_csv(LIST_COLUMNS, ([_plain(cell) for cell in row] for row in listed.itertuples(index=False)))
-
-
-def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return calllist.csv: the clients to call, with the reasons."""
-    rounded = [dict(call) | {"risk": four_digits(call["risk"])} for call in calls]
-    rows = ([*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"])] for call in rounded)
-    return as_csv((*LIST_COLUMNS, "reasons"), rows)
+def identity(snapshot: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The run, outcome, dataset, release and settings of a snapshot on disk; None for what it lacks."""
+    dataset, release = (it if isinstance(it, dict) else {} for it in (snapshot.get("dataset"), snapshot.get("release")))
+    names = dataset.get("version"), release.get("name")
+    return (snapshot.get("run"), snapshot.get("outcome"), *names, snapshot.get("settings"))
 
 
 def of_dataset(manifest: Manifest) -> dict[str, Any]:
@@ -84,7 +40,7 @@ def of_dataset(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _source(entry: Any) -> dict[str, Any]:
+def _source(entry: Entry) -> dict[str, Any]:
     read, accepted, labelled = (
         sum(getattr(it, name) for it in entry.shown) for name in ("n_read", "n_accepted", "n_labelled")
     )
@@ -113,13 +69,13 @@ def of_release(model: Model | None, provisional: bool, forced: str | None = None
 
 
 def of_refusals(refusals: Sequence[tuple[str, Refusal]]) -> list[dict[str, Any]]:
-    """Return the first refusals."""
+    """The first refusals."""
     named = ("line", "column", "value", "reason", "expected")
     return [{"source": path} | {name: getattr(it, name) for name in named} for path, it in refusals[:MOST_REFUSALS]]
 
 
 def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the last runs, the newest first."""
+    """The last runs, the newest first."""
     kept = ("run", "at", "outcome", "verdict", "release", "seconds")
     return [
         {name: it.get(name) for name in kept}
@@ -137,10 +93,22 @@ def of_schema(schema: Schema) -> dict[str, Any]:
     return {name: getattr(schema, name) for name in named} | {"features": dict(schema.kinds)}
 
 
-def _plain(value: Any) -> Any:
-    """Return a cell as JSON and CSV know it: missing is None, whole numbers have no fraction."""
-    if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+def expectation(every: str | None, last_arrival: str | None) -> dict[str, Any] | None:
+    """Return what is expected and when new rows came last (ISO, UTC), for the snapshot; None where nothing is."""
+    if every is None or last_arrival is None:
         return None
-    if isinstance(value, np.generic):
-        value = value.item()
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) > 1 else value
+    return {"every": every, "last_arrival": last_arrival, "due": _moment(last_arrival) + 3600 * hours_of(every)}
+
+
+def overdue(expected: Mapping[str, Any] | None, now: float) -> str | None:
+    """The sentence that warns of a feed that has stopped; `now` in seconds since 1970."""
+    if expected is None or now <= expected["due"]:
+        return None
+    hours = (now - _moment(expected["last_arrival"])) / 3600
+    since = f"{hours:,.0f} hours" if hours < 72 else f"{hours / 24:,.0f} days"
+    every = f"they are expected every {expected['every']}"
+    return f"No new rows have come for {since}; {every}. Check the system that delivers the files."
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()

@@ -1,4 +1,4 @@
-"""How the system is, in one look: what is live, what the last run did, what is kept and how much room it takes."""
+"""The state of the installation: what is live, what the last run did, what is kept and how much room it takes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
 from risk.registry import audit, proven, releases
-from risk.report import arrival
+from risk.report import snapshot
 from risk.settings import Settings
 
 OF_NOW = (attention.RECORD, attention.STOPPED)  # these are looked at when they are asked for
 
 
 def status(settings: Settings) -> Answer:
-    """Return the state of the installation; exit code 1 when the last run failed, or when the journal or the live
-
-    release is not as it was recorded.
-    """
+    """The state; exit code 1 when the last run failed, or journal or live release are not as recorded."""
     path = settings.production / paths.JOURNAL
     try:
         chain, sound = f"{journal.verify(path)} lines, sound", True
@@ -51,7 +48,7 @@ def status(settings: Settings) -> Answer:
         **manifest.counts,
         "held": manifest.held,
         "warnings": next((it["warnings"] for it in reversed(runs) if "warnings" in it), []),
-        "late": arrival.lateness(expectation(settings), time.time()) if sound else None,
+        "late": snapshot.overdue(expectation(settings), time.time()) if sound else None,
         "rejected_rows": manifest.n_refused,
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
@@ -65,15 +62,15 @@ def status(settings: Settings) -> Answer:
 
 
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
-    """Return when new rows are due, counted from the last that came, those of a run under way included."""
+    """Return when new rows are due, counted from the last arrival; a run under way counts."""
     came = journal.now() if run and run.record.get("arrived") else None
-    return arrival.expectation(
+    return snapshot.expectation(
         settings.expected_every, came or journal.last_arrival(settings.production / paths.JOURNAL)
     )
 
 
 def due(settings: Settings) -> float | None:
-    """Return when a tick must warn of a feed that has stopped; None where it was told or is not asked for."""
+    """Return when a tick must warn of a feed that has stopped; None where a run has warned, or nothing is expected."""
     expected = expectation(settings)
     return expected["due"] if expected and expected["due"] > time.time() else None
 
@@ -81,15 +78,12 @@ def due(settings: Settings) -> float | None:
 def _lines(fields: dict[str, Any]) -> list[str]:
     last = fields["last_run"]
     kind = " (provisional)" if fields["provisional"] else ""
-    told = (
-        f"run {last['run']} at {last['at']}: {last['outcome']}. {last['error'] or last['sentence'] or ''}"
-        if last
-        else "none yet"
-    )
+    ended = f"run {last['run']} at {last['at']}: {last['outcome']}." if last else "none yet"
+    why = (last["error"] or last["sentence"] or "") if last else ""
     rows = f"{fields['n_rows']} rows, {fields['n_labelled']} labelled" if "n_rows" in fields else ""
     return [
         f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
-        f"last run: {told}".rstrip(),
+        f"last run: {ended} {why}".rstrip(),
         f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",

@@ -1,4 +1,4 @@
-"""What is live now: the deployed model and the newest report set, loaded once, swapped by one reference."""
+"""The deployed model and the newest report set: loaded when they change, swapped by one reference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,8 @@ from risk.command import event
 from risk.errors import DataError, ModelError, RiskError
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
-from risk.service._listed import Clients, load_clients
-from risk.service.problems import Told
+from risk.service.predictions import TORN, LiveState, Shown, load_clients
+from risk.service.problems import ReportObject
 from risk.service.requests import Contract
 
 if TYPE_CHECKING:
@@ -28,66 +28,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("risk")
 
-PAUSE = 0.25  # seconds between two looks at the links
+PAUSE = 0.25  # seconds between two polls of the links
 PATIENCE = 1.0  # seconds until what could not be loaded is tried again
-TORN = "the newest report cannot be shown"
 OLD_CARD = (
     b"> An older program trained this model: figures in its table of factors may be of rows that cannot exist.\n\n"
 )
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One report set: its number, the snapshot, the current clients, PDF and call list (None where it is not there)."""
-
-    number: str
-    snapshot: dict[str, Any]
-    clients: Clients
-    report: bytes | None
-    calls: bytes | None = None
-
-    @property
-    def release(self) -> str | None:
-        """The release that the set is of."""
-        released = self.snapshot["release"]
-        return released["name"] if released else None
-
-
-@dataclass(frozen=True)
-class Live:
-    """What a request sees from its beginning to its end; None where there is none yet."""
-
-    model: Model | None = None
-    contract: Contract | None = None
-    shown: Shown | None = None
-    faults: tuple[str, ...] = ()
-    record: str | None = None
-
-    @property
-    def wrong(self) -> tuple[str, ...]:
-        """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
-        return (*self.faults, *([self.record] if self.record else []))
-
-    @property
-    def torn(self) -> str | None:
-        """Why the newest report cannot be shown; None where it can, or none was made yet."""
-        return next((fault for fault in self.faults if fault.startswith(TORN)), None)
-
-
 class Watch:
-    """Keeps `live` current: a thread looks at links, files and journal, loads and proves what is new, assigns it."""
+    """Keeps `live` current: a thread polls links, files and journal, loads and proves what is new, assigns it."""
 
     def __init__(self, production: Path, models: Path, schema: Schema) -> None:
         self._production, self._reports, self._schema = production, models / paths.REPORTS, schema
         self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
         self._seen: tuple[Any, ...] | None = None
         self._proven: tuple[Any, ...] | None = None
-        self._live, self._again = Live(), 0.0
+        self._live, self._again = LiveState(), 0.0
         self._process: int | None = None
         self._starting, self._stopped = threading.Lock(), threading.Event()
 
     @property
-    def live(self) -> Live:
+    def live(self) -> LiveState:
         """What is live now. The first question in a process (a fork is one) loads it and starts the thread."""
         if self._process != os.getpid():
             self.start()
@@ -98,7 +59,7 @@ class Watch:
         with self._starting:
             if self._process == os.getpid():
                 return
-            self.look()
+            self.poll()
             self._stopped.clear()
             threading.Thread(target=self._run, name="watch", daemon=True).start()
             self._process = os.getpid()
@@ -108,8 +69,8 @@ class Watch:
         self._stopped.set()
         gc.unfreeze()
 
-    def look(self) -> None:
-        """Load again what has changed or was wrong at the last look; what cannot be loaded leaves the former there."""
+    def poll(self) -> None:
+        """Load what has changed or was wrong at the last poll; what cannot be loaded leaves the former in place."""
         former = self._live
         is_due = bool(former.wrong) and time.monotonic() > self._again
         seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self._reports))
@@ -127,25 +88,25 @@ class Watch:
             log.warning(event("fault", reason=fault))
 
     def _broken(self) -> str | None:
-        """Return what is wrong with the journal, or that another release is live; None where all is well."""
+        """The fault of the journal, or that another release is live; None where all is well."""
         try:
             broken = journal.fault(self._production / paths.JOURNAL)
-            told = [f"the record cannot be proven: {broken}"] if broken else audit.misplaced(self._production)
+            faults = [f"the record cannot be proven: {broken}"] if broken else audit.misplaced(self._production)
         except Exception as error:
-            told = [f"the record cannot be proven: {_words(error)}"]
-        return self._named(told[0]) if told else None
+            faults = [f"the record cannot be proven: {_words(error)}"]
+        return self._named(faults[0]) if faults else None
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):
             try:
-                self.look()
+                self.poll()
             except Exception as error:  # the thread must outlive anything, and nobody may believe what it saw before
-                log.exception("look failed")
+                log.exception("poll failed")
                 self._seen = self._proven = None
                 self._live = replace(self._live, faults=(f"what is live cannot be looked at: {type(error).__name__}",))
 
-    def _loaded(self, former: Live) -> Live:
-        """Return the new state; a fault is told, and the proven former model or set goes on answering."""
+    def _loaded(self, former: LiveState) -> LiveState:
+        """The new state; a fault is told, and the proven former model or set goes on answering."""
         faults: list[str] = []
         model, contract, shown = former.model, former.contract, former.shown
         try:
@@ -162,24 +123,24 @@ class Watch:
             shown = _load_reports(self._reports)
         except Exception as error:
             faults.append(self._named(f"{TORN}: {_words(error)}"))
-        return Live(model, contract, shown, tuple(faults), former.record)
+        return LiveState(model, contract, shown, tuple(faults), former.record)
 
     def _named(self, fault: str) -> str:
-        """Return a fault that names files by their place in the installation, never by folders of the machine."""
+        """A fault that names files by their place in the installation, never by folders of the machine."""
         for root in self._roots:
             fault = fault.replace(f"{root}/", "")
         return fault
 
 
 def instance(production: Path) -> str:
-    """Return the id of an installation: what a service answers and a client compares."""
+    """The id of an installation: what a service answers and a client compares."""
     return hashlib.sha256(str(production.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def load_shown(folder: Path) -> Shown:
-    """Return a report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
+    """A report set, read whole. Raises: DataError, OSError, ValueError, csv.Error where it is damaged."""
     try:
-        snapshot = json.loads((folder / paths.SNAPSHOT).read_bytes(), object_hook=Told)
+        snapshot = json.loads((folder / paths.SNAPSHOT).read_bytes(), object_hook=ReportObject)
     except (ValueError, RecursionError, FileNotFoundError, IsADirectoryError):
         snapshot = None
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("release", 0), dict | None):
@@ -194,7 +155,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _load_reports(shelf: Path) -> Shown | None:
-    """Return the newest report set; None where there is none yet. Raises: as `load_shown`."""
+    """The newest report set; None where there is none yet. Raises: as `load_shown`."""
     folder = files.resolve(shelf / paths.CURRENT)
     if folder is None and os.path.lexists(shelf / paths.CURRENT):
         raise DataError(f"the set that {shelf.name}/{paths.CURRENT} names is missing")
@@ -217,7 +178,7 @@ def _words(error: Exception) -> str:
 
 
 def card_of(production: Path, name: str) -> bytes | None:
-    """Return the model card of a release, by its name or number; None where there is no such release or no card."""
+    """The model card of a release, by its name or number; None where there is no such release or no card."""
     shelf = production / paths.RELEASES
     found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
     with contextlib.suppress(OSError, IndexError):

@@ -1,22 +1,101 @@
-"""What POST /prediction answers: computed by the deployed model, or looked up in the list of current clients."""
+"""What is live, and what POST /prediction answers from it: computed by the model, or looked up in the client list."""
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from risk import paths
+from risk.errors import DataError
 from risk.modeling import leakage
-from risk.service.live import Live
+from risk.report.snapshot import LIST_COLUMNS
 from risk.service.problems import Problem
-from risk.service.requests import Ids, Rows
+from risk.service.requests import Contract, Ids, RequestedRows
+
+if TYPE_CHECKING:
+    from risk.registry.model import Model
 
 NO_REPORT = "no report is made; run fullprocess.py"
-OLD_LIST = "the listed clients are of release {}; ranks come with the next run, which makes the list anew"
-OLD_RISKS = "these risks are listed for release {}, which is no longer current; the next run makes the list anew"
+OLD_LIST = "the listed clients are of release {}; the next run updates the list, and then ranks are given"
+OLD_RISKS = "these risks are listed for release {}, which is no longer current; the next run updates the list"
+TORN = "the newest report cannot be shown"
 
 
-def predicted(now: Live, asked: Rows) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Clients:
+    """The current clients of a report set, by rank; one entry of each list per client."""
+
+    names: list[str] = field(default_factory=list)
+    risks: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    cells: list[list[str]] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    ascending: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def ranks(self, risks: NDArray[np.float64]) -> list[int]:
+        """Return 1 + the number of current clients with a higher risk, for each."""
+        higher: NDArray[np.int64] = len(self.ascending) - np.searchsorted(self.ascending, risks, side="right")
+        ranks: list[int] = (1 + higher).tolist()
+        return ranks
+
+    def row(self, place: int) -> dict[str, Any]:
+        """A line of the list as an object."""
+        rank, _, _, prediction, owner, value, period = self.cells[place]
+        told = {"rank": int(rank), "client": self.names[place], "risk": float(self.risks[place])}
+        told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
+        return told | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
+
+    def of(self, owner: str | None) -> Sequence[int]:
+        """The places of an owner's clients (blank: of those who have none); of all without an owner."""
+        if owner is None:
+            return range(len(self.names))
+        return [place for place, cells in enumerate(self.cells) if _without_apostrophe(cells[4]) == owner]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One report set: its number, the snapshot, the current clients, PDF and call list (None where it is not there)."""
+
+    number: str
+    snapshot: dict[str, Any]
+    clients: Clients
+    report: bytes | None
+    calls: bytes | None = None
+
+    @property
+    def release(self) -> str | None:
+        """The release that the set is of."""
+        released = self.snapshot["release"]
+        return released["name"] if released else None
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """What a request sees from its beginning to its end; None where there is none yet."""
+
+    model: Model | None = None
+    contract: Contract | None = None
+    shown: Shown | None = None
+    faults: tuple[str, ...] = ()
+    record: str | None = None
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
+        return (*self.faults, *([self.record] if self.record else []))
+
+    @property
+    def torn(self) -> str | None:
+        """Why the newest report cannot be shown; None where it can, or none was made yet."""
+        return next((fault for fault in self.faults if fault.startswith(TORN)), None)
+
+
+def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     """Compute the risks of the rows; ranks are those among the current clients of the same release."""
     assert now.model is not None
     risks = now.model.risks(asked.frame)
@@ -29,7 +108,7 @@ def predicted(now: Live, asked: Rows) -> dict[str, Any]:
     return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now)]}
 
 
-def listed(now: Live, asked: Ids) -> dict[str, Any]:
+def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
     """Look the risks of current clients up in the list; the answer names the release that the list is of."""
     if now.shown is None or now.shown.snapshot["release"] is None or now.model is None:
         raise Problem(503, now.torn or NO_REPORT)
@@ -46,7 +125,7 @@ def listed(now: Live, asked: Ids) -> dict[str, Any]:
     return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else _leaks(now)}
 
 
-def _leaks(now: Live) -> list[dict[str, Any]]:
+def _leaks(now: LiveState) -> list[dict[str, Any]]:
     """Warn of every column of the model that seems to know the answer and that nobody trusts."""
     assert now.model is not None
     assert now.contract is not None
@@ -56,3 +135,26 @@ def _leaks(now: Live) -> list[dict[str, Any]]:
 
 def _warning(message: str, field: str | None = None) -> dict[str, Any]:
     return {"row": None, "field": field, "message": message}
+
+
+# --- the list of current clients --------------------------------------------------------------------------------------
+
+
+def load_clients(text: str, risks: Sequence[float] | None = None) -> Clients:
+    """The clients of a clientrisks.csv; `risks` has all digits of what is rounded there.
+
+    Raises: DataError, ValueError, csv.Error where it is damaged.
+    """
+    header, *cells = [*csv.reader(io.StringIO(text, newline=""), strict=True)] or [[]]
+    if tuple(header) != LIST_COLUMNS or any(len(row) != len(LIST_COLUMNS) for row in cells):
+        raise DataError(f"{paths.CLIENT_RISKS} does not have the columns {', '.join(LIST_COLUMNS)} in every line")
+    names = [_without_apostrophe(row[1]) for row in cells]
+    exact = np.array([float(row[2]) for row in cells] if risks is None else risks, dtype=np.float64)
+    if len(exact) != len(cells):
+        raise DataError(f"{paths.CLIENT_RISKS} has {len(cells)} clients, {paths.SNAPSHOT} {len(exact)}")
+    return Clients(names, exact, cells, {name: place for place, name in enumerate(names)}, np.sort(exact))
+
+
+def _without_apostrophe(text: str) -> str:
+    """Undo what keeps a cell from being a formula in a spreadsheet."""
+    return text[1:] if text[:1] == "'" and text[1:2] in tuple("=+-@\t\r") else text

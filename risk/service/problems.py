@@ -1,11 +1,21 @@
-"""How the service says no: problem details for programs, one sentence for people."""
+"""Refused requests: problem details for programs, one sentence for people."""
 
 from __future__ import annotations
 
+import json
+import re
 from http import HTTPStatus
 from typing import Any
 
 from risk.errors import RequestError
+
+LONGEST = 200
+_PLACE = re.compile(r"`\$(?:\.(clients|ids|filepath))?(?:\[(\d+)\])?(?:\.(.*))?`", re.DOTALL)
+_OBJECT_FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
+_WORDS = {
+    "`": "", "float": "a number", "int": "a whole number", "str": "text", "bool": "true or false",
+    "array": "a list", "object": "an object", " | ": " or ",
+}  # fmt: skip
 
 
 class Problem(RequestError):
@@ -25,12 +35,62 @@ class Problem(RequestError):
         return told | {name: value for name, value in place.items() if value is not None}
 
 
-class NotTold(Problem, LookupError):
-    """What an older program did not write into its report."""
+class OldReport(Problem, LookupError):
+    """A report of an older program lacks what is asked for."""
 
 
-class Told(dict[str, Any]):
-    """What a report says, as an object of JSON."""
+class ReportObject(dict[str, Any]):
+    """A JSON object of a report; a missing key says that an older program made it."""
 
     def __missing__(self, key: str) -> Any:
-        raise NotTold(503, f"an older program made the newest report, which lacks {key!r}; run fullprocess.py")
+        raise OldReport(503, f"an older program made the newest report, which lacks {key!r}; run fullprocess.py")
+
+
+# --- what is wrong with a JSON body -----------------------------------------------------------------------------------
+
+
+def check_names(body: bytes, n_names: int) -> None:
+    """Raise Problem 422 where a name occurs twice in an object; a decoder silently keeps the last.
+
+    `n_names` were decoded. Each brings a colon: without more colons, none occurs twice. Else the body is read again,
+    which takes five times as long.
+    """
+    if body.count(b":") > n_names:
+        n_objects = 0
+
+        def once(pairs: list[tuple[str, Any]]) -> None:
+            nonlocal n_objects
+            names = [name for name, _ in pairs]
+            if len(set(names)) < len(names):
+                raise _twice(names, n_objects)
+            n_objects += 1
+
+        json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
+
+
+def _twice(names: list[str], row: int) -> Problem:
+    name = next(name for name in names if names.count(name) > 1)
+    if name in ("clients", "ids", "filepath"):
+        return Problem(422, f"{name}: occurs twice; give it once", field=name)
+    return Problem(422, f"row {row}: {name}: occurs twice; give it once", row=row, field=name)
+
+
+def misfit(message: str) -> Problem:
+    """Turn the decoder's sentence into ours: which row, which field, what was found, what was expected."""
+    fault, _, place = message.rpartition(" - at ")
+    match = _PLACE.fullmatch(place)
+    if not match:
+        fault, match = message, _PLACE.fullmatch("`$`")
+    assert match
+    part, row, name = match.groups()
+    if about := _OBJECT_FIELD.fullmatch(fault):
+        name, is_missing = about[2][:LONGEST], about[1] == "missing required"
+        fault = "is missing; give a value, or null where it is unknown" if is_missing else "is not known"
+    else:
+        for word, plain in _WORDS.items():
+            fault = fault.replace(word, plain)
+        fault = fault.replace("Expected", "expected").replace(", got", ", found")
+    row = "0" if row is None and part == "clients" and name else row  # one client without a list around it
+    where = f"row {row}: " if row is not None else ""
+    field = name or part
+    return Problem(422, f"{where}{field or 'the body'}: {fault}", row=int(row) if row else None, field=field)

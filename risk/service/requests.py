@@ -1,4 +1,4 @@
-"""What may be asked of POST /prediction, read by closed schemas that are built from the columns."""
+"""Bodies of POST /prediction, read by closed schemas that are built from the columns."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 from risk.reading.header import SEPARATORS
 from risk.reading.values import NUMBER
 from risk.schema import Feature, Schema
-from risk.service._json_faults import check_names, misfit
-from risk.service.problems import Problem
+from risk.service.problems import Problem, check_names, misfit
 
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000
@@ -32,7 +31,7 @@ Reader = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
-class Rows:
+class RequestedRows:
     """Clients to predict: their names as they were given, and a column per feature (missing = NaN or None)."""
 
     clients: Clients
@@ -65,19 +64,19 @@ class Contract:
         others = [name for name in dict.fromkeys(known) if name not in self.kinds and name != self.client]
         self._decoder = self._decoder_for(others)
 
-    def blank(self) -> Rows:
-        """Return one client of whom nothing is known."""
-        return Rows([None], self._frame({name: [None] for name in self.kinds}))
+    def blank(self) -> RequestedRows:
+        """One client of whom nothing is known."""
+        return RequestedRows([None], self._frame({name: [None] for name in self.kinds}))
 
     def client_of(self, cells: Mapping[str, str | None]) -> dict[str, Any]:
-        """Return the row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
+        """The row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
         readers = self._readers(list(cells))
         try:
             return {name: read((cells[name] or "").strip()) for name, (_, read) in readers.items()}
         except ValueError as error:
             raise Problem(422, f"expected {error}") from error
 
-    def read_json(self, body: bytes) -> Rows | Ids | File:
+    def read_json(self, body: bytes) -> RequestedRows | Ids | File:
         """Return what a JSON body asks. Raises: Problem 400 where it is not JSON, 413 or 422 where it does not fit."""
         body = body.removeprefix(codecs.BOM_UTF8)
         try:
@@ -108,8 +107,8 @@ class Contract:
             return Ids([str(name) for name in _few_enough(found.ids)])
         return self._rows(clients)
 
-    def read_csv(self, content: bytes) -> Rows:
-        """Return the rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
+    def read_csv(self, content: bytes) -> RequestedRows:
+        """The rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
 
         Raises: Problem 400 where it is not CSV, 413 or 422 with row and field where it does not fit.
         """
@@ -128,12 +127,13 @@ class Contract:
                 try:
                     columns[name].append(read(cells[place].strip()))
                 except ValueError as error:
-                    raise _faulty(line, row, name, cells[place], error) from error
+                    found = f"line {line}: {name} is {cells[place][:40]!r}, expected {error}"
+                    raise Problem(422, found, row=row, field=name[:MAX_NAME]) from error
         frame = self._frame(columns)
-        return Rows(columns.get(self.client) or [None] * len(frame), frame)
+        return RequestedRows(columns.get(self.client) or [None] * len(frame), frame)
 
     def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
-        """Return the decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
+        """The decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
         types: dict[str, Any] = {name: self._type_of(name) for name in self.kinds}
         optional: dict[str, Any] = {self.client: _NAME | int | None}
         optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}
@@ -150,7 +150,7 @@ class Contract:
         return msgspec.json.Decoder(list[client] | body)
 
     def _is_a_client(self, body: bytes) -> bool:
-        """Return whether a body is an object with a column of a client, and with nothing that may hold clients."""
+        """Whether a body is an object with a column of a client, and with nothing that may hold clients."""
         try:
             names = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).keys()
         except msgspec.ValidationError:
@@ -158,7 +158,7 @@ class Contract:
         return not names.isdisjoint(self._names.values()) and names.isdisjoint(("clients", "ids", "filepath"))
 
     def _n_names(self, found: list[Any]) -> int:
-        """Return how many names of columns stand in the clients, each once."""
+        """How many names of columns stand in the clients, each once."""
         optional = list(self._names)[len(self.kinds) :]
         unset = sum(list(map(attrgetter(name), found)).count(UNSET) for name in optional)
         return len(found) * len(self._names) - unset
@@ -169,28 +169,28 @@ class Contract:
         minimum = self.features[name]
         return (float if minimum is None else Annotated[float, Meta(ge=minimum)]) | None
 
-    def _rows(self, found: list[Any]) -> Rows:
+    def _rows(self, found: list[Any]) -> RequestedRows:
         _few_enough(found)
         columns = {name: list(map(attrgetter(f"c{place}"), found)) for place, name in enumerate(self.kinds)}
         for name, kind in self.kinds.items():
             if kind == "categorical":
                 columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
         named = map(attrgetter(f"c{len(self.kinds)}"), found)
-        return Rows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
+        return RequestedRows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
 
     def _frame(self, columns: Mapping[str, list[Any]]) -> pd.DataFrame:
         types = {"numeric": "float64", "categorical": "object"}
         return pd.DataFrame({name: pd.Series(columns[name], dtype=types[kind]) for name, kind in self.kinds.items()})
 
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
-        """Return the place in the header and the reader of each wanted column."""
+        """The place in the header and the reader of each wanted column."""
         wanted = {name: self._number_of(name) if kind == "numeric" else self._text for name, kind in self.kinds.items()}
         if self.client in header:
             wanted.setdefault(self.client, self._text)
         for name in wanted:
             if header.count(name) != 1:
-                found = "twice" if name in header else "not at all"
-                raise Problem(422, f"line 1: column {name!r} is there {found}; expected once", field=name)
+                found = "occurs twice" if name in header else "is missing"
+                raise Problem(422, f"line 1: column {name!r} {found}; expected once", field=name)
         return {name: (header.index(name), read) for name, read in wanted.items()}
 
     def _text(self, text: str) -> str | None:
@@ -243,7 +243,3 @@ def _few_enough(found: list[Any]) -> list[Any]:
 
 def _too_many() -> Problem:
     return Problem(413, f"found more than {MAX_ROWS:,} rows; send them in several requests")
-
-
-def _faulty(line: int, row: int, name: str, cell: str, error: ValueError) -> Problem:
-    return Problem(422, f"line {line}: {name} is {cell[:40]!r}, expected {error}", row=row, field=name[:MAX_NAME])

@@ -1,9 +1,10 @@
-"""What all answers of the service have in common: JSON, headers that close them to others, how it says no."""
+"""Requests and responses in Flask: bodies and queries read, JSON answers, protective headers, problem details."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,14 +13,17 @@ from werkzeug.exceptions import HTTPException
 
 from risk.command import event
 from risk.reading.header import KNOWN_STARTS
+from risk.report import tables, words
 from risk.service import security
 from risk.service.problems import Problem
-from risk.service.requests import MAX_BODY, MAX_NAME
+from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
+from risk.text import counted, moment, number, percent
 
 log = logging.getLogger("risk")
 
+SHOWN = {"calls": 200, "sources": 50}  # on the page
 SENTENCES = {
-    404: "there is nothing at this path; / shows what there is",
+    404: "nothing is at this path; / lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
     413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
 }
@@ -39,6 +43,8 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
         if request.endpoint:
             _check_query(queries.get(request.endpoint, ()))
 
+    app.jinja_env.filters.update(number=number, percent=percent, moment=moment, counted=counted)
+    app.jinja_env.globals.update(words=words, tables=tables, most=SHOWN)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.before_request(admit)
     app.after_request(_protect)
@@ -48,16 +54,33 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
 
 
 def answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
-    """Return a value as a JSON answer."""
+    """A value as a JSON answer."""
     return Response(msgspec.json.encode(value), status, mimetype=kind)
 
 
-def text_body() -> tuple[str, bytes]:
+def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> RequestedRows | Ids:
+    """Return what the body asks for; a file that it names is read, where it lies in one of the folders."""
+    kind, body = _text_body()
+    if kind == "text/csv":
+        return contract.read_csv(body)
+    found = contract.read_json(body)
+    return contract.read_csv(security.read_inside(root, folders, found.path)) if isinstance(found, File) else found
+
+
+def whole_number(name: str, default: int, most: int) -> int:
+    """A number of the query. Raises: Problem 422 where it is none from 0 to `most`."""
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
+        raise Problem(422, f"{name} is {text[:40]!r}, expected a whole number from 0 to {most}", field=name)
+    return int(text)
+
+
+def _text_body() -> tuple[str, bytes]:
     """Return kind and bytes of the request's body. Raises: Problem 415 where it is no JSON or CSV text in UTF-8."""
     kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
     packed = request.headers.get("Content-Encoding", "identity").strip().lower()
     if packed not in ("", "identity"):
-        raise Problem(415, f"the body is packed ({packed[:40]}); send it as it is", Accept_Encoding="identity")
+        raise Problem(415, f"the body is compressed ({packed[:40]}); send it uncompressed", Accept_Encoding="identity")
     if kind not in ("application/json", "text/csv"):
         found = f"the Content-Type is {kind[:80]!r}" if kind else "the body has no Content-Type"
         hint = "; curl -d sends that unless it is told otherwise" if kind.endswith("x-www-form-urlencoded") else ""
@@ -77,7 +100,7 @@ def _check_query(known: Sequence[str]) -> None:
             told = f"known here: {', '.join(known)}" if known else "nothing is known here"
             raise Problem(422, f"{name[:40]!r} is not known in the query; {told}", field=name[:MAX_NAME])
         if names.count(name) > 1:
-            raise Problem(422, f"{name} is there twice in the query; give it once", field=name)
+            raise Problem(422, f"{name} occurs twice in the query; give it once", field=name)
 
 
 def _protect(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""Who may ask the service, which files it may read, and what a browser may do with its answers."""
+"""Security of the service: who is admitted, which files may be read, what a browser may do with the answers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Guard:
 
     @property
     def reach(self) -> str:
-        """Who is answered, in words."""
+        """The callers who are answered, in words."""
         if self.token is not None:
             return "with the token: answered is whoever sends it"
         return "without a token: answered is everybody with an account on this machine, and whom a proxy on it lets in"
@@ -73,7 +73,7 @@ class Guard:
 
 
 def guard_for(server: Server, root: Path, host: str) -> Guard:
-    """Return the guard of a service at `host`.
+    """The guard of a service at `host`.
 
     Raises: ConfigError where others could reach it and there is no token, or the token's file is not readable.
     """
@@ -87,7 +87,7 @@ def guard_for(server: Server, root: Path, host: str) -> Guard:
 
 
 def token_of(server: Server, root: Path) -> str | None:
-    """Return the token of the environment, else of the configured file, else None.
+    """The token of the environment, else of the configured file, else None.
 
     Raises: ConfigError where the file is not readable or empty, or the token is too short to keep others out.
     """
@@ -119,7 +119,7 @@ def _filed(path: Path) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or address is of this machine alone."""
+    """Whether a name or address is of this machine alone."""
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
@@ -127,7 +127,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
-    """Return the content of a CSV file that lies, after all links, in one of the folders; `given` starts at `root`.
+    """The content of a CSV file that lies, after all links, in one of the folders; `given` starts at `root`.
 
     Raises: Problem 403 where it lies elsewhere, 413 where it is too large, 422 where it is no regular CSV file.
     """
@@ -162,14 +162,14 @@ def _real(path: Path) -> Path:
 
 
 def _name_in(host: str) -> str:
-    """Return the name in a Host header, without port and brackets."""
+    """The name in a Host header, without port and brackets."""
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0]
 
 
 def _token_in(authorization: str) -> str:
-    """Return the token that an Authorization header carries: Bearer, or the password of Basic."""
+    """The token that an Authorization header carries: Bearer, or the password of Basic."""
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() == "bearer":
         try:

@@ -1,4 +1,4 @@
-"""One tuned waitress server that says no when it has too much to do and, told to end, finishes what it has begun."""
+"""The waitress server: it refuses requests under overload and finishes those in flight on shutdown."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ FILES = 100  # descriptors left to reports, models and large bodies
 MOST_WAITING = 1_000  # milliseconds of work that may wait for a thread, about: many small requests, or a few large ones
 LONGEST_WAIT = 10.0  # seconds that a request waits in any case
 BYTES_A_MILLISECOND = {"application/json": 25_000, "text/csv": 2_500}
-BUSY = Problem(503, "more is asked than can be answered; ask again in a few seconds", Retry_After="2")
+BUSY = Problem(503, "the service is overloaded; retry in a few seconds", Retry_After="2")
 
 log = logging.getLogger("risk")
 
 
-class Server:
+class HttpServer:
     """Listens from its making on; `run` answers."""
 
     def __init__(self, application: Any, host: str, port: int) -> None:
@@ -92,7 +92,7 @@ class Server:
             channel.handle_close()
 
     def _shedding(self, application: Any) -> Callable[[Any, Any], Iterable[bytes]]:
-        """Return the application; the loop's own thread answers what has waited too long, and says to come again."""
+        """The application; the loop's own thread refuses what has waited too long."""
 
         def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
             if threading.get_ident() != self._loop or environ["PATH_INFO"] in security.OPEN:
@@ -127,7 +127,7 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
                 self.queue_cv.notify()
 
     def overdue(self) -> list[Any]:
-        """Take out what was refused or waits too long; what still sends a former answer could block, so it stays."""
+        """Take out requests that were refused or wait too long; one still sending an answer stays: it could block."""
         now = time.monotonic()
         with self.lock:
             late = list(takewhile(lambda it: now - it.waits_since > LONGEST_WAIT, self.queue))
@@ -137,7 +137,7 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
             late, self.refused = late + self.refused, []
         if late and now - self.told > 60:
             self.told = now
-            log.warning(event("overloaded", told_to_come_again=len(late)))
+            log.warning(event("overloaded", requests_refused=len(late)))
         return late
 
 
@@ -148,7 +148,7 @@ def _milliseconds(request: Any) -> int:
 
 
 def connection_limit() -> int:
-    """Return how many connections there is room for; the limit of open files is raised for them where it may be."""
+    """How many connections there is room for; the limit of open files is raised for them where it may be."""
     wanted, (soft, hard) = MOST_CONNECTIONS + FILES, resource.getrlimit(resource.RLIMIT_NOFILE)
     if 0 <= soft < wanted:  # no limit is -1
         soft = wanted if hard < 0 else min(hard, wanted)
@@ -157,7 +157,7 @@ def connection_limit() -> int:
 
 
 def _is_at_work(channel: Any) -> bool:
-    """Return whether a connection has a request half received, in work, or not wholly answered."""
+    """Whether a connection has a request half received, in work, or not wholly answered."""
     return isinstance(channel, HTTPChannel) and bool(
         channel.requests or channel.total_outbufs_len or (channel.request and not channel.request.empty)
     )

@@ -15,7 +15,7 @@ from risk.backtest import policies, replay
 from risk.backtest.policies import Rows, Rules
 from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
-from risk.report import backtest_words, figures
+from risk.report import backtest_words, figures, tables
 from risk.settings import Drift, GateRule
 from tests.conftest import Project, table
 
@@ -156,7 +156,8 @@ def test_a_backtest_counts_as_the_replay_did(turned: Replay, told: dict[str, Any
     assert (never["deployments"], never["delay"], always["deployments"], always["delay"]) == (0, None, 7, 0)
     assert ours["delay"] == 0
     assert f"have held {ours['caught']} with" in told["sentence"]
-    assert [len(row) for row in backtest_words.rows(told)] == [len(backtest_words.TITLES)] * 4
+    shown = tables.backtest(told)
+    assert [len(row) for row in shown.rows] == [len(shown.columns)] * 4
 
 
 def test_a_page_shows_names_from_data_on_one_line(told: dict[str, Any]) -> None:

@@ -155,7 +155,7 @@ def test_status_reports_every_damage_of_the_live_release(deployed: Project, dama
 
     status, run = deployed.run("fullprocess", "--status"), deployed.run("fullprocess")
     watch = live.Watch(deployed.settings.production, deployed.settings.models, deployed.settings.schema)
-    watch.look()
+    watch.poll()
 
     assert (status.code, status.err) == (1, "")
     assert "damaged:" in status.out or "warning:" in status.out

@@ -12,8 +12,7 @@ from risk.dataset import manifest
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.registry import model, out_of_fold
-from risk.report import pdf, score_words
-from risk.service.page import words
+from risk.report import pdf, words
 from tests.conftest import Project, table
 from tests.report.test_pdf import read_text
 
@@ -52,16 +51,16 @@ def test_after_a_change_the_headline_tells_of_the_time_after_it(project: Project
     assert (found["sources"], found["n_rows"], found["n_out_of_fold"]) == (["dataset2.csv"], 800, 800)
     assert found["auc"] > scores["auc"] + 0.1
     assert scores["before_change"] == told["release"]["name"]
-    page, report = words(told, None), read_text(pdf.report(told, {}))
+    report = read_text(pdf.report(told, {}))
     headline = [
         (f"{100 * found['capture']:.0f} %", "of the leavers were in the first 80 of 800: outcomes in dataset2.csv"),
         (f"{found['f1']:.2f}", "F1: outcomes in dataset2.csv"),
     ]
-    assert page["figures"][-2:] == headline
-    assert all(f"{value} {words}" in report or words in report for value, words in headline)
-    for place in (page["scored_on"], report):
+    assert words.key_figures(told)[-2:] == headline
+    assert all(f"{value} {meaning}" in report or meaning in report for value, meaning in headline)
+    for place in (words.scored_on(scores, found), report):
         assert f"was there before the last change was found (release {told['release']['name']})" in place
-    for place in (page["newest_on"], report):
+    for place in (words.newest_on(found), report):
         assert "Each was rated by a model that was not trained on it (out of fold)." in place
 
 
@@ -90,7 +89,7 @@ def test_rows_that_the_model_was_not_trained_on_have_its_own_answers(project: Pr
 
     assert told["outcome"] == "no drift"
     assert (told["newest"]["sources"], told["newest"]["n_out_of_fold"]) == (["dataset2.csv"], 0)
-    assert "The model was not trained on them." in score_words.newest_on(told["newest"])
+    assert "The model was not trained on them." in words.newest_on(told["newest"])
 
 
 def test_as_many_of_the_newest_periods_are_taken_as_hold_enough_outcomes(project: Project) -> None:
@@ -105,9 +104,9 @@ def test_as_many_of_the_newest_periods_are_taken_as_hold_enough_outcomes(project
     found = told["newest"]
     assert (found["first_period"], found["last_period"], found["n_rows"]) == ("2026-02", "2026-04", 460)
     assert min(found["n_leavers"], found["n_rows"] - found["n_leavers"]) >= out_of_fold.FEWEST
-    assert words(told, None)["figures"][-1][1] == "F1: outcomes of 2026-02 to 2026-04"
-    assert "older than the newest outcomes, which are of 2026-04." in words(told, None)["scored_on"]
-    assert "rows of test data of 2025-12;" in words(told, None)["scored_on"]
+    assert words.key_figures(told)[-1][1] == "F1: outcomes of 2026-02 to 2026-04"
+    assert "older than the newest outcomes, which are of 2026-04." in words.scored_on(told["scores"], told["newest"])
+    assert "rows of test data of 2025-12;" in words.scored_on(told["scores"], told["newest"])
 
 
 def test_with_too_few_outcomes_the_headline_names_the_test_data(project: Project) -> None:
@@ -117,8 +116,8 @@ def test_with_too_few_outcomes_the_headline_names_the_test_data(project: Project
     told = shown(project)
 
     assert told["newest"] is None
-    assert words(told, None)["figures"][-1][1] == "F1: test data"
-    assert "The model was trained on no row of these clients." in words(told, None)["scored_on"]
+    assert words.key_figures(told)[-1][1] == "F1: test data"
+    assert "The model was trained on no row of these clients." in words.scored_on(told["scores"], told["newest"])
 
 
 def test_of_very_many_rows_a_sample_is_measured_and_said_to_be_one(
@@ -133,7 +132,7 @@ def test_of_very_many_rows_a_sample_is_measured_and_said_to_be_one(
 
     assert (found["sampled"], found["sources"]) == (True, ["dataset2.csv"])
     assert 200 < found["n_rows"] < 400
-    assert score_words.newest_on(found).startswith("Measured on a sample of ")
+    assert words.newest_on(found).startswith("Measured on a sample of ")
 
 
 def test_a_snapshot_of_an_older_program_has_test_data_alone(project: Project) -> None:
@@ -144,10 +143,11 @@ def test_a_snapshot_of_an_older_program_has_test_data_alone(project: Project) ->
     for name in ("n_seen", "before_change", "first_period", "last_period"):
         told["scores"].pop(name)
 
-    page, report = words(told, None), read_text(pdf.report(told, {}))
+    report = read_text(pdf.report(told, {}))
 
-    assert page["newest_on"] is None
-    assert page["figures"][-1][1] == "F1: test data"
+    assert "the newest that are known" not in report
+    assert "out of fold" not in report
+    assert words.key_figures(told)[-1][1] == "F1: test data"
     assert "The model was trained on no row of these clients." in report
 
 
@@ -164,7 +164,9 @@ def test_a_report_of_a_file_and_a_folder_claims_nothing_that_it_does_not_know(pr
 
     assert said.code == 0, said.err
     told = project.json("elsewhere/snapshot.json")
-    assert "The model was trained on these clients, so it looks better" in words(told, None)["scored_on"]
+    assert "The model was trained on these clients, so it looks better" in words.scored_on(
+        told["scores"], told["newest"]
+    )
     assert told["newest"]["n_out_of_fold"] == 400
     assert "nothing was decided by it" in told["reason"]
     risks = {it["client"]: it["risk"] for it in told["call_list"]}

@@ -13,7 +13,8 @@ from pypdf import PdfReader
 from app import create_app
 from risk import journal
 from risk.registry import releases
-from risk.report import chronicle, explain
+from risk.report import explain
+from risk.report._run_in_words import of_run
 from tests.conftest import Project, table
 
 JOURNAL = "production_deployment/journal.jsonl"
@@ -50,7 +51,7 @@ def explained(project: Project, asked: str) -> str:
 
 
 def told(found: list[dict[str, Any]], asked: str = "last") -> str:
-    return "\n".join(chronicle.tell(found, asked, today=TODAY, origin=lambda _: releases.Origin()).lines)
+    return "\n".join(explain.tell(found, asked, today=TODAY, origin=lambda _: releases.Origin()).lines)
 
 
 def test_a_run_that_deployed_tells_what_was_known_compared_and_decided(story: Project) -> None:
@@ -182,14 +183,14 @@ def test_a_record_that_lacks_any_key_is_told_without_a_traceback(story: Project)
             for asked in ("last", TODAY):
                 assert told(changed, asked)
             if less.get("kind") == "run":
-                assert explain.of_run(less)
+                assert of_run(less)
 
 
 def test_text_from_outside_is_one_line_without_control_characters(story: Project) -> None:
     whole = records(story)
     whole[-1]["error"] = "a\nb\x1b[31m"
 
-    lines = chronicle.tell(whole, "last", today=TODAY, origin=lambda _: releases.Origin()).lines
+    lines = explain.tell(whole, "last", today=TODAY, origin=lambda _: releases.Origin()).lines
 
     assert all(line.isprintable() for line in lines)
     assert any(r"a\nb\x1b[31m" in line for line in lines)
@@ -199,8 +200,8 @@ def test_the_candidate_that_was_taken_is_marked_and_the_guards_are_put_in_words(
     gate = {"champion_capture": 0.3, "challenger_capture": 0.2, "challenger_log_loss": 0.41}
     names = [{"name": "all rows", "log_loss": 0.5}, {"name": "recent rows", "log_loss": 0.41, "chosen": True}]
 
-    text = "\n".join(explain.of_run({"run": 1, "candidates": names, "gate": gate | {"capture_upper": -0.01}}))
-    chance = "\n".join(explain.of_run({"run": 1, "gate": gate | {"capture_upper": 0.01}}))
+    text = "\n".join(of_run({"run": 1, "candidates": names, "gate": gate | {"capture_upper": -0.01}}))
+    chance = "\n".join(of_run({"run": 1, "gate": gate | {"capture_upper": 0.01}}))
 
     assert "- all rows: log-loss 0.5000\n" in text
     assert "- recent rows: log-loss 0.4100, which was taken\n" in text
@@ -214,7 +215,7 @@ def test_the_candidate_that_was_taken_is_marked_and_the_guards_are_put_in_words(
 def test_a_longer_catch_is_told_with_what_is_sure_of_it(lower: float | None, words: str) -> None:
     gate = {"champion_capture": 0.2, "challenger_capture": 0.3, "capture_upper": 0.2, "capture_lower": lower}
 
-    assert f"of those who left: {words}" in "\n".join(explain.of_run({"run": 1, "gate": gate}))
+    assert f"of those who left: {words}" in "\n".join(of_run({"run": 1, "gate": gate}))
 
 
 def test_a_killed_deployment_and_other_acts_have_their_place_in_the_day() -> None:
@@ -244,7 +245,7 @@ def test_what_was_live_on_a_former_day_is_what_was_done_until_then() -> None:
     acts = [line(2, "intent", "1-a", "deploy"), line(2, "done", "1-a"), line(4, "intent", "2-b", "deploy")]
     acts += [line(5, "done", "2-b"), line(6, "intent", "1-a", "rollback"), line(6, "done", "1-a")]
 
-    live = {day: chronicle.live_on(acts, f"2026-01-0{day}") for day in range(1, 8)}
+    live = {day: explain.live_on(acts, f"2026-01-0{day}") for day in range(1, 8)}
 
     assert [live[day].release if live[day] else None for day in live] == [  # type: ignore[union-attr]
         None, "1-a", "1-a", "1-a", "2-b", "1-a", "1-a",

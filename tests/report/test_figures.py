@@ -98,7 +98,7 @@ def test_equal_figures_give_equal_bytes_whatever_the_settings_of_matplotlib_are(
 
 
 def test_figures_load_matplotlib_when_they_draw_and_pyplot_never() -> None:
-    code = ("import sys; from risk import figures; assert 'matplotlib' not in sys.modules; "
+    code = ("import sys; from risk.report import figures; assert 'matplotlib' not in sys.modules; "
             f"figures.confusion_matrix({CONFUSION}); assert 'matplotlib.pyplot' not in sys.modules")  # fmt: skip
 
     answer = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from risk.report import pdf
-from risk.report._pdf_layout import Column, document, table
-from risk.report.look import in_reading_order, markup, shown
+from risk.report._pdf_layout import document, table
+from risk.report.figures import in_reading_order, markup, shown
+from risk.report.tables import Table, TableColumn
 from risk.text import number
 
 Snapshot = dict[str, Any]
@@ -331,8 +332,9 @@ def test_report_survives_more_warnings_and_longer_names_than_a_page_holds() -> N
 def test_table_keeps_numbers_that_are_too_wide_in_their_column() -> None:
     rows = [[number(10.0**14), "9" * 300]]
 
-    file = document([table([Column("A", 1, is_number=True), Column("B", 1, is_number=True, longest=300)], rows, 60)],
-                    title="a", footer="b", made_at="2026-11-21T09:41:53Z")  # fmt: skip
+    columns = [TableColumn("A", 1, is_number=True), TableColumn("B", 1, is_number=True, longest=300)]
+
+    file = document([table(Table("", columns, rows), 60)], title="a", footer="b", made_at="2026-11-21T09:41:53Z")
 
     assert margins_are_white(file)
     assert "100,000,000,000,000" in read_text(file).replace(" ", "")
@@ -341,8 +343,9 @@ def test_table_keeps_numbers_that_are_too_wide_in_their_column() -> None:
 def test_table_repeats_its_header_on_every_page() -> None:
     rows = [[f"row {i}", str(i)] for i in range(120)]
 
-    file = document([table([Column("Name", 1), Column("Number", 1, is_number=True)], rows)], title="a", footer="b",
-                    made_at="2026-11-21T09:41:53Z")  # fmt: skip
+    columns = [TableColumn("Name", 1), TableColumn("Number", 1, is_number=True)]
+
+    file = document([table(Table("", columns, rows))], title="a", footer="b", made_at="2026-11-21T09:41:53Z")
 
     pages = [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(file)]
     assert len(pages) == 3
@@ -383,10 +386,10 @@ def test_report_embeds_its_fonts_and_holds_no_other(typical: bytes) -> None:
 
 
 def test_equal_snapshots_give_equal_bytes_in_every_process_and_environment(typical: bytes) -> None:
-    code = ("import hashlib, test_pdf as t; from risk import pdf; "
+    code = ("import hashlib, test_pdf as t; from risk.report import pdf; "
             "print(hashlib.sha256(pdf.report(t.make_snapshot(), {})).hexdigest())")  # fmt: skip
     here = Path(__file__).parent
-    changes = {"PYTHONPATH": f"{here.parent}{os.pathsep}{here}", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
+    changes = {"PYTHONPATH": f"{here.parents[1]}{os.pathsep}{here}", "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
 
     answer = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **changes, "SOURCE_DATE_EPOCH": "86400"}, text=True,

@@ -13,7 +13,9 @@ import pytest
 
 from risk import files, journal, paths
 from risk.errors import DataError
-from risk.service import _listed, live
+from risk.report.snapshot import LIST_COLUMNS
+from risk.service import live
+from risk.service.predictions import LiveState
 from risk.settings import Settings
 from tests.installation import HOSTILE, deploy, lay_out, report
 
@@ -31,16 +33,16 @@ def watch(settings: Settings) -> Iterator[live.Watch]:
 
 
 def test_nothing_is_live_before_a_run(watch: live.Watch) -> None:
-    watch.look()
+    watch.poll()
 
-    assert watch.live == live.Live()
+    assert watch.live == LiveState()
 
 
 def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     report(settings, "1", "1-aa")
 
-    watch.look()
+    watch.poll()
 
     now = watch.live
     assert now.model is not None
@@ -51,13 +53,13 @@ def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch
 
 def test_what_has_not_moved_is_not_loaded_again(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
-    watch.look()
+    watch.poll()
     former = watch.live
 
-    watch.look()
+    watch.poll()
     same = watch.live
     report(settings, "1", "1-aa")
-    watch.look()
+    watch.poll()
 
     assert same is former
     assert watch.live.model is former.model
@@ -78,11 +80,11 @@ def test_the_thread_swaps_in_a_new_release(settings: Settings, watch: live.Watch
 
 def test_a_foreign_model_leaves_the_proven_one_in_place(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
-    watch.look()
+    watch.poll()
 
     folder = deploy(settings, "2-bb")
     (folder / paths.MODEL).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    watch.look()
+    watch.poll()
 
     assert watch.live.model is not None
     assert watch.live.model.name == "1-aa"
@@ -92,11 +94,11 @@ def test_a_foreign_model_leaves_the_proven_one_in_place(settings: Settings, watc
 @pytest.mark.parametrize("name", [paths.SNAPSHOT, paths.CLIENT_RISKS])
 def test_a_torn_report_leaves_the_former_in_place(settings: Settings, watch: live.Watch, name: str) -> None:
     report(settings, "1", None)
-    watch.look()
+    watch.poll()
 
     folder = report(settings, "2", None)
     (folder / name).write_bytes(b'{"x",,,\nx\n')
-    watch.look()
+    watch.poll()
 
     assert watch.live.shown is not None
     assert watch.live.shown.number == "1"
@@ -119,7 +121,7 @@ def test_a_fork_watches_for_itself(settings: Settings, watch: live.Watch) -> Non
 def test_what_is_loaded_is_spared_by_the_collector_until_the_watch_ends(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
 
-    watch.look()
+    watch.poll()
     spared = gc.get_freeze_count()
     watch.stop()
 
@@ -183,14 +185,14 @@ def test_a_journal_that_another_hand_changed_is_told_and_its_backup_mends_it(
     for number in (1, 2):
         journal.append(path, {"kind": "run", "run": number})
     backup = path.read_bytes()
-    watch.look()
+    watch.poll()
     sound = watch.live
 
     path.write_bytes(backup.replace(b'"run": 1', b'"run": 11'))
-    watch.look()
+    watch.poll()
     broken = watch.live
     path.write_bytes(backup)
-    watch.look()
+    watch.poll()
 
     assert (sound.wrong, watch.live.wrong) == ((), ())
     assert "line 4: it does not follow" in broken.wrong[0]
@@ -202,14 +204,14 @@ def test_a_release_that_another_hand_made_live_is_told_until_it_is_put_right(
 ) -> None:
     former = deploy(settings, "1-aa")
     newer = deploy(settings, "2-bb")
-    watch.look()
+    watch.poll()
     sound = watch.live.wrong
 
     files.turn(settings.production / paths.CURRENT, former)
-    watch.look()
+    watch.poll()
     turned = watch.live
     files.turn(settings.production / paths.CURRENT, newer)
-    watch.look()
+    watch.poll()
 
     assert (sound, watch.live.wrong) == ((), ())
     assert "it names 1-aa, but the journal's last deployment is 2-bb" in turned.wrong[0]
@@ -220,11 +222,11 @@ def test_a_release_that_another_hand_made_live_is_told_until_it_is_put_right(
 def test_a_new_line_of_the_journal_loads_nothing_again(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     report(settings, "1", "1-aa")
-    watch.look()
+    watch.poll()
     former = watch.live
 
     journal.append(settings.production / paths.JOURNAL, {"kind": "run", "run": 1})
-    watch.look()
+    watch.poll()
 
     assert watch.live.shown is former.shown
     assert watch.live.model is former.model
@@ -249,15 +251,15 @@ def test_a_damaged_live_model_is_told_while_the_proven_one_answers_until_it_is_p
 ) -> None:
     folder = deploy(settings, "1-aa")
     shutil.copytree(folder, tmp_path / "backup")
-    watch.look()
+    watch.poll()
     proven = watch.live
 
     damage(folder)
-    watch.look()
+    watch.poll()
     damaged = watch.live
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(tmp_path / "backup", folder)
-    watch.look()
+    watch.poll()
 
     assert "1-aa" in damaged.faults[0]
     assert str(tmp_path) not in damaged.faults[0]
@@ -270,7 +272,7 @@ def test_a_release_whose_model_and_card_were_rewritten_together_is_not_opened(
 ) -> None:
     rewrite(deploy(settings, "1-aa"))
 
-    watch.look()
+    watch.poll()
 
     assert watch.live.model is None
     assert "its SHA-256 is not the one that the journal names" in watch.live.faults[0]
@@ -280,7 +282,7 @@ def test_a_release_of_which_no_line_tells_is_not_opened(settings: Settings, watc
     deploy(settings, "1-aa")
     (settings.production / paths.JOURNAL).unlink()
 
-    watch.look()
+    watch.poll()
 
     assert watch.live.model is None
     assert "no line of the journal tells of this release" in watch.live.faults[0]
@@ -309,9 +311,9 @@ def test_what_comes_back_is_taken_up_by_the_thread_within_two_seconds(
 
 def test_a_fault_of_the_list_names_no_client(settings: Settings, watch: live.Watch) -> None:
     folder = report(settings, "1", None)
-    (folder / paths.CLIENT_RISKS).write_text(",".join(_listed.COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")
+    (folder / paths.CLIENT_RISKS).write_text(",".join(LIST_COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")
 
-    watch.look()
+    watch.poll()
 
     assert "cannot be shown" in watch.live.faults[0]
     assert "Acme" not in watch.live.faults[0]

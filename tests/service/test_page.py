@@ -3,13 +3,16 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import render_template
 
 from app import create_app
-from risk.service.live import Live, load_shown
-from risk.service.page import CALLS_SHOWN, SOURCES_SHOWN, words
+from risk.report import tables
+from risk.service.live import load_shown
+from risk.service.responses import SHOWN
 from tests.installation import HOSTILE, lay_out, report, snapshot
 
 LISTED = [("acme", 0.9), (HOSTILE, 0.7)]
@@ -31,15 +34,13 @@ class Page(HTMLParser):
         self.text += data
 
 
-def page(root: Path, **changes: object) -> Page:
+def page(root: Path, deployed: str = "1-aa", **changes: object) -> Page:
     settings = lay_out(root)
     shown = load_shown(report(settings, "1", "1-aa"))
     shown.snapshot.update(changes)
-    app = create_app(settings)
-    with app.test_request_context():
-        return Page(
-            render_template("index.html", it=shown.snapshot, now=Live(shown=shown), **words(shown.snapshot, "1-aa"))
-        )
+    now: Any = SimpleNamespace(model=SimpleNamespace(name=deployed), wrong=())
+    with create_app(settings).test_request_context():
+        return Page(render_template("index.html", it=shown.snapshot, now=now))
 
 
 def test_the_page_shows_verdict_list_and_scores(tmp_path: Path) -> None:
@@ -103,21 +104,22 @@ def test_the_page_says_what_is_special(tmp_path: Path, changes: dict[str, object
     assert told not in page(tmp_path / "usual").text
 
 
-def test_a_list_of_an_earlier_release_is_said() -> None:
-    shown = snapshot("1-aa", LISTED)
-
-    assert words(shown, "2-bb")["deployed"] == "2-bb"
-    assert words(shown, "1-aa")["deployed"] is None
+def test_a_list_of_an_earlier_release_is_said(tmp_path: Path) -> None:
+    assert "Release 2-bb predicts now" in page(tmp_path / "later", deployed="2-bb").text
+    assert "predicts now" not in page(tmp_path / "same", deployed="1-aa").text
 
 
-def test_long_lists_are_cut_with_the_troubled_sources_first() -> None:
+def test_long_lists_are_cut_with_the_troubled_sources_first(tmp_path: Path) -> None:
     shown = snapshot("1-aa", LISTED)
     source = shown["dataset"]["sources"][0]
-    shown["dataset"]["sources"] = [source | {"path": f"{n}.csv"} for n in range(90)] + [source | {"state": "refused"}]
-    shown["call_list"] = shown["call_list"] * 200
+    sources = [source | {"path": f"{n}.csv"} for n in range(90)] + [source | {"state": "refused"}]
+    shown["dataset"]["sources"] = sources
 
-    told = words(shown, "1-aa")
+    listed = tables.sources(shown, SHOWN["sources"])
+    found = page(tmp_path, dataset=shown["dataset"], call_list=shown["call_list"] * 200)
 
-    assert (len(told["sources"]), len(told["calls"])) == (SOURCES_SHOWN, CALLS_SHOWN)
-    assert [source["state"] for source in told["sources"][:2]] == ["refused", "in"]
-    assert told["sources"][1]["path"] == "89.csv"
+    assert (len(listed.rows), listed.n_more) == (SHOWN["sources"], 91 - SHOWN["sources"])
+    assert listed.rows[0][-1].startswith("refused")
+    assert listed.rows[1][0] == "89.csv"
+    classes = [attributes.get("class") for _, attributes in found.tags]
+    assert classes.count("number rank") == SHOWN["calls"]

@@ -6,29 +6,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk.service.live import Live, Watch
-from risk.service.predictions import listed, predicted
+from risk.service.live import Watch
+from risk.service.predictions import LiveState, listed, predicted
 from risk.service.problems import Problem
-from risk.service.requests import Ids, Rows
+from risk.service.requests import Ids, RequestedRows
 from tests.installation import deploy, lay_out, report
 
 CLIENTS = [{"activity": n, "size": 3, "sector": "bank", "company": f"c{n}"} for n in range(0, 90, 3)]
 
 
-def state(root: Path, shown: str | None) -> Live:
+def state(root: Path, shown: str | None) -> LiveState:
     settings = lay_out(root)
     deploy(settings, "2-bb")
     if shown:
         report(settings, "1", shown)
     watch = Watch(settings.production, settings.models, settings.schema)
-    watch.look()
+    watch.poll()
     return watch.live
 
 
-def rows(now: Live) -> Rows:
+def rows(now: LiveState) -> RequestedRows:
     assert now.contract is not None
     asked = now.contract.read_json(json.dumps(CLIENTS).encode())
-    assert isinstance(asked, Rows)
+    assert isinstance(asked, RequestedRows)
     return asked
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from risk.schema import Schema
 from risk.service.problems import Problem
-from risk.service.requests import MAX_ROWS, Contract, File, Ids, Rows
+from risk.service.requests import MAX_ROWS, Contract, File, Ids, RequestedRows
 from tests.installation import KINDS, SCHEMA
 
 GOOD = {"activity": 3, "size": None, "sector": "bank"}
@@ -33,7 +33,7 @@ def test_clients_are_read_from_a_bare_list_and_from_an_object(contract: Contract
 
     found = contract.read_json(body)
 
-    assert isinstance(found, Rows)
+    assert isinstance(found, RequestedRows)
     assert found.clients == ["acme", "7"]
     assert list(found.frame) == list(KINDS)
     assert found.frame["activity"].tolist() == [3.0, 3.0]
@@ -45,7 +45,7 @@ def test_missing_markers_and_blanks_are_missing_values(contract: Contract) -> No
 
     found = contract.read_json(body)
 
-    assert isinstance(found, Rows)
+    assert isinstance(found, RequestedRows)
     assert found.frame["sector"].tolist() == [None, None, "bank"]
 
 
@@ -92,14 +92,14 @@ def test_colons_in_texts_are_no_second_names(contract: Contract) -> None:
 
     found = contract.read_json(body)
 
-    assert isinstance(found, Rows)
+    assert isinstance(found, RequestedRows)
     assert found.clients == ["a:b", None]
 
 
 def test_one_client_needs_no_list_around_it(contract: Contract) -> None:
     found = [contract.read_json(json.dumps(body).encode()) for body in (GOOD, {"clients": GOOD}, [GOOD])]
 
-    assert [it.frame["activity"].tolist() for it in found if isinstance(it, Rows)] == [[3.0]] * 3
+    assert [it.frame["activity"].tolist() for it in found if isinstance(it, RequestedRows)] == [[3.0]] * 3
 
 
 @pytest.mark.parametrize("wrap", [lambda client: client, lambda client: {"clients": client}])
@@ -256,7 +256,7 @@ def test_features_are_those_of_the_model_and_the_configured_rest_is_ignored(cont
 
     found = other.read_json(json.dumps([{"age": 4, "activity": 3, "sector": "bank"}]).encode())
 
-    assert isinstance(found, Rows)
+    assert isinstance(found, RequestedRows)
     assert list(found.frame) == ["age"]
 
 
@@ -273,7 +273,7 @@ def test_configured_columns_that_are_to_be_ignored_are_known() -> None:
 
     found = contract.read_json(b'[{"activity": 1, "notes": "x", "exited": null, "number_of_employees": 3}]')
 
-    assert isinstance(found, Rows)
+    assert isinstance(found, RequestedRows)
     assert list(found.frame) == ["activity"]
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from risk.errors import DiskError
 from risk.service import server as serving_room
-from risk.service.server import Server
+from risk.service.server import HttpServer
 from tests.installation import lay_out
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,9 +32,9 @@ def answering(environ: Any, start_response: Any) -> Iterable[bytes]:
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Server, threading.Event, threading.Thread]]:
+def served() -> Iterator[tuple[HttpServer, threading.Event, threading.Thread]]:
     ended = threading.Event()
-    server = Server(answering, "127.0.0.1", 0)
+    server = HttpServer(answering, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=(ended.is_set,))
     thread.start()
     yield server, ended, thread
@@ -42,7 +42,7 @@ def served() -> Iterator[tuple[Server, threading.Event, threading.Thread]]:
     thread.join(30)
 
 
-Served = tuple[Server, threading.Event, threading.Thread]
+Served = tuple[HttpServer, threading.Event, threading.Thread]
 
 
 def test_a_request_that_is_half_received_is_finished_and_the_door_is_closed(served: Served) -> None:
@@ -98,7 +98,7 @@ def test_a_taken_address_is_an_error_for_people() -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(DiskError, match=f"127.0.0.1:{port} cannot be listened at"):
-            Server(answering, "127.0.0.1", port)
+            HttpServer(answering, "127.0.0.1", port)
 
 
 def asked(port: int, path: str, body: bytes | None = None) -> tuple[int, str | None, bytes]:
@@ -111,7 +111,7 @@ def asked(port: int, path: str, body: bytes | None = None) -> tuple[int, str | N
 
 @contextlib.contextmanager
 def serving(application: Any) -> Iterator[int]:
-    ended, server = threading.Event(), Server(application, "127.0.0.1", 0)
+    ended, server = threading.Event(), HttpServer(application, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, args=(ended.is_set,))
     thread.start()
     try:
@@ -141,7 +141,7 @@ def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered
         free.set()
 
     assert {(status, retry) for status, retry, _ in told} == {(503, "2")}
-    assert json.loads(told[0][2])["detail"].endswith("ask again in a few seconds")
+    assert json.loads(told[0][2])["detail"].endswith("retry in a few seconds")
     assert health == (200, None, b"done")
     assert [answer.result()[0] for answer in working] == [200] * 8
 

@@ -8,7 +8,7 @@ import pytest
 
 from risk import files, journal
 from risk.errors import ConfigError
-from risk.report import arrival
+from risk.report import snapshot
 from risk.text import hours_of
 from tests.conftest import Installations, Project, deploy
 
@@ -54,12 +54,12 @@ def test_another_interval_is_refused_in_one_sentence(project: Project, text: str
 
 
 def test_a_feed_is_late_only_after_it_was_due() -> None:
-    expected = arrival.expectation("1 day", "2026-11-20T00:00:00Z")
+    expected = snapshot.expectation("1 day", "2026-11-20T00:00:00Z")
     assert expected is not None
 
-    assert arrival.lateness(expected, expected["due"]) is None
-    assert "No new rows have come for 25 hours" in str(arrival.lateness(expected, expected["due"] + 3600))
-    assert arrival.lateness(None, 9e9) is None
+    assert snapshot.overdue(expected, expected["due"]) is None
+    assert "No new rows have come for 25 hours" in str(snapshot.overdue(expected, expected["due"] + 3600))
+    assert snapshot.overdue(None, 9e9) is None
 
 
 def test_a_feed_that_comes_in_time_is_not_warned_about(deployed: Project) -> None:

@@ -1,0 +1,249 @@
+"""Words for people: what a run decided, what its figures mean. PDF, page and --explain say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log
+from typing import Any
+
+from risk.text import NOTHING, counted, interval, number, percent
+
+Facts = Mapping[str, Any]
+
+TEST_DATA = ("held-out clients", "seen clients")  # what `scored_on` calls rows of the test folder
+BASE_RATE = "base rate"  # what a verdict names where nothing was live
+TROUBLED = ("held", "refused")  # states of sources that are not in
+STATES = {"in": "in", "held": "held back", "refused": "refused", "gone": "in, file is gone"}
+OUTCOMES = {
+    "deployed": "a new model was deployed",
+    "challenger rejected": "a new model was trained and not deployed",
+    "no drift": "no change was found; the deployed model stays",
+    "not enough evidence": "there is not enough evidence yet to decide",
+    "rolled back": "a former model is back in service",
+    "no new data": "there was no new data",
+    "failed": "the run failed",
+    "not judged": "a model was to be deployed that had not been judged",
+    "released": "a person took in a source that was held back",
+    "withdrawn": "a person took out a source that had been taken in by hand",
+    "live already": "the model was live already; nothing was changed",
+}
+FINDINGS = {
+    "no drift": "no change was found in why clients leave",
+    "not enough evidence": "too few outcomes are known to say whether the reasons for leaving have changed",
+    "recalibrate": "the order of the clients still holds, but the stated risks were too high or too low",
+    "retrain": "clients leave for other reasons than before",
+    "richer family": "a richer kind of model might describe better why clients leave",
+}
+NO_LIST = "There is no call list yet: ranking clients takes a deployed model."
+NOBODY = "There is nobody to call: no current client was found in the data."
+NO_SCORES = "There are no scores yet: no model has been measured on test data."
+NO_SOURCE = "No source has been read yet."
+FIRST_RUN = "This is the first run."
+
+
+# --- what happened ----------------------------------------------------------------------------------------------------
+
+
+def headline(snapshot: Facts) -> str:
+    """The outcome of the run as a sentence."""
+    return _sentence(OUTCOMES.get(snapshot["outcome"], f"outcome: {snapshot['outcome']}"))
+
+
+def finding(snapshot: Facts) -> str | None:
+    """The verdict of the drift check as a sentence; None where there is none."""
+    verdict = snapshot["verdict"]
+    return None if verdict is None else _sentence(FINDINGS.get(verdict, f"verdict: {verdict}"))
+
+
+def banner(release: Facts | None) -> tuple[str, str] | None:
+    """Title and text of what must be known first about the live release; None where all is well."""
+    if release is None:
+        why = "No model is deployed, so no risks can be stated. Run fullprocess.py when there is data to train on."
+        return "No release yet", why
+    if release.get("forced"):
+        why = f"The verdict did not favour it; the reason that was given: {release['forced']}"
+        return "A person deployed this release", why
+    return ("This release is provisional", _provisional(release)) if release["provisional"] else None
+
+
+def _provisional(release: Facts) -> str:
+    why = f"It was trained on {counted(release['n_rows'], 'row')} and has not been proven better than the average risk"
+    if release.get("leaks"):
+        why = f"It uses {', '.join(release['leaks'])}, which seems to know the answer, so nothing proves it"
+    return f"{why}. Use the order of the call list with care, and do not rely on the percentages."
+
+
+def other_warnings(snapshot: Facts) -> list[str]:
+    """The warnings that do not stand already in what needs attention."""
+    sentences = [it["sentence"] for it in snapshot.get("attention", ())]
+    return [warning for warning in snapshot["warnings"] if not any(it.startswith(warning) for it in sentences)]
+
+
+def held_back(names: list[str]) -> str:
+    """Which sources are held back, and what to do about it."""
+    settle = "Let one in with ingestion.py --release NAME, or send a better version"
+    return f"Held back until a person looks at it: {', '.join(names)}. {settle}."
+
+
+def key_figures(snapshot: Facts) -> list[tuple[str, str]]:
+    """The few numbers of the top, each with its words; unknown ones are left out.
+
+    The quality of the model is that on the newest outcomes; where these are too few, on test data, which is named.
+    """
+    release, scores = snapshot["release"] or {}, snapshot.get("newest") or snapshot["scores"] or {}
+    where = _where(scores) if scores else ""
+    first = f"of the leavers were in the first {number(scores.get('capture_k'))} of {number(scores.get('n_rows'))}"
+    figures = [
+        (number(snapshot["clients"]), "clients, ranked by their risk" if release else "clients"),
+        (number(len(snapshot["call_list"])), "clients on the call list"),
+        (percent(release.get("base_rate")), "of the rows it was trained on are of leavers"),
+        (percent(scores.get("capture"), 0), f"{first}: {where}"),
+        (number(scores.get("f1"), 2), f"F1: {where}"),
+    ]
+    return [figure for figure in figures if figure[0] != NOTHING]
+
+
+def capacity(snapshot: Facts) -> str:
+    """How many calls there is time for, and how many of those to call are expected to leave."""
+    capacity, expected = snapshot["capacity"], snapshot["expected_leavers"]
+    per = "for each owner" if capacity["per"] == "owner" else "in all"
+    calls = f"Capacity: {counted(capacity['calls_per_week'], 'call')} a week {per}."
+    if not expected:
+        return calls
+    n_leavers, n_calls = number(round(expected["mean"])), number(len(snapshot["call_list"]))
+    bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
+    return f"{calls} About {n_leavers} of these {n_calls} are expected to leave {bounds}."
+
+
+def reason_to_train(decision: Facts) -> str:
+    """Why a model was trained, in one sentence."""
+    why = decision["reason_to_train"]
+    return f"Reason to train: {why}." if why else "There was no reason to train a new model."
+
+
+def of_dataset(dataset: Facts) -> str:
+    """How many rows and clients there are, and of which time."""
+    rows, clients = counted(dataset["n_rows"], "row"), counted(dataset["n_clients"], "client")
+    first, last = dataset["first_period"], dataset["last_period"]
+    known = f"{number(dataset['n_labelled'])} with a known outcome{f', from {first} to {last}' if first else ''}"
+    return f"Dataset {dataset['version']}: {rows} of {clients}, {known}."
+
+
+def newest_versions(dependencies: Facts) -> str:
+    """When the package index was asked last, or how to ask it."""
+    asked = dependencies["checked_on"]
+    how = "not checked; run diagnostics.py --check-dependencies"
+    return f"Newest versions as of {asked}." if asked else f"Newest versions: {how}."
+
+
+def p_value(p: float | None) -> str:
+    """A p-value in print."""
+    return "< 0.0001" if p is not None and p < 0.0001 else number(p, 4)
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause[:1].upper()}{clause[1:]}."
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def newest_on(newest: Facts) -> str:
+    """Which rows the newest outcomes are, and how each of them was rated."""
+    rows, n_known = counted(newest["n_rows"], "row"), newest["n_out_of_fold"]
+    sample = "a sample of " if newest["sampled"] else ""
+    measured = f"Measured on {sample}{rows}: {_where(newest)}, the newest that are known;"
+    measured = f"{measured} {number(newest['n_leavers'])} had left."
+    if not n_known:
+        return f"{measured} The model was not trained on them."
+    if n_known == newest["n_rows"]:
+        return f"{measured} Each was rated by a model that was not trained on it (out of fold)."
+    others = f"the other {number(n_known)} were rated by models that were not trained on them (out of fold)"
+    return f"{measured} The model was not trained on {number(newest['n_rows'] - n_known)} of them; {others}."
+
+
+def scored_on(scores: Facts, newest: Facts | None = None) -> str:
+    """What the test data is, how far its scores can be trusted, and whether it is of the past."""
+    rows, leavers = counted(scores["n_rows"], "row"), number(scores["n_leavers"])
+    sentences = [f"Measured on {rows} of {_where(scores)}; {leavers} had left.", _seen(scores)]
+    tested_until, newest_until = ((it or {}).get("last_period") for it in (scores, newest))
+    if tested_until and newest_until and tested_until < newest_until[: len(tested_until)]:
+        sentences.append(f"It is older than the newest outcomes, which are of {newest_until}.")
+    if before := scores.get("before_change"):
+        since = f"It was there before the last change was found (release {before})"
+        sentences.append(f"{since} and may be of the time before.")
+    return " ".join(sentences)
+
+
+def tested(scores: Facts) -> str:
+    """The name of the rows of some scores: test data, or the file that was given."""
+    return "test data" if scores["scored_on"] in TEST_DATA else str(scores["scored_on"])
+
+
+def _where(scores: Facts) -> str:
+    first, last = scores.get("first_period"), scores.get("last_period")
+    during = "" if not first else f" of {first}" if first == last else f" of {first} to {last}"
+    if "scored_on" in scores:
+        return f"{tested(scores)}{during}"
+    n_sources = scores["n_sources"]
+    of = during or (f" in {scores['sources'][0]}" if n_sources == 1 else f" of the newest {number(n_sources)} files")
+    return f"outcomes{of}"
+
+
+def _seen(scores: Facts) -> str:
+    """Whether the model was trained on these clients; snapshots of older programs do not count them."""
+    unseen = 0 if scores["scored_on"].startswith(TEST_DATA[0]) else None
+    n_seen = scores.get("n_seen", scores["n_rows"] if scores["scored_on"] == TEST_DATA[1] else unseen)
+    if n_seen is None:
+        return "Whether the model was trained on these clients is not known."
+    if not n_seen:
+        return "The model was trained on no row of these clients."
+    of = "these clients" if n_seen == scores["n_rows"] else f"the clients of {counted(n_seen, 'row')} of these"
+    return f"The model was trained on {of}, so it looks better here than it is."
+
+
+def score_rows(scores: Facts) -> list[list[str]]:
+    """One row per score: its name, value, interval, and what it means."""
+    shown = [
+        ("f1", "F1", _of_f1(scores["confusion"])),
+        ("capture", f"First {number(scores['capture_k'])}", _of_capture(scores)),
+        ("auc", "AUC", _of_auc(scores["auc"])),
+        ("log_loss", "Log-loss", _beside_the_average(scores, "log-loss")),
+        ("brier", "Brier", _beside_the_average(scores, "brier")),
+    ]
+    shares = {"capture": percent(scores["capture"])}
+    return [
+        [name, shares.get(key) or number(scores[key], 3), interval(scores[f"{key}_interval"], share=key in shares), of]
+        for key, name, of in shown
+    ]
+
+
+def _of_f1(confusion: Mapping[str, int]) -> str:
+    right, alarms, leavers = confusion["tp"], confusion["tp"] + confusion["fp"], confusion["tp"] + confusion["fn"]
+    if not alarms or not leavers:
+        return "1 is perfect. Nobody was predicted to leave." if leavers else "1 is perfect. Nobody left."
+    return (f"Of 100 clients predicted to leave, {number(100 * right / alarms)} did; of 100 who left, "
+            f"{number(100 * right / leavers)} had been predicted. 1 is perfect.")  # fmt: skip
+
+
+def _of_capture(scores: Facts) -> str:
+    k, capture = scores["capture_k"], scores["capture"]
+    if capture is None:
+        return "Nobody left, so there was nobody to reach."
+    return (f"Calling the {counted(k, 'client')} with the highest risk reaches {number(100 * capture)} of 100 who "
+            f"leave; calls at random would reach {number(100 * k / scores['n_rows'])}.")  # fmt: skip
+
+
+def _of_auc(auc: float | None) -> str:
+    if auc is None:
+        return "It takes clients who left and clients who stayed."
+    return f"Of one client who left and one who stayed, the first has the higher risk {number(100 * auc)} times in 100."
+
+
+def _beside_the_average(scores: Facts, name: str) -> str:
+    share = scores["n_leavers"] / scores["n_rows"]
+    if name == "brier":
+        meaning, average = "How far the stated risks are from what happened", share * (1 - share)
+    else:
+        meaning, average = "How much the model was surprised", -sum(p * log(p) for p in (share, 1 - share) if p > 0)
+    return f"{meaning}; lower is better. Stating the average risk for everyone would give {number(average, 3)}."
