@@ -17,8 +17,10 @@ from risk.errors import DiskError
 from risk.paths import UNFINISHED
 from risk.reading.parts import Slice
 from risk.reading.reader import Content
-from risk.reading.sql import EXACT_INTEGER, literal, pattern, quoted
+from risk.reading.sql import EXACT_INTEGER, connect, literal, pattern, quoted
 from risk.schema import Schema
+
+SPILL = f"{UNFINISHED}spill"  # beside the parts; tidied away
 
 # a number as plain decimal text: whole ones without «.0», small ones without an exponent
 PLAIN = """case when typeof({x}) in ('BIGINT', 'VARCHAR') then cast({x} as varchar)
@@ -141,7 +143,7 @@ class Rows:
 
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        connection = connect(self._parts)
+        connection = connect(self._parts.parent / SPILL)
         try:
             self._build(connection)
         except duckdb.Error as error:
@@ -192,19 +194,6 @@ class Rows:
             f"back from a backup if {self._parts.name} are damaged",
             record=f"{self._parts}: the rows cannot be read; the log says why",
         )
-
-
-def connect(parts: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """Return a database in memory; what does not fit there goes beside the parts, under a name that is tidied."""
-    spill = parts.parent / f"{UNFINISHED}spill"
-    return duckdb.connect(
-        config={
-            "threads": threads,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
 
 
 def hashed(columns: dict[str, bool]) -> str:

@@ -208,17 +208,7 @@ class PartWriter:
 
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
-
-        return duckdb.connect(
-            ":memory:",
-            config={
-                "threads": 2,
-                "temp_directory": "",
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            },
-        )
+        return sql.connect()
 
 
 @contextlib.contextmanager
@@ -235,7 +225,8 @@ def _in_memory(pieces: Sequence[bytes]) -> Iterator[str]:
 
 def _digest(pieces: Sequence[bytes]) -> str:
     content = hashlib.sha256()
-    any(map(content.update, pieces))
+    for piece in pieces:
+        content.update(piece)
     return content.hexdigest()
 
 

@@ -1,16 +1,21 @@
-"""The SQL by which the text of plain lines becomes typed columns, and what its statistics prove.
+"""Our connection to DuckDB, and the SQL by which the text of plain lines becomes typed columns that statistics prove.
 
-Pure: no files. Nothing here may raise inside DuckDB (with two threads that can hang): a value that is not accepted
-becomes a stand-in that the statistics of the column show.
+Nothing of it may raise inside DuckDB (with two threads that can hang): a value that is not accepted becomes a stand-in
+that the statistics of the column show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from risk.reading.client_ids import RULES, SPOILED
 from risk.schema import Column, Schema
+
+if TYPE_CHECKING:
+    import duckdb
 
 # stand-ins for the characters that a plain line cannot hold; no accepted value holds them itself
 ENCODED = str.maketrans({"\n": "\x01", "\r": "\x02", ",": "\x03"})
@@ -31,6 +36,14 @@ class Layout:
     positions: tuple[int, ...]
     width: int
     encoded: bool = False
+
+
+def connect(spill: Path | None = None, threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """Return a database in memory that loads no extension; what does not fit there goes to the folder `spill`."""
+    import duckdb
+
+    extensions = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    return duckdb.connect(config={"threads": threads, "temp_directory": str(spill or ""), **extensions})
 
 
 def quoted(name: str) -> str:
