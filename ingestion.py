@@ -21,11 +21,10 @@ from pathlib import Path
 from risk import attention, command, files, paths, text
 from risk.attention import Attention
 from risk.command import Answer, Run, event, log
-from risk.dataset import dataset, inbox, intake, manifest, pulling, quarantine, verify
+from risk.dataset import database, dataset, inbox, intake, manifest, quarantine, verify
 from risk.dataset.counts import counted
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.dataset.pulling import Pulled
 from risk.errors import DataError, RiskError
 from risk.reading import reader
 from risk.registry import audit, releases
@@ -84,12 +83,12 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     return found
 
 
-def _pulled(settings: Settings, manifest: Manifest, run: Run) -> Pulled:
+def _pulled(settings: Settings, manifest: Manifest, run: Run) -> database.Pulled:
     """Return the manifest with what is new in the database, if one is configured."""
     if settings.source is None:
-        return Pulled(manifest, ())
+        return database.Pulled(manifest, ())
     parts = settings.ingested / paths.PARTS
-    return pulling.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
+    return database.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
 
 
 def _published(settings: Settings, before: Manifest, after: Manifest) -> Manifest:

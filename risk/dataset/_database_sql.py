@@ -18,7 +18,6 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnClause, ColumnElement, FromClause, Select
 
-from risk.dataset._watermark import Value
 from risk.errors import SourceError
 from risk.reading.values import LONGEST_FIELD
 
@@ -42,7 +41,7 @@ class Question:
     watermark: str
 
 
-class Rows:
+class DatabaseRows:
     """The rows that a question asks for, in an open transaction. Rows without a watermark are never among them."""
 
     def __init__(self, connection: Connection, question: Question) -> None:
@@ -61,7 +60,7 @@ class Rows:
         statement: Select[Any] = sqlalchemy.select(sqlalchemy.literal_column("current_timestamp"))
         return moment_of(self._connection.execute(statement).scalar())
 
-    def ends(self, until: Value | None = None) -> tuple[object, object]:
+    def ends(self, until: object = None) -> tuple[object, object]:
         """Return the lowest and the highest watermark, or the highest up to a value; None where there is no row."""
         ends = []
         for end, clamp, known in (("min", "greatest", FIRST_TIME), ("max", "least", LAST_TIME)):
@@ -83,7 +82,7 @@ class Rows:
         found = self._connection.execute(statement.offset(max(self.n_rows() - 1, 0) // 2).limit(1)).scalars()
         return [value for value in found if isinstance(value, str) or math.isfinite(value)]
 
-    def after(self, value: Value) -> tuple[int, str]:
+    def after(self, value: object) -> tuple[int, str]:
         """Return how many rows come after a watermark, and the last of theirs as text."""
         last = sqlalchemy.cast(sqlalchemy.func.max(self._watermark), sqlalchemy.Text)
         statement = sqlalchemy.select(sqlalchemy.func.count(), last).where(self._watermark > self._bound(value))
@@ -95,10 +94,10 @@ class Rows:
         statement = sqlalchemy.select(sqlalchemy.func.count(self._watermark))
         return int(self._connection.execute(statement).scalar_one())
 
-    def _up_to(self, statement: Select[Any], until: Value | None) -> Select[Any]:
+    def _up_to(self, statement: Select[Any], until: object) -> Select[Any]:
         return statement if until is None else statement.where(self._watermark <= self._bound(until))
 
-    def reach(self, value: Value) -> bool:
+    def reach(self, value: object) -> bool:
         """Whether any row is as new as the value."""
         statement: Select[Any] = (
             self._from(value).with_only_columns(sqlalchemy.literal_column("1")).order_by(None).limit(1)
@@ -110,15 +109,15 @@ class Rows:
         statement = sqlalchemy.select(sqlalchemy.func.count()).where(self._watermark.is_(None))
         return int(self._connection.execute(statement).scalar_one())
 
-    def hand_on(self, first: Value | None, take: Callable[[bytes], object]) -> int:
+    def hand_on(self, first: object, take: Callable[[bytes], object]) -> int:
         """Give `take` the rows from a watermark on, oldest first, as CSV with a header; return their number."""
         statement = self._rows if first is None else self._from(first)
         return self._copy(statement, take) if self._copies else self._fetch(statement, take)
 
-    def _from(self, value: Value) -> Select[Any]:
+    def _from(self, value: object) -> Select[Any]:
         return self._rows.where(self._watermark >= self._bound(value))
 
-    def _bound(self, value: Value) -> ColumnElement[Any]:
+    def _bound(self, value: object) -> ColumnElement[Any]:
         """Return a value to compare with: PostgreSQL gives a quoted text the type of the column."""
         if self._copies:
             return sqlalchemy.literal_column("'" + str(value).replace("'", "''") + "'")

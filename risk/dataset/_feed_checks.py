@@ -17,8 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.dataset._cloud import alike, cloud, logarithms, some
-from risk.dataset._swaps import changed_places
+from risk.dataset._cloud import alike, changed_places, cloud, logarithms, some
 from risk.modeling.metrics import Floats
 
 Kind = Literal["constant", "zero-filled", "missing", "units", "swapped"]

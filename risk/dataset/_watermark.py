@@ -1,11 +1,14 @@
-"""How far a source that grows was taken in: the highest value of its watermark column, kept as text.
+"""The watermark of a source that grows: how far it was taken in, and how far its database goes now.
 
-Pure: no files.
+Rows beyond, in the future or after an absurd jump, are taken in and named, but the watermark stays before them: they
+never silence those that come later.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +16,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from risk.errors import SourceError
+from risk.text import counted
+
+if TYPE_CHECKING:
+    from risk.dataset._database_sql import DatabaseRows
 
 Value = int | float | Decimal | date | str
 
@@ -31,6 +40,7 @@ _NUMBER_TEXT = re.compile(r"\d{6,}(?:\.\d+)?", re.ASCII)
 _CALENDAR = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits
 _SINCE_1970 = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}  # seconds, or thousandths, millionths, billionths of one
 _DAY = 86_400
+_TAKEN_IN = "taken in, and later rows still arrive; put it right in the database"
 
 LOCAL = timedelta(hours=14)  # by so much the clock on a wall may be ahead of UTC
 JUMP, SMALL_JUMP = 10, 100_000  # times all the way before it, and steps: a number that jumps further is a stray one
@@ -152,3 +162,78 @@ def _begin_of_text(text: str, overlap: int) -> str:
 
 def _days(seconds: int) -> timedelta:
     return timedelta(days=-(-seconds // _DAY))
+
+
+# --- how far a database goes now --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class End:
+    """The highest watermark up to the limit, and what is to be said of rows beyond.
+
+    The limit of times, numbers that tell the time among them, is the database's own present; that of other numbers is
+    the last one before an absurd jump.
+    """
+
+    value: Value
+    limit: Value | None
+    said: tuple[str, ...]
+
+
+def end_of(rows: DatabaseRows, column: str) -> End | None:
+    """Return how far the source goes now; None where it has no rows.
+
+    Raises: SourceError where the watermark column has no order.
+    """
+    lowest, highest = rows.ends()
+    if highest is None:
+        return None
+    kinds = {kind_of(lowest), kind_of(highest)}
+    if None in kinds or not (len(kinds) == 1 or kinds <= {"int", "float"}):
+        held = " and ".join(sorted({type(lowest).__name__, type(highest).__name__}))
+        raise SourceError(
+            f"{rows.name}: column {column!r} holds {held}, which has no order that grows with time; "
+            "name a column of times or whole numbers in the key 'source.watermark'"
+        )
+    value: Any = highest
+    present = rows.present()
+    told = (at(present, value), value) if isinstance(value, date) else _told(rows, present)
+    if told:
+        return _of_times(rows, column, present, *told)
+    return End(value, None, ()) if isinstance(value, str) else _of_numbers(rows, column, value, lowest)
+
+
+def tail(rows: DatabaseRows, value: Value, overlap: int) -> str:
+    """Return the digest of the rows from a little before a watermark on: as long as it stays, none has come."""
+    found = hashlib.sha256()
+    rows.hand_on(begin(value, overlap), found.update)
+    return found.hexdigest()
+
+
+def _told(rows: DatabaseRows, present: datetime) -> tuple[Any, Any] | None:
+    """Return the present in the form of the newest values, or else of the one in the middle of all."""
+    return present_of(rows.highest(), present) or present_of(rows.middle(), present)
+
+
+def _of_times(rows: DatabaseRows, column: str, present: datetime, limit: Any, like: Any) -> End:
+    latest: Any = rows.ends(limit)[1]
+    return End(latest or limit, limit, _in_the_future(rows, column, present, like))
+
+
+def _in_the_future(rows: DatabaseRows, column: str, present: datetime, like: Value) -> tuple[str, ...]:
+    """Say which rows lie in the future, wherever on earth their times were taken; text and numbers may be no times."""
+    n_rows, last = rows.after(at(present + LOCAL, like) or like)
+    lies = "lies" if isinstance(like, date) else "sorts"
+    shown = f" (the last: {last})" if at(present, last) or not isinstance(like, str) else ""
+    future = f"{lies} after the database's own time, {present:%Y-%m-%d %H:%M} UTC, in {counted(n_rows, 'row')}"
+    return (f"{column} {future}{shown}: {_TAKEN_IN}",) if n_rows else ()
+
+
+def _of_numbers(rows: DatabaseRows, column: str, highest: Any, lowest: Any) -> End:
+    finite = rows.highest()
+    limit = before_jump(finite, lowest) if math.isfinite(highest) else next(iter(finite), None)
+    n_rows, last = rows.after(limit) if limit is not None else (0, "")
+    if limit is None or (math.isfinite(highest) and 2 * n_rows > rows.n_rows()):
+        return End(highest, None, ())
+    said = f"{column} jumps from {limit} to {last} in {counted(n_rows, 'row')}: {_TAKEN_IN}"
+    return End(limit, limit, (said,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk import files, paths
-from risk.dataset import _summary
 from risk.dataset import manifest as manifests
-from risk.dataset._dataset_counts import DatasetCounts
 from risk.dataset._rows import PLAIN, Rows
-from risk.dataset._summary import Summary
+from risk.dataset.counts import DatasetCounts
 from risk.dataset.manifest import Manifest, arrivals, content_order, overlaps, periods_of
 from risk.errors import DataError
 from risk.reading.sql import literal, quoted
@@ -30,6 +29,33 @@ if TYPE_CHECKING:
 
 ADDED = ("row", "content", "position")  # what frames hold beside the columns of the schema
 SPARE = 1.1  # times as many rows as are wanted are drawn, so that each outcome has enough
+SHORT = {"mean": "mean", "median": "median", "standard_deviation": "sd"}
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    mean: float | None
+    median: float | None
+    standard_deviation: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of the labelled rows: their number, statistics of each number column, percent missing of every column."""
+
+    n_rows: int
+    columns: dict[str, ColumnStatistics]
+    missing_percent: dict[str, float]
+
+    def lines(self) -> list[str]:
+        """Return a line for each column, as people read it in a terminal."""
+        found = []
+        for name, percent in self.missing_percent.items():
+            told = self.columns.get(name)
+            pairs = asdict(told).items() if told else ()
+            shown = "  ".join(f"{SHORT[what]} {'-' if value is None else f'{value:,.4g}'}" for what, value in pairs)
+            found.append(f"  {name:<24} {percent:6.2f} % missing  {shown}".rstrip())
+        return found
 
 
 class Dataset(DatasetCounts):
@@ -125,7 +151,20 @@ class Dataset(DatasetCounts):
 
     def summary(self) -> Summary:
         """Return the statistics of the labelled rows, exact to the last digit on every run."""
-        return _summary.of_rows(self._rows, self._with_outcome(), self.schema)
+        rows = self._rows
+        numbers = [column.name for column in self.schema.columns if column.kind == "number"]
+        asked = ["count(*)", *(f"count(*) - count({name})" for name in rows.names.values())]
+        for name in numbers:
+            x = f"cast({rows.names[name]} as double)"
+            asked += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
+        in_order = f"select * from ({self._with_outcome()}) order by {', '.join(rows.names.values())}"
+        rows.run("set threads = 1")  # sums of float64 depend on their order, and that must not be the order of a file
+        n_rows, *found = rows.run(f"select {', '.join(asked)} from ({in_order})").fetchall()[0]
+        rows.run("set threads = 2")
+        missing, figures = found[: len(rows.names)], found[len(rows.names) :]
+        percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
+        columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
+        return Summary(n_rows, columns, dict(zip(rows.names, percent, strict=True)))
 
     def write_final_data(self, path: Path) -> None:
         """Write the labelled rows as CSV: schema order, LF, missing = empty, integers without «.0»."""

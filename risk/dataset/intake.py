@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import files
-from risk.dataset import _future
 from risk.dataset.dataset import ADDED
 from risk.dataset.inbox import Found, Inbox
 from risk.dataset.manifest import Entry, Manifest
-from risk.dataset.quarantine import Feeds
+from risk.dataset.quarantine import Feeds, all_judged, judged
 from risk.errors import ConfigError, DataError
 from risk.reading.reader import Content, Refusal, Source, read, read_refusals
 from risk.schema import Schema
@@ -39,7 +38,7 @@ def take_in(
     opened. Files written: parts, and the refusals beside them. Raises: ConfigError, DiskError.
     """
     _check_names(schema)
-    before = _future.all_judged(before, schema, parts)
+    before = all_judged(before, schema, parts)
     known = _known(before)
     sizes = {content.size for content in known.values()}
     digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
@@ -59,7 +58,7 @@ def take_in(
             unsettled.append(source.name)
             continue
         digests[source.name] = content.digest
-        content = _future.judged(content, periods, schema, parts)
+        content = judged(content, periods, schema, parts)
         fault = feeds.fault_of(content, source.name)
         if told := feeds.outvoted.get(content.digest):
             content = replace(content, warnings=(*content.warnings, told))

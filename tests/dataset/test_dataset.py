@@ -16,8 +16,8 @@ from ingesting import current, entry, final, ingest, months, of, rows_of
 
 from risk import paths
 from risk.dataset import dataset
-from risk.dataset._dataset_counts import Given
-from risk.dataset._summary import ColumnStatistics
+from risk.dataset.counts import Given
+from risk.dataset.dataset import ColumnStatistics
 from risk.errors import DiskError
 from tests.conftest import HEADER, Project, table
 
