@@ -38,7 +38,7 @@ PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
 def reason_to_train(settings: Settings, run: Run, asked: bool = False) -> Reason:
     """Return the reason to train, or why there is none. New labels are a look; a tick is not."""
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
     _recorded(settings, run, manifest)
     found = _resumed(settings, manifest.name) or _reason(settings, run, manifest, asked)
     run.note(verdict=found.verdict, reason=found.sentence, sentence=found.sentence, scan=found.scan)
@@ -186,7 +186,7 @@ def _verify(settings: Settings) -> Answer:
 def _backtest(settings: Settings) -> Answer:
     """Replay the policies over the labelled rows in their order, and keep what came of it for the next report."""
     schema = settings.schema
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
+    manifest = dataset.current(settings.ingested, settings.input_folder_path, schema).manifest
     frame = _rows(settings, manifest).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
     rules = Rules(names, settings.drift, settings.gate, settings.model.family)
@@ -248,10 +248,10 @@ def _predict(settings: Settings, path: Path) -> Answer:
 
 def _summary(settings: Settings) -> Answer:
     """Say what the dataset, the timings and the packages look like now."""
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    summary = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS).summary()
+    rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    summary = rows.summary()
     fields = {"statistics": asdict(summary), "seconds": timings(settings), "dependencies": packages(settings)}
-    lines = [f"dataset {manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
+    lines = [f"dataset {rows.manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
     for name, it in fields["seconds"].items():
         lines.append(f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s")
     lines.append(f"packages (newest: {fields['dependencies']['checked_on'] or 'not checked; --check-dependencies'}):")

@@ -58,13 +58,14 @@ def judge(settings: Settings, run: Run) -> Verdict:
     """Score and judge the challenger on the desk; a verdict that already covers it stands."""
     challenger = model.load(settings.models)
     live = releases.current(settings.production)
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    current = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    manifest = current.manifest
     if challenger.card.dataset != manifest.name:
         raise ModelError(
             f"{settings.models}: the challenger was trained on dataset {challenger.card.dataset}, the current one is "
             f"{manifest.name}; run python training.py first"
         )
-    rows = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS, live.manifest if live else None)
+    rows = current.beside(live.manifest if live else None)
     held_out = _holdout(settings, settings.models, rows)
     covers = (challenger.digest, live.name if live else BASE_RATE, manifest.name, held_out.digest, run.number)
     ended = journal.finished(settings.production / paths.JOURNAL)
@@ -235,8 +236,7 @@ def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.data:
         held_out = holdout.of_file(Path(asked.data), settings.schema)
     else:
-        manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-        rows = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS)
+        rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
         held_out = _holdout(settings, folder, rows)
     found = _score(settings, scored, held_out)
     line = f"F1 {found.f1:.3f} on {found.n_rows} rows of {held_out.scored_on}"

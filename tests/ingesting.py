@@ -35,7 +35,7 @@ def ingest(project: Project) -> ingestion.Ingested:
 
 def current(project: Project) -> Manifest:
     settings = project.settings
-    return dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    return dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
 
 
 def rows_of(project: Project, manifest: Manifest | None = None, known: Manifest | None = None) -> Dataset:

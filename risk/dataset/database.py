@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from risk import files
 from risk.dataset._rows import Placed, Rows
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
-from risk.dataset.intake import add, sentence, with_digests
+from risk.dataset.intake import follow, sentence, with_digests
 from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.quarantine import Feeds, judged
 from risk.errors import ConfigError
@@ -158,7 +158,7 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
     A pull that is refused whole does not move the watermark. Raises: SourceError, ConfigError, DiskError.
     """
     called = name(source)
-    entry = before.entry(called) or Entry(called, "in", None, (), None, run)
+    entry = before.entry(called) or Entry(called, judged_run=run)
     with tempfile.TemporaryDirectory() as scratch:
         pulled = pull(source, schema, entry.watermark, Path(scratch), root)
         said = [f"{called}: {warning}" for warning in pulled.warnings]
@@ -177,7 +177,7 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
     content = _without_doubted(judged(content, before.periods, schema, parts), entry, schema, parts)
     if not content.n_accepted and entry.state == "held":
         return Pulled(_with(before, replace(entry, watermark=pulled.watermark)), tuple(said))
-    after = add(entry, content, run, Feeds(before, schema, parts).fault_of(content), pulled.anew)
+    after = follow(entry, content, not pulled.anew, run, Feeds(before, schema, parts).fault_of(content))
     return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(said))
 
 

@@ -19,7 +19,7 @@ from risk import files, paths
 from risk.dataset import manifest as manifests
 from risk.dataset._rows import PLAIN, Rows
 from risk.dataset.counts import DatasetCounts
-from risk.dataset.manifest import Manifest, arrivals, content_order, overlaps, periods_of
+from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
 from risk.errors import DataError
 from risk.reading.sql import literal, quoted
 from risk.schema import Column, Schema
@@ -66,6 +66,10 @@ class Dataset(DatasetCounts):
     A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
     """
 
+    def beside(self, known: Manifest | None, spared: float = 0) -> Dataset:
+        """Return these rows beside a known manifest, without a share of the clients."""
+        return Dataset(self.manifest, self.schema, self.parts, known, spared)
+
     def labelled(self, most: int | None = None) -> pd.DataFrame:
         """Return the labelled rows: what may be trained on.
 
@@ -105,13 +109,18 @@ class Dataset(DatasetCounts):
         return news[news["content"].isin(last)]
 
     def when(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """Return for each row of a frame a number that grows with its period, else with the run that took it in."""
+        """Return a number for each row of a frame that grows with its period, else with the run or pull that took it in."""
         if self.schema.period:
             periods = np.unique(frame[self.schema.period].to_numpy(str), return_inverse=True)
             return np.asarray(periods[1], dtype=np.int64)
-        came, order = arrivals(self.manifest), content_order(self.manifest, self.known)
-        moments = {order[digest]: moment for digest, moment in came.items()}
-        return np.array([moments[content] for content in frame["content"].tolist()], dtype=np.int64)
+        order = content_order(self.manifest, self.known)
+        came = {
+            order[it.digest]: (entry.judged_run, age if entry.watermark else 0)
+            for entry in self.manifest.entries
+            for age, it in enumerate(entry.contents)
+        }
+        ranks = {moment: rank for rank, moment in enumerate(sorted(set(came.values())))}
+        return np.array([ranks[came[content]] for content in frame["content"].tolist()], dtype=np.int64)
 
     def clients(self) -> pd.DataFrame:
         """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
@@ -218,8 +227,8 @@ class Dataset(DatasetCounts):
         return PLAIN.format(x=name) if column.kind == "number" else name
 
 
-def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manifest:
-    """Return the manifest of the current version; an empty one for another input folder, another schema, or none.
+def current(ingested: Path, input_folder: str, schema: Schema) -> Dataset:
+    """Return the dataset of the current version; an empty one for another input folder, another schema, or none.
 
     Raises: DataError where the version that the link names is missing or has no whole manifest: its rows may be lost.
     """
@@ -230,4 +239,5 @@ def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manif
         told = f"{link}: the version that it names is missing, or its manifest is torn ({os.readlink(link)})"
         raise DataError(f"{told}. Put it back; without a backup remove the link, and all sources are read again.")
     empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
-    return found if found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema) else empty
+    same = found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema)
+    return Dataset(found if found and same else empty, schema, ingested / paths.PARTS)

@@ -51,7 +51,8 @@ def take_in(
             to_read.append(Source(found.name, found.path))
         else:
             fault = held.get(content.digest)
-            entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run, fault)
+            entry = entries.get(found.name) or Entry(found.name)
+            entries[found.name] = follow(entry, content, bool(schema.period), run, fault)
     feeds, periods = Feeds(before, schema, parts), before.periods
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
@@ -62,7 +63,8 @@ def take_in(
         fault = feeds.fault_of(content, source.name)
         if told := feeds.outvoted.get(content.digest):
             content = replace(content, warnings=(*content.warnings, told))
-        entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
+        entry = entries.get(source.name) or Entry(source.name)
+        entries[source.name] = follow(entry, content, bool(schema.period), run, fault)
     present = {found.name for found in inbox.sources} | set(inbox.skipped)
     if feeds.outvoted:
         beside = Feeds(before.with_entries(entries.values()), schema, parts)
@@ -77,7 +79,7 @@ def _judged_again(entry: Entry, feeds: Feeds, schema: Schema, run: int) -> Entry
     """Return the entry of a file with its held content taken in, where what spoke against it was outvoted."""
     if entry.state != "held" or entry.watermark or not entry.refused or feeds.fault_of(entry.refused, entry.path):
         return entry
-    return _follow(replace(entry, state="in", refused=None), entry.path, entry.refused, schema, run, None)
+    return follow(replace(entry, refused=None), entry.refused, bool(schema.period), run, None)
 
 
 def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
@@ -108,7 +110,7 @@ def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
             raise DataError(sentence(str(path), content.fault))
         if content:
             alone = Manifest(str(path.parent), schema.identity, number=1)
-            return alone.with_entries([Entry(source.name, "in", None, (content,), None, 0)])
+            return alone.with_entries([Entry(source.name, contents=(content,))])
     raise DataError(f"{path}: it changed while it was read; try again")
 
 
@@ -157,14 +159,6 @@ def _gone(entry: Entry) -> Entry | None:
     return replace(entry, state="gone", reason="the file is no longer there; its rows are kept", refused=None)
 
 
-def add(entry: Entry, content: Content, run: int, fault: str | None, anew: bool) -> Entry:
-    """Return the entry of a source that grows: the content comes to the former ones, or in their place if `anew`."""
-    if fault:
-        return replace(entry, state="held", reason=fault, refused=content, judged_run=run)
-    former = () if anew else tuple(it for it in entry.contents if it.digest != content.digest)
-    return replace(entry, state="in", reason=None, contents=(*former, content), refused=None, judged_run=run)
-
-
 def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest:
     """Return the manifest with the held rows of a source taken in. Raises: DataError where it is not held."""
     entry = manifest.entry(path)
@@ -172,11 +166,8 @@ def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest
         held = ", ".join(manifest.held) or "none"
         raise DataError(f"{path}: this source is not held; held sources: {held}")
     content = replace(entry.refused, released=entry.reason)
-    if entry.watermark:
-        taken = add(entry, content, run, None, anew=False)
-    else:
-        taken = _follow(replace(entry, state="in", refused=None), path, content, schema, run, None)
-    taken = replace(taken, former=entry.contents)
+    keeps = bool(schema.period or entry.watermark)
+    taken = replace(follow(replace(entry, refused=None), content, keeps, run, None), former=entry.contents)
     return manifest.with_entries([*(other for other in manifest.entries if other is not entry), taken])
 
 
@@ -211,21 +202,23 @@ def _without(entry: Entry, released: Content, run: int) -> Entry | None:
     return left if left.contents or left.refused or left.watermark else None
 
 
-def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int, fault: str | None) -> Entry:
-    """Return the entry of a source that now shows this content; `fault` is why it is held, if it is."""
-    entry = entry or Entry(path, "in", None, (), None, run)
-    former = entry.contents
+def follow(entry: Entry, content: Content, keeps: bool, run: int, fault: str | None) -> Entry:
+    """Return the entry of a source that now shows this content, beside its former ones or in their place.
+
+    `fault` is why it is held, if it is.
+    """
     if content.fault or fault:
         first = entry.judged_run if entry.refused and entry.refused.digest == content.digest else run
-        judged = replace(entry, refused=content, judged_run=first)
+        held = replace(entry, state="held", reason=fault, refused=content, judged_run=first)
         if content.fault:
-            return replace(judged, state="refused", reason=sentence(path, content.fault))
-        return replace(judged, state="held", reason=fault)
-    if former and former[-1].digest == content.digest:
-        return replace(entry, state="in", reason=None, refused=None)
-    kept = tuple(it for it in former if it.digest != content.digest) if schema.period else ()
+            return replace(held, state="refused", reason=sentence(entry.path, content.fault))
+        return held
+    taken = replace(entry, state="in", reason=None, refused=None)
+    if not entry.watermark and entry.contents and entry.contents[-1].digest == content.digest:
+        return taken
+    kept = tuple(it for it in entry.contents if it.digest != content.digest) if keeps else ()
     before = entry.former if any(it.released for it in kept) else ()
-    return Entry(path, "in", None, (*kept, content), None, run, former=before)
+    return replace(taken, contents=(*kept, content), judged_run=run, former=before)
 
 
 def with_digests(manifest: Manifest, parts: Path) -> Manifest:

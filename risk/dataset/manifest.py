@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -26,11 +27,11 @@ class Entry:
     """
 
     path: str
-    state: State
-    reason: str | None
-    contents: tuple[Content, ...]
-    refused: Content | None
-    judged_run: int
+    state: State = "in"
+    reason: str | None = None
+    contents: tuple[Content, ...] = ()
+    refused: Content | None = None
+    judged_run: int = 0
     n_duplicate: int = 0
     watermark: Watermark | None = None
     former: tuple[Content, ...] = ()
@@ -172,6 +173,24 @@ def _usable(found: Manifest) -> Manifest:
     return found
 
 
+def read_whole(folder: Path) -> Manifest | None:
+    """Return the manifest of a version or release; None where it is missing, torn or damaged."""
+    with contextlib.suppress(DataError):  # JSON, but not a manifest of this program
+        return read(folder)
+    return None
+
+
+def read_all(*shelves: Path) -> dict[Path, Manifest | None]:
+    """Return the manifest of each version and release on some shelves."""
+    return {folder: read_whole(folder) for shelf in shelves for folder in sorted(shelf.glob("[0-9]*-*"))}
+
+
+def undescribed(found: dict[Path, Manifest | None]) -> list[str]:
+    """Return a sentence for each version and release that has no manifest, and was not tidied away meanwhile."""
+    told = "it is missing, torn or of another program; restore it from a backup"
+    return [f"{folder / paths.MANIFEST}: {told}" for folder, it in found.items() if it is None and folder.is_dir()]
+
+
 def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
     """Return the place of each content in the order of time: its last period, then the source's name, then its age."""
     placed = []
@@ -183,17 +202,6 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
     for *_, digest in sorted(placed):
         ordered.setdefault(digest, len(ordered))
     return ordered
-
-
-def arrivals(manifest: Manifest) -> dict[str, int]:
-    """Return when each content came: a number that grows with the run that took it in, and with each pull."""
-    came = {
-        it.digest: (entry.judged_run, age if entry.watermark else 0)
-        for entry in manifest.entries
-        for age, it in enumerate(entry.contents)
-    }
-    ranks = {moment: rank for rank, moment in enumerate(sorted(set(came.values())))}
-    return {digest: ranks[moment] for digest, moment in came.items()}
 
 
 def periods_of(contents: Iterable[Content]) -> Periods | None:

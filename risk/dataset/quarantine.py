@@ -139,7 +139,7 @@ class Feeds:
         return Columns(clients, values), digests
 
     def _dataset(self, contents: Iterable[Content]) -> Dataset:
-        entry = Entry("", "in", None, tuple(contents), None, 0)
+        entry = Entry("", contents=tuple(contents))
         return Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts)
 
 
@@ -154,7 +154,7 @@ def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
     return tuple(reversed(found))
 
 
-# --- rows of the future: taken in and named, but nobody's newest row, and no reason to call other files late ------------
+# --- rows of the future: taken in and named, but nobody's newest row, and no reason to call other files late ----------
 
 
 def judged(content: Content, known: set[str], schema: Schema, parts: Path) -> Content:
@@ -184,7 +184,7 @@ def all_judged(manifest: Manifest, schema: Schema, parts: Path) -> Manifest:
 
 
 def _with_future(content: Content, known: set[str], schema: Schema, parts: Path, today: date) -> Content:
-    alone = Manifest("", schema.identity).with_entries([Entry("", "in", None, (content,), None, 0)])
+    alone = Manifest("", schema.identity).with_entries([Entry("", contents=(content,))])
     counts = Dataset(alone, schema, parts).rows_by_period()
     limit = _days_after(today, max(LEEWAY, SPARE * _step([*known, *counts], today)))
     n_rows = sum(count for period, count in counts.items() if period > limit)
