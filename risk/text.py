@@ -8,6 +8,7 @@ from typing import Any
 
 NOTHING = "–"
 MORE = "…"
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # characters that no name may hold
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED = re.compile('[,"\r\n]')

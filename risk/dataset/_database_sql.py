@@ -67,7 +67,9 @@ class DatabaseRows:
             found = getattr(sqlalchemy.func, end)(self._watermark)
             clamped = getattr(sqlalchemy.func, clamp)(found, sqlalchemy.literal_column(known))
             ends.append(sqlalchemy.case((found.is_not(None), clamped)) if self._timed else found)
-        low, high = self._connection.execute(self._up_to(sqlalchemy.select(*ends), until)).one()
+        statement = sqlalchemy.select(*ends)
+        bounded = statement if until is None else statement.where(self._watermark <= self._bound(until))
+        low, high = self._connection.execute(bounded).one()
         return low, high
 
     def highest(self) -> list[Any]:
@@ -93,9 +95,6 @@ class DatabaseRows:
         """Return the number of rows that have a watermark."""
         statement = sqlalchemy.select(sqlalchemy.func.count(self._watermark))
         return int(self._connection.execute(statement).scalar_one())
-
-    def _up_to(self, statement: Select[Any], until: object) -> Select[Any]:
-        return statement if until is None else statement.where(self._watermark <= self._bound(until))
 
     def reach(self, value: object) -> bool:
         """Whether any row is as new as the value."""

@@ -103,13 +103,9 @@ def agree(file: Columns, reference: Columns, names: Sequence[str]) -> bool:
     if comparison is None:
         return False
     places = [comparison.names.index(name) for name in names]
-    new, old = (_middles(side[:, places]) for side in (comparison.new, comparison.old))
+    sides = (np.nan_to_num(side[:, places]) for side in (comparison.new, comparison.old))  # 0 where most is missing
+    new, old = (logarithms(np.median(side, axis=0)) for side in sides)
     return bool(np.all(np.abs(new - old) < OTHER_SIZE))
-
-
-def _middles(figures: Floats) -> Floats:
-    """Return the logarithm of each column's median; 0 where more than half of it is missing."""
-    return logarithms(np.median(np.nan_to_num(figures), axis=0))
 
 
 def _comparison(file: Columns, reference: Columns, minimum: int) -> _Comparison | None:
@@ -149,7 +145,9 @@ def _stuck(comparison: _Comparison) -> Iterator[Fault]:
             continue
         before = _share(old, value)
         chance = ((before * len(old) + 1) / (len(old) + 1)) ** (len(new) / ALIKE_ROWS)
-        if chance < STUCK_P and not _usual(old) and (value == 0 or comparison.known or _varied(old)):
+        # A figure of the whole file, such as a rate of interest, is constant in each, and has few values in the reference.
+        varied = value == 0 or comparison.known or len(np.unique(old)) > FEW_VALUES
+        if chance < STUCK_P and not _usual(old) and varied:
             figures = f"{name} is {_said(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
             sentence = f"{figures}; before, in {100 * before:.1f} % of {comparison.whom}"
             yield Fault("constant" if value else "zero-filled", (name,), sentence)
@@ -166,11 +164,6 @@ def _share(values: Floats, value: float) -> float:
 def _usual(values: Floats) -> bool:
     """Return whether a column was nearly constant."""
     return _share(values, float(np.median(values))) >= USUAL_SHARE
-
-
-def _varied(values: Floats) -> bool:
-    # A figure of the whole file, such as a rate of interest, is constant in each, and has few values in the reference.
-    return len(np.unique(values)) > FEW_VALUES
 
 
 # --- columns have changed places --------------------------------------------------------------------------------------

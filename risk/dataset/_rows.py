@@ -198,9 +198,6 @@ class Rows:
 
 def hashed(columns: dict[str, bool]) -> str:
     """Return the expression of a 64-bit hash of columns (True for numbers): 1 and 1.0 are one, as are NULLs."""
-    return f"hash({', '.join(_hashed_number(name) if number else name for name, number in columns.items())})"
-
-
-def _hashed_number(x: str) -> str:
-    exact = f"abs(try_cast({x} as double)) < {EXACT_INTEGER}"
-    return f"case when {exact} then hash(cast({x} as double)) else hash({PLAIN.format(x=x)}) end"
+    exact = f"abs(try_cast({{x}} as double)) < {EXACT_INTEGER}"
+    number = f"case when {exact} then hash(cast({{x}} as double)) else hash({PLAIN}) end"
+    return f"hash({', '.join(number.format(x=name) if is_number else name for name, is_number in columns.items())})"

@@ -123,15 +123,15 @@ def present_of(values: Iterable[Any], present: datetime) -> tuple[Value, Value] 
     """
     values = list(values)
     told = [(limit, value) for value in values if (limit := at(present, value)) is not None]
-    told = [it for it in told if _is_unmistakable(it[1]) or it[1] <= it[0]]
+    told = [it for it in told if isinstance(it[1], date) or _is_time(it[1]) or it[1] <= it[0]]
     for limit, count in Counter(limit for limit, _ in told).most_common(1):
         if 2 * count > len(values):
             return limit, next(value for it, value in told if it == limit)
     return None
 
 
-def _is_unmistakable(value: Value) -> bool:
-    return isinstance(value, date) or (isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value)))
+def _is_time(value: Value) -> bool:
+    return isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value))
 
 
 def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:

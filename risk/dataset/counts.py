@@ -124,10 +124,6 @@ class DatasetCounts:
     def _places(self) -> list[Place]:
         return self._placed(self.manifest, False)
 
-    @functools.cached_property
-    def _known_places(self) -> list[Place]:
-        return self._placed(self.known, True) if self.known else []
-
     def _placed(self, manifest: Manifest, known: bool) -> list[Place]:
         """Return the contents by position: rows are counted through a source's contents."""
         order, found = content_order(self.manifest, self.known), []

@@ -92,7 +92,8 @@ class Dataset(DatasetCounts):
         whole = not self.schema.period or self.schema.changes
         during = None if whole else periods_of(place.content for place in fresh)
         beside = self._places if self.schema.period and fresh else fresh
-        rows = self._rows_of([it for it in (*beside, *self._known_places) if overlaps(it.content, during)])
+        former = self._placed(self.known, True) if self.known else []
+        rows = self._rows_of([it for it in (*beside, *former) if overlaps(it.content, during)])
         same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
         fresh_rows = rows.resolved(f"not {rows.held_out(self._spared)} and {self._during(during)}", labelled=True)
         found = self._frame(
@@ -109,7 +110,7 @@ class Dataset(DatasetCounts):
         return news[news["content"].isin(last)]
 
     def when(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """Return a number for each row of a frame that grows with its period, else with the run or pull that took it in."""
+        """Return a number for each row of a frame: it grows with the period, else with the run or pull of the row."""
         if self.schema.period:
             periods = np.unique(frame[self.schema.period].to_numpy(str), return_inverse=True)
             return np.asarray(periods[1], dtype=np.int64)

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from risk import files, tick
 from risk.errors import DiskError
+from risk.text import CONTROL
 
 SETTLE_SECONDS = 2.0
 CHANGES = "it still changes; it is left for the next run"
 ROOM = 32_000_000  # bytes for a version, a model and a report beside the new rows
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a list of names has one name a line
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,10 @@ class SourceFile:
         rest, place = b"", 0
         while block := self._read(min(CHUNK, max(self.size - place, BLOCK))):
             place += len(block)
-            cut = len(block) if place >= self.size else _after_last_line(block)
+            line_end = (
+                block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
+            )  # a last CR may be half of one
+            cut = len(block) if place >= self.size else line_end
             if cut:
                 yield b"".join((rest, memoryview(block)[:cut]))
                 rest = block[cut:]
@@ -97,11 +100,6 @@ class SourceFile:
         block = os.read(self._descriptor, size)
         self._hash.update(block)
         return block
-
-
-def _after_last_line(block: bytes) -> int:
-    """Return the place after the last line end; a CR at the very end may be half of one."""
-    return block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
 
 
 class ExactReader:

@@ -224,25 +224,6 @@ def test_an_unknown_column_refuses_the_file_where_the_schema_is_strict(tmp_path:
     assert fault_of(content) == (1, "note", "is not in the schema")
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_kind_of_line_end_is_read(end: str, tmp_path: Path) -> None:
-    source = write(tmp_path, "a.csv", HEADER, "acme,1,2,3,0", "", "b,1,2,3,1", "b,1,2,3,x", end=end)
-
-    content = read_one(source, tmp_path)
-
-    assert rows_of(content, tmp_path) == [("acme", 1, 2, 3, 0), ("b", 1, 2, 3, 1)]
-    assert [it.line for it in refusals_of(content, tmp_path)] == [5]
-
-
-def test_the_last_line_needs_no_end(tmp_path: Path) -> None:
-    source = Source("a.csv", tmp_path / "a.csv")
-    source.path.write_text(f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1")
-
-    content = read_one(source, tmp_path)
-
-    assert rows_of(content, tmp_path) == [("acme", 1, 2, 3, 0), ("b", 1, 2, 3, 1)]
-
-
 def test_quotes_keep_commas_line_ends_and_quotes(tmp_path: Path) -> None:
     source = write(
         tmp_path, "a.csv", HEADER, '"a, b",1,2,3,0', '"a\n\r\nb",1,2,3,0', '"say ""hi""","1",2,3,0', "c,1,2,3"
@@ -332,39 +313,6 @@ def test_a_line_without_end_is_refused_without_holding_it(tmp_path: Path, monkey
     content = read_one(source, tmp_path)
 
     assert fault_of(content) == (3, None, "has a line of more than 1 MiB")
-
-
-@pytest.mark.parametrize(
-    ("row", "column", "value", "reason"),
-    [
-        ("acme,1,2,3", None, "acme,1,2,3", "has 4 fields"),
-        ("acme,1,2,3,0,9", None, "acme,1,2,3,0,9", "has 6 fields"),
-        (HEADER, None, HEADER[:80], "repeats the header"),
-        (HEADER.replace(",", " , "), None, HEADER.replace(",", " , ")[:80], "repeats the header"),
-        ("Total: 5", None, "Total: 5", "has 1 field"),
-        (" ,1,2,3,0", "corporation", None, "is blank"),
-        (",1,2,3,0", "corporation", None, "is blank"),
-        ("ac\tme,1,2,3,0", "corporation", "ac\tme", "holds the character U+0009"),
-        ("ac\u0085me,1,2,3,0", "corporation", "ac\u0085me", "holds the character U+0085"),
-        ("\ufeffacme,1,2,3,0", "corporation", "\ufeffacme", "holds the character U+FEFF"),
-        (f"{'x' * 1001},1,2,3,0", "corporation", "x" * 80, "has 1,001 characters"),
-        (' "acme",1,2,3,0', "corporation", '"acme"', "has a space before its quote"),
-        ("acme,abc,2,3,0", "lastmonth_activity", "abc", "is not a number"),
-        ("acme,-1,2,3,0", "lastmonth_activity", "-1", "is below 0"),
-        ('acme,1,2,"3\n",0', "number_of_employees", "3\n", "is not a number"),
-        ("acme,1,2,3,yes", "exited", "yes", "is not a known outcome"),
-    ],
-)
-def test_a_row_that_is_not_exact_is_refused_by_line(
-    row: str, column: str | None, value: str | None, reason: str, tmp_path: Path
-) -> None:
-    source = write(tmp_path, "a.csv", HEADER, "a,1,2,3,0", row, "b,1,2,3,0")
-
-    content = read_one(source, tmp_path)
-
-    told = [(it.line, it.column, it.value, it.reason) for it in refusals_of(content, tmp_path)]
-    assert told == [(3, column, value, reason)]
-    assert [stored[0] for stored in rows_of(content, tmp_path)] == ["a", "b"]
 
 
 def test_a_file_with_too_many_refused_rows_is_refused_and_lists_them(tmp_path: Path) -> None:
