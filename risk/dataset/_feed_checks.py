@@ -145,7 +145,7 @@ def _stuck(comparison: _Comparison) -> Iterator[Fault]:
             continue
         before = _share(old, value)
         chance = ((before * len(old) + 1) / (len(old) + 1)) ** (len(new) / ALIKE_ROWS)
-        # A figure of the whole file, such as a rate of interest, is constant in each, and has few values in the reference.
+        # A figure of a whole file, such as a rate of interest, is constant in each and has few values in the reference.
         varied = value == 0 or comparison.known or len(np.unique(old)) > FEW_VALUES
         if chance < STUCK_P and not _usual(old) and varied:
             figures = f"{name} is {_said(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"

@@ -74,7 +74,7 @@ class SourceFile:
             place += len(block)
             line_end = (
                 block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
-            )  # a last CR may be half of one
+            )
             cut = len(block) if place >= self.size else line_end
             if cut:
                 yield b"".join((rest, memoryview(block)[:cut]))
