@@ -68,17 +68,18 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     run.attend(attention.OF_SOURCES, quarantine.attention(after))
     run.attend([attention.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
-    twins = Dataset(after, settings.schema, shelf.parts).alike()
-    said = (*_warnings(box, taken, after), *pulled.warnings, *([f"in all files together, {twins}"] if twins else []))
-    found = Ingested(after, changed, taken.seen, said)
+    alike = Dataset(after, settings.schema, shelf.parts).alike()
+    in_all = [f"in all files together, {alike}"] if alike else []
+    warnings = (*_warnings(box, taken, after), *pulled.warnings, *in_all)
+    ingested = Ingested(after, changed, taken.seen, warnings)
     run.private.update(placed(_in_journal(after), settings.places))
-    for warning in found.warnings:
+    for warning in ingested.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:
         files.write(folder / paths.SIGNATURES, json.dumps(taken.seen).encode("utf-8", "surrogateescape"))
     run.note(arrived=changed and after.rows != before.rows)
-    run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(found.warnings))
-    return found
+    run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(ingested.warnings))
+    return ingested
 
 
 def _versions(settings: Settings) -> versions.Versions:
@@ -118,13 +119,13 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
 
 
 def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[str, ...]:
-    said = [f"{name}: {why}" for name, why in box.skipped.items()]
-    said += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
+    sentences = [f"{name}: {why}" for name, why in box.skipped.items()]
+    sentences += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
     for entry in after.entries:
-        said += [entry.reason] if entry.state == "refused" and entry.reason else []
-        said += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
-        said += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
-    return tuple(said)
+        sentences += [entry.reason] if entry.state == "refused" and entry.reason else []
+        sentences += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
+        sentences += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
+    return tuple(sentences)
 
 
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
@@ -142,8 +143,8 @@ def _in_journal(after: Manifest) -> dict[str, str]:
     for entry in after.entries:
         if entry.state == "refused" and entry.reason:
             kept[entry.reason] = str(entry.stated_reason)
-        said = (it for content in entry.shown for it in content.warnings)
-        for warning in (it for it in said if QUOTATION.search(it)):
+        warnings = (it for content in entry.shown for it in content.warnings)
+        for warning in (it for it in warnings if QUOTATION.search(it)):
             kept[f"{entry.path}: {warning}"] = f"{entry.path}: there is a warning; the report of the run says it"
     return kept
 
@@ -163,11 +164,11 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     rows = _current(settings)
     current = rows.manifest
     if asked.rejected:
-        found = intake.refused_rows(current, rows.parts)
+        refusals = intake.refused_rows(current, rows.parts)
         held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
-        lines += [intake.sentence(source, refusal) for source, refusal in found]
-        fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in found]}
+        lines += [intake.sentence(source, refusal) for source, refusal in refusals]
+        fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in refusals]}
         return Answer("\n".join(lines) or "no row is refused", fields)
     if asked.export:
         _check_there(settings, current)
@@ -185,10 +186,10 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 def _verify(settings: Settings, current: Manifest) -> Answer:
     """Say that the current version is sound, or what is not; exit code 1 then."""
     folder = _check_there(settings, current)
-    found = versions.faults(current, folder, settings.schema, settings.ingested / paths.PARTS)
-    told = {"dataset": current.name, "sound": not found, "faults": found}
+    faults = versions.faults(current, folder, settings.schema, settings.ingested / paths.PARTS)
+    fields = {"dataset": current.name, "sound": not faults, "faults": faults}
     line = f"sound: dataset {current.name}, {len(current.parts)} parts, {current.counts['n_rows']} rows"
-    return Answer("\n".join(found) or line, told, exit_code=1 if found else 0)
+    return Answer("\n".join(faults) or line, fields, exit_code=1 if faults else 0)
 
 
 def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
@@ -221,17 +222,17 @@ def _check(settings: Settings, names: list[str]) -> Answer:
             source = reader.Source(name, Path(name))
             content = next(iter(reader.read([source], settings.schema, Path(scratch), size_cap=1 << 62)))[1]
             absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
-            found = intake.refusals_of(content, Path(scratch)) if content else [absent]
-        lines += [intake.sentence(name, refusal) for refusal in found]
+            refusals = intake.refusals_of(content, Path(scratch)) if content else [absent]
+        lines += [intake.sentence(name, refusal) for refusal in refusals]
         warnings = content.warnings if content else ()
         lines += [f"{name}: {it}" for it in warnings]
         warned += len(warnings)
         n_read, n_accepted = (content.n_read, content.n_accepted) if content else (0, 0)
-        refused = max(n_read - n_accepted, int(bool(found)))
+        refused = max(n_read - n_accepted, int(bool(refusals)))
         accepted = text.counted(n_accepted, "row")
-        told = f"{accepted} would be accepted, {text.counted(refused, 'refusal')}"
-        told = f"{told} of {text.counted(n_read, 'row')}"
-        lines.append(f"{name}: {told if n_read or not found else 'refused whole, no row of it was read'}")
+        sentence = f"{accepted} would be accepted, {text.counted(refused, 'refusal')}"
+        sentence = f"{sentence} of {text.counted(n_read, 'row')}"
+        lines.append(f"{name}: {sentence if n_read or not refusals else 'refused whole, no row of it was read'}")
         total += refused
     return Answer("\n".join(lines), {"refusals": total, "warnings": warned}, exit_code=1 if total else 0)
 

@@ -47,11 +47,11 @@ class DatabaseRows:
     def __init__(self, connection: Connection, question: Question) -> None:
         self._connection, self._question, self.name = connection, question, question.name
         self._copies = (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
-        found = self._described()
-        relation = _relation(question, list(found))
+        kinds = self._described()
+        relation = _relation(question, list(kinds))
         self._watermark: ColumnElement[Any] = relation.c[question.watermark]
-        self._timed = self._copies and found[question.watermark] in TIMES
-        shown = [_shown(relation.c[name], found[name] if self._copies else None) for name in question.columns]
+        self._timed = self._copies and kinds[question.watermark] in TIMES
+        shown = [_shown(relation.c[name], kinds[name] if self._copies else None) for name in question.columns]
         ordered = [self._watermark, *shown]
         self._rows = sqlalchemy.select(*shown).where(self._watermark.is_not(None)).order_by(*ordered)
 
@@ -63,10 +63,10 @@ class DatabaseRows:
     def ends(self, until: object = None) -> tuple[object, object]:
         """Return the lowest and the highest watermark, or the highest up to a value; None where there is no row."""
         ends = []
-        for end, clamp, known in (("min", "greatest", FIRST_TIME), ("max", "least", LAST_TIME)):
-            found = getattr(sqlalchemy.func, end)(self._watermark)
-            clamped = getattr(sqlalchemy.func, clamp)(found, sqlalchemy.literal_column(known))
-            ends.append(sqlalchemy.case((found.is_not(None), clamped)) if self._timed else found)
+        for end, clamp, limit in (("min", "greatest", FIRST_TIME), ("max", "least", LAST_TIME)):
+            extreme = getattr(sqlalchemy.func, end)(self._watermark)
+            clamped = getattr(sqlalchemy.func, clamp)(extreme, sqlalchemy.literal_column(limit))
+            ends.append(sqlalchemy.case((extreme.is_not(None), clamped)) if self._timed else extreme)
         statement = sqlalchemy.select(*ends)
         bounded = statement if until is None else statement.where(self._watermark <= self._bound(until))
         low, high = self._connection.execute(bounded).one()
@@ -75,14 +75,14 @@ class DatabaseRows:
     def highest(self) -> list[Any]:
         """Return the highest watermarks, of numbers or text, each once, in falling order, but for infinite ones."""
         statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).distinct()
-        found = self._connection.execute(statement.order_by(self._watermark.desc()).limit(HIGHEST)).scalars()
-        return [value for value in found if isinstance(value, str) or math.isfinite(value)]
+        values = self._connection.execute(statement.order_by(self._watermark.desc()).limit(HIGHEST)).scalars()
+        return [value for value in values if isinstance(value, str) or math.isfinite(value)]
 
     def middle(self) -> list[Any]:
         """Return the watermark in the middle of all rows, in a list; an empty one where it is no finite number."""
         statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).order_by(self._watermark)
-        found = self._connection.execute(statement.offset(max(self.n_rows() - 1, 0) // 2).limit(1)).scalars()
-        return [value for value in found if isinstance(value, str) or math.isfinite(value)]
+        values = self._connection.execute(statement.offset(max(self.n_rows() - 1, 0) // 2).limit(1)).scalars()
+        return [value for value in values if isinstance(value, str) or math.isfinite(value)]
 
     def after(self, value: object) -> tuple[int, str]:
         """Return how many rows come after a watermark, and the last of theirs as text."""
@@ -148,8 +148,8 @@ class DatabaseRows:
             self._check_table(question.table)
         everything = sqlalchemy.select(sqlalchemy.text("*")).select_from(relation).where(sqlalchemy.false())
         result = self._connection.execute(everything)
-        found = [(str(column[0]), column[1]) for column in result.cursor.description]
-        names = [name for name, _ in found]
+        columns = [(str(column[0]), column[1]) for column in result.cursor.description]
+        names = [name for name, _ in columns]
         for name in (*question.columns, question.watermark):
             if names.count(name) != 1:
                 fault = "stands twice in" if name in names else "is not in"
@@ -157,16 +157,16 @@ class DatabaseRows:
                     f"{question.name}: column {name!r} {fault} the {'table' if question.table else 'query'}, "
                     f"which has {', '.join(names)}; name its columns as the settings do, or ask by a query"
                 )
-        return dict(found)
+        return dict(columns)
 
     def _check_table(self, table: str) -> None:
         inspector = sqlalchemy.inspect(self._connection)
         schema, name = _split(table)
         if inspector.has_table(name, schema=schema):
             return
-        known = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
-        told = f"those there are: {', '.join(known[:20])}" if known else "there is none that this user may see"
-        raise SourceError(f"{self._question.name}: there is no table {table!r}; {told}")
+        tables = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
+        others = f"those there are: {', '.join(tables[:20])}" if tables else "there is none that this user may see"
+        raise SourceError(f"{self._question.name}: there is no table {table!r}; {others}")
 
 
 def moment_of(told: object) -> datetime:

@@ -86,10 +86,10 @@ def faults(file: Columns, reference: Columns, *, minimum: int = MINIMUM) -> tupl
     comparison = _comparison(file, reference, minimum)
     if comparison is None:
         return ()
-    found: list[Fault] = []
+    named: list[Fault] = []
     for looking in (_missing, _stuck, _swapped, _units):
-        found += looking(comparison.without(found))
-    return tuple(found)
+        named += looking(comparison.without(named))
+    return tuple(named)
 
 
 def comparable(file: Columns, reference: Columns) -> bool:

@@ -103,15 +103,15 @@ class Fingerprints:
 
     def _made(self, part: str, stretches: Stretches) -> Prints:
         prints = self._prints(part)
-        found = as_set(np.concatenate([prints[first : first + rows] for first, rows in stretches]))
+        unique = as_set(np.concatenate([prints[first : first + rows] for first, rows in stretches]))
         content = io.BytesIO()
-        np.save(content, found, allow_pickle=False)
+        np.save(content, unique, allow_pickle=False)
         files.write(self._folder / self._name(part, stretches), content.getvalue())
-        return found
+        return unique
 
     def _name(self, part: str, stretches: Stretches) -> str:
-        told = repr((duckdb.__version__, self._schema.identity, part, stretches))
-        return f"{files.digest(told.encode())[:16]}.npy"
+        identity = repr((duckdb.__version__, self._schema.identity, part, stretches))
+        return f"{files.digest(identity.encode())[:16]}.npy"
 
     def _prints(self, part: str) -> Prints:
         """Return the fingerprints of a part in the order of its rows; those of the last part are remembered."""
@@ -122,12 +122,12 @@ class Fingerprints:
             source = f"read_parquet({literal(pattern(path))}, hive_partitioning = false)"
             query = f"select {hashed(columns)} as row, {outcome} as outcome from {source}"
             try:
-                found = self._connection.execute(query).fetchnumpy()
+                answer = self._connection.execute(query).fetchnumpy()
             except duckdb.Error as error:
                 raise DiskError(
                     f"{path}: cannot be read ({str(error).splitlines()[0]}); run python ingestion.py --verify"
                 ) from error
-            self._last = (part, (np.asarray(found["row"]) & TWINS) | np.asarray(found["outcome"]))
+            self._last = (part, (np.asarray(answer["row"]) & TWINS) | np.asarray(answer["outcome"]))
         return self._last[1]
 
     @functools.cached_property
@@ -159,8 +159,8 @@ def _in_use(manifest: Manifest) -> InUse:
 
 def as_set(prints: Prints) -> Prints:
     """Return fingerprints in any order as a set."""
-    found: Prints = np.sort(prints)
-    return found[np.concatenate([[True], found[1:] != found[:-1]])] if len(found) else found
+    ordered: Prints = np.sort(prints)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
 
 
 def union(sets: Sequence[Prints]) -> Prints:
@@ -175,20 +175,20 @@ def places(prints: Prints, among: Prints) -> NDArray[np.int64]:
         return np.full(len(prints), -1)
     at = np.searchsorted(among, prints)
     at[at == len(among)] = 0
-    found: NDArray[np.int64] = np.where(among[at] == prints, at, -1)
-    return found
+    positions: NDArray[np.int64] = np.where(among[at] == prints, at, -1)
+    return positions
 
 
 def twins(prints: Prints, sets: Sequence[Prints]) -> Prints:
     """Return what the sets hold of the fingerprints' rows, whatever the outcome."""
-    filled, found = [one for one in sets if len(one)], [NONE]
+    filled, held = [one for one in sets if len(one)], [NONE]
     rows = as_set(prints & TWINS) if filled else NONE
     for one in filled:
         first = np.searchsorted(one, rows)
         for step in range(int(OPEN) + 1):
             at = np.minimum(first + step, len(one) - 1)
-            found.append(one[at][(one[at] & TWINS == rows) & (first + step < len(one))])
-    return union(found)
+            held.append(one[at][(one[at] & TWINS == rows) & (first + step < len(one))])
+    return union(held)
 
 
 def survivors(prints: Prints) -> Prints:

@@ -113,10 +113,10 @@ class Rows:
         """Return the query of every client's and period's change of some numbers since the period before: d0, d1, …"""
         order = f"over (partition by {self.client} order by {self.period})"
         sources = (self.names[source] for source in self._schema.changes.values())
-        found = ", ".join(
+        differences = ", ".join(
             f"cast({x} as double) - lag(cast({x} as double)) {order} as d{i}" for i, x in enumerate(sources)
         )
-        return f"select {self.client}, {self.period}, {found} from ({self.resolved()})"
+        return f"select {self.client}, {self.period}, {differences} from ({self.resolved()})"
 
     def row(self) -> str:
         """Return the expression of a key that is the same for the same client, period and features, ever after."""
@@ -186,11 +186,11 @@ class Rows:
         )
 
     def _refusal(self, error: duckdb.Error) -> DiskError:
-        told = str(error).splitlines()[0]
-        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException) and "space" in told.lower():
-            return DiskError(f"{self._parts.parent}: no room to work with the rows ({told}); make room and run again")
+        why = str(error).splitlines()[0]
+        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException) and "space" in why.lower():
+            return DiskError(f"{self._parts.parent}: no room to work with the rows ({why}); make room and run again")
         return DiskError(
-            f"{self._parts}: the rows cannot be read ({told}); run python ingestion.py --verify, and put the folder "
+            f"{self._parts}: the rows cannot be read ({why}); run python ingestion.py --verify, and put the folder "
             f"back from a backup if {self._parts.name} are damaged",
             record=f"{self._parts}: the rows cannot be read; the log says why",
         )

@@ -98,11 +98,11 @@ def at(moment: datetime, like: Value) -> Value | None:
         return moment.date()
     if not isinstance(like, str):
         return _as_number(moment, str(int(like)))
-    found = _TIME_TEXT.fullmatch(like)
-    if not found:
+    match = _TIME_TEXT.fullmatch(like)
+    if not match:
         number = _as_number(moment, like.partition(".")[0]) if _NUMBER_TEXT.fullmatch(like) else None
         return None if number is None else str(number)
-    dash, day, separator = found.groups()
+    dash, day, separator = match.groups()
     shown = moment.strftime(dash.join(("%Y", "%m", "%d") if day else ("%Y", "%m")))
     return f"{shown}{separator}{moment:%H:%M:%S}" if separator else shown
 
@@ -122,11 +122,11 @@ def present_of(values: Iterable[Any], present: datetime) -> tuple[Value, Value] 
     Numbers that read as a time to come may as well count something, so they do not tell.
     """
     values = list(values)
-    told = [(limit, value) for value in values if (limit := at(present, value)) is not None]
-    told = [it for it in told if isinstance(it[1], date) or _is_time(it[1]) or it[1] <= it[0]]
-    for limit, count in Counter(limit for limit, _ in told).most_common(1):
+    readings = [(limit, value) for value in values if (limit := at(present, value)) is not None]
+    readings = [it for it in readings if isinstance(it[1], date) or _is_time(it[1]) or it[1] <= it[0]]
+    for limit, count in Counter(limit for limit, _ in readings).most_common(1):
         if 2 * count > len(values):
-            return limit, next(value for it, value in told if it == limit)
+            return limit, next(value for it, value in readings if it == limit)
     return None
 
 
@@ -151,10 +151,10 @@ def before_jump(highest: Sequence[Any], lowest: Any) -> Any:
 
 
 def _begin_of_text(text: str, overlap: int) -> str:
-    found = _ISO_TEXT.fullmatch(text)
-    if not found:
+    match = _ISO_TEXT.fullmatch(text)
+    if not match:
         return text
-    day, separator, clock = found.groups()
+    day, separator, clock = match.groups()
     if not separator:
         return (date.fromisoformat(day) - _days(overlap)).isoformat()
     return (datetime.fromisoformat(f"{day}T{clock}") - timedelta(seconds=overlap)).isoformat(separator)
@@ -197,17 +197,17 @@ def end_of(rows: DatabaseRows, column: str) -> End | None:
         )
     value: Any = highest
     present = rows.present()
-    told = (at(present, value), value) if isinstance(value, date) else _told(rows, present)
-    if told:
-        return _of_times(rows, column, present, *told)
+    clock = (at(present, value), value) if isinstance(value, date) else _told(rows, present)
+    if clock:
+        return _of_times(rows, column, present, *clock)
     return End(value, None, ()) if isinstance(value, str) else _of_numbers(rows, column, value, lowest)
 
 
 def tail(rows: DatabaseRows, value: Value, overlap: int) -> str:
     """Return the digest of the rows from a little before a watermark on: as long as it stays, none has come."""
-    found = hashlib.sha256()
-    rows.hand_on(begin(value, overlap), found.update)
-    return found.hexdigest()
+    content = hashlib.sha256()
+    rows.hand_on(begin(value, overlap), content.update)
+    return content.hexdigest()
 
 
 def _told(rows: DatabaseRows, present: datetime) -> tuple[Any, Any] | None:
@@ -235,5 +235,5 @@ def _of_numbers(rows: DatabaseRows, column: str, highest: Any, lowest: Any) -> E
     n_rows, last = rows.after(limit) if limit is not None else (0, "")
     if limit is None or (math.isfinite(highest) and 2 * n_rows > rows.n_rows()):
         return End(highest, None, ())
-    said = f"{column} jumps from {limit} to {last} in {counted(n_rows, 'row')}: {_TAKEN_IN}"
-    return End(limit, limit, (said,))
+    sentence = f"{column} jumps from {limit} to {last} in {counted(n_rows, 'row')}: {_TAKEN_IN}"
+    return End(limit, limit, (sentence,))

@@ -55,27 +55,29 @@ class DatasetCounts:
         rows = self._rows_of([place for place in self._places if overlaps(place.content, during)])
         last, told = "latest" if rows.period else "position", f"{rows.target} is not null as told"
         query = f"select position, {last} as last, {told} from ({rows.resolved(self._during(during))})"
-        found = {name: np.asarray(column) for name, column in rows.run(query).fetchnumpy().items()}
-        at, last_at = self._at(found["position"]), self._at(found["last"])
-        counts = [np.bincount(at), np.bincount(at[found["told"].astype(bool)]), np.bincount(last_at)]
+        columns = {name: np.asarray(column) for name, column in rows.run(query).fetchnumpy().items()}
+        at, last_at = self._at(columns["position"]), self._at(columns["last"])
+        counts = [np.bincount(at), np.bincount(at[columns["told"].astype(bool)]), np.bincount(last_at)]
         padded = [np.pad(one, (0, len(self._places) - len(one))).tolist() for one in counts]
         places = ((place.source, place.content.digest) for place in self._places)
         return {place: Given(*some) for place, some in zip(places, zip(*padded, strict=True), strict=True) if any(some)}
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows in the set and of labelled ones."""
-        found = self._rows.run(f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})").fetchall()
-        return dict(zip(("n_rows", "n_labelled"), map(int, found[0]), strict=True))
+        answer = self._rows.run(
+            f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})"
+        ).fetchall()
+        return dict(zip(("n_rows", "n_labelled"), map(int, answer[0]), strict=True))
 
     def rows_by_period(self, where: str = "true") -> dict[str, int]:
         """Return each period with the number of accepted rows in it."""
-        told = f"select {self._rows.period}, count(*) from accepted where {where} group by {self._rows.period}"
-        return {str(period): int(n_rows) for period, n_rows in self._rows.run(told).fetchall()}
+        query = f"select {self._rows.period}, count(*) from accepted where {where} group by {self._rows.period}"
+        return {str(period): int(n_rows) for period, n_rows in self._rows.run(query).fetchall()}
 
     def labelled_by_period(self) -> list[tuple[str, int]]:
         """Return each period that lies not in the future with the number of accepted rows whose outcome is known."""
-        known = f"{self._rows.target} is not null and not ({self._in_future()})"
-        return list(self.rows_by_period(known).items())
+        condition = f"{self._rows.target} is not null and not ({self._in_future()})"
+        return list(self.rows_by_period(condition).items())
 
     def alike(self) -> str | None:
         """Say how many clients look like another one of the dataset, whichever file it is in."""
@@ -84,14 +86,14 @@ class DatasetCounts:
             forms.setdefault(form, set()).add(written)
         if not forms or len(self.manifest.contents) == 1:
             return None
-        told = f"select distinct {self._rows.client} from accepted where list_contains(?, {self._rows.client})"
-        return alike(forms, {row[0] for row in self._rows.run(told, [list(forms)]).fetchall()})
+        query = f"select distinct {self._rows.client} from accepted where list_contains(?, {self._rows.client})"
+        return alike(forms, {row[0] for row in self._rows.run(query, [list(forms)]).fetchall()})
 
     def names_a_client(self, text: str) -> bool:
         """Return whether the id of a client, of four characters or more, stands in the text as a word of its own."""
         query = f"select distinct {self._rows.client} from accepted where strlen({self._rows.client}) > 3"
-        found = self._rows.run(f"{query} and contains(?, {self._rows.client})", [text]).fetchall()
-        return any(re.search(rf"(?<!\w){re.escape(client)}(?!\w)", text) for (client,) in found)
+        clients = self._rows.run(f"{query} and contains(?, {self._rows.client})", [text]).fetchall()
+        return any(re.search(rf"(?<!\w){re.escape(client)}(?!\w)", text) for (client,) in clients)
 
     def n_clients(self) -> int:
         """Return the number of clients who have ever had an accepted row."""
@@ -126,13 +128,13 @@ class DatasetCounts:
 
     def _placed(self, manifest: Manifest, known: bool) -> list[Place]:
         """Return the contents by position: rows are counted through a source's contents."""
-        order, found = content_order(self.manifest, self.known), []
+        order, places = content_order(self.manifest, self.known), []
         for source, entry in enumerate(manifest.entries):
             position = source * SPAN
             for content in entry.contents:
-                found.append(Place(content, source, position, order[content.digest], known))
+                places.append(Place(content, source, position, order[content.digest], known))
                 position += sum(piece.rows for piece in content.slices)
-        return found
+        return places
 
 
 # --- the counts of a new version --------------------------------------------------------------------------------------

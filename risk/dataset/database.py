@@ -59,38 +59,38 @@ def pull(source: DatabaseSource, schema: Schema, since: Watermark | None, scratc
 
     Raises: ConfigError, SourceError (nothing was taken in), DiskError.
     """
-    asked = _asked(source, schema)
-    known = since if since and since.source == asked else None
-    said = ["another url, table, query or columns: everything is read anew"] if since and not known else []
+    question = _asked(source, schema)
+    mark = since if since and since.source == question else None
+    notes = ["another url, table, query or columns: everything is read anew"] if since and not mark else []
     with _rows(source, schema, root) as rows:
         end = end_of(rows, source.watermark)
         if end is None:
-            said += _unmarked(source, rows)
-            said += ["it has no rows any more; what was taken in before is kept"] if known else []
-            return Pull(None, known, 0, False, tuple(said))
-        said += end.said
-        blind = known is not None and lies_after(known, source.overlap, end.limit)
-        if known and not blind and tail(rows, known.typed, source.overlap) == known.tail:
-            return Pull(None, known, 0, False, tuple(said))
-        said += _unmarked(source, rows)
-        now = Watermark(str(end.value), str(kind_of(end.value)), tail(rows, end.value, source.overlap), asked)
-        first = begin(known.typed, source.overlap) if known else None
-        if known and (blind or not rows.reach(known.typed)):
-            said.append(f"{source.watermark} ends at {now.value}, before {known.value} of last time: all is read again")
+            notes += _unmarked(source, rows)
+            notes += ["it has no rows any more; what was taken in before is kept"] if mark else []
+            return Pull(None, mark, 0, False, tuple(notes))
+        notes += end.said
+        blind = mark is not None and lies_after(mark, source.overlap, end.limit)
+        if mark and not blind and tail(rows, mark.typed, source.overlap) == mark.tail:
+            return Pull(None, mark, 0, False, tuple(notes))
+        notes += _unmarked(source, rows)
+        now = Watermark(str(end.value), str(kind_of(end.value)), tail(rows, end.value, source.overlap), question)
+        first = begin(mark.typed, source.overlap) if mark else None
+        if mark and (blind or not rows.reach(mark.typed)):
+            notes.append(f"{source.watermark} ends at {now.value}, before {mark.value} of last time: all is read again")
             first = None
         path = scratch / PULLED
         with files.refusals(path), path.open("wb") as file:
             n_rows = rows.hand_on(first, file.write)
-    return Pull(path, now, n_rows, known is None, tuple(said))
+    return Pull(path, now, n_rows, mark is None, tuple(notes))
 
 
 def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: Path) -> bool:
     """Whether a pull would find anything: only the rows at the end are looked at."""
-    known = since if since and since.source == _asked(source, schema) else None
+    mark = since if since and since.source == _asked(source, schema) else None
     with _rows(source, schema, root) as rows:
-        end = end_of(rows, source.watermark) if known else None
-        if known and end and not lies_after(known, source.overlap, end.limit):
-            return tail(rows, known.typed, source.overlap) != known.tail
+        end = end_of(rows, source.watermark) if mark else None
+        if mark and end and not lies_after(mark, source.overlap, end.limit):
+            return tail(rows, mark.typed, source.overlap) != mark.tail
         return rows.ends()[1] is not None
 
 
@@ -99,9 +99,9 @@ def password(source: DatabaseSource, root: Path) -> str | None:
 
     Raises: ConfigError where the variable or the file is missing.
     """
-    found = IN_URL.match(source.url)
-    if found:
-        variable = found[1][2:-1]
+    match = IN_URL.match(source.url)
+    if match:
+        variable = match[1][2:-1]
         if variable not in os.environ:
             raise ConfigError(f"key 'source.url' names the environment variable {variable}, which is not set")
         return os.environ[variable]
@@ -161,24 +161,24 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
     entry = before.entry(called) or Entry(called, judged_run=run)
     with tempfile.TemporaryDirectory() as scratch:
         pulled = pull(source, schema, entry.watermark, Path(scratch), root)
-        said = [f"{called}: {warning}" for warning in pulled.warnings]
+        notes = [f"{called}: {warning}" for warning in pulled.warnings]
         if pulled.path is None:
             after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
-            return Pulled(_with(before, after) if pulled.watermark else before, tuple(said))
+            return Pulled(_with(before, after) if pulled.watermark else before, tuple(notes))
         source_file = Source(called, pulled.path, is_ordered=True)
         content = next(iter(list(read([source_file], schema, parts, size_cap=UNLIMITED))))[1]
     if content is None:
         return Pulled(
-            before, (*said, f"{called}: what was pulled changed while it was read; it is left for the next run")
+            before, (*notes, f"{called}: what was pulled changed while it was read; it is left for the next run")
         )
     if content.fault:
         after = replace(entry, state="refused", reason=sentence(called, content.fault), refused=content)
-        return Pulled(_with(before, after), tuple(said))
+        return Pulled(_with(before, after), tuple(notes))
     content = _without_doubted(judged(content, before.periods, schema, parts), entry, schema, parts)
     if not content.n_accepted and entry.state == "held":
-        return Pulled(_with(before, replace(entry, watermark=pulled.watermark)), tuple(said))
+        return Pulled(_with(before, replace(entry, watermark=pulled.watermark)), tuple(notes))
     after = follow(entry, content, not pulled.anew, run, Feeds(before, schema, parts).fault_of(content))
-    return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(said))
+    return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(notes))
 
 
 def _without_doubted(content: Content, entry: Entry, schema: Schema, parts: Path) -> Content:
@@ -193,28 +193,28 @@ def _without_doubted(content: Content, entry: Entry, schema: Schema, parts: Path
     rows = Rows([Placed(piece, at, known) for (piece, known), at in zip(pieces, starts, strict=False)], schema, parts)
     same = " and ".join(f"k.{name} is not distinct from a.{name}" for name in rows.names.values())
     query = f"from accepted a where not known and exists (from accepted k where k.known and {same})"
-    found = rows.run(f"select position, {rows.target} is not null {query} order by all").fetchall()
-    n_rows = len(found)
+    repeats = rows.run(f"select position, {rows.target} is not null {query} order by all").fetchall()
+    n_rows = len(repeats)
     return replace(
         content,
-        slices=_cut(content.slices, [position for position, _ in found]),
+        slices=_cut(content.slices, [position for position, _ in repeats]),
         n_read=content.n_read - n_rows,
         n_accepted=content.n_accepted - n_rows,
-        n_labelled=content.n_labelled - sum(labelled for _, labelled in found),
+        n_labelled=content.n_labelled - sum(labelled for _, labelled in repeats),
     )
 
 
 def _cut(slices: Iterable[Slice], positions: Sequence[int]) -> tuple[Slice, ...]:
     """Return the slices without the rows at some positions, in rising order, counted through all of them."""
-    found, begins = [], 0
+    kept, begins = [], 0
     for piece in slices:
         first, end = piece.first, piece.first + piece.rows
         inside = positions[bisect_left(positions, begins) : bisect_left(positions, begins + piece.rows)]
         for place in [*(piece.first + position - begins for position in inside), end]:
-            found += [Slice(piece.part, first, place - first)] if place > first else []
+            kept += [Slice(piece.part, first, place - first)] if place > first else []
             first = place + 1
         begins += piece.rows
-    return tuple(found)
+    return tuple(kept)
 
 
 def _with(manifest: Manifest, entry: Entry) -> Manifest:

@@ -49,13 +49,13 @@ class Summary:
 
     def lines(self) -> list[str]:
         """Return a line for each column, as people read it in a terminal."""
-        found = []
+        texts = []
         for name, percent in self.missing_percent.items():
-            told = self.columns.get(name)
-            pairs = asdict(told).items() if told else ()
+            statistics = self.columns.get(name)
+            pairs = asdict(statistics).items() if statistics else ()
             shown = "  ".join(f"{SHORT[what]} {'-' if value is None else f'{value:,.4g}'}" for what, value in pairs)
-            found.append(f"  {name:<24} {percent:6.2f} % missing  {shown}".rstrip())
-        return found
+            texts.append(f"  {name:<24} {percent:6.2f} % missing  {shown}".rstrip())
+        return texts
 
 
 class Dataset(DatasetCounts):
@@ -87,8 +87,8 @@ class Dataset(DatasetCounts):
 
     def news(self) -> pd.DataFrame:
         """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
-        known = self.known.contents if self.known else {}
-        fresh = [place for place in self._places if place.content.digest not in known and place.content.n_labelled]
+        before = self.known.contents if self.known else {}
+        fresh = [place for place in self._places if place.content.digest not in before and place.content.n_labelled]
         whole = not self.schema.period or self.schema.changes
         during = None if whole else periods_of(place.content for place in fresh)
         beside = self._places if self.schema.period and fresh else fresh
@@ -96,12 +96,12 @@ class Dataset(DatasetCounts):
         rows = self._rows_of([it for it in (*beside, *former) if overlaps(it.content, during)])
         same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
         fresh_rows = rows.resolved(f"not {rows.held_out(self._spared)} and {self._during(during)}", labelled=True)
-        found = self._frame(
+        frame = self._frame(
             rows,
             f"""select * from ({fresh_rows}) r where not exists
                 (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
         )
-        return found[found["content"].isin([place.order for place in fresh])].reset_index(drop=True)
+        return frame[frame["content"].isin([place.order for place in fresh])].reset_index(drop=True)
 
     def recent(self, contents: int | None) -> pd.DataFrame:
         """Return the news of the last so many contents; all for None. After a change, older news tell of the past."""
@@ -133,9 +133,9 @@ class Dataset(DatasetCounts):
         rows, digests = self._rows, np.array([place.content.digest for place in self._places] or [""], dtype=object)
         shown = "".join(f", cast({rows.names[name]} as double) as v{index}" for index, name in enumerate(names))
         query = f"select {rows.client} as client, position{shown} from ({self._newest()}) order by {rows.order}"
-        found = rows.run(query).fetchnumpy()
-        values = {name: np.ma.filled(found[f"v{index}"], np.nan) for index, name in enumerate(names)}
-        return np.asarray(found["client"]), values, digests[self._at(np.asarray(found["position"]))]
+        answer = rows.run(query).fetchnumpy()
+        values = {name: np.ma.filled(answer[f"v{index}"], np.nan) for index, name in enumerate(names)}
+        return np.asarray(answer["client"]), values, digests[self._at(np.asarray(answer["position"]))]
 
     def _newest(self) -> str:
         """Return the query of the newest row of every client."""
@@ -156,22 +156,22 @@ class Dataset(DatasetCounts):
         """Return the newest rows of clients whose outcome is not known, of the newest content that has such."""
         newest = self.clients()
         newest = newest[newest[self.schema.target].isna()]
-        found: pd.DataFrame = newest[newest["content"] == newest["content"].max()]
-        return found
+        rows: pd.DataFrame = newest[newest["content"] == newest["content"].max()]
+        return rows
 
     def summary(self) -> Summary:
         """Return the statistics of the labelled rows, exact to the last digit on every run."""
         rows = self._rows
         numbers = [column.name for column in self.schema.columns if column.kind == "number"]
-        asked = ["count(*)", *(f"count(*) - count({name})" for name in rows.names.values())]
+        expressions = ["count(*)", *(f"count(*) - count({name})" for name in rows.names.values())]
         for name in numbers:
             x = f"cast({rows.names[name]} as double)"
-            asked += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
+            expressions += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
         in_order = f"select * from ({self._with_outcome()}) order by {', '.join(rows.names.values())}"
         rows.run("set threads = 1")  # sums of float64 depend on their order, and that must not be the order of a file
-        n_rows, *found = rows.run(f"select {', '.join(asked)} from ({in_order})").fetchall()[0]
+        n_rows, *answers = rows.run(f"select {', '.join(expressions)} from ({in_order})").fetchall()[0]
         rows.run("set threads = 2")
-        missing, figures = found[: len(rows.names)], found[len(rows.names) :]
+        missing, figures = answers[: len(rows.names)], answers[len(rows.names) :]
         percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
         columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
         return Summary(n_rows, columns, dict(zip(rows.names, percent, strict=True)))
@@ -204,8 +204,8 @@ class Dataset(DatasetCounts):
     def _sample(self, share: float, most: int) -> str:
         """Return the query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
         rows, target = self._rows, self._rows.target
-        found = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
-        counts = {int(outcome): int(count) for outcome, count in found.fetchall()}
+        answer = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
+        counts = {int(outcome): int(count) for outcome, count in answer.fetchall()}
         quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
         below = f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint"
         drawn = self._with_outcome(f"{below} and not {rows.held_out(self._spared)}")
@@ -235,10 +235,10 @@ def current(ingested: Path, input_folder: str, schema: Schema) -> Dataset:
     """
     link = ingested / paths.CURRENT
     folder = files.resolve(link)
-    found = manifests.read(folder) if folder else None
-    if found is None and link.is_symlink():
-        told = f"{link}: the version that it names is missing, or its manifest is torn ({os.readlink(link)})"
-        raise DataError(f"{told}. Put it back; without a backup remove the link, and all sources are read again.")
-    empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
-    same = found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema)
-    return Dataset(found if found and same else empty, schema, ingested / paths.PARTS)
+    manifest = manifests.read(folder) if folder else None
+    if manifest is None and link.is_symlink():
+        sentence = f"{link}: the version that it names is missing, or its manifest is torn ({os.readlink(link)})"
+        raise DataError(f"{sentence}. Put it back; without a backup remove the link, and all sources are read again.")
+    empty = Manifest(input_folder.rstrip("/"), schema.identity, number=manifest.number if manifest else 0)
+    same = manifest and (manifest.input_folder, manifest.schema) == (empty.input_folder, empty.schema)
+    return Dataset(manifest if manifest and same else empty, schema, ingested / paths.PARTS)

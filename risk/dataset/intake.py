@@ -7,7 +7,7 @@ from pathlib import Path
 
 from risk import files
 from risk.dataset.dataset import ADDED
-from risk.dataset.inbox import Found, Inbox
+from risk.dataset.inbox import Inbox, InboxFile
 from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.quarantine import Feeds, all_judged, judged
 from risk.errors import ConfigError, DataError
@@ -39,20 +39,20 @@ def take_in(
     """
     _check_names(schema)
     before = all_judged(before, schema, parts)
-    known = _known(before)
-    sizes = {content.size for content in known.values()}
-    digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
+    by_digest = _known(before)
+    sizes = {content.size for content in by_digest.values()}
+    digests = {file.name: _digest(file, sizes, seen) for file in inbox.sources}
     entries = {entry.path: entry for entry in before.entries}
     held = {entry.refused.digest: entry.reason for entry in before.entries if entry.state == "held" and entry.refused}
     to_read, unsettled = [], []
-    for found in inbox.sources:
-        content = known.get(digests[found.name] or "")
+    for file in inbox.sources:
+        content = by_digest.get(digests[file.name] or "")
         if content is None:
-            to_read.append(Source(found.name, found.path))
+            to_read.append(Source(file.name, file.path))
         else:
             fault = held.get(content.digest)
-            entry = entries.get(found.name) or Entry(found.name)
-            entries[found.name] = follow(entry, content, bool(schema.period), run, fault)
+            entry = entries.get(file.name) or Entry(file.name)
+            entries[file.name] = follow(entry, content, bool(schema.period), run, fault)
     feeds, periods = Feeds(before, schema, parts), before.periods
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
@@ -61,11 +61,11 @@ def take_in(
         digests[source.name] = content.digest
         content = judged(content, periods, schema, parts)
         fault = feeds.fault_of(content, source.name)
-        if told := feeds.outvoted.get(content.digest):
-            content = replace(content, warnings=(*content.warnings, told))
+        if warning := feeds.outvoted.get(content.digest):
+            content = replace(content, warnings=(*content.warnings, warning))
         entry = entries.get(source.name) or Entry(source.name)
         entries[source.name] = follow(entry, content, bool(schema.period), run, fault)
-    present = {found.name for found in inbox.sources} | set(inbox.skipped)
+    present = {file.name for file in inbox.sources} | set(inbox.skipped)
     if feeds.outvoted:
         beside = Feeds(before.with_entries(entries.values()), schema, parts)
         entries = {path: _judged_again(entry, beside, schema, run) for path, entry in entries.items()}
@@ -137,15 +137,15 @@ def _known(before: Manifest) -> dict[str, Content]:
     return {content.digest: content for content in refused if content and content.digest} | before.contents
 
 
-def _digest(found: Found, sizes: set[int], seen: Seen) -> str | None:
+def _digest(file: InboxFile, sizes: set[int], seen: Seen) -> str | None:
     """Return the digest of a file if its signature or its size says that it may be known; None when it must be read."""
-    cached = seen.get(found.name)
-    if cached and cached[:4] == list(found.signature):
+    cached = seen.get(file.name)
+    if cached and cached[:4] == list(file.signature):
         return str(cached[4])
-    if found.signature[0] not in sizes:
+    if file.signature[0] not in sizes:
         return None
     try:
-        return files.digest_file(found.path)
+        return files.digest_file(file.path)
     except OSError:
         return None
 
@@ -224,5 +224,5 @@ def follow(entry: Entry, content: Content, keeps: bool, run: int, fault: str | N
 def with_digests(manifest: Manifest, parts: Path) -> Manifest:
     """Return the manifest with the SHA-256 of every part, computed for those that are new."""
     return replace(
-        manifest, parts={name: known or files.digest_file(parts / name) for name, known in manifest.parts.items()}
+        manifest, parts={name: digest or files.digest_file(parts / name) for name, digest in manifest.parts.items()}
     )

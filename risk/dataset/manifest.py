@@ -86,12 +86,12 @@ class Manifest:
     @property
     def name(self) -> str:
         """The version's name. It depends on what the sources hold, not on when or in which order they came."""
-        told = [
+        states = [
             [e.path, e.state, e.reason, [c.digest for c in e.contents], e.refused.digest if e.refused else None]
             + ([vars(e.watermark)] if e.watermark else [])
             for e in self.entries
         ]
-        return f"{self.number}-{_digest([self.input_folder, self.schema, told])[:12]}"
+        return f"{self.number}-{_digest([self.input_folder, self.schema, states])[:12]}"
 
     @property
     def contents(self) -> dict[str, Content]:
@@ -150,12 +150,12 @@ class Manifest:
 def read(folder: Path) -> Manifest | None:
     """Return the manifest in a version's folder, or None where there is none or it is torn. Raises: DataError."""
     path = folder / paths.MANIFEST
-    found = files.read_json(path)
-    if found is None:
+    fields = files.read_json(path)
+    if fields is None:
         return None
     try:
-        found["entries"] = tuple(_entry(entry) for entry in found["entries"])
-        return _usable(Manifest(**found))
+        fields["entries"] = tuple(_entry(entry) for entry in fields["entries"])
+        return _usable(Manifest(**fields))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{path}: it is damaged, no manifest of this program ({type(error).__name__}). "
@@ -216,8 +216,8 @@ def overlaps(content: Content, periods: Periods | None) -> bool:
     return periods is None or first is None or last is None or (first <= periods[1] and last >= periods[0])
 
 
-def _digest(told: Any) -> str:
-    return files.digest(json.dumps(told, ensure_ascii=False).encode())
+def _digest(value: Any) -> str:
+    return files.digest(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _told(entry: Entry) -> dict[str, Any]:
@@ -234,16 +234,16 @@ def _told_content(content: Content) -> dict[str, Any]:
     return vars(content) | {"slices": [vars(piece) for piece in content.slices], "fault": fault}
 
 
-def _entry(found: dict[str, Any]) -> Entry:
-    contents, former = (tuple(_content(content) for content in found.pop(name, ())) for name in ("contents", "former"))
-    refused, watermark = found.pop("refused"), found.pop("watermark")
+def _entry(fields: dict[str, Any]) -> Entry:
+    contents, former = (tuple(_content(content) for content in fields.pop(name, ())) for name in ("contents", "former"))
+    refused, watermark = fields.pop("refused"), fields.pop("watermark")
     marked = Watermark(**watermark) if watermark else None
-    told = _content(refused) if refused else None
-    return Entry(**found, contents=contents, former=former, refused=told, watermark=marked)
+    last = _content(refused) if refused else None
+    return Entry(**fields, contents=contents, former=former, refused=last, watermark=marked)
 
 
-def _content(found: dict[str, Any]) -> Content:
-    found["slices"] = tuple(Slice(**piece) for piece in found["slices"])
-    found["warnings"], found["odd"] = tuple(found["warnings"]), tuple(found.get("odd", ()))
-    found["fault"] = Refusal(**found["fault"]) if found["fault"] else None
-    return Content(**found)
+def _content(fields: dict[str, Any]) -> Content:
+    fields["slices"] = tuple(Slice(**piece) for piece in fields["slices"])
+    fields["warnings"], fields["odd"] = tuple(fields["warnings"]), tuple(fields.get("odd", ()))
+    fields["fault"] = Refusal(**fields["fault"]) if fields["fault"] else None
+    return Content(**fields)

@@ -65,17 +65,17 @@ class Feeds:
         file, _ = self._columns([replace(content, slices=_last(content.slices, MOST))])
         everything = self._reference(frozenset())[0]
         released = self._released if comparable(file, self._reference(self._released)[0]) else frozenset()
-        found = faults(file, self._reference(released)[0])
-        for doubted in self._doubted(file, released) if found else ():
+        named = faults(file, self._reference(released)[0])
+        for doubted in self._doubted(file, released) if named else ():
             beside = self._reference(released | {doubted})[0]
             if comparable(file, beside):
                 shown = {name for fault in faults(file, beside) for name in fault.columns}
-                found = tuple(fault for fault in found if shown & set(fault.columns))
+                named = tuple(fault for fault in named if shown & set(fault.columns))
         if released:
-            found = tuple(fault for fault in found if not agree(file, everything, fault.columns))
-        sentence = "; ".join(fault.sentence for fault in found)
-        if found and (told := self._acquitted(file, found, path, self._reference(released)[1])):
-            self.outvoted[content.digest] = f"{sentence}; {told}"
+            named = tuple(fault for fault in named if not agree(file, everything, fault.columns))
+        sentence = "; ".join(fault.sentence for fault in named)
+        if named and (acquittal := self._acquitted(file, named, path, self._reference(released)[1])):
+            self.outvoted[content.digest] = f"{sentence}; {acquittal}"
             return None
         return sentence or None
 
@@ -112,8 +112,10 @@ class Feeds:
     def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
         """Return the contents from which most of the rows come that the file is compared with."""
         reference, contents = self._reference(released)
-        known = np.isin(reference.clients, file.clients)
-        digests, counts = np.unique(contents[known if known.sum() >= ENOUGH_KNOWN else slice(None)], return_counts=True)
+        shared = np.isin(reference.clients, file.clients)
+        digests, counts = np.unique(
+            contents[shared if shared.sum() >= ENOUGH_KNOWN else slice(None)], return_counts=True
+        )
         return [str(digest) for digest in digests[np.argsort(-counts, kind="stable")[:SEVERAL]]]
 
     def _reference(self, without: frozenset[str]) -> tuple[Columns, NDArray[Any]]:
@@ -145,13 +147,13 @@ class Feeds:
 
 def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
     """Return the last rows of the slices, at most so many."""
-    found = []
+    kept = []
     for it in reversed(tuple(slices)):
         rows = min(it.rows, most)
         most -= rows
         if rows:
-            found.append(Slice(it.part, it.first + it.rows - rows, rows))
-    return tuple(reversed(found))
+            kept.append(Slice(it.part, it.first + it.rows - rows, rows))
+    return tuple(reversed(kept))
 
 
 # --- rows of the future: taken in and named, but nobody's newest row, and no reason to call other files late ----------
@@ -176,9 +178,9 @@ def all_judged(manifest: Manifest, schema: Schema, parts: Path) -> Manifest:
     """Return the manifest with every content judged: those that an older program took in are judged today."""
     if all(content.judged for content in manifest.contents.values()):
         return manifest
-    known = manifest.periods
+    periods = manifest.periods
     return manifest.with_entries(
-        replace(it, contents=tuple(one if one.judged else judged(one, known, schema, parts) for one in it.contents))
+        replace(it, contents=tuple(one if one.judged else judged(one, periods, schema, parts) for one in it.contents))
         for it in manifest.entries
     )
 
@@ -215,27 +217,27 @@ def _days_after(day: date, days: float) -> str:
 
 def attention(manifest: Manifest) -> list[Attention]:
     """Return the sources that are refused or held whole, and that the input folder gives no row at all."""
-    found = [_of_source(entry) for entry in manifest.entries]
+    matters = [_of_source(entry) for entry in manifest.entries]
     folder = manifest.input_folder
     if not any(entry.state == "in" and entry.has_rows for entry in manifest.entries):
-        known = "; what was taken in before is kept" if manifest.contents else ""
+        kept = "; what was taken in before is kept" if manifest.contents else ""
         gives = "every source that has rows is held back" if manifest.held else "it gives no row at all"
-        told = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){known}."
-        found.append(Attention(NO_ROWS, folder, f"{told} Look at what sends the files."))
-    return [it for it in found if it]
+        sentence = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){kept}."
+        matters.append(Attention(NO_ROWS, folder, f"{sentence} Look at what sends the files."))
+    return [it for it in matters if it]
 
 
 def _of_source(entry: Entry) -> Attention | None:
     newest = entry.newest
     if entry.state == "held":
-        told = (
+        sentence = (
             f"{entry.path}: held back: {entry.reason}. Take it in with ingestion.py --release, or send a good version."
         )
-        return Attention(HELD, entry.path, told)
+        return Attention(HELD, entry.path, sentence)
     if entry.state == "refused":
         reason = str(entry.stated_reason).removeprefix(f"{entry.path}: ")
         return Attention(REJECTED, entry.path, f"{entry.path}: refused whole: {reason}. Send a good version.")
     if entry.state == "in" and newest and newest.n_read and not newest.n_accepted:
-        told = f"{entry.path}: {counted(newest.n_read, 'row was', 'rows were')} read and none is accepted"
-        return Attention(REJECTED, entry.path, f"{told}; rejected.csv says why. Send a good version.")
+        sentence = f"{entry.path}: {counted(newest.n_read, 'row was', 'rows were')} read and none is accepted"
+        return Attention(REJECTED, entry.path, f"{sentence}; rejected.csv says why. Send a good version.")
     return None

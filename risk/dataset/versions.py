@@ -83,9 +83,9 @@ class Versions:
 
 def faults(version: Manifest, folder: Path, schema: Schema, parts: Path) -> list[str]:
     """Return a sentence for everything that is not as the manifest says; none when the dataset is sound."""
-    found = [*_digests(version, parts), *_names(version, folder)]
-    if found:
-        return found
+    broken = [*_digests(version, parts), *_names(version, folder)]
+    if broken:
+        return broken
     try:
         return [*_counts(version, schema, parts), *_published(version, folder)]
     except RiskError as error:
@@ -93,15 +93,15 @@ def faults(version: Manifest, folder: Path, schema: Schema, parts: Path) -> list
 
 
 def _digests(version: Manifest, parts: Path) -> list[str]:
-    found = []
+    broken = []
     for name, digest in version.parts.items():
         path = parts / name
         if not path.is_file():
-            found.append(f"{path}: the part is missing")
+            broken.append(f"{path}: the part is missing")
         elif files.digest_file(path) != digest:
-            found.append(f"{path}: its SHA-256 is not that of the manifest")
+            broken.append(f"{path}: its SHA-256 is not that of the manifest")
     gone = sorted(name for name in version.file_names - set(version.parts) if not (parts / name).is_file())
-    return found + [f"{parts / name}: the list of refused rows is missing" for name in gone]
+    return broken + [f"{parts / name}: the list of refused rows is missing" for name in gone]
 
 
 def _names(version: Manifest, folder: Path) -> list[str]:
@@ -111,31 +111,31 @@ def _names(version: Manifest, folder: Path) -> list[str]:
 
 def _counts(version: Manifest, schema: Schema, parts: Path) -> list[str]:
     rows = Dataset(version, schema, parts)
-    found = [
+    broken = [
         f"{name} is {version.counts.get(name)} in the manifest, {count} in the parts"
         for name, count in rows.counts().items()
         if version.counts.get(name) != count
     ]
     for entry in version.entries:
         accepted = sum(content.n_accepted for content in entry.contents)
-        told = sum(piece.rows for content in entry.contents for piece in content.slices)
-        if told != accepted:
-            found.append(f"{entry.path}: {accepted} accepted rows in the manifest, {told} in the parts")
-    return [*found, *_given(version, rows)]
+        stored = sum(piece.rows for content in entry.contents for piece in content.slices)
+        if stored != accepted:
+            broken.append(f"{entry.path}: {accepted} accepted rows in the manifest, {stored} in the parts")
+    return [*broken, *_given(version, rows)]
 
 
 def _given(version: Manifest, rows: Dataset) -> Iterator[str]:
     """Yield what is wrong with the rows that each source gives; without periods that depends on who came first."""
-    found = rows.contributions() if rows.schema.period else None
+    contributions = rows.contributions() if rows.schema.period else None
     for source, entry in enumerate(version.entries):
-        told = [content.n_given for content in entry.contents]
+        counts = [content.n_given for content in entry.contents]
         accepted = [content.n_accepted for content in entry.contents]
-        if found is None:
-            possible = all(0 <= one <= most for one, most in zip(told, accepted, strict=True))
+        if contributions is None:
+            possible = all(0 <= one <= most for one, most in zip(counts, accepted, strict=True))
         else:
-            given = (found.get((source, content.digest)) for content in entry.contents)
-            possible = told == [it.rows if it else 0 for it in given]
-        if not possible or entry.n_duplicate != sum(accepted) - sum(told):
+            given = (contributions.get((source, content.digest)) for content in entry.contents)
+            possible = counts == [it.rows if it else 0 for it in given]
+        if not possible or entry.n_duplicate != sum(accepted) - sum(counts):
             yield f"{entry.path}: {entry.n_duplicate} duplicate rows in the manifest, which its parts do not bear out"
 
 
@@ -145,5 +145,5 @@ def _published(version: Manifest, folder: Path) -> list[str]:
         return []
     with path.open(encoding="utf-8", newline="") as file:
         n_rows = sum(1 for _ in csv.reader(file)) - 1
-    said = version.counts.get("n_labelled")
-    return [] if n_rows == said else [f"{path}: {n_rows} rows, {said} in the manifest"]
+    n_labelled = version.counts.get("n_labelled")
+    return [] if n_rows == n_labelled else [f"{path}: {n_rows} rows, {n_labelled} in the manifest"]

@@ -68,16 +68,16 @@ def _is_plain_text(chunk: bytes) -> bool:
 def _lengths(lines: bytes, width: int) -> NDArray[np.int32] | None:
     """Return the bytes of every field, one row a line, or None where a line has not exactly `width` fields."""
     characters = np.frombuffer(lines, dtype=np.uint8)
-    has_spaces, found, rows = b" " in lines, [], 0
+    has_spaces, ends, rows = b" " in lines, [], 0
     for start in range(0, len(characters), BLOCK):
         block = characters[start : start + BLOCK + 1]  # the one after tells whether a space stands before a separator
         is_end = block == LINE_FEED
         is_separator = is_end | (block == COMMA)
         if np.count_nonzero(block < SPACE) != np.count_nonzero(is_end) or (has_spaces and _touch(block, is_separator)):
             return None
-        found.append(np.flatnonzero(is_separator[:BLOCK]).astype(np.int32) + np.int32(start))
+        ends.append(np.flatnonzero(is_separator[:BLOCK]).astype(np.int32) + np.int32(start))
         rows += int(np.count_nonzero(is_end[:BLOCK]))
-    places = np.concatenate(found)
+    places = np.concatenate(ends)
     if len(places) != rows * width or not (characters[places[width - 1 :: width]] == LINE_FEED).all():
         return None
     lengths = np.empty_like(places)
@@ -139,8 +139,8 @@ class Dots:
 
     def columns(self, schema: Schema) -> dict[str, bool]:
         """Return the columns in which a dot may separate thousands, and whether the file shows that by itself."""
-        found = {index: count for index, count in self.dotted.items() if index not in self.decimal}
-        return {schema.columns[index].name: self._shown(index, count) for index, count in found.items()}
+        counts = {index: count for index, count in self.dotted.items() if index not in self.decimal}
+        return {schema.columns[index].name: self._shown(index, count) for index, count in counts.items()}
 
     def _shown(self, index: int, count: int) -> bool:
         """Return whether many such numbers stand beside several whole ones, and none of those has four digits."""

@@ -72,9 +72,7 @@ class SourceFile:
         rest, place = b"", 0
         while block := self._read(min(CHUNK, max(self.size - place, BLOCK))):
             place += len(block)
-            line_end = (
-                block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
-            )
+            line_end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
             cut = len(block) if place >= self.size else line_end
             if cut:
                 yield b"".join((rest, memoryview(block)[:cut]))

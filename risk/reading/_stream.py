@@ -124,24 +124,24 @@ class Reading:
         """Return what a person should know; `known` are the clients of the file that an odd one is the twin of."""
         if self.fault:
             return ()
-        found = list(self.exact.header.warnings)
+        sentences = list(self.exact.header.warnings)
         if not self.n_read:
-            found.append("it brought no rows (a header and no row below it)")
+            sentences.append("it brought no rows (a header and no row below it)")
         if n_blank := self.exact.n_blank:
             lines = "1 blank line of separators is" if n_blank == 1 else f"{n_blank:,} blank lines of separators are"
-            found.append(f"{lines} skipped")
+            sentences.append(f"{lines} skipped")
         if self.has_end_mark:
-            found.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
+            sentences.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
         if n := self.n_totals:
             rows = "1 row is of a client" if n == 1 else f"{n:,} rows are of clients"
-            found.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
+            sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
         if self.n_repeats:
-            found.append(self._repeats())
+            sentences.append(self._repeats())
         if rounded := client_ids.cut(self.n_cut):
-            found.append(rounded)
+            sentences.append(rounded)
         if twins := client_ids.alike(self.odd, known):
-            found.append(twins)
-        return tuple(found)
+            sentences.append(twins)
+        return tuple(sentences)
 
     def _repeats(self) -> str:
         n, one = self.n_repeats, self.n_repeats == 1
@@ -198,12 +198,12 @@ def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional:
     chunks = file.chunks()
     first = next(chunks, b"")
     head, end = header.split(first)
-    found = header.read(head, first[end : end + START], schema, target_optional)
-    reading.header, reading.exact = found, ExactReader(found, Values(schema), 1 + len(LINE.findall(head)))
-    period = next((found.positions[at] for at, it in enumerate(schema.columns) if it.kind == "period"), None)
+    layout = header.read(head, first[end : end + START], schema, target_optional)
+    reading.header, reading.exact = layout, ExactReader(layout, Values(schema), 1 + len(LINE.findall(head)))
+    period = next((layout.positions[at] for at, it in enumerate(schema.columns) if it.kind == "period"), None)
     for lines in itertools.chain([first[end:]], chunks):
         reading.may_be_totals = reading.may_be_totals or client_ids.may_be_totals(lines)
-        yield Chunk(lines, prove(lines, found.width, period) if proven else None)
+        yield Chunk(lines, prove(lines, layout.width, period) if proven else None)
 
 
 def _n_rows(reading: Reading, schema: Schema) -> int | None:

@@ -71,8 +71,8 @@ class Suspects:
         long, cut = (f"regexp_full_match({self._client}, {literal(it)})" for it in (client_ids.LONG, client_ids.CUT))
         query = f"SELECT {self._client} AS c, {cut} AS cut FROM ({_rows(self._client)}) WHERE {long}"
         counted = f"SELECT count(DISTINCT c), coalesce(bool_and(cut), true) FROM ({query})"
-        found = [self._ask(counted, self._place(it))[0] for it in slices]
-        return sum(n for n, _ in found) if all(is_cut for _, is_cut in found) else 0
+        counts = [self._ask(counted, self._place(it))[0] for it in slices]
+        return sum(n for n, _ in counts) if all(is_cut for _, is_cut in counts) else 0
 
     def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[Key]:
         """Return the clients and periods among these keys whose outcomes are opposite."""
@@ -84,8 +84,8 @@ class Suspects:
 
     def _may_be_totals(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
         columns = zip(*(piece.ends for piece in pieces), strict=True)
-        found = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
-        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in found]
+        figures = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
+        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in figures]
         return may_be_totals(self._schema, (reading.n_accepted, reading.n_refused, reading.exact.tail), ends)
 
     def _place(self, it: Slice) -> list[Any]:

@@ -83,12 +83,12 @@ class Before:
         for index, text in filled:
             if not NUMBER.fullmatch(text) or len(text) > LONGEST:
                 return None
-            found, total = _readings(text), self.sums[index]
-            unit = next((unit for it, unit in found if self._is_sum(index, it, unit, is_first)), None)
+            readings, total = _readings(text), self.sums[index]
+            unit = next((unit for it, unit in readings if self._is_sum(index, it, unit, is_first)), None)
             if unit:
                 others = abs(total - self.largest[index])  # a sum of one figure alone would be a copy of it
                 chance, is_any = chance / max(1.0, float(others / unit)), is_any or others > 0
-            elif not any(it in (self.rows, self.rows + 1) or self._is_mean(index, it, unit) for it, unit in found):
+            elif not any(it in (self.rows, self.rows + 1) or self._is_mean(index, it, unit) for it, unit in readings):
                 return None
         return (chance if is_any else 1.0) if filled else None
 
@@ -109,13 +109,13 @@ class Before:
 
     def _make_up(self, groups: Sequence[Sequence[str]], total: Sequence[str]) -> bool:
         """Whether the figures of some lines, each with one at least, add up to the sums that a total has."""
-        found = [dict(self._figures(fields)) for fields in groups]
+        figures = [dict(self._figures(fields)) for fields in groups]
         for index, text in numbers(self.schema, total):
             unit = next((unit for it, unit in _readings(text) if self._is_sum(index, it, unit, False)), None)
-            added = sum((it.get(index, Fraction()) for it in found), Fraction())
-            if unit and not self._is_sum(index, added, unit * len(found), True):
+            added = sum((it.get(index, Fraction()) for it in figures), Fraction())
+            if unit and not self._is_sum(index, added, unit * len(figures), True):
                 return False
-        return all(any(it.values()) for it in found)
+        return all(any(it.values()) for it in figures)
 
     def _figures(self, fields: Sequence[str]) -> Iterable[tuple[int, Fraction]]:
         for index, text in numbers(self.schema, fields):
@@ -176,8 +176,8 @@ def numbers(schema: Schema, fields: Sequence[str]) -> Iterable[tuple[int, str]]:
 
 def _readings(text: str) -> list[tuple[Fraction, Fraction]]:
     """Return the numbers that a text may stand for, each with the worth of its last digit."""
-    found = [(Fraction(text), Fraction(10) ** -len(text.partition(".")[2]))]
-    return [*found, (Fraction(text.replace(".", "")), Fraction(1))] if THOUSANDS.fullmatch(text) else found
+    readings = [(Fraction(text), Fraction(10) ** -len(text.partition(".")[2]))]
+    return [*readings, (Fraction(text.replace(".", "")), Fraction(1))] if THOUSANDS.fullmatch(text) else readings
 
 
 def may_be_totals(schema: Schema, reading: Read, ends: Sequence[Ends]) -> bool:
@@ -218,4 +218,4 @@ def opposite(rows: Iterable[Sequence[str]], schema: Schema) -> set[Key]:
     for row in rows if schema.period else ():
         if row[-1]:
             outcomes[row[0], row[1]].add(row[-1] in schema.target_values.left)
-    return {key for key, found in outcomes.items() if len(found) > 1}
+    return {key for key, seen in outcomes.items() if len(seen) > 1}

@@ -41,10 +41,10 @@ NAMED = 5  # signs by which ids differ
 
 def spoiled(text: str) -> str | None:
     """Return why a text can be no id, or None."""
-    found = SPOILED.fullmatch(text if text.isascii() else seen(text))
-    if found is None:
+    match = SPOILED.fullmatch(text if text.isascii() else seen(text))
+    if match is None:
         return None
-    return "is an error of a spreadsheet" if found[1] else "is a number that a spreadsheet rounded"
+    return "is an error of a spreadsheet" if match[1] else "is a number that a spreadsheet rounded"
 
 
 def may_be_spoiled(lines: bytes) -> bool:
@@ -69,8 +69,8 @@ def may_be_totals(lines: bytes) -> bool:
 
 def may_be_cut(clients: Iterable[str]) -> bool:
     """Whether some ids are longer than a spreadsheet can keep, and all of these as it would leave them."""
-    found = [it for it in clients if re.fullmatch(LONG, it)]
-    return bool(found) and all(re.fullmatch(CUT, it) for it in found)
+    long = [it for it in clients if re.fullmatch(LONG, it)]
+    return bool(long) and all(re.fullmatch(CUT, it) for it in long)
 
 
 def seen(text: str) -> str:

@@ -49,12 +49,12 @@ def split(start: bytes) -> tuple[bytes, int]:
 
     Raises: Fault where the bytes are empty or those of a known other kind of file.
     """
-    for known, reason in KNOWN_STARTS.items():
-        if start.startswith(known):
+    for signature, reason in KNOWN_STARTS.items():
+        if start.startswith(signature):
             raise fault(reason, UTF8)
     mark = 3 if start.startswith(b"\xef\xbb\xbf") else 0
-    found = FIRST_LINE.match(start, mark)
-    line = found[0] if found else b""
+    match = FIRST_LINE.match(start, mark)
+    line = match[0] if match else b""
     if not line.strip():
         raise fault("is empty", "a header and rows")
     if b"\x00" in line:

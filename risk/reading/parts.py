@@ -140,25 +140,25 @@ class PartWriter:
         return Plan(stream.layout, types, periods, trusted, doubtful)
 
     def _name(self, plan: Plan, content: str) -> str:
-        told = repr((content, self._schema.identity, plan.layout, sorted(plan.types.items())))
-        return f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.parquet"
+        identity = repr((content, self._schema.identity, plan.layout, sorted(plan.types.items())))
+        return f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.parquet"
 
     def _make(self, plan: Plan, path: str, name: str, rows: int) -> list[int]:
         """Write the part; return the columns that its statistics disprove, and then leave nothing behind."""
         unfinished = self._folder / f"{UNFINISHED}{name}"
         query = sql.select(path, self._schema, plan)
         try:
-            told = self.ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
+            result = self.ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
         except DiskError:
             files.remove(unfinished)
             raise
-        bad = sql.bad_columns(self._schema, plan, told[4]) if told[1] == rows else [0]
+        bad = sql.bad_columns(self._schema, plan, result[4]) if result[1] == rows else [0]
         if not bad:
             self._finish(unfinished, name)
             return []
         files.remove(unfinished)
         if plan.trusted:
-            raise DiskError(f"{unfinished}: DuckDB wrote {told[1]} of {rows} rows, or changed some; run again")
+            raise DiskError(f"{unfinished}: DuckDB wrote {result[1]} of {rows} rows, or changed some; run again")
         return bad
 
     def _pieces(self, stream: Stream, name: str) -> list[Piece]:
@@ -168,14 +168,14 @@ class PartWriter:
         firsts = [0, *itertools.accumulate(stream.rows)][:-1]
         part = f"read_parquet({literal(str(self._folder / name))}, file_row_number=true)"
         if len(firsts) == 1:
-            found = self.ask(f"SELECT {facts} FROM {part}")
+            answers = self.ask(f"SELECT {facts} FROM {part}")
         else:
             joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
-            found = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
+            answers = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
         slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
-        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in found)
-        told = zip(slices, (row[:3] for row in found), columns, self._keys(part, firsts), strict=True)
-        return [Piece(it, *row, *others) for it, row, *others in told]
+        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in answers)
+        pieces = zip(slices, (row[:3] for row in answers), columns, self._keys(part, firsts), strict=True)
+        return [Piece(it, *row, *others) for it, row, *others in pieces]
 
     def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
@@ -192,8 +192,8 @@ class PartWriter:
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows that answer a query. Raises: DiskError where DuckDB refuses."""
-        found: list[Any] = self._run(query, values, lambda it: it.fetchall())
-        return found
+        answers: list[Any] = self._run(query, values, lambda it: it.fetchall())
+        return answers
 
     def _run(self, query: str, values: Sequence[Any], fetch: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
         import duckdb

@@ -200,8 +200,8 @@ def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspi
         for index, column in enumerate(schema.columns)
     ]
     ends = [(min(it), max(it), len(it), sum(it)) if it else None for it in numbers]
-    told = len(rows), reading.n_refused, reading.exact.tail
-    tail = tuple(reading.exact.tail) if may_be_totals(schema, told, ends) else ()
+    counts = len(rows), reading.n_refused, reading.exact.tail
+    tail = tuple(reading.exact.tail) if may_be_totals(schema, counts, ends) else ()
     opposed = opposite(rows, schema)
     return Suspicion(schema, opposed, tail) if opposed or tail else None
 

@@ -102,14 +102,14 @@ def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]
 
     Values that were checked one by one are trusted to be what they are, so -2^63 is a value and no stand-in.
     """
-    found = []
+    bad = []
     for index, column in enumerate(schema.columns):
-        told = statistics[quoted(column.name)]
+        facts = statistics[quoted(column.name)]
         kind = plan.types.get(index, column.kind)
-        if (plan.trusted and kind == INTEGER) or _is_proven(column, kind, told):
+        if (plan.trusted and kind == INTEGER) or _is_proven(column, kind, facts):
             continue
-        found.append(index)
-    return found
+        bad.append(index)
+    return bad
 
 
 def _is_proven(column: Column, kind: str, told: Mapping[str, str]) -> bool:
