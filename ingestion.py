@@ -54,7 +54,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     files.make_folder(shelf.parts, 0o700)
     before, current = _current(settings).manifest, shelf.current
     if current and not before.counts:
-        log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
+        log.warning(event("another input folder or schema: the sources are read again", former=current.name))
     box = inbox.look(settings.input, size_cap=size_cap)
     seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
@@ -92,7 +92,7 @@ def _current(settings: Settings) -> Dataset:
 
 
 def _pulled(settings: Settings, manifest: Manifest, run: Run) -> database.Pulled:
-    """Return the manifest with what is new in the database, if one is configured."""
+    """The manifest with what is new in the database, if one is configured."""
     if settings.source is None:
         return database.Pulled(manifest, ())
     parts = settings.ingested / paths.PARTS
@@ -129,7 +129,7 @@ def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[
 
 
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
-    """Return the client files that could not be looked at; links and files of other kinds are only warned about."""
+    """The client files that could not be looked at; links and files of other kinds are only warned about."""
     return [
         Attention(attention.PASSED_OVER, name, f"{name}: {why}.")
         for name, why in box.skipped.items()
@@ -207,7 +207,7 @@ def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
 
 
 def _check_there(settings: Settings, current: Manifest) -> Path:
-    """Return the folder of the current version. Raises: DataError where there is none."""
+    """The folder of the current version. Raises: DataError where there is none."""
     folder = files.resolve(settings.ingested / paths.CURRENT)
     if folder is None or not current.counts:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")

@@ -32,12 +32,12 @@ class Cloud:
     precision: Floats
 
     def distances(self, logarithms: Floats) -> Floats:
-        """Return each row's squared distance from the middle, by number of columns; a missing value lies there."""
+        """Each row's squared distance from the middle, by number of columns; a missing value lies there."""
         standardised = np.nan_to_num((logarithms - self.middle) / self.deviation)
         return np.asarray(np.sum(standardised @ self.precision * standardised, axis=1) / len(self.middle))
 
     def takes_back(self, rows: Floats, mended: Floats, clear_errors: float, least: float = 0.0) -> bool:
-        """Return whether mended rows lie in the cloud, by each column too, and nearer to its middle than they came.
+        """Whether mended rows lie in the cloud, by each column too, and nearer to its middle than they came.
 
         Nearer: the mean gain is so many of its standard errors, and in all columns together at least so much.
         """
@@ -50,7 +50,7 @@ class Cloud:
 
 
 def cloud(logarithms: Floats) -> Cloud:
-    """Return the cloud of the rows. A constant column has no say, and columns may be copies of each other."""
+    """The cloud of the rows. A constant column has no say, and columns may be copies of each other."""
     figures = filled(logarithms)
     middle, spread = figures.mean(axis=0), figures.std(axis=0)
     deviation = np.where(spread > 1e-6, spread, np.inf)
@@ -70,17 +70,17 @@ def logarithms(figures: Floats) -> Floats:
 
 
 def filled(figures: Floats) -> Floats:
-    """Return the figures with the column's mean for a missing one, 0 where all are missing."""
+    """The figures with the column's mean for a missing one, 0 where all are missing."""
     return np.where(np.isnan(figures), means(figures), figures)
 
 
 def means(figures: Floats) -> Floats:
-    """Return the mean of what is present in each column, 0 where nothing is."""
+    """The mean of what is present in each column, 0 where nothing is."""
     return np.asarray(np.nansum(figures, axis=0) / np.maximum(np.sum(~np.isnan(figures), axis=0), 1))
 
 
 def alike(one: Floats, other: Floats) -> bool:
-    """Return whether two samples may come from one distribution, or from two that differ a little."""
+    """Whether two samples may come from one distribution, or from two that differ a little."""
     one, other = (np.sort(side[~np.isnan(side)]) for side in (one, other))
     if not min(len(one), len(other)):
         return False
@@ -101,7 +101,7 @@ CLEAR_ERRORS, CLEAR_GAIN = 6.0, 0.5
 
 
 def changed_places(new: Floats, old: Floats, known: bool) -> list[Pair]:
-    """Return the pairs of columns, the clearest first; the rows of the two are the same clients where `known`."""
+    """The pairs of columns, the clearest first; the rows of the two are the same clients where `known`."""
     return [*sorted(_turned(new, old) if known else ()), *sorted(_exchanged(new, old))]
 
 
@@ -146,14 +146,14 @@ def _exchanged(new: Floats, old: Floats) -> Iterator[Pair]:
 
 
 def _elsewhere(around: Cloud, rows: Floats, error: float) -> list[int]:
-    """Return the columns whose level or spread is not that of the cloud."""
+    """The columns whose level or spread is not that of the cloud."""
     standardised = (rows - around.middle) / around.deviation
     level, spread = means(standardised), means(standardised**2) - 1
     return [int(place) for place in np.flatnonzero((np.abs(level) > 3 * error) | (np.abs(spread) > 6 * error))]
 
 
 def _exchange(around: Cloud, rows: Floats, pair: list[int]) -> tuple[Floats, Floats]:
-    """Return the rows as they came and exchanged; related columns of about one level keep that level."""
+    """The rows as they came and exchanged; related columns of about one level keep that level."""
     came, mended = rows.copy(), rows.copy()
     mended[:, pair] = rows[:, pair[::-1]]
     near = abs(around.middle[pair[0]] - around.middle[pair[1]]) < OTHER_LEVEL

@@ -56,12 +56,12 @@ class DatabaseRows:
         self._rows = sqlalchemy.select(*shown).where(self._watermark.is_not(None)).order_by(*ordered)
 
     def present(self) -> datetime:
-        """Return the database's own time in UTC, as of this transaction; this machine's where it tells none."""
+        """The database's own time in UTC, as of this transaction; this machine's where it tells none."""
         statement: Select[Any] = sqlalchemy.select(sqlalchemy.literal_column("current_timestamp"))
         return moment_of(self._connection.execute(statement).scalar())
 
     def ends(self, until: object = None) -> tuple[object, object]:
-        """Return the lowest and the highest watermark, or the highest up to a value; None where there is no row."""
+        """The lowest and the highest watermark, or the highest up to a value; None where there is no row."""
         ends = []
         for end, clamp, limit in (("min", "greatest", FIRST_TIME), ("max", "least", LAST_TIME)):
             extreme = getattr(sqlalchemy.func, end)(self._watermark)
@@ -73,13 +73,13 @@ class DatabaseRows:
         return low, high
 
     def highest(self) -> list[Any]:
-        """Return the highest watermarks, of numbers or text, each once, in falling order, but for infinite ones."""
+        """The highest watermarks, of numbers or text, each once, in falling order, but for infinite ones."""
         statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).distinct()
         values = self._connection.execute(statement.order_by(self._watermark.desc()).limit(HIGHEST)).scalars()
         return [value for value in values if isinstance(value, str) or math.isfinite(value)]
 
     def middle(self) -> list[Any]:
-        """Return the watermark in the middle of all rows, in a list; an empty one where it is no finite number."""
+        """The watermark in the middle of all rows, in a list; an empty one where it is no finite number."""
         statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).order_by(self._watermark)
         values = self._connection.execute(statement.offset(max(self.n_rows() - 1, 0) // 2).limit(1)).scalars()
         return [value for value in values if isinstance(value, str) or math.isfinite(value)]
@@ -92,7 +92,7 @@ class DatabaseRows:
         return int(n_rows), str(text)
 
     def n_rows(self) -> int:
-        """Return the number of rows that have a watermark."""
+        """The number of rows that have a watermark."""
         statement = sqlalchemy.select(sqlalchemy.func.count(self._watermark))
         return int(self._connection.execute(statement).scalar_one())
 
@@ -104,7 +104,7 @@ class DatabaseRows:
         return self._connection.execute(statement).first() is not None
 
     def n_unmarked(self) -> int:
-        """Return the number of rows without a watermark."""
+        """The number of rows without a watermark."""
         statement = sqlalchemy.select(sqlalchemy.func.count()).where(self._watermark.is_(None))
         return int(self._connection.execute(statement).scalar_one())
 
@@ -117,7 +117,7 @@ class DatabaseRows:
         return self._rows.where(self._watermark >= self._bound(value))
 
     def _bound(self, value: object) -> ColumnElement[Any]:
-        """Return a value to compare with: PostgreSQL gives a quoted text the type of the column."""
+        """A value to compare with: PostgreSQL gives a quoted text the type of the column."""
         if self._copies:
             return sqlalchemy.literal_column("'" + str(value).replace("'", "''") + "'")
         return sqlalchemy.literal(value)
@@ -142,7 +142,7 @@ class DatabaseRows:
         return n_rows
 
     def _described(self) -> dict[str, Any]:
-        """Return the type of every column by its name. Raises: SourceError where the table or a column is missing."""
+        """The type of every column by its name. Raises: SourceError where the table or a column is missing."""
         question, relation = self._question, _relation(self._question, [])
         if question.table:
             self._check_table(question.table)
@@ -170,7 +170,7 @@ class DatabaseRows:
 
 
 def moment_of(told: object) -> datetime:
-    """Return a time that a database tells, in UTC; the time of this machine where it tells none."""
+    """A time that a database tells, in UTC; the time of this machine where it tells none."""
     try:
         moment = told if isinstance(told, datetime) else datetime.fromisoformat(str(told))
     except ValueError:
@@ -193,7 +193,7 @@ def _split(table: str) -> tuple[str | None, str]:
 
 
 def _shown(column: ColumnElement[Any], kind: object) -> ColumnElement[Any]:
-    """Return a column of PostgreSQL as the reader wants to see it; of any other database as it is."""
+    """A column of PostgreSQL as the reader wants to see it; of any other database as it is."""
     if kind is None or kind in PLAIN:
         return column
     text: ColumnElement[Any] = sqlalchemy.cast(column, sqlalchemy.Text)

@@ -1,4 +1,4 @@
-"""Whether a file looks like a faulty feed: a column stuck or blank, in other units, or under another one's name.
+"""Checks for faulty feeds: a column stuck or blank, in other units, or under another one's name.
 
 Where enough clients of the file are known, each is compared with its own newest row: neither another mix of clients nor
 heavy tails look like a fault then. Else the file is compared with all reference rows as a cloud of points, and a fault
@@ -93,12 +93,12 @@ def faults(file: Columns, reference: Columns, *, minimum: int = MINIMUM) -> tupl
 
 
 def comparable(file: Columns, reference: Columns) -> bool:
-    """Return whether there are rows enough to compare a file with a reference."""
+    """Whether there are rows enough to compare a file with a reference."""
     return _comparison(file, reference, MINIMUM) is not None
 
 
 def agree(file: Columns, reference: Columns, names: Sequence[str]) -> bool:
-    """Return whether columns of a file are about as large as in a reference, and as blank."""
+    """Whether columns of a file are about as large as in a reference, and as blank."""
     comparison = _comparison(file, reference, MINIMUM)
     if comparison is None:
         return False
@@ -162,7 +162,7 @@ def _share(values: Floats, value: float) -> float:
 
 
 def _usual(values: Floats) -> bool:
-    """Return whether a column was nearly constant."""
+    """Whether a column was nearly constant."""
     return _share(values, float(np.median(values))) >= USUAL_SHARE
 
 
@@ -196,7 +196,7 @@ def _units(comparison: _Comparison) -> Iterator[Fault]:
 
 
 def _ratio(new: Floats, old: Floats, known: bool) -> tuple[float, float]:
-    """Return the logarithm of the ratio of new to old figures, and its standard error; zeros are left out."""
+    """The logarithm of the ratio of new to old figures, and its standard error; zeros are left out."""
     if known:
         both = np.nan_to_num(new * old) > 0
         return _trimmed_mean(np.log(new[both] / old[both]))
@@ -215,7 +215,7 @@ def _trimmed_mean(values: Floats) -> tuple[float, float]:
 
 
 def _factor(shift: float, error: float) -> float:
-    """Return the change of units that a ratio shows; 0 for none."""
+    """The change of units that a ratio shows; 0 for none."""
     nearest = FACTORS[np.argmin(np.abs(np.log(FACTORS) - shift))]
     tolerance = max(UNITS_TOLERANCE, min(2.5 * error, WIDEST_TOLERANCE))
     shown = abs(np.log(nearest) - shift) <= tolerance and abs(shift) >= CLEAR_ERRORS * error
@@ -223,7 +223,7 @@ def _factor(shift: float, error: float) -> float:
 
 
 def _undone(comparison: _Comparison, place: int, factor: float) -> bool:
-    """Return whether the file without the change of units looks like the reference: in the column alone, and in all."""
+    """Whether the file without the change of units looks like the reference: in the column alone, and in all."""
     rows, factors = comparison.new, np.ones(len(comparison.names))
     factors[place] = factor
     if not alike(comparison.new[:, place] / factor, comparison.old[:, place]):

@@ -1,4 +1,4 @@
-"""How the set grows, counted by fingerprints of rows: the cost is that of what came, whatever the history.
+"""Growth of the set, counted by fingerprints of rows: the cost is that of the new rows, whatever the history.
 
 For tables without a period. Beside the parts lies the sorted set of the fingerprints of each part in use: a cache, made
 again where it is lost and for another version of DuckDB, whose hashes they are. Two of 50 million different rows count
@@ -91,7 +91,7 @@ class Fingerprints:
         return union(sets)
 
     def _sets(self, some: Sequence[tuple[str, Stretches]]) -> list[Prints]:
-        """Return the sets of parts; those that are not stored are made of the parts."""
+        """The sets of parts; those that are not stored are made of the parts."""
         return [self._made(*it) if (stored := self._stored(*it)) is None else stored for it in some]
 
     def _stored(self, part: str, stretches: Stretches) -> Prints | None:
@@ -114,7 +114,7 @@ class Fingerprints:
         return f"{files.digest(identity.encode())[:16]}.npy"
 
     def _prints(self, part: str) -> Prints:
-        """Return the fingerprints of a part in the order of its rows; those of the last part are remembered."""
+        """The fingerprints of a part in the order of its rows; those of the last part are remembered."""
         if self._last[0] != part:
             columns = {quoted(it.name): it.kind == "number" for it in self._schema.columns if it.kind != "target"}
             outcome = f"coalesce({quoted(self._schema.target)}, {OPEN})::utinyint"
@@ -192,7 +192,7 @@ def twins(prints: Prints, sets: Sequence[Prints]) -> Prints:
 
 
 def survivors(prints: Prints) -> Prints:
-    """Return the set without the unlabelled rows that have a labelled twin."""
+    """The set without the unlabelled rows that have a labelled twin."""
     if not len(prints):
         return prints
     at = np.flatnonzero(prints & OUTCOME == OPEN)

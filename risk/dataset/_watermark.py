@@ -65,7 +65,7 @@ class Watermark:
 
 
 def kind_of(value: object) -> str | None:
-    """Return the kind of a value that can be a watermark: a number, a time, a date or text; None for any other."""
+    """The kind of a value that can be a watermark: a number, a time, a date or text; None for any other."""
     kind = type(value).__name__
     return kind if kind in _READ else None
 
@@ -88,7 +88,7 @@ def begin(value: Value, overlap: int) -> Value:
 
 
 def at(moment: datetime, like: Value) -> Value | None:
-    """Return a moment, of UTC, as a watermark of the same kind and form; None where the value reads as no time.
+    """A moment, of UTC, as a watermark of the same kind and form; None where the value reads as no time.
 
     A number reads as a calendar (20261127) or as what went by since 1970, in text as well.
     """
@@ -117,7 +117,7 @@ def _as_number(moment: datetime, digits: str) -> int | None:
 
 
 def present_of(values: Iterable[Any], present: datetime) -> tuple[Value, Value] | None:
-    """Return the present in the form in which most of the values tell the time, and the first in it; None without one.
+    """The present in the form in which most of the values tell the time, and the first in it; None without one.
 
     Numbers that read as a time to come may as well count something, so they do not tell.
     """
@@ -135,7 +135,7 @@ def _is_time(value: Value) -> bool:
 
 
 def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:
-    """Return whether the next reading would begin after a limit, or cannot be compared with it any more."""
+    """Whether the next reading would begin after a limit, or cannot be compared with it any more."""
     try:
         return limit is not None and bool(begin(known.typed, overlap) > limit)  # type: ignore[operator]
     except TypeError:
@@ -143,7 +143,7 @@ def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:
 
 
 def before_jump(highest: Sequence[Any], lowest: Any) -> Any:
-    """Return the value before an absurd jump among the highest ones (distinct, in falling order); None without any."""
+    """The value before an absurd jump among the highest ones (distinct, in falling order); None without any."""
     for below, above in pairwise(reversed(highest)):
         if above - below > max(JUMP * (below - lowest), SMALL_JUMP):
             return below
@@ -204,14 +204,14 @@ def end_of(rows: DatabaseRows, column: str) -> End | None:
 
 
 def tail(rows: DatabaseRows, value: Value, overlap: int) -> str:
-    """Return the digest of the rows from a little before a watermark on: as long as it stays, none has come."""
+    """The digest of the rows from a little before a watermark on: as long as it stays, none has come."""
     content = hashlib.sha256()
     rows.hand_on(begin(value, overlap), content.update)
     return content.hexdigest()
 
 
 def _told(rows: DatabaseRows, present: datetime) -> tuple[Any, Any] | None:
-    """Return the present in the form of the newest values, or else of the one in the middle of all."""
+    """The present in the form of the newest values, or else of the one in the middle of all."""
     return present_of(rows.highest(), present) or present_of(rows.middle(), present)
 
 

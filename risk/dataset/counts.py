@@ -32,9 +32,9 @@ Counts = dict[Key, int]
 
 @dataclass(frozen=True)
 class Given:
-    """How many rows of the set come from a content, how many of them are labelled, and how many have it to thank
+    """Rows that a content gives to the set, how many are labelled, and how many stand because their last twin is in it.
 
-    that they stand against others of their client and period: their last twin lies in it.
+    By its last twin a row stands against others of its client and period.
     """
 
     rows: int
@@ -51,7 +51,7 @@ class DatasetCounts:
         self.manifest, self.schema, self.parts, self.known, self._spared = manifest, schema, parts, known, spared
 
     def contributions(self, during: Periods | None = None) -> dict[tuple[int, str], Given]:
-        """Return how many rows of the set come from each (source's place, content's digest) in the periods."""
+        """The rows of the set in the periods, by the content they come from (source's place, content's digest)."""
         rows = self._rows_of([place for place in self._places if overlaps(place.content, during)])
         last, told = "latest" if rows.period else "position", f"{rows.target} is not null as told"
         query = f"select position, {last} as last, {told} from ({rows.resolved(self._during(during))})"
@@ -63,19 +63,19 @@ class DatasetCounts:
         return {place: Given(*some) for place, some in zip(places, zip(*padded, strict=True), strict=True) if any(some)}
 
     def counts(self) -> dict[str, int]:
-        """Return the number of rows in the set and of labelled ones."""
+        """The number of rows in the set and of labelled ones."""
         answer = self._rows.run(
             f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})"
         ).fetchall()
         return dict(zip(("n_rows", "n_labelled"), map(int, answer[0]), strict=True))
 
     def rows_by_period(self, where: str = "true") -> dict[str, int]:
-        """Return each period with the number of accepted rows in it."""
+        """Each period with the number of accepted rows in it."""
         query = f"select {self._rows.period}, count(*) from accepted where {where} group by {self._rows.period}"
         return {str(period): int(n_rows) for period, n_rows in self._rows.run(query).fetchall()}
 
     def labelled_by_period(self) -> list[tuple[str, int]]:
-        """Return each period that lies not in the future with the number of accepted rows whose outcome is known."""
+        """Each period that lies not in the future with the number of accepted rows whose outcome is known."""
         condition = f"{self._rows.target} is not null and not ({self._in_future()})"
         return list(self.rows_by_period(condition).items())
 
@@ -90,28 +90,28 @@ class DatasetCounts:
         return alike(forms, {row[0] for row in self._rows.run(query, [list(forms)]).fetchall()})
 
     def names_a_client(self, text: str) -> bool:
-        """Return whether the id of a client, of four characters or more, stands in the text as a word of its own."""
+        """Whether the id of a client, of four characters or more, stands in the text as a word of its own."""
         query = f"select distinct {self._rows.client} from accepted where strlen({self._rows.client}) > 3"
         clients = self._rows.run(f"{query} and contains(?, {self._rows.client})", [text]).fetchall()
         return any(re.search(rf"(?<!\w){re.escape(client)}(?!\w)", text) for (client,) in clients)
 
     def n_clients(self) -> int:
-        """Return the number of clients who have ever had an accepted row."""
+        """The number of clients who have ever had an accepted row."""
         return int(self._rows.run(f"select count(distinct {self._rows.client}) from accepted").fetchall()[0][0])
 
     def _during(self, periods: Periods | None) -> str:
-        """Return the condition that a row's period lies in the periods."""
+        """The condition that a row's period lies in the periods."""
         period = self._rows.period
         return f"{period} between {literal(periods[0])} and {literal(periods[1])}" if periods and period else "true"
 
     def _in_future(self) -> str:
-        """Return the condition that a row lies in the future of the day on which its content was judged first."""
+        """The condition that a row lies in the future of the day on which its content was judged first."""
         places = ((it.position, sum(s.rows for s in it.content.slices), it.content.limit) for it in self._places)
         rows = f"position between {{}} and {{}} and {self._rows.period} > {{}}"
         return " or ".join(rows.format(at, at + n - 1, literal(limit)) for at, n, limit in places if limit) or "false"
 
     def _at(self, positions: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the place of the content in which each position lies."""
+        """The place of the content in which each position lies."""
         begins = np.array([place.position for place in self._places], dtype=np.int64)
         return np.searchsorted(begins, positions, side="right") - 1
 
@@ -127,7 +127,7 @@ class DatasetCounts:
         return self._placed(self.manifest, False)
 
     def _placed(self, manifest: Manifest, known: bool) -> list[Place]:
-        """Return the contents by position: rows are counted through a source's contents."""
+        """The contents by position: rows are counted through a source's contents."""
         order, places = content_order(self.manifest, self.known), []
         for source, entry in enumerate(manifest.entries):
             position = source * SPAN
@@ -158,7 +158,7 @@ def counted(before: Manifest, after: Manifest, schema: Schema, parts: Path, fing
 
 
 def _counted(entry: Entry, given: Counts, idle: set[Key]) -> Entry:
-    """Return the entry without its idle former contents, unless they tell of refused rows."""
+    """The entry without its idle former contents, unless they tell of refused rows."""
     contents = [replace(it, n_given=given.get((entry.path, it.digest), 0)) for it in entry.contents]
     told = [entry.watermark and it.refusals for it in contents]
     kept = [
@@ -183,7 +183,7 @@ def _by_fingerprint(
 
 
 def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -> tuple[Counts, Growth, set[Key]]:
-    """Return how many rows of the set come from each content, counted anew in the periods that are concerned.
+    """The rows of the set that come from each content, counted again in the periods that changed.
 
     Idle is a content there of which no row is in the set, and none that upholds another one.
     """
@@ -203,7 +203,7 @@ def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -
 
 
 def _concerned(before: Manifest, after: Manifest) -> Periods | None:
-    """Return the periods in which rows came, went or changed their order; None where there are none."""
+    """The periods in which rows came, went or changed their order; None where there are none."""
     contents = {entry.path: entry.contents for entry in before.entries}
     changed: list[Content] = []
     for entry in after.entries:
@@ -218,7 +218,7 @@ def _concerned(before: Manifest, after: Manifest) -> Periods | None:
 
 
 def _changed(former: tuple[Content, ...], now: tuple[Content, ...]) -> Iterable[Content]:
-    """Return the contents that came or went, and all of them where those that stayed changed places."""
+    """The contents that came or went, and all of them where those that stayed changed places."""
     was, is_now = ([it.digest for it in some] for some in (former, now))
     same_order = [it for it in was if it in is_now] == [it for it in is_now if it in was]
     return [it for it in (*former, *now) if not same_order or (it.digest in was) != (it.digest in is_now)]

@@ -50,7 +50,7 @@ class Pull:
 
 
 def name(source: DatabaseSource) -> str:
-    """Return the name of the source in manifest and logs."""
+    """The name of the source in manifest and logs."""
     return f"database/{source.table or 'query'}"
 
 
@@ -61,7 +61,7 @@ def pull(source: DatabaseSource, schema: Schema, since: Watermark | None, scratc
     """
     question = _asked(source, schema)
     mark = since if since and since.source == question else None
-    notes = ["another url, table, query or columns: everything is read anew"] if since and not mark else []
+    notes = ["another url, table, query or columns: everything is read again"] if since and not mark else []
     with _rows(source, schema, root) as rows:
         end = end_of(rows, source.watermark)
         if end is None:
@@ -95,7 +95,7 @@ def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: 
 
 
 def password(source: DatabaseSource, root: Path) -> str | None:
-    """Return the password: of the variable that the URL names, of the file, or of RISK_DATABASE_PASSWORD.
+    """The password: of the variable that the URL names, of the file, or of RISK_DATABASE_PASSWORD.
 
     Raises: ConfigError where the variable or the file is missing.
     """
@@ -130,7 +130,7 @@ def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[Databa
 
 
 def _asked(source: DatabaseSource, schema: Schema) -> str:
-    """Return a digest of what is asked, whoever asks. What is known of another question is of no use."""
+    """A digest of what is asked, whoever asks. What is known of another question is of no use."""
     place = re.sub("//[^@/]*@", "//", source.url)
     names = [column.name for column in schema.columns]
     return files.digest(files.as_json([place, source.table, source.query, source.watermark, names]))[:12]
@@ -182,7 +182,7 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
 
 
 def _without_doubted(content: Content, entry: Entry, schema: Schema, parts: Path) -> Content:
-    """Return a pull without rows that were held, or released by a person: the overlap reads them once more."""
+    """A pull without rows that were held, or released by a person: the overlap reads them once more."""
     held = [entry.refused] if entry.state == "held" and entry.refused else []
     doubted = [*held, *(it for it in entry.contents if it.released)]
     if not doubted:
@@ -205,7 +205,7 @@ def _without_doubted(content: Content, entry: Entry, schema: Schema, parts: Path
 
 
 def _cut(slices: Iterable[Slice], positions: Sequence[int]) -> tuple[Slice, ...]:
-    """Return the slices without the rows at some positions, in rising order, counted through all of them."""
+    """The slices without the rows at some positions, in rising order, counted through all of them."""
     kept, begins = [], 0
     for piece in slices:
         first, end = piece.first, piece.first + piece.rows

@@ -48,7 +48,7 @@ class Summary:
     missing_percent: dict[str, float]
 
     def lines(self) -> list[str]:
-        """Return a line for each column, as people read it in a terminal."""
+        """A line for each column, as people read it in a terminal."""
         texts = []
         for name, percent in self.missing_percent.items():
             statistics = self.columns.get(name)
@@ -59,11 +59,11 @@ class Summary:
 
 
 class Dataset(DatasetCounts):
-    """The rows of one manifest. Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and
+    """The rows of one manifest, as frames in the order of `row`.
 
-    `row` (uint64, the same for the same client, period and features), `content` (order of the content), `position`.
-    They come in the order of `row`: what is computed from them does not depend on how a file was sorted.
-    A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
+    Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and `row` (uint64, the same for the
+    same client, period and features), `content` (order of the content), `position`. Their order by `row` is that of no
+    file. A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
     """
 
     def beside(self, known: Manifest | None, spared: float = 0) -> Dataset:
@@ -71,7 +71,7 @@ class Dataset(DatasetCounts):
         return Dataset(self.manifest, self.schema, self.parts, known, spared)
 
     def labelled(self, most: int | None = None) -> pd.DataFrame:
-        """Return the labelled rows: what may be trained on.
+        """The labelled rows: what may be trained on.
 
         Of more than `most` rows a sample: by the hash of a row, so that it depends on nothing but the rows, with as
         large a share of leavers as among all accepted rows.
@@ -82,11 +82,11 @@ class Dataset(DatasetCounts):
         return self._frame(self._rows, self._sample(SPARE * most / n_labelled, most))
 
     def held_out(self, share: float) -> pd.DataFrame:
-        """Return the labelled rows of the clients who are held out at this share."""
+        """The labelled rows of the clients who are held out at this share."""
         return self._frame(self._rows, self._with_outcome(self._rows.held_out(share)))
 
     def news(self) -> pd.DataFrame:
-        """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
+        """The labelled rows of contents that the known manifest does not have, without rows that it knew."""
         before = self.known.contents if self.known else {}
         fresh = [place for place in self._places if place.content.digest not in before and place.content.n_labelled]
         whole = not self.schema.period or self.schema.changes
@@ -104,13 +104,13 @@ class Dataset(DatasetCounts):
         return frame[frame["content"].isin([place.order for place in fresh])].reset_index(drop=True)
 
     def recent(self, contents: int | None) -> pd.DataFrame:
-        """Return the news of the last so many contents; all for None. After a change, older news tell of the past."""
+        """The news of the last so many contents; all for None. After a change, older news tell of the past."""
         news = self.news()
         last = sorted(news["content"].unique())[-(contents or len(news) or 1) :]
         return news[news["content"].isin(last)]
 
     def when(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """Return a number for each row of a frame: it grows with the period, else with the run or pull of the row."""
+        """A number for each row of a frame: it grows with the period, else with the run or pull of the row."""
         if self.schema.period:
             periods = np.unique(frame[self.schema.period].to_numpy(str), return_inverse=True)
             return np.asarray(periods[1], dtype=np.int64)
@@ -124,12 +124,12 @@ class Dataset(DatasetCounts):
         return np.array([ranks[came[content]] for content in frame["content"].tolist()], dtype=np.int64)
 
     def clients(self) -> pd.DataFrame:
-        """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
+        """The newest row of every current client: of all accepted rows, but of nobody who has left."""
         query = f"select * from ({self._newest()}) where {self._rows.target} is distinct from 1"
         return self._frame(self._rows, query)
 
     def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]], NDArray[Any]]:
-        """Return every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
+        """Every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
         rows, digests = self._rows, np.array([place.content.digest for place in self._places] or [""], dtype=object)
         shown = "".join(f", cast({rows.names[name]} as double) as v{index}" for index, name in enumerate(names))
         query = f"select {rows.client} as client, position{shown} from ({self._newest()}) order by {rows.order}"
@@ -138,7 +138,7 @@ class Dataset(DatasetCounts):
         return np.asarray(answer["client"]), values, digests[self._at(np.asarray(answer["position"]))]
 
     def _newest(self) -> str:
-        """Return the query of the newest row of every client."""
+        """The query of the newest row of every client."""
         rows = self._rows
         if rows.period:
             last = f"coalesce(max({rows.period}) filter (where not ({self._in_future()})), max({rows.period}))"
@@ -147,20 +147,20 @@ class Dataset(DatasetCounts):
         return f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
 
     def undecided(self, most: int) -> pd.DataFrame:
-        """Return the rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
+        """The rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
         rows = self._rows
         undecided = f"select * from ({rows.resolved()}) where {rows.target} is null"
         return self._frame(rows, f"select * from ({undecided}) order by {rows.row()} limit {most}")
 
     def unlabelled(self) -> pd.DataFrame:
-        """Return the newest rows of clients whose outcome is not known, of the newest content that has such."""
+        """The newest rows of clients whose outcome is not known, of the newest content that has such."""
         newest = self.clients()
         newest = newest[newest[self.schema.target].isna()]
         rows: pd.DataFrame = newest[newest["content"] == newest["content"].max()]
         return rows
 
     def summary(self) -> Summary:
-        """Return the statistics of the labelled rows, exact to the last digit on every run."""
+        """The statistics of the labelled rows, exact to the last digit on every run."""
         rows = self._rows
         numbers = [column.name for column in self.schema.columns if column.kind == "number"]
         expressions = ["count(*)", *(f"count(*) - count({name})" for name in rows.names.values())]
@@ -202,7 +202,7 @@ class Dataset(DatasetCounts):
         return frame.astype(dict.fromkeys(texts, object))
 
     def _sample(self, share: float, most: int) -> str:
-        """Return the query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
+        """The query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
         rows, target = self._rows, self._rows.target
         answer = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
         counts = {int(outcome): int(count) for outcome, count in answer.fetchall()}
@@ -214,7 +214,7 @@ class Dataset(DatasetCounts):
         return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"
 
     def _with_outcome(self, where: str = "true") -> str:
-        """Return the query of the labelled rows: of all accepted ones where none of them is a duplicate or revised."""
+        """The query of the labelled rows: of all accepted ones where none of them is a duplicate or revised."""
         contents = [content for entry in self.manifest.entries for content in entry.contents]
         if any(it.n_given < it.n_accepted for it in contents):
             return self._rows.resolved(where, labelled=True)
@@ -229,7 +229,7 @@ class Dataset(DatasetCounts):
 
 
 def current(ingested: Path, input_folder: str, schema: Schema) -> Dataset:
-    """Return the dataset of the current version; an empty one for another input folder, another schema, or none.
+    """The dataset of the current version; an empty one for another input folder, another schema, or none.
 
     Raises: DataError where the version that the link names is missing or has no whole manifest: its rows may be lost.
     """

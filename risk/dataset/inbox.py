@@ -1,4 +1,4 @@
-"""What lies in a folder of client files now, in order, and stands still."""
+"""The inbox: the client files in a folder, in natural order, once they no longer change."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Inbox:
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a key that sorts dataset2 before dataset10; names alike but for zeros stay apart by their text."""
+    """A key that sorts dataset2 before dataset10; names alike but for zeros stay apart by their text."""
     pieces = re.split(r"([0-9]+)", name)
     key = [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece]
     return tuple(key)
 
 
 def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbox:
-    """Return the CSV files below the folder, in natural order, with a sentence for each that was passed over.
+    """The CSV files below the folder, in natural order, with a sentence for each that was passed over.
 
     A file younger than `settle` seconds is looked at again once it had time to stand still; one that still changes
     is left for the next run.

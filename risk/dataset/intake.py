@@ -1,4 +1,4 @@
-"""From what lies in the inbox to the next manifest: what changed is read, what is known is not read again."""
+"""The intake of files: what changed in the inbox is read and makes the next manifest; the rest is not read again."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def take_in(
 
 
 def _judged_again(entry: Entry, feeds: Feeds, schema: Schema, run: int) -> Entry:
-    """Return the entry of a file with its held content taken in, where what spoke against it was outvoted."""
+    """The entry of a file with its held content taken in, where what spoke against it was outvoted."""
     if entry.state != "held" or entry.watermark or not entry.refused or feeds.fault_of(entry.refused, entry.path):
         return entry
     return follow(replace(entry, refused=None), entry.refused, bool(schema.period), run, None)
@@ -104,7 +104,7 @@ def rejected_csv(refusals: list[tuple[str, Refusal]]) -> bytes:
 
 
 def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
-    """Return a manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
+    """A manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
     for source, content in read([Source(path.name, path)], schema, parts, size_cap=1 << 62):
         if content and content.fault:
             raise DataError(sentence(str(path), content.fault))
@@ -115,7 +115,7 @@ def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
 
 
 def sentence(source: str, refusal: Refusal) -> str:
-    """Return a refusal as people read it: file, line, column, what was found, what was expected."""
+    """A refusal as people read it: file, line, column, what was found, what was expected."""
     line = f"line {refusal.line}: " if refusal.line else ""
     column = f"{refusal.column} " if refusal.column else ""
     value = f"({refusal.value!r}) " if refusal.value is not None else ""
@@ -132,13 +132,13 @@ def _check_names(schema: Schema) -> None:
 
 
 def _known(before: Manifest) -> dict[str, Content]:
-    """Return every content that was read before, by its digest, whichever source showed it."""
+    """Every content that was read before, by its digest, whichever source showed it."""
     refused = [entry.refused for entry in before.entries]
     return {content.digest: content for content in refused if content and content.digest} | before.contents
 
 
 def _digest(file: InboxFile, sizes: set[int], seen: Seen) -> str | None:
-    """Return the digest of a file if its signature or its size says that it may be known; None when it must be read."""
+    """The digest of a file if its signature or its size says that it may be known; None when it must be read."""
     cached = seen.get(file.name)
     if cached and cached[:4] == list(file.signature):
         return str(cached[4])
@@ -151,7 +151,7 @@ def _digest(file: InboxFile, sizes: set[int], seen: Seen) -> str | None:
 
 
 def _gone(entry: Entry) -> Entry | None:
-    """Return the entry of a source that is no longer there, or None where no row of it was taken in."""
+    """The entry of a source that is no longer there, or None where no row of it was taken in."""
     if entry.watermark:
         return entry
     if not entry.contents:
@@ -160,7 +160,7 @@ def _gone(entry: Entry) -> Entry | None:
 
 
 def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest:
-    """Return the manifest with the held rows of a source taken in. Raises: DataError where it is not held."""
+    """The manifest with the held rows of a source taken in. Raises: DataError where it is not held."""
     entry = manifest.entry(path)
     if entry is None or entry.state != "held" or entry.refused is None:
         held = ", ".join(manifest.held) or "none"
@@ -172,7 +172,7 @@ def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest
 
 
 def withdraw(manifest: Manifest, path: str, run: int) -> Manifest:
-    """Return the manifest without the last content of a source that was released, which is held again.
+    """The manifest without the last content of a source that was released, which is held again.
 
     Whatever source shows it: its rows leave the set. Raises: DataError where nothing of the source was released.
     """
@@ -189,7 +189,7 @@ def withdraw(manifest: Manifest, path: str, run: int) -> Manifest:
 
 
 def _without(entry: Entry, released: Content, run: int) -> Entry | None:
-    """Return the entry without a released content, or None where nothing of it is left."""
+    """The entry without a released content, or None where nothing of it is left."""
     digests = [it.digest for it in entry.contents]
     if released.digest not in digests:
         return entry
@@ -203,7 +203,7 @@ def _without(entry: Entry, released: Content, run: int) -> Entry | None:
 
 
 def follow(entry: Entry, content: Content, keeps: bool, run: int, fault: str | None) -> Entry:
-    """Return the entry of a source that now shows this content, beside its former ones or in their place.
+    """The entry of a source that now shows this content, beside its former ones or in their place.
 
     `fault` is why it is held, if it is.
     """
@@ -222,7 +222,7 @@ def follow(entry: Entry, content: Content, keeps: bool, run: int, fault: str | N
 
 
 def with_digests(manifest: Manifest, parts: Path) -> Manifest:
-    """Return the manifest with the SHA-256 of every part, computed for those that are new."""
+    """The manifest with the SHA-256 of every part, computed for those that are new."""
     return replace(
         manifest, parts={name: digest or files.digest_file(parts / name) for name, digest in manifest.parts.items()}
     )

@@ -134,7 +134,7 @@ class Manifest:
         return next((entry for entry in self.entries if entry.path == path), None)
 
     def with_entries(self, entries: Iterable[Entry]) -> Manifest:
-        """Return this manifest with these entries, sorted, naming just the parts that they need."""
+        """This manifest with these entries, sorted, naming just the parts that they need."""
         entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
         shown = [content for entry in entries for content in (*entry.contents, *entry.former, entry.refused) if content]
         needed = {piece.part for content in shown for piece in content.slices}
@@ -148,7 +148,7 @@ class Manifest:
 
 
 def read(folder: Path) -> Manifest | None:
-    """Return the manifest in a version's folder, or None where there is none or it is torn. Raises: DataError."""
+    """The manifest in a version's folder, or None where there is none or it is torn. Raises: DataError."""
     path = folder / paths.MANIFEST
     fields = files.read_json(path)
     if fields is None:
@@ -164,7 +164,7 @@ def read(folder: Path) -> Manifest | None:
 
 
 def _usable(found: Manifest) -> Manifest:
-    """Return a manifest that every reader can use. Raises: KeyError, TypeError, where its counts or digests are not."""
+    """A manifest that every reader can use. Raises: KeyError, TypeError, where its counts or digests are not."""
     counts = [found.number, *found.counts.values(), found.n_refused]
     counts += [found.counts[name] for name in ("n_rows", "n_labelled")] if found.number else []
     names = [found.name, found.rows, found.evidence, *found.file_names, *found.periods]
@@ -174,25 +174,25 @@ def _usable(found: Manifest) -> Manifest:
 
 
 def read_whole(folder: Path) -> Manifest | None:
-    """Return the manifest of a version or release; None where it is missing, torn or damaged."""
+    """The manifest of a version or release; None where it is missing, torn or damaged."""
     with contextlib.suppress(DataError):  # JSON, but not a manifest of this program
         return read(folder)
     return None
 
 
 def read_all(*shelves: Path) -> dict[Path, Manifest | None]:
-    """Return the manifest of each version and release on some shelves."""
+    """The manifest of each version and release on some shelves."""
     return {folder: read_whole(folder) for shelf in shelves for folder in sorted(shelf.glob("[0-9]*-*"))}
 
 
 def undescribed(found: dict[Path, Manifest | None]) -> list[str]:
-    """Return a sentence for each version and release that has no manifest, and was not tidied away meanwhile."""
+    """A sentence for each version and release that has no manifest, and was not tidied away meanwhile."""
     told = "it is missing, torn or of another program; restore it from a backup"
     return [f"{folder / paths.MANIFEST}: {told}" for folder, it in found.items() if it is None and folder.is_dir()]
 
 
 def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
-    """Return the place of each content in the order of time: its last period, then the source's name, then its age."""
+    """The place of each content in the order of time: its last period, then the source's name, then its age."""
     placed = []
     for each in (known, manifest):
         for source, entry in enumerate(each.entries if each else ()):
@@ -205,7 +205,7 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
 
 
 def periods_of(contents: Iterable[Content]) -> Periods | None:
-    """Return the first and the last period of the contents; None where they have none."""
+    """The first and the last period of the contents; None where they have none."""
     ends = [end for content in contents for end in (content.first_period, content.last_period) if end]
     return (min(ends), max(ends)) if ends else None
 

@@ -97,7 +97,7 @@ class Feeds:
         )
 
     def _separates(self, name: str, shown: bool) -> bool:
-        """Return whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.
+        """Whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.
 
         What a person released has settled that for its columns.
         """
@@ -110,7 +110,7 @@ class Feeds:
         return bool(np.mean(values == np.rint(values)) >= WHOLE_SHARE) if len(values) >= ENOUGH_WHOLE else shown
 
     def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
-        """Return the contents from which most of the rows come that the file is compared with."""
+        """The contents from which most of the rows come that the file is compared with."""
         reference, contents = self._reference(released)
         shared = np.isin(reference.clients, file.clients)
         digests, counts = np.unique(
@@ -119,13 +119,13 @@ class Feeds:
         return [str(digest) for digest in digests[np.argsort(-counts, kind="stable")[:SEVERAL]]]
 
     def _reference(self, without: frozenset[str]) -> tuple[Columns, NDArray[Any]]:
-        """Return the newest rows of the dataset without some contents, and the content of each."""
+        """The newest rows of the dataset without some contents, and the content of each."""
         if without not in self._references:
             self._references[without] = self._columns(self._newest(without))
         return self._references[without]
 
     def _newest(self, without: frozenset[str]) -> list[Content]:
-        """Return the newest rows of the dataset as contents, oldest first."""
+        """The newest rows of the dataset as contents, oldest first."""
         order, contents, missing = content_order(self._before), [], MOST
         kept = (content for digest, content in self._before.contents.items() if digest not in without)
         for content in sorted(kept, key=lambda it: -order[it.digest]):
@@ -146,7 +146,7 @@ class Feeds:
 
 
 def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
-    """Return the last rows of the slices, at most so many."""
+    """The last rows of the slices, at most so many."""
     kept = []
     for it in reversed(tuple(slices)):
         rows = min(it.rows, most)
@@ -160,7 +160,7 @@ def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
 
 
 def judged(content: Content, known: set[str], schema: Schema, parts: Path) -> Content:
-    """Return a content that was just read with the day of today, and how many of its rows lie in its future.
+    """A content that was just read with the day of today, and how many of its rows lie in its future.
 
     `known` are the periods that have come so far; those of the content are added.
     """
@@ -175,7 +175,7 @@ def judged(content: Content, known: set[str], schema: Schema, parts: Path) -> Co
 
 
 def all_judged(manifest: Manifest, schema: Schema, parts: Path) -> Manifest:
-    """Return the manifest with every content judged: those that an older program took in are judged today."""
+    """The manifest with every content judged: those that an older program took in are judged today."""
     if all(content.judged for content in manifest.contents.values()):
         return manifest
     periods = manifest.periods
@@ -202,13 +202,13 @@ def _with_future(content: Content, known: set[str], schema: Schema, parts: Path,
 
 
 def _step(periods: Iterable[str], today: date) -> float:
-    """Return the usual number of days from one period to the next, 0 where fewer than two have come."""
+    """The usual number of days from one period to the next, 0 where fewer than two have come."""
     begins = sorted({day for period in periods if (day := date.fromisoformat(f"{period}-01"[:10])) <= today})
     return statistics.median((after - before).days for before, after in pairwise(begins)) if begins[1:] else 0.0
 
 
 def _days_after(day: date, days: float) -> str:
-    """Return the day in ISO form; what sorts after it, a month too, begins later."""
+    """The day in ISO form; what sorts after it, a month too, begins later."""
     return (day + timedelta(days=days)).isoformat()
 
 
@@ -216,7 +216,7 @@ def _days_after(day: date, days: float) -> str:
 
 
 def attention(manifest: Manifest) -> list[Attention]:
-    """Return the sources that are refused or held whole, and that the input folder gives no row at all."""
+    """The sources that are refused or held whole, and that the input folder gives no row at all."""
     matters = [_of_source(entry) for entry in manifest.entries]
     folder = manifest.input_folder
     if not any(entry.state == "in" and entry.has_rows for entry in manifest.entries):

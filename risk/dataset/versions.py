@@ -82,7 +82,7 @@ class Versions:
 
 
 def faults(version: Manifest, folder: Path, schema: Schema, parts: Path) -> list[str]:
-    """Return a sentence for everything that is not as the manifest says; none when the dataset is sound."""
+    """A sentence for everything that is not as the manifest says; none when the dataset is sound."""
     broken = [*_digests(version, parts), *_names(version, folder)]
     if broken:
         return broken

@@ -165,7 +165,7 @@ class FileReader:
         if values.wide or values.period_length not in (None, plain.length):
             return False
         layout = Layout(header.positions, header.width)
-        reading.dots.look_at_lines(plain.lines, header.positions, self._schema)
+        reading.dots.count_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
             reading.exact.pass_over(plain.lines, plain.rows)
             self._batches.add_file(reading, plain.lines, plain.rows, layout)
@@ -182,7 +182,7 @@ class FileReader:
         rows = reading.exactly(chunks)
         while accepted := list(itertools.islice(rows, AT_ONCE)):
             self._batches.add_rows(reading, accepted)
-            reading.dots.look_at_rows(accepted, self._schema)
+            reading.dots.count_rows(accepted, self._schema)
 
     def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = reading.exact.n_blank = 0

@@ -39,7 +39,7 @@ class Plain:
 
 
 def prove(chunk: bytes, width: int, place: int | None = None) -> Plain | None:
-    """Return the lines of a chunk if they are plain and, where a place is given, all values there are equally long."""
+    """The lines of a chunk if they are plain and, where a place is given, all values there are equally long."""
     if b'"' in chunk or chunk.startswith(b" ") or not _is_plain_text(chunk):
         return None
     chunk = chunk.replace(b"\r\n", b"\n") if b"\r" in chunk else chunk
@@ -66,7 +66,7 @@ def _is_plain_text(chunk: bytes) -> bool:
 
 
 def _lengths(lines: bytes, width: int) -> NDArray[np.int32] | None:
-    """Return the bytes of every field, one row a line, or None where a line has not exactly `width` fields."""
+    """The bytes of every field, one row a line, or None where a line has not exactly `width` fields."""
     characters = np.frombuffer(lines, dtype=np.uint8)
     has_spaces, ends, rows = b" " in lines, [], 0
     for start in range(0, len(characters), BLOCK):
@@ -94,7 +94,7 @@ def _touch(characters: NDArray[np.uint8], is_separator: NDArray[np.bool_]) -> bo
 
 # --- a dot that separates thousands: every decimal of a column has exactly three places, as 1.200 beside 980 ----------
 
-LOOK = 256 * 1024  # bytes at the beginning of a chunk that are looked at
+SAMPLED = 256 * 1024  # bytes at the beginning of a chunk
 MOST_WHOLE = 1_000  # different ones that are remembered
 ENOUGH_DOTTED, ENOUGH_WHOLE = 20, 5  # by which a file shows by itself that a dot separates thousands
 
@@ -114,15 +114,15 @@ class Dots:
     whole: dict[int, set[str]] = field(default_factory=dict)  # different whole numbers but 0
     decimal: set[int] = field(default_factory=set)  # columns with another decimal
 
-    def look_at_lines(self, lines: bytes, positions: Sequence[int], schema: Schema) -> None:
-        """Look at plain lines; at their beginning where they are many, and at none without a suspect."""
-        start = lines[:LOOK]
+    def count_lines(self, lines: bytes, positions: Sequence[int], schema: Schema) -> None:
+        """Count in plain lines: at their beginning where they are many, and not at all without a suspect."""
+        start = lines[:SAMPLED]
         if b"." in start and _SUSPECT.search(start):
             records = (line.split(",") for line in start[: start.rfind(b"\n") + 1].decode().splitlines())
-            self.look_at_rows(([record[place] for place in positions] for record in records), schema)
+            self.count_rows(([record[place] for place in positions] for record in records), schema)
 
-    def look_at_rows(self, rows: Iterable[Sequence[str]], schema: Schema) -> None:
-        """Look at rows in the order of the schema."""
+    def count_rows(self, rows: Iterable[Sequence[str]], schema: Schema) -> None:
+        """Count in rows in the order of the schema."""
         numbers = [index for index, column in enumerate(schema.columns) if column.kind == "number"]
         for row in rows:
             for index in numbers:
@@ -138,11 +138,11 @@ class Dots:
                     self.decimal.add(index)
 
     def columns(self, schema: Schema) -> dict[str, bool]:
-        """Return the columns in which a dot may separate thousands, and whether the file shows that by itself."""
+        """The columns in which a dot may separate thousands, and whether the file shows that by itself."""
         counts = {index: count for index, count in self.dotted.items() if index not in self.decimal}
         return {schema.columns[index].name: self._shown(index, count) for index, count in counts.items()}
 
     def _shown(self, index: int, count: int) -> bool:
-        """Return whether many such numbers stand beside several whole ones, and none of those has four digits."""
+        """Whether many such numbers stand beside several whole ones, and none of those has four digits."""
         whole = set() if index in self.odd else self.whole.get(index, set())
         return count >= ENOUGH_DOTTED and len(whole) >= ENOUGH_WHOLE and max(len(it.lstrip("-")) for it in whole) < 4

@@ -85,7 +85,7 @@ class SourceFile:
             yield rest
 
     def finish(self) -> str | None:
-        """Return the SHA-256 of the whole file, or None where it changed while it was read."""
+        """The SHA-256 of the whole file, or None where it changed while it was read."""
         while self._read(BLOCK):
             pass
         after = os.fstat(self._descriptor)
@@ -175,7 +175,7 @@ class _Lines:
         return self
 
     def begin(self) -> int:
-        """Return the line on which the next record begins."""
+        """The line on which the next record begins."""
         self._begun, self._characters = self.line, 0
         return self.line
 

@@ -221,7 +221,7 @@ def _n_rows(reading: Reading, schema: Schema) -> int | None:
 
 
 def _count(chunks: Iterator[bytes], wanted: set[str] | None) -> int:
-    """Return the number of rows; a header that is `wanted` may follow in one of the first lines. Raises: Fault."""
+    """The number of rows; a header that is `wanted` may follow in one of the first lines. Raises: Fault."""
     first = next(chunks, b"")
     head, end = header.split(first)
     separator = max(",;\t|", key=head.decode("utf-8", "replace").count)

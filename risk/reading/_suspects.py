@@ -1,6 +1,6 @@
-"""Questions about the written rows of one file: which of its clients come twice or look alike, whether its last line is
+"""Questions about the written rows of one file: repeated clients, ids that look alike, a last line that is a total.
 
-a total. The answers are those that the exact reading would give.
+The answers are those that the exact reading would give.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Suspects:
         return sum(n for n, _ in counts) if all(is_cut for _, is_cut in counts) else 0
 
     def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[Key]:
-        """Return the clients and periods among these keys whose outcomes are opposite."""
+        """The clients and periods among these keys whose outcomes are opposite."""
         columns = self._client, quoted(self._schema.period or ""), quoted(self._schema.target)
         rows = " UNION ALL ".join([_rows("{} AS c, {} AS p, {} AS t".format(*columns))] * len(slices))
         query = f"SELECT c, p FROM ({rows}) WHERE hash(c, p) IN (SELECT unnest(?::UBIGINT[]))"
@@ -93,5 +93,5 @@ class Suspects:
 
 
 def _rows(columns: str) -> str:
-    """Return the query of the rows of a slice; its values are those of its place."""
+    """The query of the rows of a slice; its values are those of its place."""
     return f"SELECT {columns} FROM read_parquet(?, file_row_number=true) WHERE file_row_number BETWEEN ? AND ?"

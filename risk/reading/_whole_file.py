@@ -1,4 +1,4 @@
-"""Of a row, only the whole file shows that it is no row: opposite outcomes of a client and period, a last line of sums.
+"""Rows that only the whole file disproves: opposite outcomes of a client and period, a last line of sums.
 
 Pure: no files. A first reading leaves a suspicion; where there is one, the file is read once more, exactly, with it.
 """
@@ -75,9 +75,9 @@ class Before:
         return groups[-1] < sums[-1] and self._make_up([lines[it] for it in groups], lines[sums[-1]])
 
     def _chance(self, fields: Sequence[str], is_first: bool) -> float | None:
-        """Return how likely it is by chance that each figure is the sum, the mean, or the number of rows; None where
+        """The probability that each figure is a sum, a mean or the number of rows by chance; None where one is not.
 
-        one is not. A sum of lines among which a total, or its groups, stand already is twice as large.
+        A sum of lines among which a total, or its groups, stand already is twice as large.
         """
         chance, is_any, filled = 1 / max(self.rows, 1), False, list(numbers(self.schema, fields))
         for index, text in filled:
@@ -125,9 +125,9 @@ class Before:
 
 @dataclass
 class Suspicion:
-    """What a first reading leaves for a second: clients and periods with opposite outcomes, and the last lines where
+    """The question that a first reading leaves for a second one, which sums up the rows as they come again.
 
-    some may be totals. As the rows come again, it sums them up.
+    It holds clients and periods with opposite outcomes, and the last lines where some may be totals.
     """
 
     schema: Schema
@@ -142,7 +142,7 @@ class Suspicion:
         self._before = Before(self.schema)
 
     def judged(self, line: int, fields: Sequence[str], row: list[str] | Refusal) -> list[str] | Refusal:
-        """Return a row as it is, or why it is refused in this file; `fields` are its texts in schema order."""
+        """A row as it is, or why it is refused in this file; `fields` are its texts in schema order."""
         if self.tail and line == self.tail[0][0]:
             self._totals = self._before.totals(self.tail)
         elif self.tail and line < self.tail[0][0]:
@@ -157,7 +157,7 @@ class Suspicion:
         return row
 
     def named(self, refusals: Iterable[Refusal]) -> list[Refusal]:
-        """Return the refusals; those of opposite outcomes name each other's lines."""
+        """The refusals; those of opposite outcomes name each other's lines."""
         return [replace(it, reason=self._opposite(it)) if it.line in self._keys else it for it in refusals]
 
     def _opposite(self, refusal: Refusal) -> str:
@@ -175,7 +175,7 @@ def numbers(schema: Schema, fields: Sequence[str]) -> Iterable[tuple[int, str]]:
 
 
 def _readings(text: str) -> list[tuple[Fraction, Fraction]]:
-    """Return the numbers that a text may stand for, each with the worth of its last digit."""
+    """The numbers that a text may stand for, each with the worth of its last digit."""
     readings = [(Fraction(text), Fraction(10) ** -len(text.partition(".")[2]))]
     return [*readings, (Fraction(text.replace(".", "")), Fraction(1))] if THOUSANDS.fullmatch(text) else readings
 
@@ -213,7 +213,7 @@ def _is_far(schema: Schema, fields: Sequence[str], ends: Sequence[Ends], sums: S
 
 
 def opposite(rows: Iterable[Sequence[str]], schema: Schema) -> set[Key]:
-    """Return the clients and periods of accepted rows whose outcomes are opposite."""
+    """The clients and periods of accepted rows whose outcomes are opposite."""
     outcomes: dict[Key, set[bool]] = defaultdict(set)
     for row in rows if schema.period else ():
         if row[-1]:

@@ -1,4 +1,4 @@
-"""Accepted rows become parquet parts: one COPY each, durable under a name made of its content.
+"""Parquet parts of accepted rows: one COPY each, durable under a name made of their content.
 
 DuckDB only ever reads lines that are already known to be plain, and the statistics of what it wrote must agree.
 """
@@ -58,7 +58,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Piece:
-    """What became of one piece of a stream."""
+    """One piece of a stream as it was stored."""
 
     slice: Slice
     n_labelled: int
@@ -191,7 +191,7 @@ class PartWriter:
         os.rename(unfinished, self._folder / name)
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Return the rows that answer a query. Raises: DiskError where DuckDB refuses."""
+        """The rows that answer a query. Raises: DiskError where DuckDB refuses."""
         answers: list[Any] = self._run(query, values, lambda it: it.fetchall())
         return answers
 
@@ -235,7 +235,7 @@ def _ends(low: float | None, high: float | None, n: int, total: float | None) ->
 
 
 def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:
-    """Return the plan with the bad columns as float64, or None where that cannot help."""
+    """The plan with the bad columns as float64, or None where that cannot help."""
     if any(plan.types.get(index) != INTEGER for index in bad):
         return None
     return replace(plan, types=plan.types | dict.fromkeys(bad, FRACTION))

@@ -1,4 +1,4 @@
-"""Client files become parquet parts: every row is accepted exactly as it is written, or refused with its line.
+"""The reader of client files: every row becomes part of a parquet file exactly as written, or is refused by its line.
 
 Reads: the source files. Writes: parts, and files of refused rows beside them, in one folder.
 """
@@ -35,7 +35,9 @@ CHANGED = fault("vanished or changed while it was read", "a file that stands sti
 
 @dataclass(frozen=True)
 class Content:
-    """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest.
+    """The current bytes of one file and the rows they gave.
+
+    A file that cannot be opened, or is too large, has an empty digest.
 
     `n_given` is how many rows of the set come from it; only a published manifest knows. `judged` is the day on which a
     run judged it first. Where rows lie in the future of that day, `limit` is the last day that does not, `n_future` the
@@ -87,7 +89,7 @@ def read(
 
 
 def _stored(reading: Reading, digest: str, reader: FileReader, schema: Schema) -> Content:
-    """Return the content whose rows are in parts; its refused rows are written beside them. Raises: DiskError."""
+    """The content whose rows are in parts; its refused rows are written beside them. Raises: DiskError."""
     pieces = [piece for piece in reading.pieces if piece]
     slices = _joined(piece.slice for piece in pieces)
     name = f"{digest[:16]}-{schema.identity}.refused" if reading.refusals else None
@@ -111,7 +113,7 @@ def _stored(reading: Reading, digest: str, reader: FileReader, schema: Schema) -
 
 
 def _joined(slices: Iterable[Slice]) -> tuple[Slice, ...]:
-    """Return the slices, those that follow each other in a part made one."""
+    """The slices, those that follow each other in a part made one."""
     joined: list[Slice] = []
     for it in slices:
         last = joined[-1] if joined else None
@@ -123,13 +125,13 @@ def _joined(slices: Iterable[Slice]) -> tuple[Slice, ...]:
 
 
 def read_refusals(parts: Path, name: str) -> list[Refusal]:
-    """Return the refused rows of one content, as far as they are listed."""
+    """The refused rows of one content, as far as they are listed."""
     lines = (parts / name).read_text(encoding="utf-8").split("\n")
     return [Refusal(**json.loads(line)) for line in lines if line]
 
 
 def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> tuple[pd.DataFrame, Content]:
-    """Return the accepted rows of one file, columns in schema order, and what it gave; nothing is written.
+    """The accepted rows of one file, columns in schema order, and what it gave; nothing is written.
 
     Numbers are int64, or float64 where one is missing or has a fraction; texts are objects with None; the target is
     0, 1 or NaN. The column of the target need not be there if it is optional. A file with a fault gives no rows.
@@ -156,7 +158,7 @@ def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> 
 
 
 def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tuple[list[list[str]], Reading]:
-    """Return the accepted rows of a file, and what was read: the definition of both.
+    """The accepted rows of a file, and what was read: the definition of both.
 
     It is read once more where the whole of it leaves a suspicion.
     """

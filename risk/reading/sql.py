@@ -39,7 +39,7 @@ class Layout:
 
 
 def connect(spill: Path | None = None, threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """Return a database in memory that loads no extension; what does not fit there goes to the folder `spill`."""
+    """A database in memory that loads no extension; what does not fit there goes to the folder `spill`."""
     import duckdb
 
     extensions = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
@@ -47,25 +47,26 @@ def connect(spill: Path | None = None, threads: int = 2) -> duckdb.DuckDBPyConne
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL."""
+    """A name as SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """Return a text as SQL."""
+    """A text as SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def pattern(path: object) -> str:
-    """Return the path as DuckDB opens it: what it would take for a pattern stands for itself."""
+    """The path as DuckDB opens it: what it would take for a pattern stands for itself."""
     return "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the columns of a stream are made: the types of its numbers, periods that are known to be good,
+    """The way to make the columns of a stream.
 
-    whether every value was checked by itself, so that numbers need no proof, and whether ids may be spoiled.
+    `types` are those of its numbers, `periods` are known to be good. Where rows are `trusted`, every value was checked
+    by itself and needs no proof; where `doubtful`, ids may be spoiled.
     """
 
     layout: Layout
@@ -76,7 +77,7 @@ class Plan:
 
 
 def select(path: str, schema: Schema, plan: Plan) -> str:
-    """Return the query that reads plain lines as the columns of the schema."""
+    """The query that reads plain lines as the columns of the schema."""
     fields = {f"f{place}": "VARCHAR" for place in range(plan.layout.width)}
     lines = (
         f"read_csv({literal(path)}, auto_detect=false, header=false, delim=',', quote='', escape='', "
@@ -92,13 +93,13 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
 
 
 def ends(schema: Schema) -> str:
-    """Return the lowest number of each column, the highest, how many and their sum as SQL, NULL where it holds none."""
+    """The lowest number of each column, the highest, how many and their sum as SQL, NULL where it holds none."""
     names = (quoted(column.name) if column.kind == "number" else "NULL::INT" for column in schema.columns)
     return ", ".join(f"min({name}), max({name}), count({name}), sum({name})" for name in names)
 
 
 def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]:
-    """Return the columns whose statistics disprove that every value was accepted, by index.
+    """The columns whose statistics disprove that every value was accepted, by index.
 
     Values that were checked one by one are trusted to be what they are, so -2^63 is a value and no stand-in.
     """

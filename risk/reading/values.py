@@ -1,4 +1,4 @@
-"""What a value of each kind may look like: kept as it is written, or refused with the reason.
+"""The values of each kind of column: kept exactly as written, or refused with the reason.
 
 Pure: no files. One `Values` belongs to one file, because accepted values bind those after them.
 """
@@ -33,7 +33,7 @@ Check = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a row was left out or, as the fault of a `Content`, a whole file."""
+    """The reason why a row was refused or, as the fault of a `Content`, a whole file."""
 
     line: int | None
     column: str | None
@@ -50,17 +50,17 @@ class Fault(SourceError):
         self.refusal = refusal
 
     def at(self, line: int) -> Fault:
-        """Return the fault with the line, where none is known yet."""
+        """The fault with the line, where none is known yet."""
         return self if self.refusal.line is not None else Fault(replace(self.refusal, line=line))
 
 
 def fault(reason: str, expected: str, line: int | None = None, column: str | None = None, value: str = "") -> Fault:
-    """Return a fault of a whole file, ready to be raised."""
+    """A fault of a whole file, ready to be raised."""
     return Fault(Refusal(line, column, value[:SHOWN] or None, reason, expected))
 
 
 class _RefusedError(Exception):
-    """One value that is not accepted; it never leaves this room."""
+    """One value that is not accepted; it never leaves this file."""
 
     def __init__(self, reason: str, expected: str) -> None:
         self.reason, self.expected = reason, expected
@@ -103,7 +103,7 @@ class Values:
         self.wide: set[int] = set()  # columns that hold an integer which float64 would change
 
     def row(self, line: int, written: Sequence[str]) -> list[str] | Refusal:
-        """Return the values of a row in schema order, missing ones as "", or the first refusal."""
+        """The values of a row in schema order, missing ones as "", or the first refusal."""
         try:
             fields = [accepted[text] for accepted, text in zip(self._columns, written, strict=True)]
         except _RefusedError as refused:
