@@ -55,7 +55,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     before, current = _current(settings).manifest, shelf.current
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read again", former=current.name))
-    box = inbox.look(settings.input, size_cap=size_cap)
+    box = inbox.list_sources(settings.input, size_cap=size_cap)
     seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
     taken = intake.take_in(box, before, settings.schema, shelf.parts, seen, run=run.number, size_cap=size_cap)

@@ -59,7 +59,7 @@ def cloud(logarithms: Floats) -> Cloud:
     return Cloud(middle, deviation, correlation, np.linalg.inv(correlation + RIDGE * np.eye(len(middle))))
 
 
-def some(rows: Floats) -> Floats:
+def thinned(rows: Floats) -> Floats:
     """Return rows at equal steps, enough to settle a mean: 5,000 at most."""
     return rows[:: -(-len(rows) // MOST_ROWS)]
 
@@ -92,7 +92,7 @@ def alike(one: Floats, other: Floats) -> bool:
 
 # --- columns that have changed places ---------------------------------------------------------------------------------
 
-Pair = tuple[float, int, int]
+ColumnPair = tuple[float, int, int]
 
 TURNED = -0.6  # slope of a column's change on its distance from the other one: -1 when exchanged, above -0.5 when not
 OTHER_LEVEL = np.log(4)  # related columns that are closer may pass each other with the seasons
@@ -100,12 +100,12 @@ RELATED = 0.3  # correlation
 CLEAR_ERRORS, CLEAR_GAIN = 6.0, 0.5
 
 
-def changed_places(new: Floats, old: Floats, known: bool) -> list[Pair]:
+def changed_places(new: Floats, old: Floats, known: bool) -> list[ColumnPair]:
     """The pairs of columns, the clearest first; the rows of the two are the same clients where `known`."""
     return [*sorted(_turned(new, old) if known else ()), *sorted(_exchanged(new, old))]
 
 
-def _turned(new: Floats, old: Floats) -> Iterator[Pair]:
+def _turned(new: Floats, old: Floats) -> Iterator[ColumnPair]:
     """Yield the pairs whose difference turned its sign client by client, the clearest with the lowest figure.
 
     With d the difference of two columns in the reference and u the change of one of them since, the slope of u on d
@@ -134,7 +134,7 @@ def _differences(moments: Floats) -> Floats:
     return np.asarray(np.diag(moments)[:, None] - moments)
 
 
-def _exchanged(new: Floats, old: Floats) -> Iterator[Pair]:
+def _exchanged(new: Floats, old: Floats) -> Iterator[ColumnPair]:
     """Yield the pairs whose exchange puts the file back into the cloud of the reference, the nearest one lowest."""
     before, rows = logarithms(old), logarithms(new)
     around = cloud(before)

@@ -17,10 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.dataset._cloud import alike, changed_places, cloud, logarithms, some
+from risk.dataset._cloud import alike, changed_places, cloud, logarithms, thinned
 from risk.modeling.metrics import Floats
 
-Kind = Literal["constant", "zero-filled", "missing", "units", "swapped"]
+FaultKind = Literal["constant", "zero-filled", "missing", "units", "swapped"]
 
 MINIMUM = 200  # rows
 ENOUGH_KNOWN = 50  # clients
@@ -37,7 +37,7 @@ OTHER_SIZE = np.log(4)  # nearer medians are those of one feed
 
 
 @dataclass(frozen=True)
-class Columns:
+class Figures:
     """The number columns of a file, or of the reference: the newest row of each client. NaN is missing."""
 
     clients: NDArray[Any]
@@ -45,10 +45,10 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Fault:
+class FeedFault:
     """What is wrong with which columns, and a sentence with the figures."""
 
-    kind: Kind
+    kind: FaultKind
     columns: tuple[str, ...]
     sentence: str
 
@@ -67,7 +67,7 @@ class _Comparison:
     def whom(self) -> str:
         return f"{len(self.old):,} known clients" if self.known else f"{len(self.old):,} earlier rows"
 
-    def without(self, found: list[Fault]) -> _Comparison:
+    def without(self, found: list[FeedFault]) -> _Comparison:
         faulty = {name for fault in found for name in fault.columns}
         kept = [place for place, name in enumerate(self.names) if name not in faulty]
         names = tuple(self.names[place] for place in kept)
@@ -78,7 +78,7 @@ class _Comparison:
         return f"{new} instead of {old}"
 
 
-def faults(file: Columns, reference: Columns, *, minimum: int = MINIMUM) -> tuple[Fault, ...]:
+def faults(file: Figures, reference: Figures, *, minimum: int = MINIMUM) -> tuple[FeedFault, ...]:
     """Return what is wrong with a file; nothing for fewer rows than the minimum, or with too few rows to compare with.
 
     Columns that the reference lacks are not looked at. Of several rows of a client the last one counts as its newest.
@@ -86,18 +86,18 @@ def faults(file: Columns, reference: Columns, *, minimum: int = MINIMUM) -> tupl
     comparison = _comparison(file, reference, minimum)
     if comparison is None:
         return ()
-    named: list[Fault] = []
+    named: list[FeedFault] = []
     for looking in (_missing, _stuck, _swapped, _units):
         named += looking(comparison.without(named))
     return tuple(named)
 
 
-def comparable(file: Columns, reference: Columns) -> bool:
+def comparable(file: Figures, reference: Figures) -> bool:
     """Whether there are rows enough to compare a file with a reference."""
     return _comparison(file, reference, MINIMUM) is not None
 
 
-def agree(file: Columns, reference: Columns, names: Sequence[str]) -> bool:
+def agree(file: Figures, reference: Figures, names: Sequence[str]) -> bool:
     """Whether columns of a file are about as large as in a reference, and as blank."""
     comparison = _comparison(file, reference, MINIMUM)
     if comparison is None:
@@ -108,7 +108,7 @@ def agree(file: Columns, reference: Columns, names: Sequence[str]) -> bool:
     return bool(np.all(np.abs(new - old) < OTHER_SIZE))
 
 
-def _comparison(file: Columns, reference: Columns, minimum: int) -> _Comparison | None:
+def _comparison(file: Figures, reference: Figures, minimum: int) -> _Comparison | None:
     names = tuple(name for name in file.values if name in reference.values)
     new, old = _places(file.clients, reference.clients)
     known = len(new) >= ENOUGH_KNOWN
@@ -116,7 +116,7 @@ def _comparison(file: Columns, reference: Columns, minimum: int) -> _Comparison 
         return None
     rows, earlier = (np.column_stack([one.values[name] for name in names]) for one in (file, reference))
     pair = (rows[new], earlier[old]) if known else (rows, earlier)
-    return _Comparison(names, rows, some(pair[0]), some(pair[1]), known)
+    return _Comparison(names, rows, thinned(pair[0]), thinned(pair[1]), known)
 
 
 def _places(clients: NDArray[Any], earlier: NDArray[Any]) -> tuple[list[int], list[int]]:
@@ -130,15 +130,15 @@ def _places(clients: NDArray[Any], earlier: NDArray[Any]) -> tuple[list[int], li
 # --- a column is blank or stuck ---------------------------------------------------------------------------------------
 
 
-def _missing(comparison: _Comparison) -> Iterator[Fault]:
+def _missing(comparison: _Comparison) -> Iterator[FeedFault]:
     now, before = (np.isnan(side).mean(axis=0) for side in (comparison.rows, comparison.old))
     for place in np.flatnonzero((now >= MISSING_NOW) & (before <= MISSING_BEFORE)):
         n_rows, name = len(comparison.rows), comparison.names[place]
         figures = f"{name} is missing in {round(now[place] * n_rows):,} of {n_rows:,} rows"
-        yield Fault("missing", (name,), f"{figures}; before, in {100 * before[place]:.1f} % of {comparison.whom}")
+        yield FeedFault("missing", (name,), f"{figures}; before, in {100 * before[place]:.1f} % of {comparison.whom}")
 
 
-def _stuck(comparison: _Comparison) -> Iterator[Fault]:
+def _stuck(comparison: _Comparison) -> Iterator[FeedFault]:
     for place, name in enumerate(comparison.names):
         new, old = _present(comparison.rows[:, place]), _present(comparison.old[:, place])
         if min(len(new), len(old)) < ENOUGH_KNOWN or _share(new, value := float(np.median(new))) < STUCK_SHARE:
@@ -150,7 +150,7 @@ def _stuck(comparison: _Comparison) -> Iterator[Fault]:
         if chance < STUCK_P and not _usual(old) and varied:
             figures = f"{name} is {_said(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
             sentence = f"{figures}; before, in {100 * before:.1f} % of {comparison.whom}"
-            yield Fault("constant" if value else "zero-filled", (name,), sentence)
+            yield FeedFault("constant" if value else "zero-filled", (name,), sentence)
 
 
 def _present(values: Floats) -> Floats:
@@ -169,7 +169,7 @@ def _usual(values: Floats) -> bool:
 # --- columns have changed places --------------------------------------------------------------------------------------
 
 
-def _swapped(comparison: _Comparison) -> Iterator[Fault]:
+def _swapped(comparison: _Comparison) -> Iterator[FeedFault]:
     pairs = changed_places(comparison.new, comparison.old, comparison.known)
     taken: set[int] = set()
     for _, first, second in pairs:
@@ -178,13 +178,13 @@ def _swapped(comparison: _Comparison) -> Iterator[Fault]:
             names = comparison.names[first], comparison.names[second]
             medians = [f"the median of {comparison.names[one]} is {comparison.medians(one)}" for one in (first, second)]
             figures = f"{medians[0]}, {medians[1]}, beside {comparison.whom}"
-            yield Fault("swapped", names, f"{names[0]} and {names[1]} have changed places: {figures}")
+            yield FeedFault("swapped", names, f"{names[0]} and {names[1]} have changed places: {figures}")
 
 
 # --- a column is in other units ---------------------------------------------------------------------------------------
 
 
-def _units(comparison: _Comparison) -> Iterator[Fault]:
+def _units(comparison: _Comparison) -> Iterator[FeedFault]:
     for place, name in enumerate(comparison.names):
         factor = _factor(*_ratio(comparison.new[:, place], comparison.old[:, place], comparison.known))
         if factor and not _usual(_present(comparison.old[:, place])):
@@ -192,7 +192,7 @@ def _units(comparison: _Comparison) -> Iterator[Fault]:
                 continue
             times = f"{factor:,.0f} times" if factor > 1 else f"1/{1 / factor:,.0f} of"
             figures = f"{'for' if comparison.known else 'in'} {comparison.whom} (median {comparison.medians(place)})"
-            yield Fault("units", (name,), f"{name} is about {times} what it was {figures}")
+            yield FeedFault("units", (name,), f"{name} is about {times} what it was {figures}")
 
 
 def _ratio(new: Floats, old: Floats, known: bool) -> tuple[float, float]:

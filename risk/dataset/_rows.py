@@ -64,7 +64,7 @@ class Place:
             position += piece.rows
 
 
-class Rows:
+class AcceptedRows:
     """The view `accepted` (c0, c1, …, position, known) over the placed slices."""
 
     def __init__(self, placed: Sequence[Placed], schema: Schema, parts: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.dataset._fingerprints import Fingerprints, Growth
-from risk.dataset._rows import Place, Rows
+from risk.dataset._rows import AcceptedRows, Place
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
 from risk.reading.client_ids import alike, odd_forms
 from risk.reading.reader import Content
@@ -26,8 +26,8 @@ from risk.schema import Schema
 
 SPAN = 1 << 40  # positions of one source
 
-Key = tuple[str, str]  # a source's path and a content's digest
-Counts = dict[Key, int]
+SourceContent = tuple[str, str]  # a source's path and a content's digest
+Counts = dict[SourceContent, int]
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ class DatasetCounts:
         return np.searchsorted(begins, positions, side="right") - 1
 
     @functools.cached_property
-    def _rows(self) -> Rows:
+    def _rows(self) -> AcceptedRows:
         return self._rows_of(self._places)
 
-    def _rows_of(self, places: list[Place]) -> Rows:
-        return Rows([placed for place in places for placed in place.placed], self.schema, self.parts)
+    def _rows_of(self, places: list[Place]) -> AcceptedRows:
+        return AcceptedRows([placed for place in places for placed in place.placed], self.schema, self.parts)
 
     @functools.cached_property
     def _places(self) -> list[Place]:
@@ -157,7 +157,7 @@ def counted(before: Manifest, after: Manifest, schema: Schema, parts: Path, fing
     return replace(after.with_entries([_counted(entry, given, idle) for entry in after.entries]), counts=counts)
 
 
-def _counted(entry: Entry, given: Counts, idle: set[Key]) -> Entry:
+def _counted(entry: Entry, given: Counts, idle: set[SourceContent]) -> Entry:
     """The entry without its idle former contents, unless they tell of refused rows."""
     contents = [replace(it, n_given=given.get((entry.path, it.digest), 0)) for it in entry.contents]
     told = [entry.watermark and it.refusals for it in contents]
@@ -171,7 +171,7 @@ def _counted(entry: Entry, given: Counts, idle: set[Key]) -> Entry:
 
 def _by_fingerprint(
     before: Manifest, after: Manifest, schema: Schema, parts: Path, folder: Path
-) -> tuple[Counts, Growth, set[Key]]:
+) -> tuple[Counts, Growth, set[SourceContent]]:
     """Return what each source brought when it was taken in: a row that was in already is its source's duplicate."""
     growth = Fingerprints(folder, schema, parts).growth(before, after)
     given, brought = _given(before), dict(growth.brought)
@@ -182,7 +182,9 @@ def _by_fingerprint(
     return given, growth, {place for place, it in _contents(after) if not it.n_accepted}
 
 
-def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -> tuple[Counts, Growth, set[Key]]:
+def _by_period(
+    before: Manifest, after: Manifest, schema: Schema, parts: Path
+) -> tuple[Counts, Growth, set[SourceContent]]:
     """The rows of the set that come from each content, counted again in the periods that changed.
 
     Idle is a content there of which no row is in the set, and none that upholds another one.
@@ -228,6 +230,6 @@ def _given(manifest: Manifest) -> Counts:
     return {place: it.n_given for place, it in _contents(manifest)}
 
 
-def _contents(manifest: Manifest) -> Iterator[tuple[Key, Content]]:
+def _contents(manifest: Manifest) -> Iterator[tuple[SourceContent, Content]]:
     for entry in manifest.entries:
         yield from (((entry.path, it.digest), it) for it in entry.contents)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk import files
-from risk.dataset._rows import Placed, Rows
+from risk.dataset._rows import AcceptedRows, Placed
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
 from risk.dataset.intake import follow, sentence, with_digests
 from risk.dataset.manifest import Entry, Manifest
@@ -190,7 +190,9 @@ def _without_doubted(content: Content, entry: Entry, schema: Schema, parts: Path
     pieces = [(piece, False) for piece in content.slices]
     pieces += [(piece, True) for it in doubted for piece in it.slices]
     starts = accumulate((piece.rows for piece, _ in pieces), initial=0)
-    rows = Rows([Placed(piece, at, known) for (piece, known), at in zip(pieces, starts, strict=False)], schema, parts)
+    rows = AcceptedRows(
+        [Placed(piece, at, known) for (piece, known), at in zip(pieces, starts, strict=False)], schema, parts
+    )
     same = " and ".join(f"k.{name} is not distinct from a.{name}" for name in rows.names.values())
     query = f"from accepted a where not known and exists (from accepted k where k.known and {same})"
     repeats = rows.run(f"select position, {rows.target} is not null {query} order by all").fetchall()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from risk import files, paths
 from risk.dataset import manifest as manifests
-from risk.dataset._rows import PLAIN, Rows
+from risk.dataset._rows import PLAIN, AcceptedRows
 from risk.dataset.counts import DatasetCounts
 from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
 from risk.errors import DataError
@@ -185,7 +185,7 @@ class Dataset(DatasetCounts):
             f"to {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr '')"
         )
 
-    def _frame(self, rows: Rows, query: str) -> pd.DataFrame:
+    def _frame(self, rows: AcceptedRows, query: str) -> pd.DataFrame:
         numbers = {column.name for column in self.schema.columns if column.kind in ("number", "target")}
         shown = ", ".join(
             f"{f'cast({inner} as double)' if name in numbers else inner} as {quoted(name)}"

@@ -45,7 +45,7 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple(key)
 
 
-def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbox:
+def list_sources(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbox:
     """The CSV files below the folder, in natural order, with a sentence for each that was passed over.
 
     A file younger than `settle` seconds is looked at again once it had time to stand still; one that still changes

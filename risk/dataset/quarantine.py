@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.attention import HELD, NO_ROWS, REJECTED, Attention
-from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, Columns, Fault, agree, comparable, faults
+from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, FeedFault, Figures, agree, comparable, faults
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest, content_order
 from risk.modeling.metrics import Floats
@@ -49,7 +49,7 @@ class Feeds:
         self._released = frozenset(digest for digest, it in before.contents.items() if it.released)
         self.outvoted: dict[str, str] = {}
         self._numbers: dict[str, Floats] = {}
-        self._references: dict[frozenset[str], tuple[Columns, NDArray[Any]]] = {}
+        self._references: dict[frozenset[str], tuple[Figures, NDArray[Any]]] = {}
 
     def fault_of(self, content: Content, path: str = "") -> str | None:
         """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held.
@@ -79,7 +79,7 @@ class Feeds:
             return None
         return sentence or None
 
-    def _acquitted(self, file: Columns, found: Sequence[Fault], path: str, against: NDArray[Any]) -> str | None:
+    def _acquitted(self, file: Figures, found: Sequence[FeedFault], path: str, against: NDArray[Any]) -> str | None:
         """Say which held sources agree with a file against one content: one for its own next version, else two."""
         if len(digests := set(against.tolist())) > 1:
             return None
@@ -109,7 +109,7 @@ class Feeds:
         values = self._numbers.get(name, np.empty(0))
         return bool(np.mean(values == np.rint(values)) >= WHOLE_SHARE) if len(values) >= ENOUGH_WHOLE else shown
 
-    def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
+    def _doubted(self, file: Figures, released: frozenset[str]) -> list[str]:
         """The contents from which most of the rows come that the file is compared with."""
         reference, contents = self._reference(released)
         shared = np.isin(reference.clients, file.clients)
@@ -118,7 +118,7 @@ class Feeds:
         )
         return [str(digest) for digest in digests[np.argsort(-counts, kind="stable")[:SEVERAL]]]
 
-    def _reference(self, without: frozenset[str]) -> tuple[Columns, NDArray[Any]]:
+    def _reference(self, without: frozenset[str]) -> tuple[Figures, NDArray[Any]]:
         """The newest rows of the dataset without some contents, and the content of each."""
         if without not in self._references:
             self._references[without] = self._columns(self._newest(without))
@@ -134,11 +134,11 @@ class Feeds:
                 missing -= content.n_accepted
         return contents[::-1]
 
-    def _columns(self, contents: Iterable[Content]) -> tuple[Columns, NDArray[Any]]:
+    def _columns(self, contents: Iterable[Content]) -> tuple[Figures, NDArray[Any]]:
         kinds, changes = self._schema.kinds, self._schema.changes
         numbers = [name for name, kind in kinds.items() if kind == "numeric" and name not in changes]
         clients, values, digests = self._dataset(contents).figures(numbers)
-        return Columns(clients, values), digests
+        return Figures(clients, values), digests
 
     def _dataset(self, contents: Iterable[Content]) -> Dataset:
         entry = Entry("", contents=tuple(contents))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from risk.reading import client_ids
 from risk.reading._stream import ODD, Reading
-from risk.reading._whole_file import Key, Suspicion, may_be_totals
+from risk.reading._whole_file import ClientPeriod, Suspicion, may_be_totals
 from risk.reading.client_ids import WHOLE
 from risk.reading.parts import Piece, Slice
 from risk.reading.sql import literal, quoted
@@ -74,7 +74,7 @@ class Suspects:
         counts = [self._ask(counted, self._place(it))[0] for it in slices]
         return sum(n for n, _ in counts) if all(is_cut for _, is_cut in counts) else 0
 
-    def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[Key]:
+    def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[ClientPeriod]:
         """The clients and periods among these keys whose outcomes are opposite."""
         columns = self._client, quoted(self._schema.period or ""), quoted(self._schema.target)
         rows = " UNION ALL ".join([_rows("{} AS c, {} AS p, {} AS t".format(*columns))] * len(slices))

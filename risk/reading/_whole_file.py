@@ -24,7 +24,7 @@ NAMED = 3  # lines
 LONGEST = 40  # characters of a number in a sum
 THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")  # a sum may be written with a dot in it, as 24.530
 
-Key = tuple[str, str]  # client and period
+ClientPeriod = tuple[str, str]  # client and period
 Ends = tuple[float, float, int, float] | None  # the lowest and highest number of a column, how many, their sum
 Tail = Sequence[tuple[int, Sequence[str], bool]]  # the last lines: number, texts in schema order, whether accepted
 Read = tuple[int, int, Tail]  # how many rows were accepted and refused, and the last of them
@@ -131,12 +131,12 @@ class Suspicion:
     """
 
     schema: Schema
-    opposite: Collection[Key]
+    opposite: Collection[ClientPeriod]
     tail: Tail
     _before: Before = field(init=False)
     _totals: set[int] = field(default_factory=set)
-    _keys: dict[int, Key] = field(default_factory=dict)  # of refused lines
-    _lines: dict[tuple[Key, bool], list[int]] = field(default_factory=lambda: defaultdict(list))
+    _keys: dict[int, ClientPeriod] = field(default_factory=dict)  # of refused lines
+    _lines: dict[tuple[ClientPeriod, bool], list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         self._before = Before(self.schema)
@@ -212,9 +212,9 @@ def _is_far(schema: Schema, fields: Sequence[str], ends: Sequence[Ends], sums: S
     return False
 
 
-def opposite(rows: Iterable[Sequence[str]], schema: Schema) -> set[Key]:
+def opposite(rows: Iterable[Sequence[str]], schema: Schema) -> set[ClientPeriod]:
     """The clients and periods of accepted rows whose outcomes are opposite."""
-    outcomes: dict[Key, set[bool]] = defaultdict(set)
+    outcomes: dict[ClientPeriod, set[bool]] = defaultdict(set)
     for row in rows if schema.period else ():
         if row[-1]:
             outcomes[row[0], row[1]].add(row[-1] in schema.target_values.left)
