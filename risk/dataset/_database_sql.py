@@ -50,6 +50,7 @@ class DatabaseRows:
         kinds = self._described()
         relation = _relation(question, list(kinds))
         self._watermark: ColumnElement[Any] = relation.c[question.watermark]
+        self._marks = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None))
         self._timed = self._copies and kinds[question.watermark] in TIMES
         shown = [_shown(relation.c[name], kinds[name] if self._copies else None) for name in question.columns]
         ordered = [self._watermark, *shown]
@@ -74,14 +75,14 @@ class DatabaseRows:
 
     def highest(self) -> list[Any]:
         """The highest watermarks, of numbers or text, each once, in falling order, but for infinite ones."""
-        statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).distinct()
-        values = self._connection.execute(statement.order_by(self._watermark.desc()).limit(HIGHEST)).scalars()
-        return [value for value in values if isinstance(value, str) or math.isfinite(value)]
+        return self._finite(self._marks.distinct().order_by(self._watermark.desc()).limit(HIGHEST))
 
     def middle(self) -> list[Any]:
         """The watermark in the middle of all rows, in a list; an empty one where it is no finite number."""
-        statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).order_by(self._watermark)
-        values = self._connection.execute(statement.offset(max(self.n_rows() - 1, 0) // 2).limit(1)).scalars()
+        return self._finite(self._marks.order_by(self._watermark).offset(max(self.n_rows() - 1, 0) // 2).limit(1))
+
+    def _finite(self, statement: Select[Any]) -> list[Any]:
+        values = self._connection.execute(statement).scalars()
         return [value for value in values if isinstance(value, str) or math.isfinite(value)]
 
     def after(self, value: object) -> tuple[int, str]:

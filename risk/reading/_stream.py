@@ -19,6 +19,7 @@ from risk.reading.header import LINE, Header
 from risk.reading.parts import Piece
 from risk.reading.values import Fault, Refusal, Values, fault
 from risk.schema import Schema
+from risk.text import counted
 
 NO_CAP = 1 << 62
 START = 65_536  # bytes after the header that may explain what is wrong with it
@@ -128,12 +129,12 @@ class Reading:
         if not self.n_read:
             sentences.append("it brought no rows (a header and no row below it)")
         if n_blank := self.exact.n_blank:
-            lines = "1 blank line of separators is" if n_blank == 1 else f"{n_blank:,} blank lines of separators are"
+            lines = counted(n_blank, "blank line of separators is", "blank lines of separators are")
             sentences.append(f"{lines} skipped")
         if self.has_end_mark:
             sentences.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
         if n := self.n_totals:
-            rows = "1 row is of a client" if n == 1 else f"{n:,} rows are of clients"
+            rows = counted(n, "row is of a client", "rows are of clients")
             sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
         if self.n_repeats:
             sentences.append(self._repeats())
@@ -144,11 +145,10 @@ class Reading:
         return tuple(sentences)
 
     def _repeats(self) -> str:
-        n, one = self.n_repeats, self.n_repeats == 1
         if self.exact.values.has_period:
-            rows = "1 row repeats" if one else f"{n:,} rows repeat"
+            rows = counted(self.n_repeats, "row repeats", "rows repeat")
             return f"{rows} a client and period of this file: of each, the last counts"
-        rows = "1 row is of a client who has" if one else f"{n:,} rows are of clients who have"
+        rows = counted(self.n_repeats, "row is of a client who has", "rows are of clients who have")
         return f"{rows} an earlier row in this file: without a period, each that differs is kept"
 
 
