@@ -122,8 +122,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _check_reason(settings: Settings, reason: str) -> None:
     """Raise UsageError where a reason names a client: the journal keeps it for ever, and a client must be erasable."""
-    current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    if dataset.Dataset(current, settings.schema, settings.ingested / paths.PARTS).names_a_client(reason):
+    if dataset.current(settings.ingested, settings.input_folder_path, settings.schema).names_a_client(reason):
         raise UsageError(
             "--force: the reason names a client, and the journal keeps it for ever. Nothing was done. "
             "Give the reason without the name."

@@ -35,7 +35,8 @@ PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
 def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reason:
     """Return the reason to train, or why there is none."""
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    current = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    manifest = current.manifest
     _recorded(settings, run, manifest)
     last = journal.last_finished(settings.production / paths.JOURNAL)
     desk = model.read_card(settings.models)
@@ -43,7 +44,7 @@ def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reaso
         reason = Reason.from_dict(desk.why)  # of a run that was cut off after it had trained: it is carried to its end
     else:
         live, before = proven.live(settings.production), journal.last_look(settings.production / paths.JOURNAL)
-        rows, trusted = _rows(settings, manifest, live.manifest if live else None), settings.schema.trusted
+        rows, trusted = _rows(settings, current, live.manifest if live else None), settings.schema.trusted
         reason = new_labels.reason(
             rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
         )
@@ -69,10 +70,10 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
     run.attend([attention.RECORD, attention.STOPPED], told)
 
 
-def _rows(settings: Settings, manifest: Manifest, known: Manifest | None = None) -> Dataset:
+def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -> Dataset:
     """Return the rows without those of clients who are held out."""
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
-    return Dataset(manifest, settings.schema, settings.ingested / paths.PARTS, known, spared)
+    return current.beside(known, spared)
 
 
 def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:
@@ -146,8 +147,8 @@ def _verify(settings: Settings) -> Answer:
 def _backtest(settings: Settings) -> Answer:
     """Replay the policies over the labelled rows in their order, and keep what came of it for the next report."""
     schema = settings.schema
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
-    frame = _rows(settings, manifest).labelled(settings.model.max_training_rows)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
     rules = Rules(names, settings.drift, settings.gate, settings.model.family)
     facts = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
@@ -208,10 +209,10 @@ def _predict(settings: Settings, path: Path) -> Answer:
 
 def _summary(settings: Settings) -> Answer:
     """Say what the dataset, the timings and the packages look like now."""
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    summary = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS).summary()
+    rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    summary = rows.summary()
     fields = {"statistics": asdict(summary), "seconds": timings(settings), "dependencies": packages(settings)}
-    lines = [f"dataset {manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
+    lines = [f"dataset {rows.manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
     for name, it in fields["seconds"].items():
         lines.append(f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s")
     lines.append(f"packages (newest: {fields['dependencies']['checked_on'] or 'not checked; --check-dependencies'}):")

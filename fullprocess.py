@@ -119,7 +119,7 @@ def _database_has_news(settings: Settings) -> bool:
         return False
     from risk.dataset import database, dataset
 
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
     entry = manifest.entry(database.name(settings.source))
     return database.news(settings.source, settings.schema, entry.watermark if entry else None, settings.root)
 

@@ -15,25 +15,22 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from risk import attention, command, files, paths, text
 from risk.attention import Attention
 from risk.command import Answer, Run, event, log
-from risk.dataset import dataset, inbox, intake, manifest, pulling, quarantine, verify
-from risk.dataset.counts import counted
+from risk.dataset import database, dataset, inbox, intake, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.dataset.pulling import Pulled
 from risk.errors import DataError, RiskError
 from risk.reading import reader
-from risk.registry import audit, releases
+from risk.registry import releases
 from risk.settings import Settings
 from risk.settings import changed as changed_settings
 from risk.text import placed
 
-KEPT_VERSIONS = 5
 QUOTATION = re.compile(": ['\"]")  # so begins what a warning quotes of a file: columns; of an older program, clients
 
 
@@ -49,54 +46,57 @@ class Ingested:
 
 def ingest(settings: Settings, run: Run) -> Ingested:
     """Bring the dataset up to what the input folder shows now; nothing is written where nothing changed."""
-    folder, size_cap = settings.ingested, settings.max_source_mb * 1_000_000
+    folder, size_cap = settings.ingested, settings.size_cap
     for name in files.link_out(folder, paths.DATASET_LINKS, paths.CURRENT):
         log.warning(event("replaced a real file by a link", path=folder / name))
-    _tidy(settings)
-    files.make_folder(folder / paths.PARTS, 0o700)
-    before = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    current = files.resolve(folder / paths.CURRENT)
+    shelf = _versions(settings)
+    shelf.tidy()
+    files.make_folder(shelf.parts, 0o700)
+    before, current = _current(settings).manifest, shelf.current
     if current and not before.counts:
-        log.warning(event("another input folder or schema: the sources are read anew", former=current.name))
-    box = inbox.look(settings.input, size_cap=size_cap)
+        log.warning(event("another input folder or schema: the sources are read again", former=current.name))
+    box = inbox.list_sources(settings.input, size_cap=size_cap)
     seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
-    taken = intake.take_in(box, before, settings.schema, folder / paths.PARTS, seen, run=run.number, size_cap=size_cap)
+    taken = intake.take_in(box, before, settings.schema, shelf.parts, seen, run=run.number, size_cap=size_cap)
     try:
         pulled = _pulled(settings, taken.manifest, run)
     except RiskError:
-        _published(settings, before, taken.manifest)  # a database that does not answer holds back no file
+        shelf.follow(before, taken.manifest)  # a database that does not answer holds back no file
         raise
-    after = _published(settings, before, pulled.manifest)
-    _attend(run, after)
+    after = shelf.follow(before, pulled.manifest)
+    run.attend(attention.OF_SOURCES, quarantine.attention(after))
     run.attend([attention.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
-    twins = Dataset(after, settings.schema, folder / paths.PARTS).alike()
-    said = (*_warnings(box, taken, after), *pulled.warnings, *([f"in all files together, {twins}"] if twins else []))
-    found = Ingested(after, changed, taken.seen, said)
+    alike = Dataset(after, settings.schema, shelf.parts).alike()
+    in_all = [f"in all files together, {alike}"] if alike else []
+    warnings = (*_warnings(box, taken, after), *pulled.warnings, *in_all)
+    ingested = Ingested(after, changed, taken.seen, warnings)
     run.private.update(placed(_in_journal(after), settings.places))
-    for warning in found.warnings:
+    for warning in ingested.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:
         files.write(folder / paths.SIGNATURES, json.dumps(taken.seen).encode("utf-8", "surrogateescape"))
     run.note(arrived=changed and after.rows != before.rows)
-    run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(found.warnings))
-    return found
+    run.note(dataset=after.name, rejected_rows=after.n_refused, held=after.held, warnings=list(ingested.warnings))
+    return ingested
 
 
-def _pulled(settings: Settings, manifest: Manifest, run: Run) -> Pulled:
-    """Return the manifest with what is new in the database, if one is configured."""
+def _versions(settings: Settings) -> versions.Versions:
+    releases = settings.production / paths.RELEASES
+    return versions.Versions(settings.ingested, releases, settings.schema, settings.max_final_rows)
+
+
+def _current(settings: Settings) -> Dataset:
+    return dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+
+
+def _pulled(settings: Settings, manifest: Manifest, run: Run) -> database.Pulled:
+    """The manifest with what is new in the database, if one is configured."""
     if settings.source is None:
-        return Pulled(manifest, ())
+        return database.Pulled(manifest, ())
     parts = settings.ingested / paths.PARTS
-    return pulling.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
-
-
-def _published(settings: Settings, before: Manifest, after: Manifest) -> Manifest:
-    """Publish the version that follows, if anything differs from the one that is current."""
-    current = files.resolve(settings.ingested / paths.CURRENT)
-    same = current is not None and current.name.partition("-")[2] == after.name.partition("-")[2]
-    return before if same else _publish(settings, before, after)
+    return database.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
 
 
 @contextlib.contextmanager
@@ -118,70 +118,18 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
         yield changed_settings(settings, output_folder_path=scratch)
 
 
-def _publish(settings: Settings, before: Manifest, taken: Manifest) -> Manifest:
-    """Publish the version that follows: count, drop contents that others replaced whole, write, turn the link."""
-    folder, parts = settings.ingested, settings.ingested / paths.PARTS
-    taken = replace(taken, number=taken.number + 1)
-    taken = counted(before, taken, settings.schema, parts, folder / paths.FINGERPRINTS)
-    rows = Dataset(taken, settings.schema, parts)
-    refusals = intake.refused_rows(taken, parts)
-    written: dict[str, files.Content] = {
-        paths.MANIFEST: taken.as_json(),
-        paths.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in taken.entries if entry.has_rows).encode(),
-        paths.REJECTED: intake.rejected_csv(refusals),
-    }
-    if taken.counts["n_labelled"] <= settings.max_final_rows:
-        written[paths.FINAL_DATA] = rows.write_final_data
-    else:
-        log.warning(
-            event(
-                "finaldata.csv is left out",
-                rows=taken.counts["n_labelled"],
-                write_it_with="python ingestion.py --export FILE",
-            )
-        )
-    files.publish(folder / paths.VERSIONS, taken.name, written, folder / paths.CURRENT)
-    log.info(event("dataset", version=taken.name, rows=taken.counts["n_rows"], labelled=taken.counts["n_labelled"]))
-    _tidy(settings)
-    return taken
-
-
-def _tidy(settings: Settings) -> None:
-    """Remove what nothing names: versions beyond the last five, and parts of no kept version and no release."""
-    folder = settings.ingested
-    files.tidy(folder, lambda name: True)
-    current = files.resolve(folder / paths.CURRENT)
-    number = int(current.name.partition("-")[0]) if current else 0
-    files.tidy(folder / paths.VERSIONS, lambda name: number - KEPT_VERSIONS < _number(name) <= number)
-    if damaged := audit.undescribed(settings.production, folder):
-        log.warning(event("no part is tidied away while a manifest is damaged", reason=damaged[0]))
-        return
-    shelves = (folder / paths.VERSIONS, settings.production / paths.RELEASES)
-    kept = [manifest.read(version) for shelf in shelves for version in sorted(shelf.glob("[0-9]*"))]
-    named = {name for each in kept if each for name in each.file_names}
-    files.tidy(folder / paths.PARTS, lambda name: name in named)
-
-
-def _number(version: str) -> int:
-    return int(version.partition("-")[0]) if version.partition("-")[0].isdecimal() else 0
-
-
 def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[str, ...]:
-    said = [f"{name}: {why}" for name, why in box.skipped.items()]
-    said += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
+    sentences = [f"{name}: {why}" for name, why in box.skipped.items()]
+    sentences += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
     for entry in after.entries:
-        said += [entry.reason] if entry.state == "refused" and entry.reason else []
-        said += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
-        said += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
-    return tuple(said)
-
-
-def _attend(run: Run, after: Manifest) -> None:
-    run.attend(attention.OF_SOURCES, quarantine.attention(after))
+        sentences += [entry.reason] if entry.state == "refused" and entry.reason else []
+        sentences += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
+        sentences += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
+    return tuple(sentences)
 
 
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
-    """Return the client files that could not be looked at; links and files of other kinds are only warned about."""
+    """The client files that could not be looked at; links and files of other kinds are only warned about."""
     return [
         Attention(attention.PASSED_OVER, name, f"{name}: {why}.")
         for name, why in box.skipped.items()
@@ -195,8 +143,8 @@ def _in_journal(after: Manifest) -> dict[str, str]:
     for entry in after.entries:
         if entry.state == "refused" and entry.reason:
             kept[entry.reason] = str(entry.stated_reason)
-        said = (it for content in entry.shown for it in content.warnings)
-        for warning in (it for it in said if QUOTATION.search(it)):
+        warnings = (it for content in entry.shown for it in content.warnings)
+        for warning in (it for it in warnings if QUOTATION.search(it)):
             kept[f"{entry.path}: {warning}"] = f"{entry.path}: there is a warning; the report of the run says it"
     return kept
 
@@ -213,18 +161,18 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.check:
         return _check(settings, asked.check)
-    current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    parts = settings.ingested / paths.PARTS
+    rows = _current(settings)
+    current = rows.manifest
     if asked.rejected:
-        found = intake.refused_rows(current, parts)
+        refusals = intake.refused_rows(current, rows.parts)
         held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
-        lines += [intake.sentence(source, refusal) for source, refusal in found]
-        fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in found]}
+        lines += [intake.sentence(source, refusal) for source, refusal in refusals]
+        fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in refusals]}
         return Answer("\n".join(lines) or "no row is refused", fields)
     if asked.export:
         _check_there(settings, current)
-        files.write(Path(asked.export), Dataset(current, settings.schema, parts).write_final_data)
+        files.write(Path(asked.export), rows.write_final_data)
         return Answer(f"{asked.export}: {current.counts.get('n_labelled', 0)} labelled rows", {"file": asked.export})
     if asked.verify:
         return _verify(settings, current)
@@ -238,27 +186,28 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 def _verify(settings: Settings, current: Manifest) -> Answer:
     """Say that the current version is sound, or what is not; exit code 1 then."""
     folder = _check_there(settings, current)
-    found = verify.faults(current, folder, settings.schema, settings.ingested / paths.PARTS)
-    told = {"dataset": current.name, "sound": not found, "faults": found}
+    faults = versions.faults(current, folder, settings.schema, settings.ingested / paths.PARTS)
+    fields = {"dataset": current.name, "sound": not faults, "faults": faults}
     line = f"sound: dataset {current.name}, {len(current.parts)} parts, {current.counts['n_rows']} rows"
-    return Answer("\n".join(found) or line, told, exit_code=1 if found else 0)
+    return Answer("\n".join(faults) or line, fields, exit_code=1 if faults else 0)
 
 
 def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
     """Take in a held source, or take it out again, on a person's word; the run's line in the journal names it."""
-    current = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    current = _current(settings).manifest
     if outcome == "released":
-        after = _publish(settings, current, intake.release(current, name, settings.schema, run.number))
+        after = intake.release(current, name, settings.schema, run.number)
     else:
-        after = _publish(settings, current, intake.withdraw(current, name, run.number))
+        after = intake.withdraw(current, name, run.number)
+    after = _versions(settings).publish(current, after)
     run.note(**{outcome: name}, dataset=after.name)
-    _attend(run, after)
+    run.attend(attention.OF_SOURCES, quarantine.attention(after))
     line = f"{outcome}: {name}; dataset {after.name} with {after.counts['n_rows']} rows"
     return Answer(line, {"outcome": outcome, "source": name})
 
 
 def _check_there(settings: Settings, current: Manifest) -> Path:
-    """Return the folder of the current version. Raises: DataError where there is none."""
+    """The folder of the current version. Raises: DataError where there is none."""
     folder = files.resolve(settings.ingested / paths.CURRENT)
     if folder is None or not current.counts:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
@@ -273,17 +222,17 @@ def _check(settings: Settings, names: list[str]) -> Answer:
             source = reader.Source(name, Path(name))
             content = next(iter(reader.read([source], settings.schema, Path(scratch), size_cap=1 << 62)))[1]
             absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
-            found = intake.refusals_of(content, Path(scratch)) if content else [absent]
-        lines += [intake.sentence(name, refusal) for refusal in found]
+            refusals = intake.refusals_of(content, Path(scratch)) if content else [absent]
+        lines += [intake.sentence(name, refusal) for refusal in refusals]
         warnings = content.warnings if content else ()
         lines += [f"{name}: {it}" for it in warnings]
         warned += len(warnings)
         n_read, n_accepted = (content.n_read, content.n_accepted) if content else (0, 0)
-        refused = max(n_read - n_accepted, int(bool(found)))
+        refused = max(n_read - n_accepted, int(bool(refusals)))
         accepted = text.counted(n_accepted, "row")
-        told = f"{accepted} would be accepted, {text.counted(refused, 'refusal')}"
-        told = f"{told} of {text.counted(n_read, 'row')}"
-        lines.append(f"{name}: {told if n_read or not found else 'refused whole, no row of it was read'}")
+        sentence = f"{accepted} would be accepted, {text.counted(refused, 'refusal')}"
+        sentence = f"{sentence} of {text.counted(n_read, 'row')}"
+        lines.append(f"{name}: {sentence if n_read or not refusals else 'refused whole, no row of it was read'}")
         total += refused
     return Answer("\n".join(lines), {"refusals": total, "warnings": warned}, exit_code=1 if total else 0)
 

@@ -156,8 +156,7 @@ def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
 
 def _live(settings: Settings) -> Subject:
     release = releases.current(settings.production)
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-    rows = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS)
+    rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
     desk = model.read_card(settings.models)
     leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:

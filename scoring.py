@@ -30,13 +30,14 @@ def judge(settings: Settings, run: Run) -> Verdict:
     """Score and judge the challenger on the desk; a verdict that already covers it stands."""
     schema, challenger = settings.schema, model.load(settings.models)
     card, live = challenger.card, proven.live(settings.production)
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    manifest = current.manifest
     if card.dataset != manifest.name:
         raise ModelError(
             f"{settings.models}: the challenger was trained on dataset {card.dataset}, the current one is "
             f"{manifest.name}; run python training.py first"
         )
-    rows = Dataset(manifest, schema, settings.ingested / paths.PARTS, live.manifest if live else None)
+    rows = current.beside(live.manifest if live else None)
     held_out = _holdout(settings, settings.models, rows)
     covered = {"model": challenger.digest, "champion": live.name if live else BASE_RATE, "dataset": manifest.name}
     covered |= {"holdout": held_out.digest, "reason": card.reason}
@@ -100,8 +101,7 @@ def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.data:
         held_out = holdout.of_file(Path(asked.data), settings.schema)
     else:
-        manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
-        rows = Dataset(manifest, settings.schema, settings.ingested / paths.PARTS)
+        rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
         held_out = _holdout(settings, folder, rows)
     found = _score(settings, scored, held_out)
     line = f"F1 {found.f1:.3f} on {found.n_rows} rows of {held_out.scored_on}"

@@ -40,15 +40,15 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     `why` is the reason to train as the drift check gave it: kept in the card, so that a killed run can go on.
     """
     schema = settings.schema
-    manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, schema)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    manifest = current.manifest
     on_desk = model.read_card(settings.models)
     under_way = on_desk and on_desk.run > journal.finished(settings.production / paths.JOURNAL)
     if on_desk and under_way and on_desk.dataset == manifest.name and model.whole(settings.models):
         return _noted(run, on_desk)
     live = proven.live(settings.production)
-    parts, known = settings.ingested / paths.PARTS, live.manifest if live else None
     spared = holdout.share(settings.holdout, schema, settings.test_share, size_cap=settings.size_cap)
-    rows = Dataset(manifest, schema, parts, known, spared)
+    rows = current.beside(live.manifest if live else None, spared)
     labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
     left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
     _check(settings, run, manifest, left)

@@ -61,3 +61,14 @@ PRODUCTION = "production_deployment"
 LEARNED_RISKS = "learnedrisks.parquet"
 
 PROGRAM = "1.1.0"
+
+
+def number_of(name: str) -> int:
+    """The number in the name of a version, release or report, which is number-digest; 0 where it has none."""
+    number = name.partition("-")[0]
+    return int(number) if number.isdecimal() else 0
+
+
+def digest_of(name: str) -> str:
+    """The digest in the name of a version or release."""
+    return name.partition("-")[2]

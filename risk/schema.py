@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from risk.errors import ConfigError
 from risk.files import as_json, digest
+from risk.text import CONTROL
 
 Kind = Literal["numeric", "categorical"]
 
@@ -179,7 +180,6 @@ _A_URL = "expected postgresql://USER@HOST/DATABASE or sqlite:///FILE"
 IN_URL = re.compile(r"[\w+.-]*://[^:/]*:([^@]+)@")
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _IN_OPTIONS = re.compile(r"[?&;]([^=&;]*(?:passw|pwd|secret|token)[^=&;]*|odbc_connect)=", re.IGNORECASE)
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -223,7 +223,7 @@ def _fault(source: DatabaseSource) -> str | None:
         return f"key 'source.url' is no URL; {_A_URL}"
     if (source.table is None) == (source.query is None):
         return f"key 'source' has {'both' if source.table else 'neither'} of table and query; expected one of them"
-    if source.table is not None and (not source.table or _CONTROL.search(source.table)):
+    if source.table is not None and (not source.table or CONTROL.search(source.table)):
         return "key 'source.table' is no name; expected a table, with its schema before a dot where it needs one"
     if source.table and source.table.lower().endswith(".csv"):
         return "key 'source.table' ends in .csv as files do; ask for it by a query"

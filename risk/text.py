@@ -12,6 +12,7 @@ MORE = "…"
 _HOURS = {"hour": 1.0, "hours": 1.0, "day": 24.0, "days": 24.0}
 TEN_YEARS = 87_660.0  # hours
 LONGEST_VALUE, LONGEST_LIST = 80, 200  # characters of a value in short
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # characters that no name may hold
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED = re.compile('[,"\r\n]')

@@ -35,7 +35,7 @@ def ingest(project: Project) -> ingestion.Ingested:
 
 def current(project: Project) -> Manifest:
     settings = project.settings
-    return dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+    return dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
 
 
 def rows_of(project: Project, manifest: Manifest | None = None, known: Manifest | None = None) -> Dataset:
@@ -46,7 +46,7 @@ def rows_of(project: Project, manifest: Manifest | None = None, known: Manifest 
 def look_again(project: Project, seen: intake.Seen | None = None) -> intake.Intake:
     """Return what the next ingestion would take in; nothing is published."""
     settings = project.settings
-    box = inbox.look(settings.input, size_cap=10**9)
+    box = inbox.list_sources(settings.input, size_cap=10**9)
     parts = settings.ingested / paths.PARTS
     return intake.take_in(box, current(project), settings.schema, parts, seen or {}, run=2, size_cap=10**9)
 

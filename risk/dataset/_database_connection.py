@@ -40,7 +40,7 @@ def opened(url: str, password: str | None, name: str, root: Path) -> Iterator[Co
     """
     engine = _engine(url, password, name, root)
     connection = _connected(engine, password, name)
-    with _sentences(engine, password, name, "reading failed", "the next run tries again"), connection:
+    with _sentences(engine, password, name, "reading failed", "the next run will retry"), connection:
         _begin(connection)
         yield connection
 
@@ -69,7 +69,7 @@ def _sentences(engine: Engine, password: str | None, name: str, what: str, move:
     except RiskError:
         raise
     except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
-        message = f"{name}: {what} ({told(error, password)}); nothing was taken in of it, {move}"
+        message = f"{name}: {what} ({told(error, password)}). No rows were taken in; {move}"
         raise SourceError(message, record=f"{name}: {what}; the log says why") from None
 
 
@@ -107,7 +107,7 @@ def _create(place: URL, **options: Any) -> Engine:
 
 
 def _connected(engine: Engine, password: str | None, name: str) -> Connection:
-    move = "see that the server runs and that url, user and password are right"
+    move = "check that the server runs and that url, user and password are right"
     with _sentences(engine, password, name, "the connection failed", move):
         connection = engine.connect()
         if engine.dialect.name == "postgresql":

@@ -18,7 +18,6 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnClause, ColumnElement, FromClause, Select
 
-from risk.dataset._watermark import Value
 from risk.errors import SourceError
 from risk.reading.values import LONGEST_FIELD
 
@@ -42,48 +41,51 @@ class Question:
     watermark: str
 
 
-class Rows:
+class DatabaseRows:
     """The rows that a question asks for, in an open transaction. Rows without a watermark are never among them."""
 
     def __init__(self, connection: Connection, question: Question) -> None:
         self._connection, self._question, self.name = connection, question, question.name
         self._copies = (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
-        found = self._described()
-        relation = _relation(question, list(found))
+        kinds = self._described()
+        relation = _relation(question, list(kinds))
         self._watermark: ColumnElement[Any] = relation.c[question.watermark]
-        self._timed = self._copies and found[question.watermark] in TIMES
-        shown = [_shown(relation.c[name], found[name] if self._copies else None) for name in question.columns]
+        self._marks = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None))
+        self._timed = self._copies and kinds[question.watermark] in TIMES
+        shown = [_shown(relation.c[name], kinds[name] if self._copies else None) for name in question.columns]
         ordered = [self._watermark, *shown]
         self._rows = sqlalchemy.select(*shown).where(self._watermark.is_not(None)).order_by(*ordered)
 
     def present(self) -> datetime:
-        """Return the database's own time in UTC, as of this transaction; this machine's where it tells none."""
+        """The database's own time in UTC, as of this transaction; this machine's where it tells none."""
         statement: Select[Any] = sqlalchemy.select(sqlalchemy.literal_column("current_timestamp"))
         return moment_of(self._connection.execute(statement).scalar())
 
-    def ends(self, until: Value | None = None) -> tuple[object, object]:
-        """Return the lowest and the highest watermark, or the highest up to a value; None where there is no row."""
+    def ends(self, until: object = None) -> tuple[object, object]:
+        """The lowest and the highest watermark, or the highest up to a value; None where there is no row."""
         ends = []
-        for end, clamp, known in (("min", "greatest", FIRST_TIME), ("max", "least", LAST_TIME)):
-            found = getattr(sqlalchemy.func, end)(self._watermark)
-            clamped = getattr(sqlalchemy.func, clamp)(found, sqlalchemy.literal_column(known))
-            ends.append(sqlalchemy.case((found.is_not(None), clamped)) if self._timed else found)
-        low, high = self._connection.execute(self._up_to(sqlalchemy.select(*ends), until)).one()
+        for end, clamp, limit in (("min", "greatest", FIRST_TIME), ("max", "least", LAST_TIME)):
+            extreme = getattr(sqlalchemy.func, end)(self._watermark)
+            clamped = getattr(sqlalchemy.func, clamp)(extreme, sqlalchemy.literal_column(limit))
+            ends.append(sqlalchemy.case((extreme.is_not(None), clamped)) if self._timed else extreme)
+        statement = sqlalchemy.select(*ends)
+        bounded = statement if until is None else statement.where(self._watermark <= self._bound(until))
+        low, high = self._connection.execute(bounded).one()
         return low, high
 
     def highest(self) -> list[Any]:
-        """Return the highest watermarks, of numbers or text, each once, in falling order, but for infinite ones."""
-        statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).distinct()
-        found = self._connection.execute(statement.order_by(self._watermark.desc()).limit(HIGHEST)).scalars()
-        return [value for value in found if isinstance(value, str) or math.isfinite(value)]
+        """The highest watermarks, of numbers or text, each once, in falling order, but for infinite ones."""
+        return self._finite(self._marks.distinct().order_by(self._watermark.desc()).limit(HIGHEST))
 
     def middle(self) -> list[Any]:
-        """Return the watermark in the middle of all rows, in a list; an empty one where it is no finite number."""
-        statement = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None)).order_by(self._watermark)
-        found = self._connection.execute(statement.offset(max(self.n_rows() - 1, 0) // 2).limit(1)).scalars()
-        return [value for value in found if isinstance(value, str) or math.isfinite(value)]
+        """The watermark in the middle of all rows, in a list; an empty one where it is no finite number."""
+        return self._finite(self._marks.order_by(self._watermark).offset(max(self.n_rows() - 1, 0) // 2).limit(1))
 
-    def after(self, value: Value) -> tuple[int, str]:
+    def _finite(self, statement: Select[Any]) -> list[Any]:
+        values = self._connection.execute(statement).scalars()
+        return [value for value in values if isinstance(value, str) or math.isfinite(value)]
+
+    def after(self, value: object) -> tuple[int, str]:
         """Return how many rows come after a watermark, and the last of theirs as text."""
         last = sqlalchemy.cast(sqlalchemy.func.max(self._watermark), sqlalchemy.Text)
         statement = sqlalchemy.select(sqlalchemy.func.count(), last).where(self._watermark > self._bound(value))
@@ -91,14 +93,11 @@ class Rows:
         return int(n_rows), str(text)
 
     def n_rows(self) -> int:
-        """Return the number of rows that have a watermark."""
+        """The number of rows that have a watermark."""
         statement = sqlalchemy.select(sqlalchemy.func.count(self._watermark))
         return int(self._connection.execute(statement).scalar_one())
 
-    def _up_to(self, statement: Select[Any], until: Value | None) -> Select[Any]:
-        return statement if until is None else statement.where(self._watermark <= self._bound(until))
-
-    def reach(self, value: Value) -> bool:
+    def reach(self, value: object) -> bool:
         """Whether any row is as new as the value."""
         statement: Select[Any] = (
             self._from(value).with_only_columns(sqlalchemy.literal_column("1")).order_by(None).limit(1)
@@ -106,20 +105,20 @@ class Rows:
         return self._connection.execute(statement).first() is not None
 
     def n_unmarked(self) -> int:
-        """Return the number of rows without a watermark."""
+        """The number of rows without a watermark."""
         statement = sqlalchemy.select(sqlalchemy.func.count()).where(self._watermark.is_(None))
         return int(self._connection.execute(statement).scalar_one())
 
-    def hand_on(self, first: Value | None, take: Callable[[bytes], object]) -> int:
+    def hand_on(self, first: object, take: Callable[[bytes], object]) -> int:
         """Give `take` the rows from a watermark on, oldest first, as CSV with a header; return their number."""
         statement = self._rows if first is None else self._from(first)
         return self._copy(statement, take) if self._copies else self._fetch(statement, take)
 
-    def _from(self, value: Value) -> Select[Any]:
+    def _from(self, value: object) -> Select[Any]:
         return self._rows.where(self._watermark >= self._bound(value))
 
-    def _bound(self, value: Value) -> ColumnElement[Any]:
-        """Return a value to compare with: PostgreSQL gives a quoted text the type of the column."""
+    def _bound(self, value: object) -> ColumnElement[Any]:
+        """A value to compare with: PostgreSQL gives a quoted text the type of the column."""
         if self._copies:
             return sqlalchemy.literal_column("'" + str(value).replace("'", "''") + "'")
         return sqlalchemy.literal(value)
@@ -144,14 +143,14 @@ class Rows:
         return n_rows
 
     def _described(self) -> dict[str, Any]:
-        """Return the type of every column by its name. Raises: SourceError where the table or a column is missing."""
+        """The type of every column by its name. Raises: SourceError where the table or a column is missing."""
         question, relation = self._question, _relation(self._question, [])
         if question.table:
             self._check_table(question.table)
         everything = sqlalchemy.select(sqlalchemy.text("*")).select_from(relation).where(sqlalchemy.false())
         result = self._connection.execute(everything)
-        found = [(str(column[0]), column[1]) for column in result.cursor.description]
-        names = [name for name, _ in found]
+        columns = [(str(column[0]), column[1]) for column in result.cursor.description]
+        names = [name for name, _ in columns]
         for name in (*question.columns, question.watermark):
             if names.count(name) != 1:
                 fault = "stands twice in" if name in names else "is not in"
@@ -159,20 +158,20 @@ class Rows:
                     f"{question.name}: column {name!r} {fault} the {'table' if question.table else 'query'}, "
                     f"which has {', '.join(names)}; name its columns as the settings do, or ask by a query"
                 )
-        return dict(found)
+        return dict(columns)
 
     def _check_table(self, table: str) -> None:
         inspector = sqlalchemy.inspect(self._connection)
         schema, name = _split(table)
         if inspector.has_table(name, schema=schema):
             return
-        known = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
-        told = f"those there are: {', '.join(known[:20])}" if known else "there is none that this user may see"
-        raise SourceError(f"{self._question.name}: there is no table {table!r}; {told}")
+        tables = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
+        others = f"those there are: {', '.join(tables[:20])}" if tables else "there is none that this user may see"
+        raise SourceError(f"{self._question.name}: there is no table {table!r}; {others}")
 
 
 def moment_of(told: object) -> datetime:
-    """Return a time that a database tells, in UTC; the time of this machine where it tells none."""
+    """A time that a database tells, in UTC; the time of this machine where it tells none."""
     try:
         moment = told if isinstance(told, datetime) else datetime.fromisoformat(str(told))
     except ValueError:
@@ -195,7 +194,7 @@ def _split(table: str) -> tuple[str | None, str]:
 
 
 def _shown(column: ColumnElement[Any], kind: object) -> ColumnElement[Any]:
-    """Return a column of PostgreSQL as the reader wants to see it; of any other database as it is."""
+    """A column of PostgreSQL as the reader wants to see it; of any other database as it is."""
     if kind is None or kind in PLAIN:
         return column
     text: ColumnElement[Any] = sqlalchemy.cast(column, sqlalchemy.Text)

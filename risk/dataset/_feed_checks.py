@@ -1,4 +1,4 @@
-"""Whether a file looks like a faulty feed: a column stuck or blank, in other units, or under another one's name.
+"""Checks for faulty feeds: a column stuck or blank, in other units, or under another one's name.
 
 Where enough clients of the file are known, each is compared with its own newest row: neither another mix of clients nor
 heavy tails look like a fault then. Else the file is compared with all reference rows as a cloud of points, and a fault
@@ -17,11 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.dataset._cloud import alike, cloud, logarithms, some
-from risk.dataset._swaps import changed_places
+from risk.dataset._cloud import alike, changed_places, cloud, logarithms, thinned
 from risk.modeling.metrics import Floats
 
-Kind = Literal["constant", "zero-filled", "missing", "units", "swapped"]
+FaultKind = Literal["constant", "zero-filled", "missing", "units", "swapped"]
 
 MINIMUM = 200  # rows
 ENOUGH_KNOWN = 50  # clients
@@ -38,7 +37,7 @@ OTHER_SIZE = np.log(4)  # nearer medians are those of one feed
 
 
 @dataclass(frozen=True)
-class Columns:
+class Figures:
     """The number columns of a file, or of the reference: the newest row of each client. NaN is missing."""
 
     clients: NDArray[Any]
@@ -46,10 +45,10 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Fault:
+class FeedFault:
     """What is wrong with which columns, and a sentence with the figures."""
 
-    kind: Kind
+    kind: FaultKind
     columns: tuple[str, ...]
     sentence: str
 
@@ -68,7 +67,7 @@ class _Comparison:
     def whom(self) -> str:
         return f"{len(self.old):,} known clients" if self.known else f"{len(self.old):,} earlier rows"
 
-    def without(self, found: list[Fault]) -> _Comparison:
+    def without(self, found: list[FeedFault]) -> _Comparison:
         faulty = {name for fault in found for name in fault.columns}
         kept = [place for place, name in enumerate(self.names) if name not in faulty]
         names = tuple(self.names[place] for place in kept)
@@ -79,7 +78,7 @@ class _Comparison:
         return f"{new} instead of {old}"
 
 
-def faults(file: Columns, reference: Columns, *, minimum: int = MINIMUM) -> tuple[Fault, ...]:
+def faults(file: Figures, reference: Figures, *, minimum: int = MINIMUM) -> tuple[FeedFault, ...]:
     """Return what is wrong with a file; nothing for fewer rows than the minimum, or with too few rows to compare with.
 
     Columns that the reference lacks are not looked at. Of several rows of a client the last one counts as its newest.
@@ -87,33 +86,29 @@ def faults(file: Columns, reference: Columns, *, minimum: int = MINIMUM) -> tupl
     comparison = _comparison(file, reference, minimum)
     if comparison is None:
         return ()
-    found: list[Fault] = []
+    named: list[FeedFault] = []
     for looking in (_missing, _stuck, _swapped, _units):
-        found += looking(comparison.without(found))
-    return tuple(found)
+        named += looking(comparison.without(named))
+    return tuple(named)
 
 
-def comparable(file: Columns, reference: Columns) -> bool:
-    """Return whether there are rows enough to compare a file with a reference."""
+def comparable(file: Figures, reference: Figures) -> bool:
+    """Whether there are rows enough to compare a file with a reference."""
     return _comparison(file, reference, MINIMUM) is not None
 
 
-def agree(file: Columns, reference: Columns, names: Sequence[str]) -> bool:
-    """Return whether columns of a file are about as large as in a reference, and as blank."""
+def agree(file: Figures, reference: Figures, names: Sequence[str]) -> bool:
+    """Whether columns of a file are about as large as in a reference, and as blank."""
     comparison = _comparison(file, reference, MINIMUM)
     if comparison is None:
         return False
     places = [comparison.names.index(name) for name in names]
-    new, old = (_middles(side[:, places]) for side in (comparison.new, comparison.old))
+    sides = (np.nan_to_num(side[:, places]) for side in (comparison.new, comparison.old))  # 0 where most is missing
+    new, old = (logarithms(np.median(side, axis=0)) for side in sides)
     return bool(np.all(np.abs(new - old) < OTHER_SIZE))
 
 
-def _middles(figures: Floats) -> Floats:
-    """Return the logarithm of each column's median; 0 where more than half of it is missing."""
-    return logarithms(np.median(np.nan_to_num(figures), axis=0))
-
-
-def _comparison(file: Columns, reference: Columns, minimum: int) -> _Comparison | None:
+def _comparison(file: Figures, reference: Figures, minimum: int) -> _Comparison | None:
     names = tuple(name for name in file.values if name in reference.values)
     new, old = _places(file.clients, reference.clients)
     known = len(new) >= ENOUGH_KNOWN
@@ -121,7 +116,7 @@ def _comparison(file: Columns, reference: Columns, minimum: int) -> _Comparison 
         return None
     rows, earlier = (np.column_stack([one.values[name] for name in names]) for one in (file, reference))
     pair = (rows[new], earlier[old]) if known else (rows, earlier)
-    return _Comparison(names, rows, some(pair[0]), some(pair[1]), known)
+    return _Comparison(names, rows, thinned(pair[0]), thinned(pair[1]), known)
 
 
 def _places(clients: NDArray[Any], earlier: NDArray[Any]) -> tuple[list[int], list[int]]:
@@ -135,25 +130,27 @@ def _places(clients: NDArray[Any], earlier: NDArray[Any]) -> tuple[list[int], li
 # --- a column is blank or stuck ---------------------------------------------------------------------------------------
 
 
-def _missing(comparison: _Comparison) -> Iterator[Fault]:
+def _missing(comparison: _Comparison) -> Iterator[FeedFault]:
     now, before = (np.isnan(side).mean(axis=0) for side in (comparison.rows, comparison.old))
     for place in np.flatnonzero((now >= MISSING_NOW) & (before <= MISSING_BEFORE)):
         n_rows, name = len(comparison.rows), comparison.names[place]
         figures = f"{name} is missing in {round(now[place] * n_rows):,} of {n_rows:,} rows"
-        yield Fault("missing", (name,), f"{figures}; before, in {100 * before[place]:.1f} % of {comparison.whom}")
+        yield FeedFault("missing", (name,), f"{figures}; before, in {100 * before[place]:.1f} % of {comparison.whom}")
 
 
-def _stuck(comparison: _Comparison) -> Iterator[Fault]:
+def _stuck(comparison: _Comparison) -> Iterator[FeedFault]:
     for place, name in enumerate(comparison.names):
         new, old = _present(comparison.rows[:, place]), _present(comparison.old[:, place])
         if min(len(new), len(old)) < ENOUGH_KNOWN or _share(new, value := float(np.median(new))) < STUCK_SHARE:
             continue
         before = _share(old, value)
         chance = ((before * len(old) + 1) / (len(old) + 1)) ** (len(new) / ALIKE_ROWS)
-        if chance < STUCK_P and not _usual(old) and (value == 0 or comparison.known or _varied(old)):
+        # A figure of a whole file, such as a rate of interest, is constant in each and has few values in the reference.
+        varied = value == 0 or comparison.known or len(np.unique(old)) > FEW_VALUES
+        if chance < STUCK_P and not _usual(old) and varied:
             figures = f"{name} is {_said(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
             sentence = f"{figures}; before, in {100 * before:.1f} % of {comparison.whom}"
-            yield Fault("constant" if value else "zero-filled", (name,), sentence)
+            yield FeedFault("constant" if value else "zero-filled", (name,), sentence)
 
 
 def _present(values: Floats) -> Floats:
@@ -165,19 +162,14 @@ def _share(values: Floats, value: float) -> float:
 
 
 def _usual(values: Floats) -> bool:
-    """Return whether a column was nearly constant."""
+    """Whether a column was nearly constant."""
     return _share(values, float(np.median(values))) >= USUAL_SHARE
-
-
-def _varied(values: Floats) -> bool:
-    # A figure of the whole file, such as a rate of interest, is constant in each, and has few values in the reference.
-    return len(np.unique(values)) > FEW_VALUES
 
 
 # --- columns have changed places --------------------------------------------------------------------------------------
 
 
-def _swapped(comparison: _Comparison) -> Iterator[Fault]:
+def _swapped(comparison: _Comparison) -> Iterator[FeedFault]:
     pairs = changed_places(comparison.new, comparison.old, comparison.known)
     taken: set[int] = set()
     for _, first, second in pairs:
@@ -186,13 +178,13 @@ def _swapped(comparison: _Comparison) -> Iterator[Fault]:
             names = comparison.names[first], comparison.names[second]
             medians = [f"the median of {comparison.names[one]} is {comparison.medians(one)}" for one in (first, second)]
             figures = f"{medians[0]}, {medians[1]}, beside {comparison.whom}"
-            yield Fault("swapped", names, f"{names[0]} and {names[1]} have changed places: {figures}")
+            yield FeedFault("swapped", names, f"{names[0]} and {names[1]} have changed places: {figures}")
 
 
 # --- a column is in other units ---------------------------------------------------------------------------------------
 
 
-def _units(comparison: _Comparison) -> Iterator[Fault]:
+def _units(comparison: _Comparison) -> Iterator[FeedFault]:
     for place, name in enumerate(comparison.names):
         factor = _factor(*_ratio(comparison.new[:, place], comparison.old[:, place], comparison.known))
         if factor and not _usual(_present(comparison.old[:, place])):
@@ -200,11 +192,11 @@ def _units(comparison: _Comparison) -> Iterator[Fault]:
                 continue
             times = f"{factor:,.0f} times" if factor > 1 else f"1/{1 / factor:,.0f} of"
             figures = f"{'for' if comparison.known else 'in'} {comparison.whom} (median {comparison.medians(place)})"
-            yield Fault("units", (name,), f"{name} is about {times} what it was {figures}")
+            yield FeedFault("units", (name,), f"{name} is about {times} what it was {figures}")
 
 
 def _ratio(new: Floats, old: Floats, known: bool) -> tuple[float, float]:
-    """Return the logarithm of the ratio of new to old figures, and its standard error; zeros are left out."""
+    """The logarithm of the ratio of new to old figures, and its standard error; zeros are left out."""
     if known:
         both = np.nan_to_num(new * old) > 0
         return _trimmed_mean(np.log(new[both] / old[both]))
@@ -223,7 +215,7 @@ def _trimmed_mean(values: Floats) -> tuple[float, float]:
 
 
 def _factor(shift: float, error: float) -> float:
-    """Return the change of units that a ratio shows; 0 for none."""
+    """The change of units that a ratio shows; 0 for none."""
     nearest = FACTORS[np.argmin(np.abs(np.log(FACTORS) - shift))]
     tolerance = max(UNITS_TOLERANCE, min(2.5 * error, WIDEST_TOLERANCE))
     shown = abs(np.log(nearest) - shift) <= tolerance and abs(shift) >= CLEAR_ERRORS * error
@@ -231,7 +223,7 @@ def _factor(shift: float, error: float) -> float:
 
 
 def _undone(comparison: _Comparison, place: int, factor: float) -> bool:
-    """Return whether the file without the change of units looks like the reference: in the column alone, and in all."""
+    """Whether the file without the change of units looks like the reference: in the column alone, and in all."""
     rows, factors = comparison.new, np.ones(len(comparison.names))
     factors[place] = factor
     if not alike(comparison.new[:, place] / factor, comparison.old[:, place]):

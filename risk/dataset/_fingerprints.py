@@ -1,45 +1,39 @@
-"""How the set grows, counted by fingerprints of rows: the cost is that of what came, whatever the history.
+"""Growth of the set, counted by fingerprints of rows: the cost is that of the new rows, whatever the history.
 
 For tables without a period. Beside the parts lies the sorted set of the fingerprints of each part in use: a cache, made
 again where it is lost and for another version of DuckDB, whose hashes they are. Two of 50 million different rows count
 as one with a probability of 3 in 10,000; `python ingestion.py --verify` counts without fingerprints.
+
+A fingerprint is 62 bits of the hash of a row without its target, then two bits for its outcome: 0 stayed, 1 left, 2
+not known. So twins, the rows that differ in nothing but the outcome, are neighbours.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from risk import files
-from risk.dataset._rows import connect, hashed
-from risk.dataset._sorted_sets import (
-    NONE,
-    OPEN,
-    TWINS,
-    Prints,
-    as_set,
-    in_ranges,
-    n_labelled,
-    places,
-    survivors,
-    twins,
-    union,
-)
+from risk.dataset._rows import SPILL, hashed
 from risk.dataset.manifest import Manifest
 from risk.errors import DiskError
-from risk.reading.ahead import ahead
 from risk.reading.reader import Content
-from risk.reading.sql import literal, pattern, quoted
+from risk.reading.sql import connect, literal, pattern, quoted
 from risk.schema import Schema
 
+Prints = NDArray[np.uint64]
+
+OPEN = np.uint64(2)  # the outcome of an unlabelled row
+OUTCOME, TWINS = np.uint64(3), np.uint64(2**64 - 4)
+NONE: Prints = np.zeros(0, dtype=np.uint64)
 Stretches = tuple[tuple[int, int], ...]  # rows of a part: (first, number) of each stretch
 InUse = dict[str, Stretches]  # by part
 
@@ -97,12 +91,8 @@ class Fingerprints:
         return union(sets)
 
     def _sets(self, some: Sequence[tuple[str, Stretches]]) -> list[Prints]:
-        """Return the sets of parts; those that are not stored are made of the parts, which are read ahead."""
-        stored = [self._stored(*it) for it in some]
-        lost = [it for it, one in zip(some, stored, strict=True) if one is None]
-        with contextlib.closing(ahead((self._prints(part) for part, _ in lost), len, 1)) as read:
-            made = (self._made(*it, prints) for it, prints in zip(lost, read, strict=True))
-            return [next(made) if one is None else one for one in stored]
+        """The sets of parts; those that are not stored are made of the parts."""
+        return [self._made(*it) if (stored := self._stored(*it)) is None else stored for it in some]
 
     def _stored(self, part: str, stretches: Stretches) -> Prints | None:
         try:
@@ -111,19 +101,20 @@ class Fingerprints:
             return None
         return stored
 
-    def _made(self, part: str, stretches: Stretches, prints: Prints) -> Prints:
-        found = as_set(np.concatenate([prints[first : first + rows] for first, rows in stretches]))
+    def _made(self, part: str, stretches: Stretches) -> Prints:
+        prints = self._prints(part)
+        unique = as_set(np.concatenate([prints[first : first + rows] for first, rows in stretches]))
         content = io.BytesIO()
-        np.save(content, found, allow_pickle=False)
+        np.save(content, unique, allow_pickle=False)
         files.write(self._folder / self._name(part, stretches), content.getvalue())
-        return found
+        return unique
 
     def _name(self, part: str, stretches: Stretches) -> str:
-        told = repr((duckdb.__version__, self._schema.identity, part, stretches))
-        return f"{files.digest(told.encode())[:16]}.npy"
+        identity = repr((duckdb.__version__, self._schema.identity, part, stretches))
+        return f"{files.digest(identity.encode())[:16]}.npy"
 
     def _prints(self, part: str) -> Prints:
-        """Return the fingerprints of a part in the order of its rows; those of the last part are remembered."""
+        """The fingerprints of a part in the order of its rows; those of the last part are remembered."""
         if self._last[0] != part:
             columns = {quoted(it.name): it.kind == "number" for it in self._schema.columns if it.kind != "target"}
             outcome = f"coalesce({quoted(self._schema.target)}, {OPEN})::utinyint"
@@ -131,17 +122,17 @@ class Fingerprints:
             source = f"read_parquet({literal(pattern(path))}, hive_partitioning = false)"
             query = f"select {hashed(columns)} as row, {outcome} as outcome from {source}"
             try:
-                found = self._connection.execute(query).fetchnumpy()
+                answer = self._connection.execute(query).fetchnumpy()
             except duckdb.Error as error:
                 raise DiskError(
                     f"{path}: cannot be read ({str(error).splitlines()[0]}); run python ingestion.py --verify"
                 ) from error
-            self._last = (part, (np.asarray(found["row"]) & TWINS) | np.asarray(found["outcome"]))
+            self._last = (part, (np.asarray(answer["row"]) & TWINS) | np.asarray(answer["outcome"]))
         return self._last[1]
 
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        return connect(self._parts)
+        return connect(self._parts.parent / SPILL)
 
 
 def _grown(groups: Sequence[Sequence[Prints]]) -> tuple[int, int, Prints]:
@@ -161,3 +152,70 @@ def _in_use(manifest: Manifest) -> InUse:
         for it in content.slices:
             stretches.setdefault(it.part, []).append((it.first, it.rows))
     return {part: tuple(sorted(some)) for part, some in stretches.items()}
+
+
+# --- sets of fingerprints: sorted arrays without repeats --------------------------------------------------------------
+
+
+def as_set(prints: Prints) -> Prints:
+    """Return fingerprints in any order as a set."""
+    ordered: Prints = np.sort(prints)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
+def union(sets: Sequence[Prints]) -> Prints:
+    """Return what is in any of the sets."""
+    filled = [one for one in sets if len(one)]
+    return filled[0] if len(filled) == 1 else as_set(np.concatenate([NONE, *filled]))
+
+
+def places(prints: Prints, among: Prints) -> NDArray[np.int64]:
+    """Return where each fingerprint stands in a set, or -1 where it is not in it."""
+    if not len(among) or not len(prints):
+        return np.full(len(prints), -1)
+    at = np.searchsorted(among, prints)
+    at[at == len(among)] = 0
+    positions: NDArray[np.int64] = np.where(among[at] == prints, at, -1)
+    return positions
+
+
+def twins(prints: Prints, sets: Sequence[Prints]) -> Prints:
+    """Return what the sets hold of the fingerprints' rows, whatever the outcome."""
+    filled, held = [one for one in sets if len(one)], [NONE]
+    rows = as_set(prints & TWINS) if filled else NONE
+    for one in filled:
+        first = np.searchsorted(one, rows)
+        for step in range(int(OPEN) + 1):
+            at = np.minimum(first + step, len(one) - 1)
+            held.append(one[at][(one[at] & TWINS == rows) & (first + step < len(one))])
+    return union(held)
+
+
+def survivors(prints: Prints) -> Prints:
+    """The set without the unlabelled rows that have a labelled twin."""
+    if not len(prints):
+        return prints
+    at = np.flatnonzero(prints & OUTCOME == OPEN)
+    doubtful = at[at > 0]
+    return np.delete(prints, doubtful[(prints[doubtful] ^ prints[doubtful - 1]) <= OUTCOME])
+
+
+def n_labelled(prints: Prints) -> int:
+    """Return how many of the fingerprints bear an outcome."""
+    return int(np.count_nonzero(prints & OUTCOME != OPEN))
+
+
+def in_ranges(groups: Sequence[Sequence[Prints]], at_once: int) -> Iterator[list[list[Prints]]]:
+    """Yield the groups of sets cut into ranges, such that the first and the last group have about `at_once` in each."""
+    n_prints = sum(len(one) for group in (groups[0], groups[-1]) for one in group)
+    n_ranges = n_prints // at_once + 1
+    bounds = [(number << 64) // n_ranges & ~3 for number in range(n_ranges)]
+    for number, low in enumerate(bounds):
+        high = bounds[number + 1] if number + 1 < n_ranges else None
+        yield [[_between(one, low, high) for one in group] for group in groups]
+
+
+def _between(one: Prints, low: int, high: int | None) -> Prints:
+    first = np.searchsorted(one, np.uint64(low))
+    last = len(one) if high is None else np.searchsorted(one, np.uint64(high))
+    return one[first:last]

@@ -17,8 +17,10 @@ from risk.errors import DiskError
 from risk.paths import UNFINISHED
 from risk.reading.parts import Slice
 from risk.reading.reader import Content
-from risk.reading.sql import EXACT_INTEGER, literal, pattern, quoted
+from risk.reading.sql import EXACT_INTEGER, connect, literal, pattern, quoted
 from risk.schema import Schema
+
+SPILL = f"{UNFINISHED}spill"  # beside the parts; tidied away
 
 # a number as plain decimal text: whole ones without «.0», small ones without an exponent
 PLAIN = """case when typeof({x}) in ('BIGINT', 'VARCHAR') then cast({x} as varchar)
@@ -62,7 +64,7 @@ class Place:
             position += piece.rows
 
 
-class Rows:
+class AcceptedRows:
     """The view `accepted` (c0, c1, …, position, known) over the placed slices."""
 
     def __init__(self, placed: Sequence[Placed], schema: Schema, parts: Path) -> None:
@@ -73,7 +75,7 @@ class Rows:
         self.order = f"{self.period}, position" if self.period else "position"
 
     def resolved(self, where: str = "true", *, labelled: bool = False) -> str:
-        """Return the query of the set's rows (c0, …, position) among the accepted ones that satisfy `where`.
+        """The query of the set's rows (c0, …, position) among the accepted ones that satisfy `where`.
 
         `where` may ask for anything but the target, so that twins stay together; known rows are left out. With periods
         `latest` is the position of a row's last twin: by it, a row stands against others of its client and period.
@@ -102,22 +104,22 @@ class Rows:
             union all select {features}, null::tinyint, p_open from twins where p_stayed is null and p_left is null"""
 
     def held_out(self, share: float) -> str:
-        """Return the condition that a row's client is among this share, by a hash of the name alone."""
+        """The condition that a row's client is among this share, by a hash of the name alone."""
         if not share:
             return "false"
         return f"(md5_number_lower('held out' || chr(31) || {self.client}) % 10000 < {round(10_000 * share)})"
 
     def changes(self) -> str:
-        """Return the query of every client's and period's change of some numbers since the period before: d0, d1, …"""
+        """The query of every client's and period's change of some numbers since the period before: d0, d1, …"""
         order = f"over (partition by {self.client} order by {self.period})"
         sources = (self.names[source] for source in self._schema.changes.values())
-        found = ", ".join(
+        differences = ", ".join(
             f"cast({x} as double) - lag(cast({x} as double)) {order} as d{i}" for i, x in enumerate(sources)
         )
-        return f"select {self.client}, {self.period}, {found} from ({self.resolved()})"
+        return f"select {self.client}, {self.period}, {differences} from ({self.resolved()})"
 
     def row(self) -> str:
-        """Return the expression of a key that is the same for the same client, period and features, ever after."""
+        """The expression of a key that is the same for the same client, period and features, ever after."""
         others = {self._schema.owner, self._schema.value, self._schema.target} - set(self._schema.features)
         numbers = {column.name for column in self._schema.columns if column.kind == "number"}
         named = [(inner, name in numbers) for name, inner in self.names.items() if name not in others]
@@ -126,7 +128,7 @@ class Rows:
         return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
 
     def key(self) -> str:
-        """Return the expression of a hash of what makes rows twins, or revisions of each other."""
+        """The expression of a hash of what makes rows twins, or revisions of each other."""
         if self.period:
             return f"hash({self.client}, {self.period})"
         numbers = {column.name for column in self._schema.columns if column.kind == "number"}
@@ -141,7 +143,7 @@ class Rows:
 
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        connection = connect(self._parts)
+        connection = connect(self._parts.parent / SPILL)
         try:
             self._build(connection)
         except duckdb.Error as error:
@@ -164,7 +166,7 @@ class Rows:
         )
 
     def _parts_sql(self, connection: duckdb.DuckDBPyConnection) -> str:
-        """Return the query of the parts as c0, c1, …, `file` and `nth` (its row, from 0)."""
+        """The query of the parts as c0, c1, …, `file` and `nth` (its row, from 0)."""
         if not self._placed:
             kinds = {"number": "double", "target": "tinyint"}
             types = (kinds.get(column.kind, "varchar") for column in self._schema.columns)
@@ -184,34 +186,18 @@ class Rows:
         )
 
     def _refusal(self, error: duckdb.Error) -> DiskError:
-        told = str(error).splitlines()[0]
-        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException) and "space" in told.lower():
-            return DiskError(f"{self._parts.parent}: no room to work with the rows ({told}); make room and run again")
+        why = str(error).splitlines()[0]
+        if isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException) and "space" in why.lower():
+            return DiskError(f"{self._parts.parent}: no room to work with the rows ({why}); make room and run again")
         return DiskError(
-            f"{self._parts}: the rows cannot be read ({told}); run python ingestion.py --verify, and put the folder "
+            f"{self._parts}: the rows cannot be read ({why}); run python ingestion.py --verify, and put the folder "
             f"back from a backup if {self._parts.name} are damaged",
             record=f"{self._parts}: the rows cannot be read; the log says why",
         )
 
 
-def connect(parts: Path, threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """Return a database in memory; what does not fit there goes beside the parts, under a name that is tidied."""
-    spill = parts.parent / f"{UNFINISHED}spill"
-    return duckdb.connect(
-        config={
-            "threads": threads,
-            "temp_directory": str(spill),
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
-
-
 def hashed(columns: dict[str, bool]) -> str:
-    """Return the expression of a 64-bit hash of columns (True for numbers): 1 and 1.0 are one, as are NULLs."""
-    return f"hash({', '.join(_hashed_number(name) if number else name for name, number in columns.items())})"
-
-
-def _hashed_number(x: str) -> str:
-    exact = f"abs(try_cast({x} as double)) < {EXACT_INTEGER}"
-    return f"case when {exact} then hash(cast({x} as double)) else hash({PLAIN.format(x=x)}) end"
+    """The expression of a 64-bit hash of columns (True for numbers): 1 and 1.0 are one, as are NULLs."""
+    exact = f"abs(try_cast({{x}} as double)) < {EXACT_INTEGER}"
+    number = f"case when {exact} then hash(cast({{x}} as double)) else hash({PLAIN}) end"
+    return f"hash({', '.join(number.format(x=name) if is_number else name for name, is_number in columns.items())})"

@@ -1,11 +1,14 @@
-"""How far a source that grows was taken in: the highest value of its watermark column, kept as text.
+"""The watermark of a source that grows: how far it was taken in, and how far its database goes now.
 
-Pure: no files.
+Rows beyond, in the future or after an absurd jump, are taken in and named, but the watermark stays before them: they
+never silence those that come later.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +16,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from risk.errors import SourceError
+from risk.text import counted
+
+if TYPE_CHECKING:
+    from risk.dataset._database_sql import DatabaseRows
 
 Value = int | float | Decimal | date | str
 
@@ -31,6 +40,7 @@ _NUMBER_TEXT = re.compile(r"\d{6,}(?:\.\d+)?", re.ASCII)
 _CALENDAR = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits
 _SINCE_1970 = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}  # seconds, or thousandths, millionths, billionths of one
 _DAY = 86_400
+_TAKEN_IN = "taken in, and later rows still arrive; put it right in the database"
 
 LOCAL = timedelta(hours=14)  # by so much the clock on a wall may be ahead of UTC
 JUMP, SMALL_JUMP = 10, 100_000  # times all the way before it, and steps: a number that jumps further is a stray one
@@ -55,7 +65,7 @@ class Watermark:
 
 
 def kind_of(value: object) -> str | None:
-    """Return the kind of a value that can be a watermark: a number, a time, a date or text; None for any other."""
+    """The kind of a value that can be a watermark: a number, a time, a date or text; None for any other."""
     kind = type(value).__name__
     return kind if kind in _READ else None
 
@@ -78,7 +88,7 @@ def begin(value: Value, overlap: int) -> Value:
 
 
 def at(moment: datetime, like: Value) -> Value | None:
-    """Return a moment, of UTC, as a watermark of the same kind and form; None where the value reads as no time.
+    """A moment, of UTC, as a watermark of the same kind and form; None where the value reads as no time.
 
     A number reads as a calendar (20261127) or as what went by since 1970, in text as well.
     """
@@ -88,11 +98,11 @@ def at(moment: datetime, like: Value) -> Value | None:
         return moment.date()
     if not isinstance(like, str):
         return _as_number(moment, str(int(like)))
-    found = _TIME_TEXT.fullmatch(like)
-    if not found:
+    match = _TIME_TEXT.fullmatch(like)
+    if not match:
         number = _as_number(moment, like.partition(".")[0]) if _NUMBER_TEXT.fullmatch(like) else None
         return None if number is None else str(number)
-    dash, day, separator = found.groups()
+    dash, day, separator = match.groups()
     shown = moment.strftime(dash.join(("%Y", "%m", "%d") if day else ("%Y", "%m")))
     return f"{shown}{separator}{moment:%H:%M:%S}" if separator else shown
 
@@ -107,25 +117,25 @@ def _as_number(moment: datetime, digits: str) -> int | None:
 
 
 def present_of(values: Iterable[Any], present: datetime) -> tuple[Value, Value] | None:
-    """Return the present in the form in which most of the values tell the time, and the first in it; None without one.
+    """The present in the form in which most of the values tell the time, and the first in it; None without one.
 
     Numbers that read as a time to come may as well count something, so they do not tell.
     """
     values = list(values)
-    told = [(limit, value) for value in values if (limit := at(present, value)) is not None]
-    told = [it for it in told if _is_unmistakable(it[1]) or it[1] <= it[0]]
-    for limit, count in Counter(limit for limit, _ in told).most_common(1):
+    readings = [(limit, value) for value in values if (limit := at(present, value)) is not None]
+    readings = [it for it in readings if isinstance(it[1], date) or _is_time(it[1]) or it[1] <= it[0]]
+    for limit, count in Counter(limit for limit, _ in readings).most_common(1):
         if 2 * count > len(values):
-            return limit, next(value for it, value in told if it == limit)
+            return limit, next(value for it, value in readings if it == limit)
     return None
 
 
-def _is_unmistakable(value: Value) -> bool:
-    return isinstance(value, date) or (isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value)))
+def _is_time(value: Value) -> bool:
+    return isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value))
 
 
 def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:
-    """Return whether the next reading would begin after a limit, or cannot be compared with it any more."""
+    """Whether the next reading would begin after a limit, or cannot be compared with it any more."""
     try:
         return limit is not None and bool(begin(known.typed, overlap) > limit)  # type: ignore[operator]
     except TypeError:
@@ -133,7 +143,7 @@ def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:
 
 
 def before_jump(highest: Sequence[Any], lowest: Any) -> Any:
-    """Return the value before an absurd jump among the highest ones (distinct, in falling order); None without any."""
+    """The value before an absurd jump among the highest ones (distinct, in falling order); None without any."""
     for below, above in pairwise(reversed(highest)):
         if above - below > max(JUMP * (below - lowest), SMALL_JUMP):
             return below
@@ -141,10 +151,10 @@ def before_jump(highest: Sequence[Any], lowest: Any) -> Any:
 
 
 def _begin_of_text(text: str, overlap: int) -> str:
-    found = _ISO_TEXT.fullmatch(text)
-    if not found:
+    match = _ISO_TEXT.fullmatch(text)
+    if not match:
         return text
-    day, separator, clock = found.groups()
+    day, separator, clock = match.groups()
     if not separator:
         return (date.fromisoformat(day) - _days(overlap)).isoformat()
     return (datetime.fromisoformat(f"{day}T{clock}") - timedelta(seconds=overlap)).isoformat(separator)
@@ -152,3 +162,78 @@ def _begin_of_text(text: str, overlap: int) -> str:
 
 def _days(seconds: int) -> timedelta:
     return timedelta(days=-(-seconds // _DAY))
+
+
+# --- how far a database goes now --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class End:
+    """The highest watermark up to the limit, and what is to be said of rows beyond.
+
+    The limit of times, numbers that tell the time among them, is the database's own present; that of other numbers is
+    the last one before an absurd jump.
+    """
+
+    value: Value
+    limit: Value | None
+    said: tuple[str, ...]
+
+
+def end_of(rows: DatabaseRows, column: str) -> End | None:
+    """Return how far the source goes now; None where it has no rows.
+
+    Raises: SourceError where the watermark column has no order.
+    """
+    lowest, highest = rows.ends()
+    if highest is None:
+        return None
+    kinds = {kind_of(lowest), kind_of(highest)}
+    if None in kinds or not (len(kinds) == 1 or kinds <= {"int", "float"}):
+        held = " and ".join(sorted({type(lowest).__name__, type(highest).__name__}))
+        raise SourceError(
+            f"{rows.name}: column {column!r} holds {held}, which has no order that grows with time; "
+            "name a column of times or whole numbers in the key 'source.watermark'"
+        )
+    value: Any = highest
+    present = rows.present()
+    clock = (at(present, value), value) if isinstance(value, date) else _told(rows, present)
+    if clock:
+        return _of_times(rows, column, present, *clock)
+    return End(value, None, ()) if isinstance(value, str) else _of_numbers(rows, column, value, lowest)
+
+
+def tail(rows: DatabaseRows, value: Value, overlap: int) -> str:
+    """The digest of the rows from a little before a watermark on: as long as it stays, none has come."""
+    content = hashlib.sha256()
+    rows.hand_on(begin(value, overlap), content.update)
+    return content.hexdigest()
+
+
+def _told(rows: DatabaseRows, present: datetime) -> tuple[Any, Any] | None:
+    """The present in the form of the newest values, or else of the one in the middle of all."""
+    return present_of(rows.highest(), present) or present_of(rows.middle(), present)
+
+
+def _of_times(rows: DatabaseRows, column: str, present: datetime, limit: Any, like: Any) -> End:
+    latest: Any = rows.ends(limit)[1]
+    return End(latest or limit, limit, _in_the_future(rows, column, present, like))
+
+
+def _in_the_future(rows: DatabaseRows, column: str, present: datetime, like: Value) -> tuple[str, ...]:
+    """Say which rows lie in the future, wherever on earth their times were taken; text and numbers may be no times."""
+    n_rows, last = rows.after(at(present + LOCAL, like) or like)
+    lies = "lies" if isinstance(like, date) else "sorts"
+    shown = f" (the last: {last})" if at(present, last) or not isinstance(like, str) else ""
+    future = f"{lies} after the database's own time, {present:%Y-%m-%d %H:%M} UTC, in {counted(n_rows, 'row')}"
+    return (f"{column} {future}{shown}: {_TAKEN_IN}",) if n_rows else ()
+
+
+def _of_numbers(rows: DatabaseRows, column: str, highest: Any, lowest: Any) -> End:
+    finite = rows.highest()
+    limit = before_jump(finite, lowest) if math.isfinite(highest) else next(iter(finite), None)
+    n_rows, last = rows.after(limit) if limit is not None else (0, "")
+    if limit is None or (math.isfinite(highest) and 2 * n_rows > rows.n_rows()):
+        return End(highest, None, ())
+    sentence = f"{column} jumps from {limit} to {last} in {counted(n_rows, 'row')}: {_TAKEN_IN}"
+    return End(limit, limit, (sentence,))

@@ -1,22 +1,143 @@
-"""What the rows of every source come to: how many of them are in the set, and how many rows the set has.
+"""Counts of rows: what each source gives to the set, by period and by client, and how many rows the set has.
 
-Only what came, went or changed is counted; what the version before has counted stands.
+For a new version only what came, went or changed is counted; what the version before has counted stands. The contents
+have positions: each source has a range of its own, in which its rows are numbered through its contents.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from risk.dataset._fingerprints import Fingerprints, Growth
-from risk.dataset.dataset import Dataset
-from risk.dataset.manifest import Entry, Manifest, Periods, overlaps, periods_of
+from risk.dataset._rows import AcceptedRows, Place
+from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
+from risk.reading.client_ids import alike, odd_forms
 from risk.reading.reader import Content
+from risk.reading.sql import literal
 from risk.schema import Schema
 
-Place = tuple[str, str]  # a source's path and a content's digest
-Counts = dict[Place, int]
+SPAN = 1 << 40  # positions of one source
+
+SourceContent = tuple[str, str]  # a source's path and a content's digest
+Counts = dict[SourceContent, int]
+
+
+@dataclass(frozen=True)
+class Given:
+    """Rows that a content gives to the set, how many are labelled, and how many stand because their last twin is in it.
+
+    By its last twin a row stands against others of its client and period.
+    """
+
+    rows: int
+    labelled: int
+    upheld: int
+
+
+class DatasetCounts:
+    """The rows of one manifest. A share of the clients may be `spared`, as held out."""
+
+    def __init__(
+        self, manifest: Manifest, schema: Schema, parts: Path, known: Manifest | None = None, spared: float = 0
+    ):
+        self.manifest, self.schema, self.parts, self.known, self._spared = manifest, schema, parts, known, spared
+
+    def contributions(self, during: Periods | None = None) -> dict[tuple[int, str], Given]:
+        """The rows of the set in the periods, by the content they come from (source's place, content's digest)."""
+        rows = self._rows_of([place for place in self._places if overlaps(place.content, during)])
+        last, told = "latest" if rows.period else "position", f"{rows.target} is not null as told"
+        query = f"select position, {last} as last, {told} from ({rows.resolved(self._during(during))})"
+        columns = {name: np.asarray(column) for name, column in rows.run(query).fetchnumpy().items()}
+        at, last_at = self._at(columns["position"]), self._at(columns["last"])
+        counts = [np.bincount(at), np.bincount(at[columns["told"].astype(bool)]), np.bincount(last_at)]
+        padded = [np.pad(one, (0, len(self._places) - len(one))).tolist() for one in counts]
+        places = ((place.source, place.content.digest) for place in self._places)
+        return {place: Given(*some) for place, some in zip(places, zip(*padded, strict=True), strict=True) if any(some)}
+
+    def counts(self) -> dict[str, int]:
+        """The number of rows in the set and of labelled ones."""
+        answer = self._rows.run(
+            f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})"
+        ).fetchall()
+        return dict(zip(("n_rows", "n_labelled"), map(int, answer[0]), strict=True))
+
+    def rows_by_period(self, where: str = "true") -> dict[str, int]:
+        """Each period with the number of accepted rows in it."""
+        query = f"select {self._rows.period}, count(*) from accepted where {where} group by {self._rows.period}"
+        return {str(period): int(n_rows) for period, n_rows in self._rows.run(query).fetchall()}
+
+    def labelled_by_period(self) -> list[tuple[str, int]]:
+        """Each period that lies not in the future with the number of accepted rows whose outcome is known."""
+        condition = f"{self._rows.target} is not null and not ({self._in_future()})"
+        return list(self.rows_by_period(condition).items())
+
+    def alike(self) -> str | None:
+        """Say how many clients look like another one of the dataset, whichever file it is in."""
+        forms: dict[str, set[str]] = {}
+        for form, written in odd_forms(it for content in self.manifest.contents.values() for it in content.odd):
+            forms.setdefault(form, set()).add(written)
+        if not forms or len(self.manifest.contents) == 1:
+            return None
+        query = f"select distinct {self._rows.client} from accepted where list_contains(?, {self._rows.client})"
+        return alike(forms, {row[0] for row in self._rows.run(query, [list(forms)]).fetchall()})
+
+    def names_a_client(self, text: str) -> bool:
+        """Whether the id of a client, of four characters or more, stands in the text as a word of its own."""
+        query = f"select distinct {self._rows.client} from accepted where strlen({self._rows.client}) > 3"
+        clients = self._rows.run(f"{query} and contains(?, {self._rows.client})", [text]).fetchall()
+        return any(re.search(rf"(?<!\w){re.escape(client)}(?!\w)", text) for (client,) in clients)
+
+    def n_clients(self) -> int:
+        """The number of clients who have ever had an accepted row."""
+        return int(self._rows.run(f"select count(distinct {self._rows.client}) from accepted").fetchall()[0][0])
+
+    def _during(self, periods: Periods | None) -> str:
+        """The condition that a row's period lies in the periods."""
+        period = self._rows.period
+        return f"{period} between {literal(periods[0])} and {literal(periods[1])}" if periods and period else "true"
+
+    def _in_future(self) -> str:
+        """The condition that a row lies in the future of the day on which its content was judged first."""
+        places = ((it.position, sum(s.rows for s in it.content.slices), it.content.limit) for it in self._places)
+        rows = f"position between {{}} and {{}} and {self._rows.period} > {{}}"
+        return " or ".join(rows.format(at, at + n - 1, literal(limit)) for at, n, limit in places if limit) or "false"
+
+    def _at(self, positions: NDArray[Any]) -> NDArray[np.int64]:
+        """The place of the content in which each position lies."""
+        begins = np.array([place.position for place in self._places], dtype=np.int64)
+        return np.searchsorted(begins, positions, side="right") - 1
+
+    @functools.cached_property
+    def _rows(self) -> AcceptedRows:
+        return self._rows_of(self._places)
+
+    def _rows_of(self, places: list[Place]) -> AcceptedRows:
+        return AcceptedRows([placed for place in places for placed in place.placed], self.schema, self.parts)
+
+    @functools.cached_property
+    def _places(self) -> list[Place]:
+        return self._placed(self.manifest, False)
+
+    def _placed(self, manifest: Manifest, known: bool) -> list[Place]:
+        """The contents by position: rows are counted through a source's contents."""
+        order, places = content_order(self.manifest, self.known), []
+        for source, entry in enumerate(manifest.entries):
+            position = source * SPAN
+            for content in entry.contents:
+                places.append(Place(content, source, position, order[content.digest], known))
+                position += sum(piece.rows for piece in content.slices)
+        return places
+
+
+# --- the counts of a new version --------------------------------------------------------------------------------------
 
 
 def counted(before: Manifest, after: Manifest, schema: Schema, parts: Path, fingerprints: Path) -> Manifest:
@@ -36,8 +157,8 @@ def counted(before: Manifest, after: Manifest, schema: Schema, parts: Path, fing
     return replace(after.with_entries([_counted(entry, given, idle) for entry in after.entries]), counts=counts)
 
 
-def _counted(entry: Entry, given: Counts, idle: set[Place]) -> Entry:
-    """Return the entry without its idle former contents, unless they tell of refused rows."""
+def _counted(entry: Entry, given: Counts, idle: set[SourceContent]) -> Entry:
+    """The entry without its idle former contents, unless they tell of refused rows."""
     contents = [replace(it, n_given=given.get((entry.path, it.digest), 0)) for it in entry.contents]
     told = [entry.watermark and it.refusals for it in contents]
     kept = [
@@ -50,7 +171,7 @@ def _counted(entry: Entry, given: Counts, idle: set[Place]) -> Entry:
 
 def _by_fingerprint(
     before: Manifest, after: Manifest, schema: Schema, parts: Path, folder: Path
-) -> tuple[Counts, Growth, set[Place]]:
+) -> tuple[Counts, Growth, set[SourceContent]]:
     """Return what each source brought when it was taken in: a row that was in already is its source's duplicate."""
     growth = Fingerprints(folder, schema, parts).growth(before, after)
     given, brought = _given(before), dict(growth.brought)
@@ -61,8 +182,10 @@ def _by_fingerprint(
     return given, growth, {place for place, it in _contents(after) if not it.n_accepted}
 
 
-def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -> tuple[Counts, Growth, set[Place]]:
-    """Return how many rows of the set come from each content, counted anew in the periods that are concerned.
+def _by_period(
+    before: Manifest, after: Manifest, schema: Schema, parts: Path
+) -> tuple[Counts, Growth, set[SourceContent]]:
+    """The rows of the set that come from each content, counted again in the periods that changed.
 
     Idle is a content there of which no row is in the set, and none that upholds another one.
     """
@@ -73,7 +196,7 @@ def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -
         return given, Growth(0, 0, {}), idle
     idle |= {place for place, it in _contents(after) if overlaps(it, during)}
     for manifest, sign in ((before, -1), (after, 1)):
-        for (source, digest), it in Dataset(manifest, schema, parts).contributions(during).items():
+        for (source, digest), it in DatasetCounts(manifest, schema, parts).contributions(during).items():
             place = (manifest.entries[source].path, digest)
             given[place] = given.get(place, 0) + sign * it.rows
             n_rows, n_labelled = n_rows + sign * it.rows, n_labelled + sign * it.labelled
@@ -82,7 +205,7 @@ def _by_period(before: Manifest, after: Manifest, schema: Schema, parts: Path) -
 
 
 def _concerned(before: Manifest, after: Manifest) -> Periods | None:
-    """Return the periods in which rows came, went or changed their order; None where there are none."""
+    """The periods in which rows came, went or changed their order; None where there are none."""
     contents = {entry.path: entry.contents for entry in before.entries}
     changed: list[Content] = []
     for entry in after.entries:
@@ -97,7 +220,7 @@ def _concerned(before: Manifest, after: Manifest) -> Periods | None:
 
 
 def _changed(former: tuple[Content, ...], now: tuple[Content, ...]) -> Iterable[Content]:
-    """Return the contents that came or went, and all of them where those that stayed changed places."""
+    """The contents that came or went, and all of them where those that stayed changed places."""
     was, is_now = ([it.digest for it in some] for some in (former, now))
     same_order = [it for it in was if it in is_now] == [it for it in is_now if it in was]
     return [it for it in (*former, *now) if not same_order or (it.digest in was) != (it.digest in is_now)]
@@ -107,6 +230,6 @@ def _given(manifest: Manifest) -> Counts:
     return {place: it.n_given for place, it in _contents(manifest)}
 
 
-def _contents(manifest: Manifest) -> Iterator[tuple[Place, Content]]:
+def _contents(manifest: Manifest) -> Iterator[tuple[SourceContent, Content]]:
     for entry in manifest.entries:
         yield from (((entry.path, it.digest), it) for it in entry.contents)

@@ -1,29 +1,37 @@
-"""A database as a source: what is new there, as one CSV file.
+"""A database as a source: what is new there is pulled as one CSV file and taken into the manifest.
 
-Light: SQLAlchemy is imported when a database is asked.
+Its rows and its watermark are committed together. SQLAlchemy is imported when a database is asked.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk import files
-from risk.dataset._database_end import end_of, tail
-from risk.dataset._watermark import Watermark, begin, kind_of, lies_after
+from risk.dataset._rows import AcceptedRows, Placed
+from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
+from risk.dataset.intake import follow, sentence, with_digests
+from risk.dataset.manifest import Entry, Manifest
+from risk.dataset.quarantine import Feeds, judged
 from risk.errors import ConfigError
+from risk.reading.reader import Content, Slice, Source, read
 from risk.schema import IN_URL, PASSWORD, DatabaseSource, Schema
 
 if TYPE_CHECKING:
-    from risk.dataset._database_sql import Rows
+    from risk.dataset._database_sql import DatabaseRows
 
 INSTALL = ".venv/bin/python -m pip install sqlalchemy 'psycopg[binary]'"
 PULLED = "pulled.csv"
+UNLIMITED = 1 << 62  # a first pull may be larger than any file that is let in
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Pull:
 
 
 def name(source: DatabaseSource) -> str:
-    """Return the name of the source in manifest and logs."""
+    """The name of the source in manifest and logs."""
     return f"database/{source.table or 'query'}"
 
 
@@ -51,49 +59,49 @@ def pull(source: DatabaseSource, schema: Schema, since: Watermark | None, scratc
 
     Raises: ConfigError, SourceError (nothing was taken in), DiskError.
     """
-    asked = _asked(source, schema)
-    known = since if since and since.source == asked else None
-    said = ["another url, table, query or columns: everything is read anew"] if since and not known else []
+    question = _asked(source, schema)
+    mark = since if since and since.source == question else None
+    notes = ["another url, table, query or columns: everything is read again"] if since and not mark else []
     with _rows(source, schema, root) as rows:
         end = end_of(rows, source.watermark)
         if end is None:
-            said += _unmarked(source, rows)
-            said += ["it has no rows any more; what was taken in before is kept"] if known else []
-            return Pull(None, known, 0, False, tuple(said))
-        said += end.said
-        blind = known is not None and lies_after(known, source.overlap, end.limit)
-        if known and not blind and tail(rows, known.typed, source.overlap) == known.tail:
-            return Pull(None, known, 0, False, tuple(said))
-        said += _unmarked(source, rows)
-        now = Watermark(str(end.value), str(kind_of(end.value)), tail(rows, end.value, source.overlap), asked)
-        first = begin(known.typed, source.overlap) if known else None
-        if known and (blind or not rows.reach(known.typed)):
-            said.append(f"{source.watermark} ends at {now.value}, before {known.value} of last time: all is read again")
+            notes += _unmarked(source, rows)
+            notes += ["it has no rows any more; what was taken in before is kept"] if mark else []
+            return Pull(None, mark, 0, False, tuple(notes))
+        notes += end.said
+        blind = mark is not None and lies_after(mark, source.overlap, end.limit)
+        if mark and not blind and tail(rows, mark.typed, source.overlap) == mark.tail:
+            return Pull(None, mark, 0, False, tuple(notes))
+        notes += _unmarked(source, rows)
+        now = Watermark(str(end.value), str(kind_of(end.value)), tail(rows, end.value, source.overlap), question)
+        first = begin(mark.typed, source.overlap) if mark else None
+        if mark and (blind or not rows.reach(mark.typed)):
+            notes.append(f"{source.watermark} ends at {now.value}, before {mark.value} of last time: all is read again")
             first = None
         path = scratch / PULLED
         with files.refusals(path), path.open("wb") as file:
             n_rows = rows.hand_on(first, file.write)
-    return Pull(path, now, n_rows, known is None, tuple(said))
+    return Pull(path, now, n_rows, mark is None, tuple(notes))
 
 
 def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: Path) -> bool:
     """Whether a pull would find anything: only the rows at the end are looked at."""
-    known = since if since and since.source == _asked(source, schema) else None
+    mark = since if since and since.source == _asked(source, schema) else None
     with _rows(source, schema, root) as rows:
-        end = end_of(rows, source.watermark) if known else None
-        if known and end and not lies_after(known, source.overlap, end.limit):
-            return tail(rows, known.typed, source.overlap) != known.tail
+        end = end_of(rows, source.watermark) if mark else None
+        if mark and end and not lies_after(mark, source.overlap, end.limit):
+            return tail(rows, mark.typed, source.overlap) != mark.tail
         return rows.ends()[1] is not None
 
 
 def password(source: DatabaseSource, root: Path) -> str | None:
-    """Return the password: of the variable that the URL names, of the file, or of RISK_DATABASE_PASSWORD.
+    """The password: of the variable that the URL names, of the file, or of RISK_DATABASE_PASSWORD.
 
     Raises: ConfigError where the variable or the file is missing.
     """
-    found = IN_URL.match(source.url)
-    if found:
-        variable = found[1][2:-1]
+    match = IN_URL.match(source.url)
+    if match:
+        variable = match[1][2:-1]
         if variable not in os.environ:
             raise ConfigError(f"key 'source.url' names the environment variable {variable}, which is not set")
         return os.environ[variable]
@@ -108,26 +116,108 @@ def password(source: DatabaseSource, root: Path) -> str | None:
 
 
 @contextmanager
-def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[Rows]:
+def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[DatabaseRows]:
     try:
         from risk.dataset._database_connection import opened
-        from risk.dataset._database_sql import Question, Rows
+        from risk.dataset._database_sql import DatabaseRows, Question
     except ModuleNotFoundError as error:
         raise ConfigError(f"key 'source' needs the package {error.name}; run {INSTALL}") from error
     columns = tuple(column.name for column in schema.columns)
     question = Question(name(source), source.table, source.query, columns, source.watermark)
     url = IN_URL.sub(lambda it: it[0].replace(f":{it[1]}@", "@"), source.url)
     with opened(url, password(source, root), question.name, root) as connection:
-        yield Rows(connection, question)
+        yield DatabaseRows(connection, question)
 
 
 def _asked(source: DatabaseSource, schema: Schema) -> str:
-    """Return a digest of what is asked, whoever asks. What is known of another question is of no use."""
+    """A digest of what is asked, whoever asks. What is known of another question is of no use."""
     place = re.sub("//[^@/]*@", "//", source.url)
     names = [column.name for column in schema.columns]
     return files.digest(files.as_json([place, source.table, source.query, source.watermark, names]))[:12]
 
 
-def _unmarked(source: DatabaseSource, rows: Rows) -> list[str]:
+def _unmarked(source: DatabaseSource, rows: DatabaseRows) -> list[str]:
     n_rows = rows.n_unmarked()
     return [f"{source.watermark} is blank in {n_rows:,} rows; they are left out until it is filled"] if n_rows else []
+
+
+# --- what was pulled, taken in ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """The manifest that follows, and what a person should know."""
+
+    manifest: Manifest
+    warnings: tuple[str, ...]
+
+
+def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Path, root: Path, run: int) -> Pulled:
+    """Take in the rows of a database since its watermark: the same reader, the same refusals as for a file.
+
+    A pull that is refused whole does not move the watermark. Raises: SourceError, ConfigError, DiskError.
+    """
+    called = name(source)
+    entry = before.entry(called) or Entry(called, judged_run=run)
+    with tempfile.TemporaryDirectory() as scratch:
+        pulled = pull(source, schema, entry.watermark, Path(scratch), root)
+        notes = [f"{called}: {warning}" for warning in pulled.warnings]
+        if pulled.path is None:
+            after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
+            return Pulled(_with(before, after) if pulled.watermark else before, tuple(notes))
+        source_file = Source(called, pulled.path, is_ordered=True)
+        content = next(iter(list(read([source_file], schema, parts, size_cap=UNLIMITED))))[1]
+    if content is None:
+        return Pulled(
+            before, (*notes, f"{called}: what was pulled changed while it was read; it is left for the next run")
+        )
+    if content.fault:
+        after = replace(entry, state="refused", reason=sentence(called, content.fault), refused=content)
+        return Pulled(_with(before, after), tuple(notes))
+    content = _without_doubted(judged(content, before.periods, schema, parts), entry, schema, parts)
+    if not content.n_accepted and entry.state == "held":
+        return Pulled(_with(before, replace(entry, watermark=pulled.watermark)), tuple(notes))
+    after = follow(entry, content, not pulled.anew, run, Feeds(before, schema, parts).fault_of(content))
+    return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(notes))
+
+
+def _without_doubted(content: Content, entry: Entry, schema: Schema, parts: Path) -> Content:
+    """A pull without rows that were held, or released by a person: the overlap reads them once more."""
+    held = [entry.refused] if entry.state == "held" and entry.refused else []
+    doubted = [*held, *(it for it in entry.contents if it.released)]
+    if not doubted:
+        return content
+    pieces = [(piece, False) for piece in content.slices]
+    pieces += [(piece, True) for it in doubted for piece in it.slices]
+    starts = accumulate((piece.rows for piece, _ in pieces), initial=0)
+    rows = AcceptedRows(
+        [Placed(piece, at, known) for (piece, known), at in zip(pieces, starts, strict=False)], schema, parts
+    )
+    same = " and ".join(f"k.{name} is not distinct from a.{name}" for name in rows.names.values())
+    query = f"from accepted a where not known and exists (from accepted k where k.known and {same})"
+    repeats = rows.run(f"select position, {rows.target} is not null {query} order by all").fetchall()
+    n_rows = len(repeats)
+    return replace(
+        content,
+        slices=_cut(content.slices, [position for position, _ in repeats]),
+        n_read=content.n_read - n_rows,
+        n_accepted=content.n_accepted - n_rows,
+        n_labelled=content.n_labelled - sum(labelled for _, labelled in repeats),
+    )
+
+
+def _cut(slices: Iterable[Slice], positions: Sequence[int]) -> tuple[Slice, ...]:
+    """The slices without the rows at some positions, in rising order, counted through all of them."""
+    kept, begins = [], 0
+    for piece in slices:
+        first, end = piece.first, piece.first + piece.rows
+        inside = positions[bisect_left(positions, begins) : bisect_left(positions, begins + piece.rows)]
+        for place in [*(piece.first + position - begins for position in inside), end]:
+            kept += [Slice(piece.part, first, place - first)] if place > first else []
+            first = place + 1
+        begins += piece.rows
+    return tuple(kept)
+
+
+def _with(manifest: Manifest, entry: Entry) -> Manifest:
+    return manifest.with_entries([*(other for other in manifest.entries if other.path != entry.path), entry])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk import files, paths
-from risk.dataset import _summary
 from risk.dataset import manifest as manifests
-from risk.dataset._dataset_counts import DatasetCounts
-from risk.dataset._rows import PLAIN, Rows
-from risk.dataset._summary import Summary
-from risk.dataset.manifest import Manifest, arrivals, content_order, overlaps, periods_of
+from risk.dataset._rows import PLAIN, AcceptedRows
+from risk.dataset.counts import DatasetCounts
+from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
 from risk.errors import DataError
 from risk.reading.sql import literal, quoted
 from risk.schema import Column, Schema
@@ -30,18 +29,49 @@ if TYPE_CHECKING:
 
 ADDED = ("row", "content", "position")  # what frames hold beside the columns of the schema
 SPARE = 1.1  # times as many rows as are wanted are drawn, so that each outcome has enough
+SHORT = {"mean": "mean", "median": "median", "standard_deviation": "sd"}
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    mean: float | None
+    median: float | None
+    standard_deviation: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of the labelled rows: their number, statistics of each number column, percent missing of every column."""
+
+    n_rows: int
+    columns: dict[str, ColumnStatistics]
+    missing_percent: dict[str, float]
+
+    def lines(self) -> list[str]:
+        """A line for each column, as people read it in a terminal."""
+        texts = []
+        for name, percent in self.missing_percent.items():
+            statistics = self.columns.get(name)
+            pairs = asdict(statistics).items() if statistics else ()
+            shown = "  ".join(f"{SHORT[what]} {'-' if value is None else f'{value:,.4g}'}" for what, value in pairs)
+            texts.append(f"  {name:<24} {percent:6.2f} % missing  {shown}".rstrip())
+        return texts
 
 
 class Dataset(DatasetCounts):
-    """The rows of one manifest. Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and
+    """The rows of one manifest, as frames in the order of `row`.
 
-    `row` (uint64, the same for the same client, period and features), `content` (order of the content), `position`.
-    They come in the order of `row`: what is computed from them does not depend on how a file was sorted.
-    A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
+    Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and `row` (uint64, the same for the
+    same client, period and features), `content` (order of the content), `position`. Their order by `row` is that of no
+    file. A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
     """
 
+    def beside(self, known: Manifest | None, spared: float = 0) -> Dataset:
+        """Return these rows beside a known manifest, without a share of the clients."""
+        return Dataset(self.manifest, self.schema, self.parts, known, spared)
+
     def labelled(self, most: int | None = None) -> pd.DataFrame:
-        """Return the labelled rows: what may be trained on.
+        """The labelled rows: what may be trained on.
 
         Of more than `most` rows a sample: by the hash of a row, so that it depends on nothing but the rows, with as
         large a share of leavers as among all accepted rows.
@@ -52,57 +82,63 @@ class Dataset(DatasetCounts):
         return self._frame(self._rows, self._sample(SPARE * most / n_labelled, most))
 
     def held_out(self, share: float) -> pd.DataFrame:
-        """Return the labelled rows of the clients who are held out at this share."""
+        """The labelled rows of the clients who are held out at this share."""
         return self._frame(self._rows, self._with_outcome(self._rows.held_out(share)))
 
     def news(self) -> pd.DataFrame:
-        """Return the labelled rows of contents that the known manifest does not have, without rows that it knew."""
-        known = self.known.contents if self.known else {}
-        fresh = [place for place in self._places if place.content.digest not in known and place.content.n_labelled]
+        """The labelled rows of contents that the known manifest does not have, without rows that it knew."""
+        before = self.known.contents if self.known else {}
+        fresh = [place for place in self._places if place.content.digest not in before and place.content.n_labelled]
         whole = not self.schema.period or self.schema.changes
         during = None if whole else periods_of(place.content for place in fresh)
         beside = self._places if self.schema.period and fresh else fresh
-        rows = self._rows_of([it for it in (*beside, *self._known_places) if overlaps(it.content, during)])
+        former = self._placed(self.known, True) if self.known else []
+        rows = self._rows_of([it for it in (*beside, *former) if overlaps(it.content, during)])
         same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
         fresh_rows = rows.resolved(f"not {rows.held_out(self._spared)} and {self._during(during)}", labelled=True)
-        found = self._frame(
+        frame = self._frame(
             rows,
             f"""select * from ({fresh_rows}) r where not exists
                 (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
         )
-        return found[found["content"].isin([place.order for place in fresh])].reset_index(drop=True)
+        return frame[frame["content"].isin([place.order for place in fresh])].reset_index(drop=True)
 
     def recent(self, contents: int | None) -> pd.DataFrame:
-        """Return the news of the last so many contents; all for None. After a change, older news tell of the past."""
+        """The news of the last so many contents; all for None. After a change, older news tell of the past."""
         news = self.news()
         last = sorted(news["content"].unique())[-(contents or len(news) or 1) :]
         return news[news["content"].isin(last)]
 
     def when(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """Return for each row of a frame a number that grows with its period, else with the run that took it in."""
+        """A number for each row of a frame: it grows with the period, else with the run or pull of the row."""
         if self.schema.period:
             periods = np.unique(frame[self.schema.period].to_numpy(str), return_inverse=True)
             return np.asarray(periods[1], dtype=np.int64)
-        came, order = arrivals(self.manifest), content_order(self.manifest, self.known)
-        moments = {order[digest]: moment for digest, moment in came.items()}
-        return np.array([moments[content] for content in frame["content"].tolist()], dtype=np.int64)
+        order = content_order(self.manifest, self.known)
+        came = {
+            order[it.digest]: (entry.judged_run, age if entry.watermark else 0)
+            for entry in self.manifest.entries
+            for age, it in enumerate(entry.contents)
+        }
+        ranks = {moment: rank for rank, moment in enumerate(sorted(set(came.values())))}
+        return np.array([ranks[came[content]] for content in frame["content"].tolist()], dtype=np.int64)
 
     def clients(self) -> pd.DataFrame:
-        """Return the newest row of every current client: of all accepted rows, but of nobody who has left."""
+        """The newest row of every current client: of all accepted rows, but of nobody who has left."""
         query = f"select * from ({self._newest()}) where {self._rows.target} is distinct from 1"
         return self._frame(self._rows, query)
 
     def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]], NDArray[Any]]:
-        """Return every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
+        """Every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
         rows, digests = self._rows, np.array([place.content.digest for place in self._places] or [""], dtype=object)
         shown = "".join(f", cast({rows.names[name]} as double) as v{index}" for index, name in enumerate(names))
         query = f"select {rows.client} as client, position{shown} from ({self._newest()}) order by {rows.order}"
-        found = rows.run(query).fetchnumpy()
-        values = {name: np.ma.filled(found[f"v{index}"], np.nan) for index, name in enumerate(names)}
-        return np.asarray(found["client"]), values, digests[self._at(np.asarray(found["position"]))]
+        answer = rows.run(query).fetchnumpy()
+        values = {name: np.ma.filled(answer[f"v{index}"], np.nan) for index, name in enumerate(names)}
+        return np.asarray(answer["client"]), values, digests[self._at(np.asarray(answer["position"]))]
 
     def _newest(self) -> str:
-        """Return the query of the newest row of every client."""
+        """The query of the newest row of every client."""
         rows = self._rows
         if rows.period:
             last = f"coalesce(max({rows.period}) filter (where not ({self._in_future()})), max({rows.period}))"
@@ -111,21 +147,34 @@ class Dataset(DatasetCounts):
         return f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
 
     def undecided(self, most: int) -> pd.DataFrame:
-        """Return the rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
+        """The rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
         rows = self._rows
         undecided = f"select * from ({rows.resolved()}) where {rows.target} is null"
         return self._frame(rows, f"select * from ({undecided}) order by {rows.row()} limit {most}")
 
     def unlabelled(self) -> pd.DataFrame:
-        """Return the newest rows of clients whose outcome is not known, of the newest content that has such."""
+        """The newest rows of clients whose outcome is not known, of the newest content that has such."""
         newest = self.clients()
         newest = newest[newest[self.schema.target].isna()]
-        found: pd.DataFrame = newest[newest["content"] == newest["content"].max()]
-        return found
+        rows: pd.DataFrame = newest[newest["content"] == newest["content"].max()]
+        return rows
 
     def summary(self) -> Summary:
-        """Return the statistics of the labelled rows, exact to the last digit on every run."""
-        return _summary.of_rows(self._rows, self._with_outcome(), self.schema)
+        """The statistics of the labelled rows, exact to the last digit on every run."""
+        rows = self._rows
+        numbers = [column.name for column in self.schema.columns if column.kind == "number"]
+        expressions = ["count(*)", *(f"count(*) - count({name})" for name in rows.names.values())]
+        for name in numbers:
+            x = f"cast({rows.names[name]} as double)"
+            expressions += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
+        in_order = f"select * from ({self._with_outcome()}) order by {', '.join(rows.names.values())}"
+        rows.run("set threads = 1")  # sums of float64 depend on their order, and that must not be the order of a file
+        n_rows, *answers = rows.run(f"select {', '.join(expressions)} from ({in_order})").fetchall()[0]
+        rows.run("set threads = 2")
+        missing, figures = answers[: len(rows.names)], answers[len(rows.names) :]
+        percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
+        columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
+        return Summary(n_rows, columns, dict(zip(rows.names, percent, strict=True)))
 
     def write_final_data(self, path: Path) -> None:
         """Write the labelled rows as CSV: schema order, LF, missing = empty, integers without «.0»."""
@@ -136,7 +185,7 @@ class Dataset(DatasetCounts):
             f"to {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr '')"
         )
 
-    def _frame(self, rows: Rows, query: str) -> pd.DataFrame:
+    def _frame(self, rows: AcceptedRows, query: str) -> pd.DataFrame:
         numbers = {column.name for column in self.schema.columns if column.kind in ("number", "target")}
         shown = ", ".join(
             f"{f'cast({inner} as double)' if name in numbers else inner} as {quoted(name)}"
@@ -153,10 +202,10 @@ class Dataset(DatasetCounts):
         return frame.astype(dict.fromkeys(texts, object))
 
     def _sample(self, share: float, most: int) -> str:
-        """Return the query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
+        """The query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
         rows, target = self._rows, self._rows.target
-        found = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
-        counts = {int(outcome): int(count) for outcome, count in found.fetchall()}
+        answer = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
+        counts = {int(outcome): int(count) for outcome, count in answer.fetchall()}
         quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
         below = f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint"
         drawn = self._with_outcome(f"{below} and not {rows.held_out(self._spared)}")
@@ -165,7 +214,7 @@ class Dataset(DatasetCounts):
         return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"
 
     def _with_outcome(self, where: str = "true") -> str:
-        """Return the query of the labelled rows: of all accepted ones where none of them is a duplicate or revised."""
+        """The query of the labelled rows: of all accepted ones where none of them is a duplicate or revised."""
         contents = [content for entry in self.manifest.entries for content in entry.contents]
         if any(it.n_given < it.n_accepted for it in contents):
             return self._rows.resolved(where, labelled=True)
@@ -179,16 +228,17 @@ class Dataset(DatasetCounts):
         return PLAIN.format(x=name) if column.kind == "number" else name
 
 
-def current_manifest(ingested: Path, input_folder: str, schema: Schema) -> Manifest:
-    """Return the manifest of the current version; an empty one for another input folder, another schema, or none.
+def current(ingested: Path, input_folder: str, schema: Schema) -> Dataset:
+    """The dataset of the current version; an empty one for another input folder, another schema, or none.
 
     Raises: DataError where the version that the link names is missing or has no whole manifest: its rows may be lost.
     """
     link = ingested / paths.CURRENT
     folder = files.resolve(link)
-    found = manifests.read(folder) if folder else None
-    if found is None and link.is_symlink():
-        told = f"{link}: the version that it names is missing, or its manifest is torn ({os.readlink(link)})"
-        raise DataError(f"{told}. Put it back; without a backup remove the link, and all sources are read again.")
-    empty = Manifest(input_folder.rstrip("/"), schema.identity, number=found.number if found else 0)
-    return found if found and (found.input_folder, found.schema) == (empty.input_folder, empty.schema) else empty
+    manifest = manifests.read(folder) if folder else None
+    if manifest is None and link.is_symlink():
+        sentence = f"{link}: the version that it names is missing, or its manifest is torn ({os.readlink(link)})"
+        raise DataError(f"{sentence}. Put it back; without a backup remove the link, and all sources are read again.")
+    empty = Manifest(input_folder.rstrip("/"), schema.identity, number=manifest.number if manifest else 0)
+    same = manifest and (manifest.input_folder, manifest.schema) == (empty.input_folder, empty.schema)
+    return Dataset(manifest if manifest and same else empty, schema, ingested / paths.PARTS)

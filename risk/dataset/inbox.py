@@ -1,4 +1,4 @@
-"""What lies in a folder of client files now, in order, and stands still."""
+"""The inbox: the client files in a folder, in natural order, once they no longer change."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 from risk import files, tick
 from risk.errors import DiskError
+from risk.text import CONTROL
 
 SETTLE_SECONDS = 2.0
 CHANGES = "it still changes; it is left for the next run"
 ROOM = 32_000_000  # bytes for a version, a model and a report beside the new rows
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a list of names has one name a line
 
 
 @dataclass(frozen=True)
-class Found:
+class InboxFile:
     """One file: its name below the folder, and what tells cheaply whether it changed (size, mtime, ctime, inode)."""
 
     name: str
@@ -34,19 +34,19 @@ class Found:
 class Inbox:
     """The sources in natural order, and why each other file was passed over, by name."""
 
-    sources: tuple[Found, ...]
+    sources: tuple[InboxFile, ...]
     skipped: dict[str, str]
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a key that sorts dataset2 before dataset10; names alike but for zeros stay apart by their text."""
+    """A key that sorts dataset2 before dataset10; names alike but for zeros stay apart by their text."""
     pieces = re.split(r"([0-9]+)", name)
     key = [(0, int(piece), piece) if piece.isdecimal() else (1, 0, piece) for piece in pieces if piece]
     return tuple(key)
 
 
-def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbox:
-    """Return the CSV files below the folder, in natural order, with a sentence for each that was passed over.
+def list_sources(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbox:
+    """The CSV files below the folder, in natural order, with a sentence for each that was passed over.
 
     A file younger than `settle` seconds is looked at again once it had time to stand still; one that still changes
     is left for the next run.
@@ -57,20 +57,20 @@ def look(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbo
     if 0 < pause <= settle:
         time.sleep(pause)
     after = _listing(folder)
-    found, skipped = [], {}
+    sources, skipped = [], {}
     for name in sorted(after, key=natural):
         fault = _fault(folder, name, after[name], size_cap) or (CHANGES if before.get(name) != after[name] else None)
         if fault:
             skipped[name.encode("utf-8", "backslashreplace").decode()] = fault
         else:
-            found.append(Found(name, folder / name, after[name]))
-    return Inbox(tuple(found), skipped)
+            sources.append(InboxFile(name, folder / name, after[name]))
+    return Inbox(tuple(sources), skipped)
 
 
 def need_room(folder: Path, box: Inbox, seen: Mapping[str, Sequence[object]]) -> None:
     """Raises: DiskError when the disk of the folder has no room for the new sources; nothing was written then."""
     news = (it for it in box.sources if list(seen.get(it.name, ()))[:4] != list(it.signature))
-    needed, free = ROOM + 2 * sum(found.signature[0] for found in news), shutil.disk_usage(folder).free
+    needed, free = ROOM + 2 * sum(source.signature[0] for source in news), shutil.disk_usage(folder).free
     if free < needed:
         raise DiskError(
             f"{folder}: {free / 1e6:,.0f} MB are free on this disk, about {needed / 1e6:,.0f} MB are needed; "
@@ -89,8 +89,8 @@ def _link(path: Path) -> str:
 
 def _listing(folder: Path) -> dict[str, tuple[int, int, int, int]]:
     with files.refusals(folder):
-        found = tick.listing(str(folder))
-    return {name: (size, modified, changed, inode) for name, size, modified, changed, inode in found}
+        entries = tick.listing(str(folder))
+    return {name: (size, modified, changed, inode) for name, size, modified, changed, inode in entries}
 
 
 def _fault(folder: Path, name: str, signature: tuple[int, int, int, int], size_cap: int) -> str | None:
@@ -117,6 +117,6 @@ def _fault(folder: Path, name: str, signature: tuple[int, int, int, int], size_c
     if not os.access(path, os.R_OK):
         return "not readable (permission denied); give read access"
     if signature[0] > size_cap:
-        found, most = signature[0] / 1e6, size_cap / 1e6
-        return f"{found:,.0f} MB, more than the {most:,.0f} MB of max_source_mb; split it or raise the limit"
+        size, most = signature[0] / 1e6, size_cap / 1e6
+        return f"{size:,.0f} MB, more than the {most:,.0f} MB of max_source_mb; split it or raise the limit"
     return None

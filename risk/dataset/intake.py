@@ -1,4 +1,4 @@
-"""From what lies in the inbox to the next manifest: what changed is read, what is known is not read again."""
+"""The intake of files: what changed in the inbox is read and makes the next manifest; the rest is not read again."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import files
-from risk.dataset import _future
 from risk.dataset.dataset import ADDED
-from risk.dataset.inbox import Found, Inbox
+from risk.dataset.inbox import Inbox, InboxFile
 from risk.dataset.manifest import Entry, Manifest
-from risk.dataset.quarantine import Feeds
+from risk.dataset.quarantine import Feeds, all_judged, judged
 from risk.errors import ConfigError, DataError
 from risk.reading.reader import Content, Refusal, Source, read, read_refusals
 from risk.schema import Schema
@@ -39,32 +38,34 @@ def take_in(
     opened. Files written: parts, and the refusals beside them. Raises: ConfigError, DiskError.
     """
     _check_names(schema)
-    before = _future.all_judged(before, schema, parts)
-    known = _known(before)
-    sizes = {content.size for content in known.values()}
-    digests = {found.name: _digest(found, sizes, seen) for found in inbox.sources}
+    before = all_judged(before, schema, parts)
+    by_digest = _known(before)
+    sizes = {content.size for content in by_digest.values()}
+    digests = {file.name: _digest(file, sizes, seen) for file in inbox.sources}
     entries = {entry.path: entry for entry in before.entries}
     held = {entry.refused.digest: entry.reason for entry in before.entries if entry.state == "held" and entry.refused}
     to_read, unsettled = [], []
-    for found in inbox.sources:
-        content = known.get(digests[found.name] or "")
+    for file in inbox.sources:
+        content = by_digest.get(digests[file.name] or "")
         if content is None:
-            to_read.append(Source(found.name, found.path))
+            to_read.append(Source(file.name, file.path))
         else:
             fault = held.get(content.digest)
-            entries[found.name] = _follow(entries.get(found.name), found.name, content, schema, run, fault)
+            entry = entries.get(file.name) or Entry(file.name)
+            entries[file.name] = follow(entry, content, bool(schema.period), run, fault)
     feeds, periods = Feeds(before, schema, parts), before.periods
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
             unsettled.append(source.name)
             continue
         digests[source.name] = content.digest
-        content = _future.judged(content, periods, schema, parts)
+        content = judged(content, periods, schema, parts)
         fault = feeds.fault_of(content, source.name)
-        if told := feeds.outvoted.get(content.digest):
-            content = replace(content, warnings=(*content.warnings, told))
-        entries[source.name] = _follow(entries.get(source.name), source.name, content, schema, run, fault)
-    present = {found.name for found in inbox.sources} | set(inbox.skipped)
+        if warning := feeds.outvoted.get(content.digest):
+            content = replace(content, warnings=(*content.warnings, warning))
+        entry = entries.get(source.name) or Entry(source.name)
+        entries[source.name] = follow(entry, content, bool(schema.period), run, fault)
+    present = {file.name for file in inbox.sources} | set(inbox.skipped)
     if feeds.outvoted:
         beside = Feeds(before.with_entries(entries.values()), schema, parts)
         entries = {path: _judged_again(entry, beside, schema, run) for path, entry in entries.items()}
@@ -75,10 +76,10 @@ def take_in(
 
 
 def _judged_again(entry: Entry, feeds: Feeds, schema: Schema, run: int) -> Entry:
-    """Return the entry of a file with its held content taken in, where what spoke against it was outvoted."""
+    """The entry of a file with its held content taken in, where what spoke against it was outvoted."""
     if entry.state != "held" or entry.watermark or not entry.refused or feeds.fault_of(entry.refused, entry.path):
         return entry
-    return _follow(replace(entry, state="in", refused=None), entry.path, entry.refused, schema, run, None)
+    return follow(replace(entry, refused=None), entry.refused, bool(schema.period), run, None)
 
 
 def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
@@ -103,18 +104,18 @@ def rejected_csv(refusals: list[tuple[str, Refusal]]) -> bytes:
 
 
 def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
-    """Return a manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
+    """A manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
     for source, content in read([Source(path.name, path)], schema, parts, size_cap=1 << 62):
         if content and content.fault:
             raise DataError(sentence(str(path), content.fault))
         if content:
             alone = Manifest(str(path.parent), schema.identity, number=1)
-            return alone.with_entries([Entry(source.name, "in", None, (content,), None, 0)])
+            return alone.with_entries([Entry(source.name, contents=(content,))])
     raise DataError(f"{path}: it changed while it was read; try again")
 
 
 def sentence(source: str, refusal: Refusal) -> str:
-    """Return a refusal as people read it: file, line, column, what was found, what was expected."""
+    """A refusal as people read it: file, line, column, what was found, what was expected."""
     line = f"line {refusal.line}: " if refusal.line else ""
     column = f"{refusal.column} " if refusal.column else ""
     value = f"({refusal.value!r}) " if refusal.value is not None else ""
@@ -131,26 +132,26 @@ def _check_names(schema: Schema) -> None:
 
 
 def _known(before: Manifest) -> dict[str, Content]:
-    """Return every content that was read before, by its digest, whichever source showed it."""
+    """Every content that was read before, by its digest, whichever source showed it."""
     refused = [entry.refused for entry in before.entries]
     return {content.digest: content for content in refused if content and content.digest} | before.contents
 
 
-def _digest(found: Found, sizes: set[int], seen: Seen) -> str | None:
-    """Return the digest of a file if its signature or its size says that it may be known; None when it must be read."""
-    cached = seen.get(found.name)
-    if cached and cached[:4] == list(found.signature):
+def _digest(file: InboxFile, sizes: set[int], seen: Seen) -> str | None:
+    """The digest of a file if its signature or its size says that it may be known; None when it must be read."""
+    cached = seen.get(file.name)
+    if cached and cached[:4] == list(file.signature):
         return str(cached[4])
-    if found.signature[0] not in sizes:
+    if file.signature[0] not in sizes:
         return None
     try:
-        return files.digest_file(found.path)
+        return files.digest_file(file.path)
     except OSError:
         return None
 
 
 def _gone(entry: Entry) -> Entry | None:
-    """Return the entry of a source that is no longer there, or None where no row of it was taken in."""
+    """The entry of a source that is no longer there, or None where no row of it was taken in."""
     if entry.watermark:
         return entry
     if not entry.contents:
@@ -158,31 +159,20 @@ def _gone(entry: Entry) -> Entry | None:
     return replace(entry, state="gone", reason="the file is no longer there; its rows are kept", refused=None)
 
 
-def add(entry: Entry, content: Content, run: int, fault: str | None, anew: bool) -> Entry:
-    """Return the entry of a source that grows: the content comes to the former ones, or in their place if `anew`."""
-    if fault:
-        return replace(entry, state="held", reason=fault, refused=content, judged_run=run)
-    former = () if anew else tuple(it for it in entry.contents if it.digest != content.digest)
-    return replace(entry, state="in", reason=None, contents=(*former, content), refused=None, judged_run=run)
-
-
 def release(manifest: Manifest, path: str, schema: Schema, run: int) -> Manifest:
-    """Return the manifest with the held rows of a source taken in. Raises: DataError where it is not held."""
+    """The manifest with the held rows of a source taken in. Raises: DataError where it is not held."""
     entry = manifest.entry(path)
     if entry is None or entry.state != "held" or entry.refused is None:
         held = ", ".join(manifest.held) or "none"
         raise DataError(f"{path}: this source is not held; held sources: {held}")
     content = replace(entry.refused, released=entry.reason)
-    if entry.watermark:
-        taken = add(entry, content, run, None, anew=False)
-    else:
-        taken = _follow(replace(entry, state="in", refused=None), path, content, schema, run, None)
-    taken = replace(taken, former=entry.contents)
+    keeps = bool(schema.period or entry.watermark)
+    taken = replace(follow(replace(entry, refused=None), content, keeps, run, None), former=entry.contents)
     return manifest.with_entries([*(other for other in manifest.entries if other is not entry), taken])
 
 
 def withdraw(manifest: Manifest, path: str, run: int) -> Manifest:
-    """Return the manifest without the last content of a source that was released, which is held again.
+    """The manifest without the last content of a source that was released, which is held again.
 
     Whatever source shows it: its rows leave the set. Raises: DataError where nothing of the source was released.
     """
@@ -199,7 +189,7 @@ def withdraw(manifest: Manifest, path: str, run: int) -> Manifest:
 
 
 def _without(entry: Entry, released: Content, run: int) -> Entry | None:
-    """Return the entry without a released content, or None where nothing of it is left."""
+    """The entry without a released content, or None where nothing of it is left."""
     digests = [it.digest for it in entry.contents]
     if released.digest not in digests:
         return entry
@@ -212,25 +202,27 @@ def _without(entry: Entry, released: Content, run: int) -> Entry | None:
     return left if left.contents or left.refused or left.watermark else None
 
 
-def _follow(entry: Entry | None, path: str, content: Content, schema: Schema, run: int, fault: str | None) -> Entry:
-    """Return the entry of a source that now shows this content; `fault` is why it is held, if it is."""
-    entry = entry or Entry(path, "in", None, (), None, run)
-    former = entry.contents
+def follow(entry: Entry, content: Content, keeps: bool, run: int, fault: str | None) -> Entry:
+    """The entry of a source that now shows this content, beside its former ones or in their place.
+
+    `fault` is why it is held, if it is.
+    """
     if content.fault or fault:
         first = entry.judged_run if entry.refused and entry.refused.digest == content.digest else run
-        judged = replace(entry, refused=content, judged_run=first)
+        held = replace(entry, state="held", reason=fault, refused=content, judged_run=first)
         if content.fault:
-            return replace(judged, state="refused", reason=sentence(path, content.fault))
-        return replace(judged, state="held", reason=fault)
-    if former and former[-1].digest == content.digest:
-        return replace(entry, state="in", reason=None, refused=None)
-    kept = tuple(it for it in former if it.digest != content.digest) if schema.period else ()
+            return replace(held, state="refused", reason=sentence(entry.path, content.fault))
+        return held
+    taken = replace(entry, state="in", reason=None, refused=None)
+    if not entry.watermark and entry.contents and entry.contents[-1].digest == content.digest:
+        return taken
+    kept = tuple(it for it in entry.contents if it.digest != content.digest) if keeps else ()
     before = entry.former if any(it.released for it in kept) else ()
-    return Entry(path, "in", None, (*kept, content), None, run, former=before)
+    return replace(taken, contents=(*kept, content), judged_run=run, former=before)
 
 
 def with_digests(manifest: Manifest, parts: Path) -> Manifest:
-    """Return the manifest with the SHA-256 of every part, computed for those that are new."""
+    """The manifest with the SHA-256 of every part, computed for those that are new."""
     return replace(
-        manifest, parts={name: known or files.digest_file(parts / name) for name, known in manifest.parts.items()}
+        manifest, parts={name: digest or files.digest_file(parts / name) for name, digest in manifest.parts.items()}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -26,11 +27,11 @@ class Entry:
     """
 
     path: str
-    state: State
-    reason: str | None
-    contents: tuple[Content, ...]
-    refused: Content | None
-    judged_run: int
+    state: State = "in"
+    reason: str | None = None
+    contents: tuple[Content, ...] = ()
+    refused: Content | None = None
+    judged_run: int = 0
     n_duplicate: int = 0
     watermark: Watermark | None = None
     former: tuple[Content, ...] = ()
@@ -85,12 +86,12 @@ class Manifest:
     @property
     def name(self) -> str:
         """The version's name. It depends on what the sources hold, not on when or in which order they came."""
-        told = [
+        states = [
             [e.path, e.state, e.reason, [c.digest for c in e.contents], e.refused.digest if e.refused else None]
             + ([vars(e.watermark)] if e.watermark else [])
             for e in self.entries
         ]
-        return f"{self.number}-{_digest([self.input_folder, self.schema, told])[:12]}"
+        return f"{self.number}-{_digest([self.input_folder, self.schema, states])[:12]}"
 
     @property
     def contents(self) -> dict[str, Content]:
@@ -133,7 +134,7 @@ class Manifest:
         return next((entry for entry in self.entries if entry.path == path), None)
 
     def with_entries(self, entries: Iterable[Entry]) -> Manifest:
-        """Return this manifest with these entries, sorted, naming just the parts that they need."""
+        """This manifest with these entries, sorted, naming just the parts that they need."""
         entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
         shown = [content for entry in entries for content in (*entry.contents, *entry.former, entry.refused) if content]
         needed = {piece.part for content in shown for piece in content.slices}
@@ -147,14 +148,14 @@ class Manifest:
 
 
 def read(folder: Path) -> Manifest | None:
-    """Return the manifest in a version's folder, or None where there is none or it is torn. Raises: DataError."""
+    """The manifest in a version's folder, or None where there is none or it is torn. Raises: DataError."""
     path = folder / paths.MANIFEST
-    found = files.read_json(path)
-    if found is None:
+    fields = files.read_json(path)
+    if fields is None:
         return None
     try:
-        found["entries"] = tuple(_entry(entry) for entry in found["entries"])
-        return _usable(Manifest(**found))
+        fields["entries"] = tuple(_entry(entry) for entry in fields["entries"])
+        return _usable(Manifest(**fields))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{path}: it is damaged, no manifest of this program ({type(error).__name__}). "
@@ -163,7 +164,7 @@ def read(folder: Path) -> Manifest | None:
 
 
 def _usable(found: Manifest) -> Manifest:
-    """Return a manifest that every reader can use. Raises: KeyError, TypeError, where its counts or digests are not."""
+    """A manifest that every reader can use. Raises: KeyError, TypeError, where its counts or digests are not."""
     counts = [found.number, *found.counts.values(), found.n_refused]
     counts += [found.counts[name] for name in ("n_rows", "n_labelled")] if found.number else []
     names = [found.name, found.rows, found.evidence, *found.file_names, *found.periods]
@@ -172,8 +173,26 @@ def _usable(found: Manifest) -> Manifest:
     return found
 
 
+def read_whole(folder: Path) -> Manifest | None:
+    """The manifest of a version or release; None where it is missing, torn or damaged."""
+    with contextlib.suppress(DataError):  # JSON, but not a manifest of this program
+        return read(folder)
+    return None
+
+
+def read_all(*shelves: Path) -> dict[Path, Manifest | None]:
+    """The manifest of each version and release on some shelves."""
+    return {folder: read_whole(folder) for shelf in shelves for folder in sorted(shelf.glob("[0-9]*-*"))}
+
+
+def undescribed(found: dict[Path, Manifest | None]) -> list[str]:
+    """A sentence for each version and release that has no manifest, and was not tidied away meanwhile."""
+    told = "it is missing, torn or of another program; restore it from a backup"
+    return [f"{folder / paths.MANIFEST}: {told}" for folder, it in found.items() if it is None and folder.is_dir()]
+
+
 def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
-    """Return the place of each content in the order of time: its last period, then the source's name, then its age."""
+    """The place of each content in the order of time: its last period, then the source's name, then its age."""
     placed = []
     for each in (known, manifest):
         for source, entry in enumerate(each.entries if each else ()):
@@ -185,19 +204,8 @@ def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str
     return ordered
 
 
-def arrivals(manifest: Manifest) -> dict[str, int]:
-    """Return when each content came: a number that grows with the run that took it in, and with each pull."""
-    came = {
-        it.digest: (entry.judged_run, age if entry.watermark else 0)
-        for entry in manifest.entries
-        for age, it in enumerate(entry.contents)
-    }
-    ranks = {moment: rank for rank, moment in enumerate(sorted(set(came.values())))}
-    return {digest: ranks[moment] for digest, moment in came.items()}
-
-
 def periods_of(contents: Iterable[Content]) -> Periods | None:
-    """Return the first and the last period of the contents; None where they have none."""
+    """The first and the last period of the contents; None where they have none."""
     ends = [end for content in contents for end in (content.first_period, content.last_period) if end]
     return (min(ends), max(ends)) if ends else None
 
@@ -208,8 +216,8 @@ def overlaps(content: Content, periods: Periods | None) -> bool:
     return periods is None or first is None or last is None or (first <= periods[1] and last >= periods[0])
 
 
-def _digest(told: Any) -> str:
-    return files.digest(json.dumps(told, ensure_ascii=False).encode())
+def _digest(value: Any) -> str:
+    return files.digest(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _told(entry: Entry) -> dict[str, Any]:
@@ -226,16 +234,16 @@ def _told_content(content: Content) -> dict[str, Any]:
     return vars(content) | {"slices": [vars(piece) for piece in content.slices], "fault": fault}
 
 
-def _entry(found: dict[str, Any]) -> Entry:
-    contents, former = (tuple(_content(content) for content in found.pop(name, ())) for name in ("contents", "former"))
-    refused, watermark = found.pop("refused"), found.pop("watermark")
+def _entry(fields: dict[str, Any]) -> Entry:
+    contents, former = (tuple(_content(content) for content in fields.pop(name, ())) for name in ("contents", "former"))
+    refused, watermark = fields.pop("refused"), fields.pop("watermark")
     marked = Watermark(**watermark) if watermark else None
-    told = _content(refused) if refused else None
-    return Entry(**found, contents=contents, former=former, refused=told, watermark=marked)
+    last = _content(refused) if refused else None
+    return Entry(**fields, contents=contents, former=former, refused=last, watermark=marked)
 
 
-def _content(found: dict[str, Any]) -> Content:
-    found["slices"] = tuple(Slice(**piece) for piece in found["slices"])
-    found["warnings"], found["odd"] = tuple(found["warnings"]), tuple(found.get("odd", ()))
-    found["fault"] = Refusal(**found["fault"]) if found["fault"] else None
-    return Content(**found)
+def _content(fields: dict[str, Any]) -> Content:
+    fields["slices"] = tuple(Slice(**piece) for piece in fields["slices"])
+    fields["warnings"], fields["odd"] = tuple(fields["warnings"]), tuple(fields.get("odd", ()))
+    fields["fault"] = Refusal(**fields["fault"]) if fields["fault"] else None
+    return Content(**fields)

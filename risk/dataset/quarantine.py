@@ -1,9 +1,16 @@
-"""Quarantine for suspicious files: their rows stay out until a person releases them or a good version replaces them."""
+"""Quarantine for suspicious files: their rows stay out until a person releases them or a good version replaces them.
+
+Rows that lie in the future of the day on which a run judged their content first are named here, too. The day stays in
+the manifest, so whoever opens it later decides alike.
+"""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.attention import HELD, NO_ROWS, REJECTED, Attention
-from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, Columns, Fault, agree, comparable, faults
+from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, FeedFault, Figures, agree, comparable, faults
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest, content_order
 from risk.modeling.metrics import Floats
@@ -25,6 +32,8 @@ THOUSANDS = (
     "1200); send it without dots, or release it if these are decimals"
 )
 SEVERAL = 5  # contents that are left out of the reference, one at a time
+LEEWAY = 31  # days that a period may begin after the day: clocks, and months that are sent ahead
+SPARE = 1.1  # times the usual step from one period to the next, where that is longer
 MOST = 50_000  # rows of a file, and of the newest contents, that are looked at
 
 
@@ -40,7 +49,7 @@ class Feeds:
         self._released = frozenset(digest for digest, it in before.contents.items() if it.released)
         self.outvoted: dict[str, str] = {}
         self._numbers: dict[str, Floats] = {}
-        self._references: dict[frozenset[str], tuple[Columns, NDArray[Any]]] = {}
+        self._references: dict[frozenset[str], tuple[Figures, NDArray[Any]]] = {}
 
     def fault_of(self, content: Content, path: str = "") -> str | None:
         """Return what is wrong with the feed, in a sentence, or None. Small files and first files are never held.
@@ -56,21 +65,21 @@ class Feeds:
         file, _ = self._columns([replace(content, slices=_last(content.slices, MOST))])
         everything = self._reference(frozenset())[0]
         released = self._released if comparable(file, self._reference(self._released)[0]) else frozenset()
-        found = faults(file, self._reference(released)[0])
-        for doubted in self._doubted(file, released) if found else ():
+        named = faults(file, self._reference(released)[0])
+        for doubted in self._doubted(file, released) if named else ():
             beside = self._reference(released | {doubted})[0]
             if comparable(file, beside):
                 shown = {name for fault in faults(file, beside) for name in fault.columns}
-                found = tuple(fault for fault in found if shown & set(fault.columns))
+                named = tuple(fault for fault in named if shown & set(fault.columns))
         if released:
-            found = tuple(fault for fault in found if not agree(file, everything, fault.columns))
-        sentence = "; ".join(fault.sentence for fault in found)
-        if found and (told := self._acquitted(file, found, path, self._reference(released)[1])):
-            self.outvoted[content.digest] = f"{sentence}; {told}"
+            named = tuple(fault for fault in named if not agree(file, everything, fault.columns))
+        sentence = "; ".join(fault.sentence for fault in named)
+        if named and (acquittal := self._acquitted(file, named, path, self._reference(released)[1])):
+            self.outvoted[content.digest] = f"{sentence}; {acquittal}"
             return None
         return sentence or None
 
-    def _acquitted(self, file: Columns, found: Sequence[Fault], path: str, against: NDArray[Any]) -> str | None:
+    def _acquitted(self, file: Figures, found: Sequence[FeedFault], path: str, against: NDArray[Any]) -> str | None:
         """Say which held sources agree with a file against one content: one for its own next version, else two."""
         if len(digests := set(against.tolist())) > 1:
             return None
@@ -88,7 +97,7 @@ class Feeds:
         )
 
     def _separates(self, name: str, shown: bool) -> bool:
-        """Return whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.
+        """Whether a dot separates thousands: in a column that was whole, or where the file shows it by itself.
 
         What a person released has settled that for its columns.
         """
@@ -100,21 +109,23 @@ class Feeds:
         values = self._numbers.get(name, np.empty(0))
         return bool(np.mean(values == np.rint(values)) >= WHOLE_SHARE) if len(values) >= ENOUGH_WHOLE else shown
 
-    def _doubted(self, file: Columns, released: frozenset[str]) -> list[str]:
-        """Return the contents from which most of the rows come that the file is compared with."""
+    def _doubted(self, file: Figures, released: frozenset[str]) -> list[str]:
+        """The contents from which most of the rows come that the file is compared with."""
         reference, contents = self._reference(released)
-        known = np.isin(reference.clients, file.clients)
-        digests, counts = np.unique(contents[known if known.sum() >= ENOUGH_KNOWN else slice(None)], return_counts=True)
+        shared = np.isin(reference.clients, file.clients)
+        digests, counts = np.unique(
+            contents[shared if shared.sum() >= ENOUGH_KNOWN else slice(None)], return_counts=True
+        )
         return [str(digest) for digest in digests[np.argsort(-counts, kind="stable")[:SEVERAL]]]
 
-    def _reference(self, without: frozenset[str]) -> tuple[Columns, NDArray[Any]]:
-        """Return the newest rows of the dataset without some contents, and the content of each."""
+    def _reference(self, without: frozenset[str]) -> tuple[Figures, NDArray[Any]]:
+        """The newest rows of the dataset without some contents, and the content of each."""
         if without not in self._references:
             self._references[without] = self._columns(self._newest(without))
         return self._references[without]
 
     def _newest(self, without: frozenset[str]) -> list[Content]:
-        """Return the newest rows of the dataset as contents, oldest first."""
+        """The newest rows of the dataset as contents, oldest first."""
         order, contents, missing = content_order(self._before), [], MOST
         kept = (content for digest, content in self._before.contents.items() if digest not in without)
         for content in sorted(kept, key=lambda it: -order[it.digest]):
@@ -123,54 +134,110 @@ class Feeds:
                 missing -= content.n_accepted
         return contents[::-1]
 
-    def _columns(self, contents: Iterable[Content]) -> tuple[Columns, NDArray[Any]]:
+    def _columns(self, contents: Iterable[Content]) -> tuple[Figures, NDArray[Any]]:
         kinds, changes = self._schema.kinds, self._schema.changes
         numbers = [name for name, kind in kinds.items() if kind == "numeric" and name not in changes]
         clients, values, digests = self._dataset(contents).figures(numbers)
-        return Columns(clients, values), digests
+        return Figures(clients, values), digests
 
     def _dataset(self, contents: Iterable[Content]) -> Dataset:
-        entry = Entry("", "in", None, tuple(contents), None, 0)
+        entry = Entry("", contents=tuple(contents))
         return Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts)
 
 
 def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
-    """Return the last rows of the slices, at most so many."""
-    found = []
+    """The last rows of the slices, at most so many."""
+    kept = []
     for it in reversed(tuple(slices)):
         rows = min(it.rows, most)
         most -= rows
         if rows:
-            found.append(Slice(it.part, it.first + it.rows - rows, rows))
-    return tuple(reversed(found))
+            kept.append(Slice(it.part, it.first + it.rows - rows, rows))
+    return tuple(reversed(kept))
+
+
+# --- rows of the future: taken in and named, but nobody's newest row, and no reason to call other files late ----------
+
+
+def judged(content: Content, known: set[str], schema: Schema, parts: Path) -> Content:
+    """A content that was just read with the day of today, and how many of its rows lie in its future.
+
+    `known` are the periods that have come so far; those of the content are added.
+    """
+    today = datetime.now(UTC).date()
+    content = replace(content, judged=today.isoformat())
+    if content.last_period is None:
+        return content
+    if content.last_period > _days_after(today, LEEWAY):
+        content = _with_future(content, known, schema, parts, today)
+    known.update({content.newest_period} if content.newest_period else ())
+    return content
+
+
+def all_judged(manifest: Manifest, schema: Schema, parts: Path) -> Manifest:
+    """The manifest with every content judged: those that an older program took in are judged today."""
+    if all(content.judged for content in manifest.contents.values()):
+        return manifest
+    periods = manifest.periods
+    return manifest.with_entries(
+        replace(it, contents=tuple(one if one.judged else judged(one, periods, schema, parts) for one in it.contents))
+        for it in manifest.entries
+    )
+
+
+def _with_future(content: Content, known: set[str], schema: Schema, parts: Path, today: date) -> Content:
+    alone = Manifest("", schema.identity).with_entries([Entry("", contents=(content,))])
+    counts = Dataset(alone, schema, parts).rows_by_period()
+    limit = _days_after(today, max(LEEWAY, SPARE * _step([*known, *counts], today)))
+    n_rows = sum(count for period, count in counts.items() if period > limit)
+    if not n_rows:
+        return content
+    warning = (
+        f"{schema.period} lies in the future in {counted(n_rows, 'row')} (the last: {content.last_period}): taken in, "
+        "but nobody's newest row and no reason to call later files late; correct it in the file"
+    )
+    present = max((period for period in counts if period <= limit), default=None)
+    warnings = (*content.warnings, warning)
+    return replace(content, limit=limit, n_future=n_rows, last_present=present, warnings=warnings)
+
+
+def _step(periods: Iterable[str], today: date) -> float:
+    """The usual number of days from one period to the next, 0 where fewer than two have come."""
+    begins = sorted({day for period in periods if (day := date.fromisoformat(f"{period}-01"[:10])) <= today})
+    return statistics.median((after - before).days for before, after in pairwise(begins)) if begins[1:] else 0.0
+
+
+def _days_after(day: date, days: float) -> str:
+    """The day in ISO form; what sorts after it, a month too, begins later."""
+    return (day + timedelta(days=days)).isoformat()
 
 
 # --- what a person has to settle --------------------------------------------------------------------------------------
 
 
 def attention(manifest: Manifest) -> list[Attention]:
-    """Return the sources that are refused or held whole, and that the input folder gives no row at all."""
-    found = [_of_source(entry) for entry in manifest.entries]
+    """The sources that are refused or held whole, and that the input folder gives no row at all."""
+    matters = [_of_source(entry) for entry in manifest.entries]
     folder = manifest.input_folder
     if not any(entry.state == "in" and entry.has_rows for entry in manifest.entries):
-        known = "; what was taken in before is kept" if manifest.contents else ""
+        kept = "; what was taken in before is kept" if manifest.contents else ""
         gives = "every source that has rows is held back" if manifest.held else "it gives no row at all"
-        told = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){known}."
-        found.append(Attention(NO_ROWS, folder, f"{told} Look at what sends the files."))
-    return [it for it in found if it]
+        sentence = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){kept}."
+        matters.append(Attention(NO_ROWS, folder, f"{sentence} Look at what sends the files."))
+    return [it for it in matters if it]
 
 
 def _of_source(entry: Entry) -> Attention | None:
     newest = entry.newest
     if entry.state == "held":
-        told = (
+        sentence = (
             f"{entry.path}: held back: {entry.reason}. Take it in with ingestion.py --release, or send a good version."
         )
-        return Attention(HELD, entry.path, told)
+        return Attention(HELD, entry.path, sentence)
     if entry.state == "refused":
         reason = str(entry.stated_reason).removeprefix(f"{entry.path}: ")
         return Attention(REJECTED, entry.path, f"{entry.path}: refused whole: {reason}. Send a good version.")
     if entry.state == "in" and newest and newest.n_read and not newest.n_accepted:
-        told = f"{entry.path}: {counted(newest.n_read, 'row was', 'rows were')} read and none is accepted"
-        return Attention(REJECTED, entry.path, f"{told}; rejected.csv says why. Send a good version.")
+        sentence = f"{entry.path}: {counted(newest.n_read, 'row was', 'rows were')} read and none is accepted"
+        return Attention(REJECTED, entry.path, f"{sentence}; rejected.csv says why. Send a good version.")
     return None

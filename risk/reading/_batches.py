@@ -1,17 +1,24 @@
-"""Rows on their way from files to parts: small files share a part, a file that is refused leaves nothing in it."""
+"""Rows on their way from files to parts: small files share a part, a refused file leaves nothing in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from risk.reading._stream import Reading
-from risk.reading.client_ids import odd_forms
+from risk.reading._plain import Plain
+from risk.reading._stream import Chunk, Reading, Source, read_file
+from risk.reading._suspects import Suspects
+from risk.reading._whole_file import Suspicion
+from risk.reading.client_ids import may_be_odd, odd_forms
 from risk.reading.parts import Part, PartWriter, Stream, canonical
 from risk.reading.sql import Layout
 from risk.schema import Schema
 
 FULL = 32 * 1024 * 1024  # bytes of lines in one part
+AT_ONCE = 50_000  # rows that are read exactly before they are handed on
 
 
 @dataclass
@@ -44,7 +51,7 @@ class _Batch:
         return Stream(self.layout, self.lines, self.rows, fractional)
 
 
-class Gathering:
+class Batches:
     """Holds lines until they fill a part. What a part disproves is handed back, to be read exactly."""
 
     def __init__(self, writer: PartWriter, schema: Schema, disproved: Callable[[Reading, bytes], None]) -> None:
@@ -109,3 +116,81 @@ class Gathering:
         if self._size + size > FULL:
             self.flush()
         self._size += size
+
+
+class FileReader:
+    """Reads one file after the other; each leaves in the same order, when all its rows are in parts."""
+
+    def __init__(self, schema: Schema, parts: Path, size_cap: int) -> None:
+        self._schema, self._size_cap = schema, size_cap
+        self.writer = PartWriter(parts, schema)
+        self._batches = Batches(self.writer, schema, self._disproved)
+        self.suspects = Suspects(parts, schema, self.writer.ask)
+        self._waiting: deque[tuple[Source, Reading]] = deque()
+
+    def read(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Reading]]:
+        """Yield each source, in order, with what is known of it. Raises: DiskError."""
+        for source in sources:
+            self._waiting.append((source, self._read(source)))
+            yield from self._finished()
+        while self._waiting:
+            self._batches.flush()
+            yield from self._finished()
+
+    def _finished(self) -> Iterator[tuple[Source, Reading]]:
+        while self._waiting and not self._waiting[0][1].waits:
+            source, reading = self._waiting.popleft()
+            if suspicion := self.suspects.of(reading, source.is_ordered):
+                self._waiting.appendleft((source, self._read(source, reading, suspicion)))
+            else:
+                yield source, reading
+
+    def _read(self, source: Source, former: Reading | None = None, suspicion: Suspicion | None = None) -> Reading:
+        """Read a file; once more, exactly, after a suspicion: its former rows stay in a part that no slice names."""
+        take, cap, proven = self._take_chunk, self._size_cap, former is None
+        reading = read_file(source.path, self._schema, take, size_cap=cap, proven=proven, suspicion=suspicion)
+        if former and former.digest != reading.digest:
+            reading.digest = None
+        self._judge(reading)
+        return reading
+
+    def _take_chunk(self, reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
+        if not (chunk.plain and self._take_plain(reading, chunk.plain)):
+            self._take_exactly(reading, itertools.chain([chunk], following))
+
+    def _take_plain(self, reading: Reading, plain: Plain) -> bool:
+        """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
+        header, values = reading.exact.header, reading.exact.values
+        reading.may_be_odd |= may_be_odd(plain.lines)
+        if values.wide or values.period_length not in (None, plain.length):
+            return False
+        layout = Layout(header.positions, header.width)
+        reading.dots.count_lines(plain.lines, header.positions, self._schema)
+        if reading.is_one_chunk:
+            reading.exact.pass_over(plain.lines, plain.rows)
+            self._batches.add_file(reading, plain.lines, plain.rows, layout)
+            return True
+        part = self._batches.write_now(reading, plain.lines, plain.rows, layout)
+        if part is None:
+            return False
+        values.bind(plain.length, part.fractional)
+        reading.exact.pass_over(plain.lines, plain.rows)
+        reading.exact.line += plain.rows
+        return True
+
+    def _take_exactly(self, reading: Reading, chunks: Iterable[Chunk]) -> None:
+        rows = reading.exactly(chunks)
+        while accepted := list(itertools.islice(rows, AT_ONCE)):
+            self._batches.add_rows(reading, accepted)
+            reading.dots.count_rows(accepted, self._schema)
+
+    def _disproved(self, reading: Reading, lines: bytes) -> None:
+        reading.n_read = reading.exact.n_blank = 0
+        reading.exact.tail.clear()
+        self._take_exactly(reading, [Chunk(lines, None)])
+        self._judge(reading)
+
+    def _judge(self, reading: Reading) -> None:
+        reading.judge()
+        if reading.fault or reading.digest is None:
+            self._batches.drop(reading)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from risk.reading.values import LONGEST_FIELD
+from risk.schema import Schema
 
 SPACE, COMMA, LINE_FEED = 32, 44, 10
 BLOCK = 256 * 1024  # bytes that are looked at together: they stay in the processor's cache
@@ -37,7 +39,7 @@ class Plain:
 
 
 def prove(chunk: bytes, width: int, place: int | None = None) -> Plain | None:
-    """Return the lines of a chunk if they are plain and, where a place is given, all values there are equally long."""
+    """The lines of a chunk if they are plain and, where a place is given, all values there are equally long."""
     if b'"' in chunk or chunk.startswith(b" ") or not _is_plain_text(chunk):
         return None
     chunk = chunk.replace(b"\r\n", b"\n") if b"\r" in chunk else chunk
@@ -64,18 +66,18 @@ def _is_plain_text(chunk: bytes) -> bool:
 
 
 def _lengths(lines: bytes, width: int) -> NDArray[np.int32] | None:
-    """Return the bytes of every field, one row a line, or None where a line has not exactly `width` fields."""
+    """The bytes of every field, one row a line, or None where a line has not exactly `width` fields."""
     characters = np.frombuffer(lines, dtype=np.uint8)
-    has_spaces, found, rows = b" " in lines, [], 0
+    has_spaces, ends, rows = b" " in lines, [], 0
     for start in range(0, len(characters), BLOCK):
         block = characters[start : start + BLOCK + 1]  # the one after tells whether a space stands before a separator
         is_end = block == LINE_FEED
         is_separator = is_end | (block == COMMA)
         if np.count_nonzero(block < SPACE) != np.count_nonzero(is_end) or (has_spaces and _touch(block, is_separator)):
             return None
-        found.append(np.flatnonzero(is_separator[:BLOCK]).astype(np.int32) + np.int32(start))
+        ends.append(np.flatnonzero(is_separator[:BLOCK]).astype(np.int32) + np.int32(start))
         rows += int(np.count_nonzero(is_end[:BLOCK]))
-    places = np.concatenate(found)
+    places = np.concatenate(ends)
     if len(places) != rows * width or not (characters[places[width - 1 :: width]] == LINE_FEED).all():
         return None
     lengths = np.empty_like(places)
@@ -88,3 +90,59 @@ def _touch(characters: NDArray[np.uint8], is_separator: NDArray[np.bool_]) -> bo
     """Whether a space stands right after or before a separator."""
     is_space = characters == SPACE
     return bool((is_space[1:] & is_separator[:-1]).any() or (is_space[:-1] & is_separator[1:]).any())
+
+
+# --- a dot that separates thousands: every decimal of a column has exactly three places, as 1.200 beside 980 ----------
+
+SAMPLED = 256 * 1024  # bytes at the beginning of a chunk
+MOST_WHOLE = 1_000  # different ones that are remembered
+ENOUGH_DOTTED, ENOUGH_WHOLE = 20, 5  # by which a file shows by itself that a dot separates thousands
+
+_SUSPECT = re.compile(rb"[0-9]\.[0-9]{3}[,.\r\n]")
+_THREE_PLACES = re.compile(r"-?[0-9]+\.[0-9]{3}")
+_MILLIONS = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3}){2,}")  # 1.200.000 is refused by row, and shows what a dot means
+_DECIMAL = re.compile(r"-?[0-9]*\.[0-9]*")
+_NO_THOUSANDS = re.compile(r"-?(?:0|[1-9][0-9]{3,})\..*")  # 0.125, 1234.125
+
+
+@dataclass
+class Dots:
+    """How the numbers of a file are written, by the index of their column."""
+
+    dotted: dict[int, int] = field(default_factory=dict)  # numbers of exactly three places
+    odd: set[int] = field(default_factory=set)  # columns with one that cannot be thousands
+    whole: dict[int, set[str]] = field(default_factory=dict)  # different whole numbers but 0
+    decimal: set[int] = field(default_factory=set)  # columns with another decimal
+
+    def count_lines(self, lines: bytes, positions: Sequence[int], schema: Schema) -> None:
+        """Count in plain lines: at their beginning where they are many, and not at all without a suspect."""
+        start = lines[:SAMPLED]
+        if b"." in start and _SUSPECT.search(start):
+            records = (line.split(",") for line in start[: start.rfind(b"\n") + 1].decode().splitlines())
+            self.count_rows(([record[place] for place in positions] for record in records), schema)
+
+    def count_rows(self, rows: Iterable[Sequence[str]], schema: Schema) -> None:
+        """Count in rows in the order of the schema."""
+        numbers = [index for index, column in enumerate(schema.columns) if column.kind == "number"]
+        for row in rows:
+            for index in numbers:
+                text = row[index]
+                if "." not in text:
+                    whole = self.whole.setdefault(index, set())
+                    if text not in ("", "0") and len(whole) < MOST_WHOLE:
+                        whole.add(text)
+                elif _THREE_PLACES.fullmatch(text) or _MILLIONS.fullmatch(text):
+                    self.dotted[index] = self.dotted.get(index, 0) + 1
+                    self.odd |= {index} if _NO_THOUSANDS.match(text) else set()
+                elif _DECIMAL.fullmatch(text):
+                    self.decimal.add(index)
+
+    def columns(self, schema: Schema) -> dict[str, bool]:
+        """The columns in which a dot may separate thousands, and whether the file shows that by itself."""
+        counts = {index: count for index, count in self.dotted.items() if index not in self.decimal}
+        return {schema.columns[index].name: self._shown(index, count) for index, count in counts.items()}
+
+    def _shown(self, index: int, count: int) -> bool:
+        """Whether many such numbers stand beside several whole ones, and none of those has four digits."""
+        whole = set() if index in self.odd else self.whole.get(index, set())
+        return count >= ENOUGH_DOTTED and len(whole) >= ENOUGH_WHOLE and max(len(it.lstrip("-")) for it in whole) < 4

@@ -1,24 +1,103 @@
-"""The exact reading: every record by Python's strict csv reader, every value by its check, every line counted.
+"""The bytes of one file, in chunks of whole lines, and its records, read exactly: the definition of a row.
 
-It is slow and it is the definition: whatever is faster must give the same rows.
+The strict csv reader of Python reads every record, every value is checked, every line counted. That is slow; whatever
+is faster must give the same rows. Memory is bounded whatever the file holds.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import os
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
+from pathlib import Path
 
-from risk.reading._source import LONGEST_LINE, PLAIN_TEXT
 from risk.reading._whole_file import LAST
 from risk.reading.header import LINE, UTF8, Header
 from risk.reading.values import SHOWN, Fault, Refusal, Values, fault
 
+CHUNK = 32 * 1024 * 1024
+BLOCK = 256 * 1024
+LONGEST_LINE = 1024 * 1024
+END_MARK = b"\x1a"
+PLAIN_TEXT = "lines of at most 1 MiB"
+Row = list[str] | Refusal
+
 csv.field_size_limit(2 * LONGEST_LINE)  # a longer field is refused by us, with its line
 
-Row = list[str] | Refusal
+
+class SourceFile:
+    """One open source file, read once from its beginning to its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        self._before = os.fstat(self._descriptor)
+        self._hash = hashlib.sha256()
+        self.size = self._before.st_size
+        self.has_end_mark = False
+
+    def __enter__(self) -> SourceFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    @property
+    def is_one_chunk(self) -> bool:
+        return self.size <= CHUNK
+
+    def check(self, size_cap: int) -> None:
+        """Raises: Fault where it is no regular file, or larger than the cap."""
+        if not stat.S_ISREG(self._before.st_mode):
+            raise fault("is not a regular file", "a file")
+        if self.size > size_cap:
+            raise fault(f"has {self.size:,} bytes", f"at most {size_cap:,} (raise max_source_mb, or split it)")
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield whole lines, about CHUNK bytes at a time, a smaller file at once; the last line may lack its end.
+
+        A mark of the end of the file, as DOS wrote it, is left out.
+
+        Raises: Fault without a line number where a line is too long.
+        """
+        for lines in self._chunks():
+            self.has_end_mark = lines.endswith(END_MARK)  # all chunks but the last end with a line
+            yield lines.rstrip(END_MARK)
+
+    def _chunks(self) -> Iterator[bytes]:
+        rest, place = b"", 0
+        while block := self._read(min(CHUNK, max(self.size - place, BLOCK))):
+            place += len(block)
+            line_end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
+            cut = len(block) if place >= self.size else line_end
+            if cut:
+                yield b"".join((rest, memoryview(block)[:cut]))
+                rest = block[cut:]
+            else:
+                rest += block
+            if len(rest) > LONGEST_LINE:
+                raise fault("has a line of more than 1 MiB", PLAIN_TEXT)
+        if rest:
+            yield rest
+
+    def finish(self) -> str | None:
+        """The SHA-256 of the whole file, or None where it changed while it was read."""
+        while self._read(BLOCK):
+            pass
+        after = os.fstat(self._descriptor)
+        same = all(
+            getattr(self._before, key) == getattr(after, key) for key in ("st_size", "st_mtime_ns", "st_ctime_ns")
+        )
+        return self._hash.hexdigest() if same else None
+
+    def _read(self, size: int) -> bytes:
+        block = os.read(self._descriptor, size)
+        self._hash.update(block)
+        return block
 
 
 class ExactReader:
@@ -96,7 +175,7 @@ class _Lines:
         return self
 
     def begin(self) -> int:
-        """Return the line on which the next record begins."""
+        """The line on which the next record begins."""
         self._begun, self._characters = self.line, 0
         return self.line
 

@@ -1,35 +1,57 @@
-"""One file from its first chunk to its last: its rows, its faults, and what was refused on the way."""
+"""One file from its first byte to its last: its rows, its faults, and what was refused on the way."""
 
 from __future__ import annotations
 
-import contextlib
-import json
+import csv
+import io
+import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from risk.reading import client_ids
-from risk.reading._records import ExactReader
-from risk.reading._scanning import Chunk, Scan, Step, n_rows, scanned
-from risk.reading._thousands import Dots
+from risk.reading import client_ids, header
+from risk.reading._plain import Dots, Plain, prove
+from risk.reading._records import ExactReader, SourceFile
 from risk.reading._whole_file import Suspicion
+from risk.reading.header import LINE, Header
 from risk.reading.parts import Piece
-from risk.reading.values import Fault, Refusal, Values
+from risk.reading.values import Fault, Refusal, Values, fault
 from risk.schema import Schema
+from risk.text import counted
 
 NO_CAP = 1 << 62
+START = 65_536  # bytes after the header that may explain what is wrong with it
 LISTED = 1_000  # refused rows of a file that are listed one by one
 ODD = 1_000  # ids of a file that are remembered as odd
 TOO_MANY, TOO_LARGE_SHARE = 10, 0.2  # refused rows from which a file is refused as a whole
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read; its name is its path below the input folder, with «/». Of ordered rows, a later one revises."""
+
+    name: str
+    path: Path
+    is_ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Whole lines of a file, and these lines again where they are proven plain."""
+
+    lines: bytes
+    plain: Plain | None
 
 
 @dataclass(eq=False)
 class Reading:
     """What is known of one file while it is read and until its rows are written."""
 
-    exact: ExactReader = field(init=False)
+    path: Path
+    header: Header | None = None
+    exact: ExactReader = field(init=False)  # there with the header
     suspicion: Suspicion | None = None  # what a first reading of this file left
     digest: str | None = ""  # None: the file vanished or changed while it was read
     size: int = 0
@@ -66,7 +88,8 @@ class Reading:
             if self.suspicion and self.exact.is_whole:
                 row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
             if isinstance(row, Refusal):
-                self._refuse(row)
+                self.n_refused += 1
+                self.refusals += [row] if len(self.refusals) < LISTED else []
             else:
                 yield row
 
@@ -75,11 +98,6 @@ class Reading:
         for form, written in forms:
             if len(self.odd) < ODD:
                 self.odd.setdefault(form, set()).add(written)
-
-    def _refuse(self, refusal: Refusal) -> None:
-        self.n_refused += 1
-        if len(self.refusals) < LISTED:
-            self.refusals.append(refusal)
 
     def accept(self, rows: int) -> int:
         """Count accepted rows; return the place of their piece."""
@@ -107,91 +125,123 @@ class Reading:
         """Return what a person should know; `known` are the clients of the file that an odd one is the twin of."""
         if self.fault:
             return ()
-        found = list(self.exact.header.warnings)
+        sentences = list(self.exact.header.warnings)
         if not self.n_read:
-            found.append("it brought no rows (a header and no row below it)")
+            sentences.append("it brought no rows (a header and no row below it)")
         if n_blank := self.exact.n_blank:
-            lines = "1 blank line of separators is" if n_blank == 1 else f"{n_blank:,} blank lines of separators are"
-            found.append(f"{lines} skipped")
+            lines = counted(n_blank, "blank line of separators is", "blank lines of separators are")
+            sentences.append(f"{lines} skipped")
         if self.has_end_mark:
-            found.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
+            sentences.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
         if n := self.n_totals:
-            rows = "1 row is of a client" if n == 1 else f"{n:,} rows are of clients"
-            found.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
+            rows = counted(n, "row is of a client", "rows are of clients")
+            sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
         if self.n_repeats:
-            found.append(self._repeats())
+            sentences.append(self._repeats())
         if rounded := client_ids.cut(self.n_cut):
-            found.append(rounded)
+            sentences.append(rounded)
         if twins := client_ids.alike(self.odd, known):
-            found.append(twins)
-        return tuple(found)
+            sentences.append(twins)
+        return tuple(sentences)
 
     def _repeats(self) -> str:
-        n, one = self.n_repeats, self.n_repeats == 1
         if self.exact.values.has_period:
-            rows = "1 row repeats" if one else f"{n:,} rows repeat"
+            rows = counted(self.n_repeats, "row repeats", "rows repeat")
             return f"{rows} a client and period of this file: of each, the last counts"
-        rows = "1 row is of a client who has" if one else f"{n:,} rows are of clients who have"
+        rows = counted(self.n_repeats, "row is of a client who has", "rows are of clients who have")
         return f"{rows} an earlier row in this file: without a period, each that differs is kept"
-
-    def refused_lines(self) -> bytes:
-        """Return the refused rows as JSON lines."""
-        return "".join(json.dumps(asdict(it), ensure_ascii=False) + "\n" for it in self.refusals).encode()
 
 
 Take = Callable[[Reading, Chunk, Iterator[Chunk]], None]
 
 
 def read_file(
-    path: Path, schema: Schema, take: Take, *, target_optional: bool = False, suspicion: Suspicion | None = None
+    path: Path,
+    schema: Schema,
+    take: Take,
+    *,
+    size_cap: int = NO_CAP,
+    target_optional: bool = False,
+    proven: bool = False,
+    suspicion: Suspicion | None = None,
 ) -> Reading:
-    """Read one file of any size by itself, no chunk of it proven; as `read_next` otherwise."""
-    steps = scanned([path], schema, size_cap=NO_CAP, target_optional=target_optional, proven=False)
-    return read_next(steps, schema, take, suspicion)
+    """Hand the chunks of a file to `take` (with those that follow) and return what became of it.
 
-
-def read_next(steps: Iterator[Step], schema: Schema, take: Take, suspicion: Suspicion | None = None) -> Reading:
-    """Hand the chunks of the next file to `take` (with those that follow) and return what became of it.
-
-    No fault of the file is raised; what `take` raises besides is.
+    With `proven` each chunk is tried for a plain one. No fault of the file is raised; what `take` raises besides is.
     """
-    began, reading, scan = time.perf_counter(), Reading(suspicion=suspicion), next(steps)
-    assert isinstance(scan, Scan)
-    chunks, line = _Chunks(steps), None
+    began, reading = time.perf_counter(), Reading(path, suspicion=suspicion)
     try:
-        for chunk in chunks:
-            if line is None and scan.header:
-                reading.exact = ExactReader(scan.header, Values(schema), scan.line)
-                reading.size, reading.is_one_chunk, line = scan.size, scan.is_one_chunk, scan.line
-            take(reading, chunk, chunks)
-            line = reading.exact.line
+        with SourceFile(path) as file:
+            reading.size, reading.is_one_chunk = file.size, file.is_one_chunk
+            file.check(size_cap)
+            try:
+                chunks = _chunks(reading, file, schema, target_optional, proven)
+                for chunk in chunks:
+                    take(reading, chunk, chunks)
+            except Fault as error:
+                reading.fault = (error.at(reading.exact.line) if reading.header else error).refusal
+            reading.digest, reading.has_end_mark = file.finish(), file.has_end_mark
     except Fault as error:
-        reading.fault = (error.at(line) if line else error).refusal
-    scan.wanted = False
-    with contextlib.suppress(Fault):
-        deque(chunks, maxlen=0)
-    reading.size, reading.digest, reading.fault = scan.size, scan.digest, reading.fault or scan.fault
-    reading.has_end_mark, reading.may_be_totals = scan.has_end_mark, scan.may_be_totals
+        reading.fault = error.refusal
+    except FileNotFoundError:
+        reading.digest = None
+    except OSError as error:
+        reading.fault = fault(f"cannot be read ({error.strerror or error})", "a file that this user may read").refusal
     if reading.fault and reading.digest:
-        reading.n_read = n_rows(scan, schema) or reading.n_read
+        reading.n_read = _n_rows(reading, schema) or reading.n_read
     reading.seconds = time.perf_counter() - began
     return reading
 
 
-class _Chunks:
-    """The chunks of one file among the steps of many. Raises, at its end: Fault."""
+def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional: bool, proven: bool) -> Iterator[Chunk]:
+    """Yield the lines after the header, chunk by chunk. Raises: Fault."""
+    chunks = file.chunks()
+    first = next(chunks, b"")
+    head, end = header.split(first)
+    layout = header.read(head, first[end : end + START], schema, target_optional)
+    reading.header, reading.exact = layout, ExactReader(layout, Values(schema), 1 + len(LINE.findall(head)))
+    period = next((layout.positions[at] for at, it in enumerate(schema.columns) if it.kind == "period"), None)
+    for lines in itertools.chain([first[end:]], chunks):
+        reading.may_be_totals = reading.may_be_totals or client_ids.may_be_totals(lines)
+        yield Chunk(lines, prove(lines, layout.width, period) if proven else None)
 
-    def __init__(self, steps: Iterator[Step]) -> None:
-        self._steps, self._ended = steps, False
 
-    def __iter__(self) -> Iterator[Chunk]:
-        return self
+def _n_rows(reading: Reading, schema: Schema) -> int | None:
+    """Return how many rows a file has that is refused as a whole; None where it is no text, or not what was read.
 
-    def __next__(self) -> Chunk:
-        step = None if self._ended else next(self._steps)
-        if isinstance(step, Chunk):
-            return step
-        self._ended = True
-        if isinstance(step, Fault):
-            raise step
-        raise StopIteration
+    Records are counted; where quotes do not close, lines.
+    """
+    try:
+        with SourceFile(reading.path) as file:
+            names = None if reading.header else {column.name for column in schema.columns[:-1]}
+            n_rows = _count(file.chunks(), names)
+            return n_rows if file.finish() == reading.digest else None
+    except (Fault, OSError):
+        return None
+
+
+def _count(chunks: Iterator[bytes], wanted: set[str] | None) -> int:
+    """The number of rows; a header that is `wanted` may follow in one of the first lines. Raises: Fault."""
+    first = next(chunks, b"")
+    head, end = header.split(first)
+    separator = max(",;\t|", key=head.decode("utf-8", "replace").count)
+    n_lines = n_records = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal n_lines
+        for chunk in itertools.chain([first[end:]], chunks):
+            if wanted and b"\x00" in chunk:
+                raise fault("is neither text nor has a header", header.UTF8)
+            for line in io.StringIO(chunk.decode("utf-8", "replace"), newline=""):
+                n_lines += bool(line.strip(f'{separator}" \r\n'))
+                yield line
+
+    rest = lines()
+    try:
+        for record in csv.reader(rest, delimiter=separator, strict=True):
+            is_header = wanted and n_records < header.PREAMBLE and wanted.issubset(record)
+            n_records = 0 if is_header else n_records + bool("".join(record).strip())
+    except csv.Error:
+        deque(rest, maxlen=0)
+        return n_lines
+    return n_records

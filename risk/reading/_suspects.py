@@ -1,6 +1,6 @@
-"""Questions about the written rows of one file: which of its clients come twice or look alike, whether its last line is
+"""Questions about the written rows of one file: repeated clients, ids that look alike, a last line that is a total.
 
-a total. The answers are those that the exact reading would give.
+The answers are those that the exact reading would give.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from risk.reading import client_ids
 from risk.reading._stream import ODD, Reading
-from risk.reading._whole_file import Key, Suspicion, may_be_totals
+from risk.reading._whole_file import ClientPeriod, Suspicion, may_be_totals
 from risk.reading.client_ids import WHOLE
 from risk.reading.parts import Piece, Slice
 from risk.reading.sql import literal, quoted
@@ -71,11 +71,11 @@ class Suspects:
         long, cut = (f"regexp_full_match({self._client}, {literal(it)})" for it in (client_ids.LONG, client_ids.CUT))
         query = f"SELECT {self._client} AS c, {cut} AS cut FROM ({_rows(self._client)}) WHERE {long}"
         counted = f"SELECT count(DISTINCT c), coalesce(bool_and(cut), true) FROM ({query})"
-        found = [self._ask(counted, self._place(it))[0] for it in slices]
-        return sum(n for n, _ in found) if all(is_cut for _, is_cut in found) else 0
+        counts = [self._ask(counted, self._place(it))[0] for it in slices]
+        return sum(n for n, _ in counts) if all(is_cut for _, is_cut in counts) else 0
 
-    def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[Key]:
-        """Return the clients and periods among these keys whose outcomes are opposite."""
+    def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[ClientPeriod]:
+        """The clients and periods among these keys whose outcomes are opposite."""
         columns = self._client, quoted(self._schema.period or ""), quoted(self._schema.target)
         rows = " UNION ALL ".join([_rows("{} AS c, {} AS p, {} AS t".format(*columns))] * len(slices))
         query = f"SELECT c, p FROM ({rows}) WHERE hash(c, p) IN (SELECT unnest(?::UBIGINT[]))"
@@ -84,8 +84,8 @@ class Suspects:
 
     def _may_be_totals(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
         columns = zip(*(piece.ends for piece in pieces), strict=True)
-        found = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
-        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in found]
+        figures = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
+        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in figures]
         return may_be_totals(self._schema, (reading.n_accepted, reading.n_refused, reading.exact.tail), ends)
 
     def _place(self, it: Slice) -> list[Any]:
@@ -93,5 +93,5 @@ class Suspects:
 
 
 def _rows(columns: str) -> str:
-    """Return the query of the rows of a slice; its values are those of its place."""
+    """The query of the rows of a slice; its values are those of its place."""
     return f"SELECT {columns} FROM read_parquet(?, file_row_number=true) WHERE file_row_number BETWEEN ? AND ?"

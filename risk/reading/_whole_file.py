@@ -1,4 +1,4 @@
-"""Of a row, only the whole file shows that it is no row: opposite outcomes of a client and period, a last line of sums.
+"""Rows that only the whole file disproves: opposite outcomes of a client and period, a last line of sums.
 
 Pure: no files. A first reading leaves a suspicion; where there is one, the file is read once more, exactly, with it.
 """
@@ -24,7 +24,7 @@ NAMED = 3  # lines
 LONGEST = 40  # characters of a number in a sum
 THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")  # a sum may be written with a dot in it, as 24.530
 
-Key = tuple[str, str]  # client and period
+ClientPeriod = tuple[str, str]  # client and period
 Ends = tuple[float, float, int, float] | None  # the lowest and highest number of a column, how many, their sum
 Tail = Sequence[tuple[int, Sequence[str], bool]]  # the last lines: number, texts in schema order, whether accepted
 Read = tuple[int, int, Tail]  # how many rows were accepted and refused, and the last of them
@@ -75,20 +75,20 @@ class Before:
         return groups[-1] < sums[-1] and self._make_up([lines[it] for it in groups], lines[sums[-1]])
 
     def _chance(self, fields: Sequence[str], is_first: bool) -> float | None:
-        """Return how likely it is by chance that each figure is the sum, the mean, or the number of rows; None where
+        """The probability that each figure is a sum, a mean or the number of rows by chance; None where one is not.
 
-        one is not. A sum of lines among which a total, or its groups, stand already is twice as large.
+        A sum of lines among which a total, or its groups, stand already is twice as large.
         """
         chance, is_any, filled = 1 / max(self.rows, 1), False, list(numbers(self.schema, fields))
         for index, text in filled:
             if not NUMBER.fullmatch(text) or len(text) > LONGEST:
                 return None
-            found, total = _readings(text), self.sums[index]
-            unit = next((unit for it, unit in found if self._is_sum(index, it, unit, is_first)), None)
+            readings, total = _readings(text), self.sums[index]
+            unit = next((unit for it, unit in readings if self._is_sum(index, it, unit, is_first)), None)
             if unit:
                 others = abs(total - self.largest[index])  # a sum of one figure alone would be a copy of it
                 chance, is_any = chance / max(1.0, float(others / unit)), is_any or others > 0
-            elif not any(it in (self.rows, self.rows + 1) or self._is_mean(index, it, unit) for it, unit in found):
+            elif not any(it in (self.rows, self.rows + 1) or self._is_mean(index, it, unit) for it, unit in readings):
                 return None
         return (chance if is_any else 1.0) if filled else None
 
@@ -109,13 +109,13 @@ class Before:
 
     def _make_up(self, groups: Sequence[Sequence[str]], total: Sequence[str]) -> bool:
         """Whether the figures of some lines, each with one at least, add up to the sums that a total has."""
-        found = [dict(self._figures(fields)) for fields in groups]
+        figures = [dict(self._figures(fields)) for fields in groups]
         for index, text in numbers(self.schema, total):
             unit = next((unit for it, unit in _readings(text) if self._is_sum(index, it, unit, False)), None)
-            added = sum((it.get(index, Fraction()) for it in found), Fraction())
-            if unit and not self._is_sum(index, added, unit * len(found), True):
+            added = sum((it.get(index, Fraction()) for it in figures), Fraction())
+            if unit and not self._is_sum(index, added, unit * len(figures), True):
                 return False
-        return all(any(it.values()) for it in found)
+        return all(any(it.values()) for it in figures)
 
     def _figures(self, fields: Sequence[str]) -> Iterable[tuple[int, Fraction]]:
         for index, text in numbers(self.schema, fields):
@@ -125,24 +125,24 @@ class Before:
 
 @dataclass
 class Suspicion:
-    """What a first reading leaves for a second: clients and periods with opposite outcomes, and the last lines where
+    """The question that a first reading leaves for a second one, which sums up the rows as they come again.
 
-    some may be totals. As the rows come again, it sums them up.
+    It holds clients and periods with opposite outcomes, and the last lines where some may be totals.
     """
 
     schema: Schema
-    opposite: Collection[Key]
+    opposite: Collection[ClientPeriod]
     tail: Tail
     _before: Before = field(init=False)
     _totals: set[int] = field(default_factory=set)
-    _keys: dict[int, Key] = field(default_factory=dict)  # of refused lines
-    _lines: dict[tuple[Key, bool], list[int]] = field(default_factory=lambda: defaultdict(list))
+    _keys: dict[int, ClientPeriod] = field(default_factory=dict)  # of refused lines
+    _lines: dict[tuple[ClientPeriod, bool], list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
         self._before = Before(self.schema)
 
     def judged(self, line: int, fields: Sequence[str], row: list[str] | Refusal) -> list[str] | Refusal:
-        """Return a row as it is, or why it is refused in this file; `fields` are its texts in schema order."""
+        """A row as it is, or why it is refused in this file; `fields` are its texts in schema order."""
         if self.tail and line == self.tail[0][0]:
             self._totals = self._before.totals(self.tail)
         elif self.tail and line < self.tail[0][0]:
@@ -157,7 +157,7 @@ class Suspicion:
         return row
 
     def named(self, refusals: Iterable[Refusal]) -> list[Refusal]:
-        """Return the refusals; those of opposite outcomes name each other's lines."""
+        """The refusals; those of opposite outcomes name each other's lines."""
         return [replace(it, reason=self._opposite(it)) if it.line in self._keys else it for it in refusals]
 
     def _opposite(self, refusal: Refusal) -> str:
@@ -175,9 +175,9 @@ def numbers(schema: Schema, fields: Sequence[str]) -> Iterable[tuple[int, str]]:
 
 
 def _readings(text: str) -> list[tuple[Fraction, Fraction]]:
-    """Return the numbers that a text may stand for, each with the worth of its last digit."""
-    found = [(Fraction(text), Fraction(10) ** -len(text.partition(".")[2]))]
-    return [*found, (Fraction(text.replace(".", "")), Fraction(1))] if THOUSANDS.fullmatch(text) else found
+    """The numbers that a text may stand for, each with the worth of its last digit."""
+    readings = [(Fraction(text), Fraction(10) ** -len(text.partition(".")[2]))]
+    return [*readings, (Fraction(text.replace(".", "")), Fraction(1))] if THOUSANDS.fullmatch(text) else readings
 
 
 def may_be_totals(schema: Schema, reading: Read, ends: Sequence[Ends]) -> bool:
@@ -212,10 +212,10 @@ def _is_far(schema: Schema, fields: Sequence[str], ends: Sequence[Ends], sums: S
     return False
 
 
-def opposite(rows: Iterable[Sequence[str]], schema: Schema) -> set[Key]:
-    """Return the clients and periods of accepted rows whose outcomes are opposite."""
-    outcomes: dict[Key, set[bool]] = defaultdict(set)
+def opposite(rows: Iterable[Sequence[str]], schema: Schema) -> set[ClientPeriod]:
+    """The clients and periods of accepted rows whose outcomes are opposite."""
+    outcomes: dict[ClientPeriod, set[bool]] = defaultdict(set)
     for row in rows if schema.period else ():
         if row[-1]:
             outcomes[row[0], row[1]].add(row[-1] in schema.target_values.left)
-    return {key for key, found in outcomes.items() if len(found) > 1}
+    return {key for key, seen in outcomes.items() if len(seen) > 1}

@@ -9,6 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
+from risk.text import counted
+
 # A number that a spreadsheet or a program rounded; 12E3 may be an honest code. Read by RE2, too.
 # Digits and signs are those of other scripts and widths, too.
 _DIGITS, _POINT, _E = "[0-9\uff10-\uff19\u0660-\u0669]+", "[.,\uff0e\uff0c\u066b]", "[eE\uff25\uff45]"
@@ -41,10 +43,10 @@ NAMED = 5  # signs by which ids differ
 
 def spoiled(text: str) -> str | None:
     """Return why a text can be no id, or None."""
-    found = SPOILED.fullmatch(text if text.isascii() else seen(text))
-    if found is None:
+    match = SPOILED.fullmatch(text if text.isascii() else seen(text))
+    if match is None:
         return None
-    return "is an error of a spreadsheet" if found[1] else "is a number that a spreadsheet rounded"
+    return "is an error of a spreadsheet" if match[1] else "is a number that a spreadsheet rounded"
 
 
 def may_be_spoiled(lines: bytes) -> bool:
@@ -69,8 +71,8 @@ def may_be_totals(lines: bytes) -> bool:
 
 def may_be_cut(clients: Iterable[str]) -> bool:
     """Whether some ids are longer than a spreadsheet can keep, and all of these as it would leave them."""
-    found = [it for it in clients if re.fullmatch(LONG, it)]
-    return bool(found) and all(re.fullmatch(CUT, it) for it in found)
+    long = [it for it in clients if re.fullmatch(LONG, it)]
+    return bool(long) and all(re.fullmatch(CUT, it) for it in long)
 
 
 def seen(text: str) -> str:
@@ -97,7 +99,7 @@ def alike(odd: Mapping[str, set[str]], known: set[str]) -> str | None:
     signs = sorted({sign for form, it in pairs for sign in it if sign not in form and not sign.isascii()})
     shown = [f"U+{ord(sign):04X}" for sign in signs[:NAMED]]
     shown += ["two spaces"] * any("  " in it for it in written)
-    clients = "1 client is" if len(written) == 1 else f"{len(written):,} clients are"
+    clients = counted(len(written), "client is", "clients are")
     ways = [f"by what cannot be seen ({', '.join(shown)})"] if shown else []
     ways += ["by «.0» at the end"] * any(re.fullmatch(WHOLE, it) is not None for it in written)
     return f"{clients} told from another only {' or '.join(ways) or 'by what cannot be seen'}"

@@ -45,16 +45,16 @@ class Header:
 
 
 def split(start: bytes) -> tuple[bytes, int]:
-    """Return the header line, its byte order mark removed, and the number of bytes up to the first row.
+    """The header line, its byte order mark removed, and the number of bytes up to the first row.
 
     Raises: Fault where the bytes are empty or those of a known other kind of file.
     """
-    for known, reason in KNOWN_STARTS.items():
-        if start.startswith(known):
+    for signature, reason in KNOWN_STARTS.items():
+        if start.startswith(signature):
             raise fault(reason, UTF8)
     mark = 3 if start.startswith(b"\xef\xbb\xbf") else 0
-    found = FIRST_LINE.match(start, mark)
-    line = found[0] if found else b""
+    match = FIRST_LINE.match(start, mark)
+    line = match[0] if match else b""
     if not line.strip():
         raise fault("is empty", "a header and rows")
     if b"\x00" in line:
@@ -63,7 +63,7 @@ def split(start: bytes) -> tuple[bytes, int]:
 
 
 def read(line: bytes, after: bytes, schema: Schema, target_optional: bool) -> Header:
-    """Return the meaning of a header line (with the blank lines before it).
+    """The meaning of a header line (with the blank lines before it).
 
     Raises: Fault where it is not a header of this schema.
     """
@@ -111,7 +111,7 @@ def _check_missing(names: list[str], required: Sequence[str], number: int, after
 
 
 def _told(names: Sequence[str]) -> str:
-    """Return the first names of a header, each of them whole unless it is long by itself."""
+    """The first names of a header, each of them whole unless it is long by itself."""
     kept = list(names)
     while len(kept) > 1 and len(",".join(kept)) > SHOWN:
         kept.pop()
@@ -121,7 +121,7 @@ def _told(names: Sequence[str]) -> str:
 
 
 def _found_later(required: Sequence[str], number: int, after: bytes) -> int | None:
-    """Return the line that holds all names, where a preamble stands before it."""
+    """The line that holds all names, where a preamble stands before it."""
     for place, line in enumerate(LINE.split(after[:65536])[:PREAMBLE], start=number + 1):
         names = {name.strip(' "') for name in line.decode("utf-8", "replace").split(",")}
         if names.issuperset(required):

@@ -1,4 +1,4 @@
-"""Accepted rows become parquet parts: one COPY each, durable under a name made of its content.
+"""Parquet parts of accepted rows: one COPY each, durable under a name made of their content.
 
 DuckDB only ever reads lines that are already known to be plain, and the statistics of what it wrote must agree.
 """
@@ -58,7 +58,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Piece:
-    """What became of one piece of a stream."""
+    """One piece of a stream as it was stored."""
 
     slice: Slice
     n_labelled: int
@@ -140,25 +140,25 @@ class PartWriter:
         return Plan(stream.layout, types, periods, trusted, doubtful)
 
     def _name(self, plan: Plan, content: str) -> str:
-        told = repr((content, self._schema.identity, plan.layout, sorted(plan.types.items())))
-        return f"{hashlib.sha256(told.encode()).hexdigest()[:16]}.parquet"
+        identity = repr((content, self._schema.identity, plan.layout, sorted(plan.types.items())))
+        return f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.parquet"
 
     def _make(self, plan: Plan, path: str, name: str, rows: int) -> list[int]:
         """Write the part; return the columns that its statistics disprove, and then leave nothing behind."""
         unfinished = self._folder / f"{UNFINISHED}{name}"
         query = sql.select(path, self._schema, plan)
         try:
-            told = self.ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
+            result = self.ask(f"COPY ({query}) TO {literal(str(unfinished))} (FORMAT parquet, RETURN_STATS)")[0]
         except DiskError:
             files.remove(unfinished)
             raise
-        bad = sql.bad_columns(self._schema, plan, told[4]) if told[1] == rows else [0]
+        bad = sql.bad_columns(self._schema, plan, result[4]) if result[1] == rows else [0]
         if not bad:
             self._finish(unfinished, name)
             return []
         files.remove(unfinished)
         if plan.trusted:
-            raise DiskError(f"{unfinished}: DuckDB wrote {told[1]} of {rows} rows, or changed some; run again")
+            raise DiskError(f"{unfinished}: DuckDB wrote {result[1]} of {rows} rows, or changed some; run again")
         return bad
 
     def _pieces(self, stream: Stream, name: str) -> list[Piece]:
@@ -168,14 +168,14 @@ class PartWriter:
         firsts = [0, *itertools.accumulate(stream.rows)][:-1]
         part = f"read_parquet({literal(str(self._folder / name))}, file_row_number=true)"
         if len(firsts) == 1:
-            found = self.ask(f"SELECT {facts} FROM {part}")
+            answers = self.ask(f"SELECT {facts} FROM {part}")
         else:
             joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
-            found = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
+            answers = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
         slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
-        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in found)
-        told = zip(slices, (row[:3] for row in found), columns, self._keys(part, firsts), strict=True)
-        return [Piece(it, *row, *others) for it, row, *others in told]
+        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in answers)
+        pieces = zip(slices, (row[:3] for row in answers), columns, self._keys(part, firsts), strict=True)
+        return [Piece(it, *row, *others) for it, row, *others in pieces]
 
     def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
@@ -191,9 +191,9 @@ class PartWriter:
         os.rename(unfinished, self._folder / name)
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Return the rows that answer a query. Raises: DiskError where DuckDB refuses."""
-        found: list[Any] = self._run(query, values, lambda it: it.fetchall())
-        return found
+        """The rows that answer a query. Raises: DiskError where DuckDB refuses."""
+        answers: list[Any] = self._run(query, values, lambda it: it.fetchall())
+        return answers
 
     def _run(self, query: str, values: Sequence[Any], fetch: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
         import duckdb
@@ -208,17 +208,7 @@ class PartWriter:
 
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        import duckdb
-
-        return duckdb.connect(
-            ":memory:",
-            config={
-                "threads": 2,
-                "temp_directory": "",
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            },
-        )
+        return sql.connect()
 
 
 @contextlib.contextmanager
@@ -235,7 +225,8 @@ def _in_memory(pieces: Sequence[bytes]) -> Iterator[str]:
 
 def _digest(pieces: Sequence[bytes]) -> str:
     content = hashlib.sha256()
-    any(map(content.update, pieces))
+    for piece in pieces:
+        content.update(piece)
     return content.hexdigest()
 
 
@@ -244,7 +235,7 @@ def _ends(low: float | None, high: float | None, n: int, total: float | None) ->
 
 
 def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:
-    """Return the plan with the bad columns as float64, or None where that cannot help."""
+    """The plan with the bad columns as float64, or None where that cannot help."""
     if any(plan.types.get(index) != INTEGER for index in bad):
         return None
     return replace(plan, types=plan.types | dict.fromkeys(bad, FRACTION))

@@ -1,56 +1,43 @@
-"""Client files become parquet parts: every row is accepted exactly as it is written, or refused with its line.
+"""The reader of client files: every row becomes part of a parquet file exactly as written, or is refused by its line.
 
 Reads: the source files. Writes: parts, and files of refused rows beside them, in one folder.
 """
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from risk import files
-from risk.reading._batches import Gathering
-from risk.reading._scanning import Chunk, Step, scanned, weight
-from risk.reading._stream import Reading, read_file, read_next
-from risk.reading._suspects import Suspects
-from risk.reading._whole_file import Suspicion
-from risk.reading.ahead import ahead
-from risk.reading.client_ids import may_be_odd
-from risk.reading.parts import PartWriter, Slice
-from risk.reading.sql import Layout
-from risk.reading.values import Refusal
-from risk.schema import Schema
+from risk.reading import client_ids
+from risk.reading._batches import FileReader
+from risk.reading._stream import Chunk, Reading, Source, read_file
+from risk.reading._whole_file import Suspicion, may_be_totals, opposite
+from risk.reading.parts import Slice
+from risk.reading.values import EXACT_DIGITS, Refusal, fault
+from risk.schema import Column, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from risk.reading._plain import Plain
-
 __all__ = ["Content", "Refusal", "Slice", "Source", "read", "read_frame", "read_refusals"]
 
-AT_ONCE = 50_000  # rows that are read exactly before they are handed on
 ODD_KEPT = 100  # ids of a content
-AHEAD = 4 * 1024 * 1024  # bytes of small files that are read ahead together; of a large one it is a chunk
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file to read; its name is its path below the input folder, with «/». Of ordered rows, a later one revises."""
-
-    name: str
-    path: Path
-    is_ordered: bool = False
+CHANGED = fault("vanished or changed while it was read", "a file that stands still").refusal
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the current bytes of one file gave. A file that cannot be opened, or is too large, has an empty digest.
+    """The current bytes of one file and the rows they gave.
+
+    A file that cannot be opened, or is too large, has an empty digest.
 
     `n_given` is how many rows of the set come from it; only a published manifest knows. `judged` is the day on which a
     run judged it first. Where rows lie in the future of that day, `limit` is the last day that does not, `n_future` the
@@ -93,35 +80,67 @@ def read(
 
     The folder of the parts is synced once, at the end. Raises: DiskError where the disk refuses.
     """
-    room, sources = _Room(schema, parts), list(sources)
-    steps = scanned((source.path for source in sources), schema, size_cap=size_cap, target_optional=False, proven=True)
-    with contextlib.closing(ahead(steps, weight, AHEAD)) as steps_ahead:
-        for source in sources:
-            room.take(source, steps_ahead)
-            yield from room.finished()
-    while room.waits:
-        room.finish()
-        yield from room.finished()
+    reader = FileReader(schema, parts, size_cap)
+    for source, reading in reader.read(sources):
+        yield source, None if reading.digest is None else _stored(reading, reading.digest, reader, schema)
     if parts.is_dir():
         with files.refusals(parts):
             files.sync(parts)
 
 
+def _stored(reading: Reading, digest: str, reader: FileReader, schema: Schema) -> Content:
+    """The content whose rows are in parts; its refused rows are written beside them. Raises: DiskError."""
+    pieces = [piece for piece in reading.pieces if piece]
+    slices = _joined(piece.slice for piece in pieces)
+    name = f"{digest[:16]}-{schema.identity}.refused" if reading.refusals else None
+    if name:
+        lines = (json.dumps(asdict(refusal), ensure_ascii=False) + "\n" for refusal in reading.refusals)
+        reader.writer.keep(name, "".join(lines).encode())
+    known = reader.suspects.known(slices, list(reading.odd)) if reading.odd else set()
+    return Content(
+        digest,
+        *reading.told,
+        n_labelled=sum(piece.n_labelled for piece in pieces),
+        first_period=min((piece.first_period for piece in pieces if piece.first_period), default=None),
+        last_period=max((piece.last_period for piece in pieces if piece.last_period), default=None),
+        slices=slices,
+        refusals=name,
+        fault=reading.fault,
+        warnings=reading.warnings(known),
+        dotted=reading.dots.columns(schema),
+        odd=tuple(sorted(it for written in reading.odd.values() for it in written)[:ODD_KEPT]),
+    )
+
+
+def _joined(slices: Iterable[Slice]) -> tuple[Slice, ...]:
+    """The slices, those that follow each other in a part made one."""
+    joined: list[Slice] = []
+    for it in slices:
+        last = joined[-1] if joined else None
+        if last and last.part == it.part and last.first + last.rows == it.first:
+            joined[-1] = Slice(it.part, last.first, last.rows + it.rows)
+        else:
+            joined.append(it)
+    return tuple(joined)
+
+
 def read_refusals(parts: Path, name: str) -> list[Refusal]:
-    """Return the refused rows of one content, as far as they are listed."""
+    """The refused rows of one content, as far as they are listed."""
     lines = (parts / name).read_text(encoding="utf-8").split("\n")
     return [Refusal(**json.loads(line)) for line in lines if line]
 
 
 def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> tuple[pd.DataFrame, Content]:
-    """Return the accepted rows of one file, columns in schema order, and what it gave; nothing is written.
+    """The accepted rows of one file, columns in schema order, and what it gave; nothing is written.
 
     Numbers are int64, or float64 where one is missing or has a fraction; texts are objects with None; the target is
     0, 1 or NaN. The column of the target need not be there if it is optional. A file with a fault gives no rows.
     """
-    from risk.reading._frame import read_rows
-
-    frame, reading = read_rows(path, schema, target_optional)
+    rows, reading = exact_rows(path, schema, target_optional)
+    _check_wide(reading, rows, schema)
+    if reading.fault:
+        rows, reading.n_accepted = [], 0
+    frame = _frame(rows, schema)
     periods = list(frame[schema.period]) if schema.period else []
     known = set(frame[schema.client]) if reading.odd else set()
     content = Content(
@@ -138,113 +157,93 @@ def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> 
     return frame, content
 
 
-class _Room:
-    """Reads one file after the other; their contents leave in the same order, when all their rows are in parts."""
+def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tuple[list[list[str]], Reading]:
+    """The accepted rows of a file, and what was read: the definition of both.
 
-    def __init__(self, schema: Schema, parts: Path) -> None:
-        self._schema = schema
-        self._writer = PartWriter(parts, schema)
-        self._gathering = Gathering(self._writer, schema, self._disproved)
-        self._suspects = Suspects(parts, schema, self._writer.ask)
-        self._taken: deque[tuple[Source, Reading]] = deque()
-
-    @property
-    def waits(self) -> bool:
-        return bool(self._taken)
-
-    def take(self, source: Source, steps: Iterator[Step]) -> None:
-        reading = read_next(steps, self._schema, self._take_chunk)
-        self._judge(reading)
-        self._taken.append((source, reading))
-
-    def finish(self) -> None:
-        self._gathering.flush()
-
-    def finished(self) -> Iterator[tuple[Source, Content | None]]:
-        while self._taken and not self._taken[0][1].waits:
-            source, reading = self._taken.popleft()
-            if suspicion := self._suspects.of(reading, source.is_ordered):
-                self._taken.appendleft((source, self._again(source, reading, suspicion)))
-            else:
-                yield source, None if reading.digest is None else self._content(reading, reading.digest)
-
-    def _again(self, source: Source, former: Reading, suspicion: Suspicion) -> Reading:
-        """Read a file once more, exactly; rows of the first reading stay in a part that no slice names."""
-        reading = read_file(source.path, self._schema, self._take_chunk, suspicion=suspicion)
-        reading.digest = reading.digest if reading.digest == former.digest else None
-        self._judge(reading)
-        return reading
-
-    def _take_chunk(self, reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
-        if not (chunk.plain and self._take_plain(reading, chunk.plain)):
-            self._take_exactly(reading, itertools.chain([chunk], following))
-
-    def _take_plain(self, reading: Reading, plain: Plain) -> bool:
-        """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
-        header, values = reading.exact.header, reading.exact.values
-        reading.may_be_odd |= may_be_odd(plain.lines)
-        if values.wide or values.period_length not in (None, plain.length):
-            return False
-        layout = Layout(header.positions, header.width)
-        reading.dots.look_at_lines(plain.lines, header.positions, self._schema)
-        if reading.is_one_chunk:
-            reading.exact.pass_over(plain.lines, plain.rows)
-            self._gathering.add_file(reading, plain.lines, plain.rows, layout)
-            return True
-        part = self._gathering.write_now(reading, plain.lines, plain.rows, layout)
-        if part is None:
-            return False
-        values.bind(plain.length, part.fractional)
-        reading.exact.pass_over(plain.lines, plain.rows)
-        reading.exact.line += plain.rows
-        return True
-
-    def _take_exactly(self, reading: Reading, chunks: Iterable[Chunk]) -> None:
-        rows = reading.exactly(chunks)
-        while accepted := list(itertools.islice(rows, AT_ONCE)):
-            self._gathering.add_rows(reading, accepted)
-            reading.dots.look_at_rows(accepted, self._schema)
-
-    def _disproved(self, reading: Reading, lines: bytes) -> None:
-        reading.n_read = reading.exact.n_blank = 0
-        reading.exact.tail.clear()
-        self._take_exactly(reading, [Chunk(lines, None)])
-        self._judge(reading)
-
-    def _judge(self, reading: Reading) -> None:
-        reading.judge()
-        if reading.fault or reading.digest is None:
-            self._gathering.drop(reading)
-
-    def _content(self, reading: Reading, digest: str) -> Content:
-        pieces = [piece for piece in reading.pieces if piece]
-        slices = _joined(piece.slice for piece in pieces)
-        name = f"{digest[:16]}-{self._schema.identity}.refused" if reading.refusals else None
-        if name:
-            self._writer.keep(name, reading.refused_lines())
-        known = self._suspects.known(slices, list(reading.odd)) if reading.odd else set()
-        return Content(
-            digest,
-            *reading.told,
-            n_labelled=sum(piece.n_labelled for piece in pieces),
-            first_period=min((piece.first_period for piece in pieces if piece.first_period), default=None),
-            last_period=max((piece.last_period for piece in pieces if piece.last_period), default=None),
-            slices=slices,
-            refusals=name,
-            fault=reading.fault,
-            warnings=reading.warnings(known),
-            dotted=reading.dots.columns(self._schema),
-            odd=tuple(sorted(it for written in reading.odd.values() for it in written)[:ODD_KEPT]),
-        )
+    It is read once more where the whole of it leaves a suspicion.
+    """
+    rows, reading = _read_once(path, schema, target_optional, None)
+    suspicion = None if reading.fault else _suspicion(reading, rows, schema)
+    if suspicion:
+        digest = reading.digest
+        rows, reading = _read_once(path, schema, target_optional, suspicion)
+        if reading.digest != digest:
+            reading.fault = CHANGED
+    keys = {(row[0], row[1] if schema.period else "") for row in rows}
+    reading.n_repeats = len(rows) - len(keys)
+    clients = {row[0] for row in rows}
+    reading.n_totals = sum(bool(re.fullmatch(client_ids.TOTAL, row[0])) for row in rows) if reading.may_be_totals else 0
+    reading.n_cut = (
+        sum(len(it) > EXACT_DIGITS and it.isdecimal() for it in clients) if client_ids.may_be_cut(clients) else 0
+    )
+    reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
+    return rows, reading
 
 
-def _joined(slices: Iterable[Slice]) -> tuple[Slice, ...]:
-    """Return the slices, those that follow each other in a part made one."""
-    joined: list[Slice] = []
-    for it in slices:
-        last = joined[-1] if joined else None
-        if last and last.part == it.part and last.first + last.rows == it.first:
-            joined[-1] = Slice(it.part, last.first, last.rows + it.rows)
-        else:
-            joined.append(it)
-    return tuple(joined)
+def _read_once(
+    path: Path, schema: Schema, target_optional: bool, suspicion: Suspicion | None
+) -> tuple[list[list[str]], Reading]:
+    rows: list[list[str]] = []
+
+    def take(reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
+        rows.extend(reading.exactly(itertools.chain([chunk], following)))
+
+    reading = read_file(path, schema, take, target_optional=target_optional, suspicion=suspicion)
+    if reading.digest is None:
+        reading.fault = CHANGED
+    reading.n_accepted = len(rows)
+    reading.judge()
+    return rows, reading
+
+
+def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspicion | None:
+    numbers = [
+        [float(row[index]) for row in rows if row[index]] if column.kind == "number" else []
+        for index, column in enumerate(schema.columns)
+    ]
+    ends = [(min(it), max(it), len(it), sum(it)) if it else None for it in numbers]
+    counts = len(rows), reading.n_refused, reading.exact.tail
+    tail = tuple(reading.exact.tail) if may_be_totals(schema, counts, ends) else ()
+    opposed = opposite(rows, schema)
+    return Suspicion(schema, opposed, tail) if opposed or tail else None
+
+
+def _check_wide(reading: Reading, rows: list[list[str]], schema: Schema) -> None:
+    """Give the reading a fault where a frame cannot hold a column: whole numbers too wide for float64, and none."""
+    if reading.fault or not rows:
+        return
+    for index in reading.exact.values.wide:
+        if not all(row[index] for row in rows):
+            reason = f"holds whole numbers of more than {EXACT_DIGITS} digits beside blank ones"
+            name = schema.columns[index].name
+            reading.fault = fault(reason, "a number in every row, or fewer digits", None, name).refusal
+
+
+def _frame(rows: Sequence[Sequence[str]], schema: Schema) -> pd.DataFrame:
+    """Return accepted rows as a frame, with the changes since a client's period before, if the file itself holds it."""
+    import pandas as pd
+
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema.columns)
+    typed = zip(schema.columns, columns, strict=True)
+    frame = pd.DataFrame({column.name: _series(column, texts, schema) for column, texts in typed})
+    if not schema.changes or not schema.period:
+        return frame
+    keys = [schema.client, schema.period]
+    last = frame.drop_duplicates(keys, keep="last").sort_values(keys, kind="stable")
+    sources = list(schema.changes.values())
+    changes = last[sources] - last.groupby(schema.client)[sources].shift()
+    changes = changes.set_axis(list(schema.changes), axis=1).astype(np.float64)
+    return frame.merge(pd.concat([last[keys], changes], axis=1), on=keys, how="left")
+
+
+def _series(column: Column, texts: Sequence[str], schema: Schema) -> pd.Series:
+    import pandas as pd
+
+    if column.kind == "number":
+        is_whole = all(texts) and not any("." in text for text in texts)
+        values = [int(text) for text in texts] if is_whole else [float(text) if text else np.nan for text in texts]
+        return pd.Series(values, dtype=np.int64 if is_whole else np.float64)
+    if column.kind == "target":
+        codes = dict.fromkeys(schema.target_values.stayed, 0.0) | dict.fromkeys(schema.target_values.left, 1.0)
+        return pd.Series([codes[text] if text else np.nan for text in texts], dtype=np.float64)
+    return pd.Series([text or None for text in texts], dtype=object)

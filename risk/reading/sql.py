@@ -1,16 +1,21 @@
-"""The SQL by which the text of plain lines becomes typed columns, and what its statistics prove.
+"""Our connection to DuckDB, and the SQL by which the text of plain lines becomes typed columns that statistics prove.
 
-Pure: no files. Nothing here may raise inside DuckDB (with two threads that can hang): a value that is not accepted
-becomes a stand-in that the statistics of the column show.
+Nothing of it may raise inside DuckDB (with two threads that can hang): a value that is not accepted becomes a stand-in
+that the statistics of the column show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from risk.reading.client_ids import RULES, SPOILED
 from risk.schema import Column, Schema
+
+if TYPE_CHECKING:
+    import duckdb
 
 # stand-ins for the characters that a plain line cannot hold; no accepted value holds them itself
 ENCODED = str.maketrans({"\n": "\x01", "\r": "\x02", ",": "\x03"})
@@ -33,26 +38,35 @@ class Layout:
     encoded: bool = False
 
 
+def connect(spill: Path | None = None, threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """A database in memory that loads no extension; what does not fit there goes to the folder `spill`."""
+    import duckdb
+
+    extensions = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    return duckdb.connect(config={"threads": threads, "temp_directory": str(spill or ""), **extensions})
+
+
 def quoted(name: str) -> str:
-    """Return a name as SQL."""
+    """A name as SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """Return a text as SQL."""
+    """A text as SQL."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def pattern(path: object) -> str:
-    """Return the path as DuckDB opens it: what it would take for a pattern stands for itself."""
+    """The path as DuckDB opens it: what it would take for a pattern stands for itself."""
     return "".join(f"[{sign}]" if sign in "[*?" else sign for sign in str(path))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the columns of a stream are made: the types of its numbers, periods that are known to be good,
+    """The way to make the columns of a stream.
 
-    whether every value was checked by itself, so that numbers need no proof, and whether ids may be spoiled.
+    `types` are those of its numbers, `periods` are known to be good. Where rows are `trusted`, every value was checked
+    by itself and needs no proof; where `doubtful`, ids may be spoiled.
     """
 
     layout: Layout
@@ -63,7 +77,7 @@ class Plan:
 
 
 def select(path: str, schema: Schema, plan: Plan) -> str:
-    """Return the query that reads plain lines as the columns of the schema."""
+    """The query that reads plain lines as the columns of the schema."""
     fields = {f"f{place}": "VARCHAR" for place in range(plan.layout.width)}
     lines = (
         f"read_csv({literal(path)}, auto_detect=false, header=false, delim=',', quote='', escape='', "
@@ -79,24 +93,24 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
 
 
 def ends(schema: Schema) -> str:
-    """Return the lowest number of each column, the highest, how many and their sum as SQL, NULL where it holds none."""
+    """The lowest number of each column, the highest, how many and their sum as SQL, NULL where it holds none."""
     names = (quoted(column.name) if column.kind == "number" else "NULL::INT" for column in schema.columns)
     return ", ".join(f"min({name}), max({name}), count({name}), sum({name})" for name in names)
 
 
 def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]:
-    """Return the columns whose statistics disprove that every value was accepted, by index.
+    """The columns whose statistics disprove that every value was accepted, by index.
 
     Values that were checked one by one are trusted to be what they are, so -2^63 is a value and no stand-in.
     """
-    found = []
+    bad = []
     for index, column in enumerate(schema.columns):
-        told = statistics[quoted(column.name)]
+        facts = statistics[quoted(column.name)]
         kind = plan.types.get(index, column.kind)
-        if (plan.trusted and kind == INTEGER) or _is_proven(column, kind, told):
+        if (plan.trusted and kind == INTEGER) or _is_proven(column, kind, facts):
             continue
-        found.append(index)
-    return found
+        bad.append(index)
+    return bad
 
 
 def _is_proven(column: Column, kind: str, told: Mapping[str, str]) -> bool:

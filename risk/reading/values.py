@@ -1,4 +1,4 @@
-"""What a value of each kind may look like: kept as it is written, or refused with the reason.
+"""The values of each kind of column: kept exactly as written, or refused with the reason.
 
 Pure: no files. One `Values` belongs to one file, because accepted values bind those after them.
 """
@@ -33,7 +33,7 @@ Check = Callable[[str], str]
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a row was left out or, as the fault of a `Content`, a whole file."""
+    """The reason why a row was refused or, as the fault of a `Content`, a whole file."""
 
     line: int | None
     column: str | None
@@ -50,17 +50,17 @@ class Fault(SourceError):
         self.refusal = refusal
 
     def at(self, line: int) -> Fault:
-        """Return the fault with the line, where none is known yet."""
+        """The fault with the line, where none is known yet."""
         return self if self.refusal.line is not None else Fault(replace(self.refusal, line=line))
 
 
 def fault(reason: str, expected: str, line: int | None = None, column: str | None = None, value: str = "") -> Fault:
-    """Return a fault of a whole file, ready to be raised."""
+    """A fault of a whole file, ready to be raised."""
     return Fault(Refusal(line, column, value[:SHOWN] or None, reason, expected))
 
 
 class _RefusedError(Exception):
-    """One value that is not accepted; it never leaves this room."""
+    """One value that is not accepted; it never leaves this file."""
 
     def __init__(self, reason: str, expected: str) -> None:
         self.reason, self.expected = reason, expected
@@ -79,13 +79,13 @@ class _Accepted(dict[str, str]):
         text = written.strip(" ")
         try:
             _check_text(text, written)
-            found = self._check(text)
+            accepted = self._check(text)
         except _RefusedError as refused:
             refused.column, refused.value = self._name, text
             raise
         if self.keeps and len(self) < REMEMBERED:
-            self[written] = found
-        return found
+            self[written] = accepted
+        return accepted
 
 
 class Values:
@@ -103,14 +103,14 @@ class Values:
         self.wide: set[int] = set()  # columns that hold an integer which float64 would change
 
     def row(self, line: int, written: Sequence[str]) -> list[str] | Refusal:
-        """Return the values of a row in schema order, missing ones as "", or the first refusal."""
+        """The values of a row in schema order, missing ones as "", or the first refusal."""
         try:
-            found = [accepted[text] for accepted, text in zip(self._columns, written, strict=True)]
+            fields = [accepted[text] for accepted, text in zip(self._columns, written, strict=True)]
         except _RefusedError as refused:
             return Refusal(line, refused.column, refused.value[:SHOWN] or None, refused.reason, refused.expected)
         if self.period_length is None and self._period is not None:
-            self._set_period_length(len(found[self._period]))
-        return found
+            self._set_period_length(len(fields[self._period]))
+        return fields
 
     def bind(self, period_length: int | None, fractional: Iterable[int]) -> None:
         """Remember what rows that were accepted elsewhere mean for those after them."""
@@ -126,10 +126,10 @@ class Values:
     @functools.cached_property
     def _columns(self) -> list[_Accepted]:
         """One for each column; a file that is plain all through needs none of them."""
-        found = [_Accepted(it.name, self._check_of(index, it)) for index, it in enumerate(self._schema.columns)]
+        columns = [_Accepted(it.name, self._check_of(index, it)) for index, it in enumerate(self._schema.columns)]
         if self._period is not None:
-            found[self._period].keeps = False
-        return found
+            columns[self._period].keeps = False
+        return columns
 
     def _check_of(self, index: int, column: Column) -> Check:
         if column.kind == "number":
@@ -202,8 +202,8 @@ class Values:
 def _check_text(text: str, written: str) -> None:
     if len(text) > LONGEST_FIELD:
         raise _RefusedError(f"has {len(text):,} characters", f"at most {LONGEST_FIELD:,}")
-    if found := FORBIDDEN.search(text):
-        raise _RefusedError(f"holds the character U+{ord(found[0]):04X}", "text without it")
+    if match := FORBIDDEN.search(text):
+        raise _RefusedError(f"holds the character U+{ord(match[0]):04X}", "text without it")
     if text[:1] == '"' and written[:1] == " ":
         raise _RefusedError("has a space before its quote", "a quote right after the comma")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from risk import files, journal, paths
-from risk.dataset import manifest
+from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
-from risk.errors import DataError, JournalError
+from risk.errors import JournalError
 from risk.registry import releases
 from risk.registry.proven import RESTORE, Record, announced, digest_faults, untold
 from risk.registry.releases import DONE, INTENT, Origin, Release, object_in
@@ -42,17 +41,22 @@ def check(production: Path, ingested: Path, reports: Path) -> Audit:
     takes no lock. Whether the counts of the dataset follow from its parts is a question for `dataset/verify`.
     """
     records, faults = _settled(production)
-    known = _manifests(production, ingested)
-    folders, versions = list(known), [folder for folder in known if folder.parent == ingested / paths.VERSIONS]
-    faults += [fault for folder in folders for fault in _described(folder, known[folder], folder in versions)]
+    shelves = (ingested / paths.VERSIONS, production / paths.RELEASES)
+    known = manifests.read_all(*shelves)
+    n_versions = sum(folder.parent == shelves[0] for folder in known)
+    faults += manifests.undescribed(known)
+    faults += [
+        f"{folder}: its name is not that of its manifest, {found.name}; {RESTORE}"
+        for folder, found in known.items()
+        if found and folder.parent == shelves[0] and found.name != folder.name
+    ]
     parts = sorted({pair for found in known.values() if found for pair in found.parts.items()})
     faults += _reported(production / paths.JOURNAL, reports)
     faults += _linked(production, paths.RELEASE_LINKS, paths.CURRENT)
     faults += _linked(ingested, paths.DATASET_LINKS, paths.CURRENT)
     faults += _linked(reports.parent, paths.REPORT_LINKS, f"{reports.name}/{paths.CURRENT}")
     faults += [fault for pair in parts for fault in _part(*pair, known, ingested / paths.PARTS)]
-    n_releases = len(folders) - len(versions)
-    return Audit(len(records), n_releases, len(versions), len(parts), tuple(faults))
+    return Audit(len(records), len(known) - n_versions, n_versions, len(parts), tuple(faults))
 
 
 def misplaced(production: Path) -> list[str]:
@@ -93,7 +97,7 @@ def digests(papers: Mapping[str, files.Content]) -> dict[str, str]:
 def origin(production: Path, name: str) -> Origin:
     """What a release was made of; nothing where its folder is gone."""
     folder = production / paths.RELEASES / name
-    found = _manifest(folder)
+    found = manifests.read_whole(folder)
     if found is None:
         return Origin()
     sources = tuple(entry.path for entry in found.entries if entry.has_rows)
@@ -145,40 +149,20 @@ def _live(production: Path, records: list[Record], done: list[Any]) -> Iterator[
 def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[str]:
     """Compare the papers of a release with the line that announced it, with its card and with its name."""
     yield from digest_faults(release, intent)
-    if not str(intent.get("model")).startswith(release.name.partition("-")[2]):
+    if not str(intent.get("model")).startswith(paths.digest_of(release.name)):
         yield f"{release.folder}: its name is not that of the model that the journal names; {RESTORE}"
     card, verdict = (object_in(release.folder / name) for name in (paths.CARD, paths.VERDICT))
     if verdict.get("model") != intent.get("model"):
         yield f"{release.folder / paths.VERDICT}: it judges another model than the journal names; {RESTORE}"
-    found, path = _manifest(release.folder), release.folder / paths.MANIFEST
+    found, path = manifests.read_whole(release.folder), release.folder / paths.MANIFEST
     for version, whose in ((dataset, "the run that made the release"), (card.get("dataset"), "its model")):
         if found and version and found.name != version:
             yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train again"
 
 
-def _manifest(folder: Path) -> Manifest | None:
-    with contextlib.suppress(DataError):  # JSON, but not a manifest of this program
-        return manifest.read(folder)
-    return None
-
-
-def _manifests(production: Path, ingested: Path) -> dict[Path, Manifest | None]:
-    """The manifest of every dataset version and release by its folder."""
-    shelves = (ingested / paths.VERSIONS, production / paths.RELEASES)
-    return {folder: _manifest(folder) for shelf in shelves for folder in sorted(shelf.glob("[0-9]*-*"))}
-
-
 def undescribed(production: Path, ingested: Path) -> list[str]:
-    """A sentence for each dataset version and release whose manifest cannot be read."""
-    known = _manifests(production, ingested)
-    return [fault for folder, found in known.items() if not found for fault in _described(folder, found, False)]
-
-
-def _described(folder: Path, found: Manifest | None, is_version: bool) -> Iterator[str]:
-    if found is None and folder.is_dir():
-        yield f"{folder / paths.MANIFEST}: it is missing, torn or of another program; {RESTORE}"
-    if found and is_version and found.name != folder.name:
-        yield f"{folder}: its name is not that of its manifest, {found.name}; {RESTORE}"
+    """Return a sentence for each dataset version and release whose manifest cannot be read."""
+    return manifests.undescribed(manifests.read_all(ingested / paths.VERSIONS, production / paths.RELEASES))
 
 
 def _part(name: str, digest: str, known: Mapping[Path, Manifest | None], folder: Path) -> Iterator[str]:

@@ -21,7 +21,7 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest, content_order
 from risk.errors import DiskError
 from risk.modeling.metrics import Floats, evaluate, list_length
-from risk.reading.sql import literal
+from risk.reading.sql import connect, literal
 
 if TYPE_CHECKING:
     from risk.registry.model import Model
@@ -46,7 +46,7 @@ def write(folder: Path, frame: pd.DataFrame) -> None:
 
 
 def _copy(frame: pd.DataFrame, path: Path) -> None:
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect(threads=1) as connection:
         connection.register("learned", frame[list(COLUMNS)])
         connection.execute(f"copy (select * from learned) to {literal(str(path))} (format parquet)")
 
@@ -57,7 +57,7 @@ def read(folder: Path) -> pd.DataFrame:
     if not path.is_file():
         kinds = (object, np.uint64, np.int64, np.float64, bool, np.float64, np.float64)
         return pd.DataFrame({name: np.array([], kind) for name, kind in zip(COLUMNS, kinds, strict=True)})
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect(threads=1) as connection:
         found = connection.execute("select * from read_parquet(?)", [str(path)]).df()
     return found if "nested" in found else found.assign(nested=found["risk"], forward=np.nan)  # of an older program
 

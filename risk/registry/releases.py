@@ -70,7 +70,7 @@ def current(production: Path) -> Release | None:
     if live is None and (done := _done(production)):
         raise ReleaseError(
             f"{link}: the link is missing; the journal's last deployment is {done[-1]}. Nothing was deployed; "
-            f"put it back with python deployment.py --rollback {_number(done[-1])}"
+            f"put it back with python deployment.py --rollback {paths.number_of(done[-1])}"
         )
     if live and not live.folder.is_dir():
         raise ReleaseError(
@@ -105,7 +105,7 @@ def all_of(production: Path) -> list[Release]:
     """Every release, oldest first."""
     shelf = production / paths.RELEASES
     found = [folder for folder in shelf.glob("[0-9]*-*") if folder.is_dir()] if shelf.is_dir() else []
-    return [Release(folder.name, folder) for folder in sorted(found, key=lambda folder: _number(folder.name))]
+    return [Release(folder.name, folder) for folder in sorted(found, key=lambda folder: paths.number_of(folder.name))]
 
 
 def publish(production: Path, digest: str, papers: Mapping[str, files.Content], why: dict[str, Any]) -> Release:
@@ -113,7 +113,7 @@ def publish(production: Path, digest: str, papers: Mapping[str, files.Content], 
 
     Raises: DiskError; then the live release is the former one.
     """
-    number = max((_number(release.name) for release in all_of(production)), default=0) + 1
+    number = max((paths.number_of(release.name) for release in all_of(production)), default=0) + 1
     name = f"{number}-{digest[:12]}"
     _record(production, INTENT, name, why)
     files.link_out(production, paths.RELEASE_LINKS, paths.CURRENT)
@@ -160,7 +160,8 @@ def before(production: Path) -> Release | None:
     """The release before the current one, or None."""
     live = linked(production)
     done = _done(production)
-    earlier = [it for it in all_of(production) if it.name in done and live and _number(it.name) < _number(live.name)]
+    number = paths.number_of(live.name) if live else 0
+    earlier = [it for it in all_of(production) if it.name in done and paths.number_of(it.name) < number]
     return earlier[-1] if earlier else None
 
 
@@ -168,7 +169,7 @@ def named(production: Path, name: str) -> Release:
     """A release by its name or its number. Raises: ReleaseError naming those that exist."""
     found = all_of(production)
     for release in found:
-        if name in (release.name, release.name.partition("-")[0]):
+        if name in (release.name, str(paths.number_of(release.name))):
             return release
     known = ", ".join(release.name for release in found) or "none yet"
     raise ReleaseError(f"{production}: there is no release {name!r}; there are: {known}")
@@ -196,10 +197,6 @@ def object_in(path: Path) -> dict[str, Any]:
         found = files.read_json(path)
         return found if isinstance(found, dict) else {}
     return {}
-
-
-def _number(name: str) -> int:
-    return int(name.partition("-")[0])
 
 
 def other_versions(made_with: object) -> str | None:

@@ -33,7 +33,7 @@ def status(settings: Settings) -> Answer:
     damaged += [it for it in audit.undescribed(settings.production, settings.ingested) if it not in damaged]
     failed = bool(last) and last[0].get("outcome") == journal.FAILED
     try:
-        manifest = dataset.current_manifest(settings.ingested, settings.input_folder_path, settings.schema)
+        manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
     except DataError as error:
         manifest, damaged = Manifest(settings.input_folder_path, settings.schema.identity), damaged or [str(error)]
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None

@@ -180,7 +180,7 @@ def _words(error: Exception) -> str:
 def card_of(production: Path, name: str) -> bytes | None:
     """The model card of a release, by its name or number; None where there is no such release or no card."""
     shelf = production / paths.RELEASES
-    found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, folder.name.partition("-")[0])]
+    found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, str(paths.number_of(folder.name)))]
     with contextlib.suppress(OSError, IndexError):
         papers = releases.object_in(found[0] / paths.CARD)
         return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / paths.MODEL_CARD).read_bytes()

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from risk.dataset._feed_checks import Columns, Fault, faults
+from risk.dataset._feed_checks import FeedFault, Figures, faults
 from risk.modeling.metrics import Floats
 from risk.simulation._worlds import Month, history
 from tests.benchmarks.measure import Table
 
 Values = dict[str, Floats]
 Random = np.random.Generator
-Ordinary = Callable[[Random, int, bool], tuple[Columns, Columns]]
+Ordinary = Callable[[Random, int, bool], tuple[Figures, Figures]]
 
 N_FILES, N_FAULTS = 3_000, 300
 SIZES = (200, 500, 2_000)
@@ -77,7 +77,7 @@ def _speed_row() -> Row:
     seconds = []
     for _ in range(9):
         start = time.process_time()
-        faults(Columns(names, after), Columns(names, before))
+        faults(Figures(names, after), Figures(names, before))
         seconds.append(time.process_time() - start)
     median = 1_000 * float(np.median(seconds))
     return "20,000 rows, four columns, CPU milliseconds", f"{median:.0f}", "≤ 50", median <= 50
@@ -86,7 +86,7 @@ def _speed_row() -> Row:
 # --- ordinary files: the figures of clients, the same clients later, and others ---------------------------------------
 
 
-def heavy_tailed(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
+def heavy_tailed(random: Random, n_rows: int, known: bool) -> tuple[Figures, Figures]:
     """Return figures of which nothing lasts: a client's next one is drawn anew."""
     middles, spreads = random.permutation([3, 5, 7]) + random.uniform(-0.5, 0.5, 3), random.uniform(0.8, 2.2, 3)
 
@@ -97,7 +97,7 @@ def heavy_tailed(random: Random, n_rows: int, known: bool) -> tuple[Columns, Col
     return _paired(random, n_rows, known, drawn, lambda values: drawn(len(values["staff"])))
 
 
-def bank(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
+def bank(random: Random, n_rows: int, known: bool) -> tuple[Figures, Figures]:
     """Return whole numbers, few values, flags, and a balance that is often 0."""
     changing = partial(_changing, random)
 
@@ -124,7 +124,7 @@ def _bank(random: Random, n_clients: int) -> Values:
     }
 
 
-def growing(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
+def growing(random: Random, n_rows: int, known: bool) -> tuple[Figures, Figures]:
     """Return a market in which every column grows, or shrinks, by a factor of its own up to three."""
     figures = _market(random)
     growth = dict(zip(("activity", "yearly", "employees"), np.exp(random.uniform(-1.1, 1.1, 3)), strict=True))
@@ -137,7 +137,7 @@ def growing(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]
     return _paired(random, n_rows, known, figures, later)
 
 
-def part_of_the_market(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
+def part_of_the_market(random: Random, n_rows: int, known: bool) -> tuple[Figures, Figures]:
     """Return a file of large or of small clients only, by one of the columns."""
     figures = _market(random)
     name, end, share = (
@@ -159,7 +159,7 @@ def part_of_the_market(random: Random, n_rows: int, known: bool) -> tuple[Column
     values = figures(REFERENCE)
     chosen = np.argsort(end * values[name], kind="stable")[:n_rows]
     file = later({one: column[chosen] for one, column in values.items()})
-    return Columns(NAMES[chosen], file), _columns(values, 0)
+    return Figures(NAMES[chosen], file), _columns(values, 0)
 
 
 def _market(random: Random) -> Callable[[int], Values]:
@@ -173,7 +173,7 @@ def _market(random: Random) -> Callable[[int], Values]:
     return figures
 
 
-def seasons(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
+def seasons(random: Random, n_rows: int, known: bool) -> tuple[Figures, Figures]:
     """Return this month and the two before it, in a business whose season goes up to four times."""
     height, phase = random.uniform(0, np.log(4)) / 2, random.uniform(0, 2 * np.pi)
     lasting, noise = random.uniform(0, 1), random.uniform(0.2, 0.8)
@@ -198,11 +198,11 @@ def seasons(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]
     after = dict(zip(names, [logs[3], logs[2], logs[1], online], strict=True))
     start = 0 if known else REFERENCE
     chosen = slice(start, start + n_rows)
-    file = Columns(NAMES[chosen], {name: column[chosen] for name, column in after.items()})
-    return file, Columns(NAMES[:REFERENCE], {name: column[:REFERENCE] for name, column in before.items()})
+    file = Figures(NAMES[chosen], {name: column[chosen] for name, column in after.items()})
+    return file, Figures(NAMES[:REFERENCE], {name: column[:REFERENCE] for name, column in before.items()})
 
 
-def counts(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
+def counts(random: Random, n_rows: int, known: bool) -> tuple[Figures, Figures]:
     """Return rare events: small whole numbers, mostly 0, a share, a constant, and what is often missing."""
     rates = random.uniform(0.05, 2, 2)
 
@@ -216,16 +216,16 @@ def counts(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
     return _paired(random, n_rows, known, drawn, lambda values: drawn(len(values["calls"])))
 
 
-def simulated(random: Random, n_rows: int, known: bool) -> tuple[Columns, Columns]:
+def simulated(random: Random, n_rows: int, known: bool) -> tuple[Figures, Figures]:
     """Return a random part of a month of the project's own worlds, after the newest row of every client before it."""
     month, joined, reference = _simulated(int(random.integers(3)))
     places = random.permutation(np.arange(len(joined)) if known else np.flatnonzero(joined))[:n_rows]
     file = {name: column[places] for name, column in _figures(month).items()}
-    return Columns(month.client[places].astype(object), file), reference
+    return Figures(month.client[places].astype(object), file), reference
 
 
 @cache
-def _simulated(seed: int) -> tuple[Month, NDArray[np.bool_], Columns]:
+def _simulated(seed: int) -> tuple[Month, NDArray[np.bool_], Figures]:
     """Return the newest month of a world, which of its clients are new, and the newest row of each client before it."""
     world = ("steady", "harmless", "change")[seed]
     *months, newest = history(world, 5, clients=12_000, seed=seed + 50, since=5)
@@ -233,7 +233,7 @@ def _simulated(seed: int) -> tuple[Month, NDArray[np.bool_], Columns]:
     known, first = np.unique(clients, return_index=True)
     columns = [_figures(month) for month in reversed(months)]
     values = {name: np.concatenate([one[name] for one in columns])[first] for name in columns[0]}
-    return newest, ~np.isin(newest.client, known), Columns(known.astype(object), values)
+    return newest, ~np.isin(newest.client, known), Figures(known.astype(object), values)
 
 
 def _figures(month: Month) -> Values:
@@ -243,19 +243,19 @@ def _figures(month: Month) -> Values:
 
 def _paired(
     random: Random, n_rows: int, known: bool, drawn: Callable[[int], Values], later: Callable[[Values], Values]
-) -> tuple[Columns, Columns]:
+) -> tuple[Figures, Figures]:
     """Return a file of some clients of the reference, later, or of others like them; and the reference."""
     before = drawn(REFERENCE)
     if not known:
         others = drawn(n_rows)
         return _columns(later(others) if random.random() < 0.5 else others, REFERENCE), _columns(before, 0)
     chosen = random.permutation(REFERENCE)[:n_rows]
-    return Columns(NAMES[chosen], later({name: column[chosen] for name, column in before.items()})), _columns(before, 0)
+    return Figures(NAMES[chosen], later({name: column[chosen] for name, column in before.items()})), _columns(before, 0)
 
 
-def _columns(values: Values, first: int) -> Columns:
+def _columns(values: Values, first: int) -> Figures:
     n_clients = len(next(iter(values.values())))
-    return Columns(NAMES[first : first + n_clients], values)
+    return Figures(NAMES[first : first + n_clients], values)
 
 
 def _changing(random: Random, values: Floats, fresh: Floats, share: float) -> Floats:
@@ -287,7 +287,7 @@ def spoil(fault: str, random: Random, values: Mapping[str, Floats]) -> tuple[Val
     return {**values, one: values[one] * factor}, (one,)
 
 
-def held(random: Random, n_files: int, n_rows: int) -> list[tuple[str, bool, tuple[Fault, ...]]]:
+def held(random: Random, n_files: int, n_rows: int) -> list[tuple[str, bool, tuple[FeedFault, ...]]]:
     """Return the ordinary files that would be held: of which world, known clients or not, and why."""
     found = []
     for number in range(n_files):
@@ -300,14 +300,14 @@ def held(random: Random, n_files: int, n_rows: int) -> list[tuple[str, bool, tup
 
 def missed(
     random: Random, fault: str, worlds: Sequence[Ordinary], n_files: int, known: bool
-) -> list[tuple[str, tuple[str, ...], tuple[Fault, ...]]]:
+) -> list[tuple[str, tuple[str, ...], tuple[FeedFault, ...]]]:
     """Return the faulty files that would not be held for their fault: of which world, which columns, what was said."""
     found = []
     for number in range(n_files):
         world = worlds[number % len(worlds)]
         file, reference = world(random, ROWS_OF_FAULTY, known)
         values, columns = spoil(fault, random, file.values)
-        said = faults(Columns(file.clients, values), reference)
+        said = faults(Figures(file.clients, values), reference)
         if not any(one.kind == KINDS[fault] and set(one.columns) == set(columns) for one in said):
             found.append((world.__name__, columns, said))
     return found

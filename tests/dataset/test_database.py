@@ -246,7 +246,7 @@ def test_another_question_is_asked_anew(shop: Shop) -> None:
 
     assert [row["corporation"] for row in rows(pull)] == ["a"]
     assert pull.anew
-    assert "read anew" in pull.warnings[0]
+    assert "read again" in pull.warnings[0]
 
 
 def test_a_query_may_hold_colons_percent_signs_and_a_comment(shop: Shop) -> None:

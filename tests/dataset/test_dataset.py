@@ -16,8 +16,8 @@ from ingesting import current, entry, final, ingest, months, of, rows_of
 
 from risk import paths
 from risk.dataset import dataset
-from risk.dataset._dataset_counts import Given
-from risk.dataset._summary import ColumnStatistics
+from risk.dataset.counts import Given
+from risk.dataset.dataset import ColumnStatistics
 from risk.errors import DiskError
 from tests.conftest import HEADER, Project, table
 
@@ -413,7 +413,7 @@ def test_a_lost_part_is_said_in_one_sentence(project: Project) -> None:
 def test_there_is_no_current_manifest_before_the_first_version(project: Project) -> None:
     settings = project.settings
 
-    found = dataset.current_manifest(settings.ingested, "sourcedata/", settings.schema)
+    found = dataset.current(settings.ingested, "sourcedata/", settings.schema).manifest
 
     assert (found.input_folder, found.schema, found.number) == ("sourcedata", settings.schema.identity, 0)
     assert found.entries == ()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from risk.dataset._feed_checks import Columns, Fault, faults
+from risk.dataset._feed_checks import FeedFault, Figures, faults
 from risk.simulation._worlds import FAULTS, Month, history
 from tests.benchmarks.feeds import KINDS, ORDINARY, STEADY, held, missed
 
@@ -33,16 +33,16 @@ def later(values: Mapping[str, np.ndarray], factor: float = 1.0) -> Values:
     return {name: values[name] * factor * np.exp(one) for name, one in zip(values, noise, strict=True)}
 
 
-def judged(new: Values, clients: np.ndarray = KNOWN, old: Values | None = None) -> tuple[Fault, ...]:
-    return faults(Columns(clients, new), Columns(KNOWN, figures() if old is None else old))
+def judged(new: Values, clients: np.ndarray = KNOWN, old: Values | None = None) -> tuple[FeedFault, ...]:
+    return faults(Figures(clients, new), Figures(KNOWN, figures() if old is None else old))
 
 
-def named(found: tuple[Fault, ...]) -> list[tuple[str, tuple[str, ...]]]:
+def named(found: tuple[FeedFault, ...]) -> list[tuple[str, tuple[str, ...]]]:
     return [(fault.kind, fault.columns) for fault in found]
 
 
-def columns(month: Month) -> Columns:
-    return Columns(month.client, {name: np.asarray(getattr(month, name), dtype=np.float64) for name in SEEN})
+def columns(month: Month) -> Figures:
+    return Figures(month.client, {name: np.asarray(getattr(month, name), dtype=np.float64) for name in SEEN})
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_a_month_that_moves_on_to_the_next_column_has_not_changed_places() -> No
 
 
 def test_a_first_file_is_not_held() -> None:
-    nobody = Columns(KNOWN[:0], {name: column[:0] for name, column in figures().items()})
+    nobody = Figures(KNOWN[:0], {name: column[:0] for name, column in figures().items()})
 
-    found = faults(Columns(KNOWN, figures(month=0)), nobody)
+    found = faults(Figures(KNOWN, figures(month=0)), nobody)
 
     assert not found
 
@@ -165,7 +165,7 @@ def test_the_last_row_of_a_client_is_its_newest() -> None:
     old, new = figures(), later(figures())
     stale = {name: np.concatenate([column * 10, column]) for name, column in old.items()}
 
-    found = faults(Columns(KNOWN, new), Columns(np.tile(KNOWN, 2), stale))
+    found = faults(Figures(KNOWN, new), Figures(np.tile(KNOWN, 2), stale))
 
     assert not found
 

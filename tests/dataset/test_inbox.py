@@ -17,7 +17,7 @@ def test_sources_come_in_natural_order_with_sub_folders(project: Project) -> Non
     for name in ("dataset10.csv", "dataset2.csv", "north/dataset1.csv", "B.CSV"):
         project.drop(f"sourcedata/{name}", "x")
 
-    found = inbox.look(project.root / "sourcedata", size_cap=CAP)
+    found = inbox.list_sources(project.root / "sourcedata", size_cap=CAP)
 
     assert [source.name for source in found.sources] == ["B.CSV", "dataset2.csv", "dataset10.csv", "north/dataset1.csv"]
 
@@ -30,7 +30,7 @@ def test_what_is_no_source_is_passed_over_with_a_reason(project: Project) -> Non
     os.mkfifo(folder / "pipe.csv")
     (folder / "out.csv").symlink_to("/etc/hostname")
 
-    found = inbox.look(folder, size_cap=CAP, settle=0)
+    found = inbox.list_sources(folder, size_cap=CAP, settle=0)
 
     assert found.sources == ()
     assert set(found.skipped) == {"notes.txt", "big.csv", "pipe.csv", "out.csv"}
@@ -43,7 +43,7 @@ def test_a_file_that_still_changes_is_left_for_the_next_run(project: Project) ->
     grow = threading.Timer(0.1, lambda: path.write_text("ab"))
     grow.start()
 
-    found = inbox.look(path.parent, size_cap=CAP, settle=0.5)
+    found = inbox.list_sources(path.parent, size_cap=CAP, settle=0.5)
     grow.join()
 
     assert found.sources == ()
@@ -53,7 +53,7 @@ def test_a_file_that_still_changes_is_left_for_the_next_run(project: Project) ->
 def test_a_young_file_that_stands_still_is_taken(project: Project) -> None:
     path = project.drop("sourcedata/new.csv", "a", age=0)
 
-    found = inbox.look(path.parent, size_cap=CAP, settle=0.2)
+    found = inbox.list_sources(path.parent, size_cap=CAP, settle=0.2)
 
     assert [source.name for source in found.sources] == ["new.csv"]
 
@@ -61,7 +61,7 @@ def test_a_young_file_that_stands_still_is_taken(project: Project) -> None:
 def test_a_file_from_the_future_is_taken_without_waiting(project: Project) -> None:
     path = project.drop("sourcedata/ahead.csv", "a", age=-86_400)
 
-    found = inbox.look(path.parent, size_cap=CAP, settle=3600)
+    found = inbox.list_sources(path.parent, size_cap=CAP, settle=3600)
 
     assert [source.name for source in found.sources] == ["ahead.csv"]
 
@@ -80,7 +80,7 @@ def test_links_that_lead_nowhere_are_said_and_make_no_tick_work(project: Project
     broken_links(good.parent)
     listed = tick.listing(str(good.parent))
 
-    found = inbox.look(good.parent, size_cap=CAP, settle=0)
+    found = inbox.list_sources(good.parent, size_cap=CAP, settle=0)
     project.drop("testdata/other.csv", "x")
     project.configure(deadline_hours=1.0)
 
@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_read_is_said(project: Project, monkeypatch: pyt
         return real(folder)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    found = inbox.look(closed.parent, size_cap=CAP, settle=0)
+    found = inbox.list_sources(closed.parent, size_cap=CAP, settle=0)
 
     assert found.sources == ()
     assert found.skipped == {"closed/": "a folder that cannot be read; give read access"}

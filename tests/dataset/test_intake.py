@@ -46,7 +46,7 @@ def test_a_source_keeps_the_run_that_first_judged_it(project: Project) -> None:
 
 def test_a_file_that_vanishes_before_it_is_read_is_left_for_the_next_run(project: Project) -> None:
     path = project.drop("sourcedata/one.csv", of("acme,1,2,3,0"))
-    box = inbox.look(path.parent, size_cap=10**9)
+    box = inbox.list_sources(path.parent, size_cap=10**9)
     path.unlink()
 
     taken = intake.take_in(
@@ -61,7 +61,7 @@ def test_a_known_file_that_vanishes_meanwhile_stays_as_it_was(project: Project) 
     path = project.drop("sourcedata/one.csv", of("acme,1,2,3,0"))
     before = ingest(project).manifest
     project.drop("sourcedata/one.csv", of("acme,1,2,3,1"))
-    box = inbox.look(path.parent, size_cap=10**9)
+    box = inbox.list_sources(path.parent, size_cap=10**9)
     path.unlink()
 
     parts = project.root / "ingesteddata" / paths.PARTS

@@ -10,9 +10,8 @@ import duckdb
 import pytest
 
 from risk.reading import reader
-from risk.reading._frame import exact_rows
 from risk.reading._stream import Reading
-from risk.reading.reader import Content, Source
+from risk.reading.reader import Content, Source, exact_rows
 from risk.schema import Feature, Schema, TargetValues
 
 SCHEMAS = (
@@ -176,7 +175,7 @@ def same(text: str, value: object, kind: str, schema: Schema) -> bool:
 def test_the_fast_and_the_exact_reading_agree(
     chunk: int, n_files: int, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", chunk)
+    monkeypatch.setattr("risk.reading._records.CHUNK", chunk)
     monkeypatch.setattr("risk.reading._batches.FULL", 0)
     chance, connection, parts = random.Random(f"{SEED}{chunk}"), duckdb.connect(), tmp_path / "parts"
     sources = [Source(f"{number}.csv", tmp_path / f"{number}.csv") for number in range(n_files)]

@@ -47,15 +47,6 @@ def test_a_frame_has_the_columns_of_the_schema_and_their_types(tmp_path: Path) -
     assert content.warnings == ("unknown columns ignored: 'note'",)
 
 
-def test_refused_rows_are_left_out_and_counted(tmp_path: Path) -> None:
-    frame, content = frame_of(
-        tmp_path, "corporation,month,n,x,city,exited", "a,2026-01,1,1,b,No", "b,2026-01,1,1,b,maybe"
-    )
-
-    assert frame["corporation"].tolist() == ["a"]
-    assert (content.n_read, content.n_accepted, content.n_refused) == (2, 1, 1)
-
-
 @pytest.mark.parametrize("target_optional", [True, False])
 def test_a_file_without_the_target_is_read_as_all_blank_where_it_is_optional(
     target_optional: bool, tmp_path: Path

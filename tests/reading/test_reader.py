@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
-import threading
 from pathlib import Path
 
 import duckdb
@@ -147,7 +146,7 @@ def test_another_schema_or_another_order_of_columns_gives_another_part(tmp_path:
 
 
 def test_a_large_file_spans_several_parts_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 4096)
+    monkeypatch.setattr("risk.reading._records.CHUNK", 4096)
     rows = [f"c{i},{i},{i / 2 if i == 700 else i},3,{'' if i % 5 else 1}" for i in range(1000)]
     rows[300] = '"c300\n(quoted)",300,300,3,1'
     source = write(tmp_path, "a.csv", HEADER, *rows)
@@ -164,7 +163,7 @@ def test_a_large_file_spans_several_parts_in_its_order(tmp_path: Path, monkeypat
 def test_the_lines_of_a_large_file_are_counted_through_all_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 512)
+    monkeypatch.setattr("risk.reading._records.CHUNK", 512)
     rows = [f"c{i},{i},2,3,1" for i in range(500)]
     rows[100], rows[250], rows[400] = '"a\n\nb",1,2,3,1', "c,x,2,3,1", "c,1,2,3"
     source = write(tmp_path, "a.csv", HEADER, *rows)
@@ -178,7 +177,7 @@ def test_the_lines_of_a_large_file_are_counted_through_all_chunks(
 def test_the_file_after_one_that_ends_in_a_fault_is_read_whole(
     place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 512)
+    monkeypatch.setattr("risk.reading._records.CHUNK", 512)
     rows = [f"c{i},{i},2,3,1" for i in range(500)]
     good = write(tmp_path, "b.csv", HEADER, *rows)
     bad = write(tmp_path, "a.csv", HEADER, *rows[:place], '"x"y,1,2,3,0', *rows[place:])
@@ -189,19 +188,6 @@ def test_the_file_after_one_that_ends_in_a_fault_is_read_whole(
     assert contents[0]
     assert fault_of(contents[0]) == (place + 2, None, "has text after a closing quote")
     assert contents[0].digest == hashlib.sha256(bad.path.read_bytes()).hexdigest()
-
-
-def test_a_disk_that_refuses_ends_what_is_read_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 512)
-    source = write(tmp_path, "a.csv", HEADER, *["acme,1,2,3,0"] * 5000)
-    (tmp_path / "parts").write_bytes(b"no folder")
-
-    with pytest.raises(DiskError):
-        read_all([source], tmp_path)
-
-    for thread in (it for it in threading.enumerate() if it.name == "ahead"):
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 def test_columns_may_come_in_any_order_with_spaces_a_byte_order_mark_and_unknown_ones(tmp_path: Path) -> None:
@@ -236,25 +222,6 @@ def test_an_unknown_column_refuses_the_file_where_the_schema_is_strict(tmp_path:
     content = read_one(source, tmp_path, Schema(extra_columns="refuse"))
 
     assert fault_of(content) == (1, "note", "is not in the schema")
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_kind_of_line_end_is_read(end: str, tmp_path: Path) -> None:
-    source = write(tmp_path, "a.csv", HEADER, "acme,1,2,3,0", "", "b,1,2,3,1", "b,1,2,3,x", end=end)
-
-    content = read_one(source, tmp_path)
-
-    assert rows_of(content, tmp_path) == [("acme", 1, 2, 3, 0), ("b", 1, 2, 3, 1)]
-    assert [it.line for it in refusals_of(content, tmp_path)] == [5]
-
-
-def test_the_last_line_needs_no_end(tmp_path: Path) -> None:
-    source = Source("a.csv", tmp_path / "a.csv")
-    source.path.write_text(f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1")
-
-    content = read_one(source, tmp_path)
-
-    assert rows_of(content, tmp_path) == [("acme", 1, 2, 3, 0), ("b", 1, 2, 3, 1)]
 
 
 def test_quotes_keep_commas_line_ends_and_quotes(tmp_path: Path) -> None:
@@ -337,7 +304,7 @@ def test_a_file_that_is_not_csv_of_this_schema_is_refused(
 
 
 def test_a_line_without_end_is_refused_without_holding_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 1 << 18)
+    monkeypatch.setattr("risk.reading._records.CHUNK", 1 << 18)
     source = Source("a.csv", tmp_path / "a.csv")
     with source.path.open("wb") as file:
         file.write(f"{HEADER}\nacme,1,2,3,0\n".encode())
@@ -346,39 +313,6 @@ def test_a_line_without_end_is_refused_without_holding_it(tmp_path: Path, monkey
     content = read_one(source, tmp_path)
 
     assert fault_of(content) == (3, None, "has a line of more than 1 MiB")
-
-
-@pytest.mark.parametrize(
-    ("row", "column", "value", "reason"),
-    [
-        ("acme,1,2,3", None, "acme,1,2,3", "has 4 fields"),
-        ("acme,1,2,3,0,9", None, "acme,1,2,3,0,9", "has 6 fields"),
-        (HEADER, None, HEADER[:80], "repeats the header"),
-        (HEADER.replace(",", " , "), None, HEADER.replace(",", " , ")[:80], "repeats the header"),
-        ("Total: 5", None, "Total: 5", "has 1 field"),
-        (" ,1,2,3,0", "corporation", None, "is blank"),
-        (",1,2,3,0", "corporation", None, "is blank"),
-        ("ac\tme,1,2,3,0", "corporation", "ac\tme", "holds the character U+0009"),
-        ("ac\u0085me,1,2,3,0", "corporation", "ac\u0085me", "holds the character U+0085"),
-        ("\ufeffacme,1,2,3,0", "corporation", "\ufeffacme", "holds the character U+FEFF"),
-        (f"{'x' * 1001},1,2,3,0", "corporation", "x" * 80, "has 1,001 characters"),
-        (' "acme",1,2,3,0', "corporation", '"acme"', "has a space before its quote"),
-        ("acme,abc,2,3,0", "lastmonth_activity", "abc", "is not a number"),
-        ("acme,-1,2,3,0", "lastmonth_activity", "-1", "is below 0"),
-        ('acme,1,2,"3\n",0', "number_of_employees", "3\n", "is not a number"),
-        ("acme,1,2,3,yes", "exited", "yes", "is not a known outcome"),
-    ],
-)
-def test_a_row_that_is_not_exact_is_refused_by_line(
-    row: str, column: str | None, value: str | None, reason: str, tmp_path: Path
-) -> None:
-    source = write(tmp_path, "a.csv", HEADER, "a,1,2,3,0", row, "b,1,2,3,0")
-
-    content = read_one(source, tmp_path)
-
-    told = [(it.line, it.column, it.value, it.reason) for it in refusals_of(content, tmp_path)]
-    assert told == [(3, column, value, reason)]
-    assert [stored[0] for stored in rows_of(content, tmp_path)] == ["a", "b"]
 
 
 def test_a_file_with_too_many_refused_rows_is_refused_and_lists_them(tmp_path: Path) -> None:
@@ -479,7 +413,7 @@ def test_a_whole_number_that_float64_changes_is_refused_beside_fractions(tmp_pat
 def test_fractions_are_refused_wherever_they_follow_whole_numbers_that_float64_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 100)
+    monkeypatch.setattr("risk.reading._records.CHUNK", 100)
     rows = ["a,9007199254740993,2,3,0", *["b,1,2,3,0"] * 50, "c,0.5,2,3,0"]
     source = write(tmp_path, "a.csv", HEADER, *rows)
 

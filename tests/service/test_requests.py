@@ -194,15 +194,6 @@ def test_csv_without_the_client_column_gives_no_names(contract: Contract) -> Non
     assert found.clients == [None]
 
 
-@pytest.mark.parametrize("cell", ["abc", "1e5", "1_000", "0x10", "007", "+5", "nan", "inf", "-1", "9" * 400, "1,5"])
-def test_a_number_in_csv_is_plain_or_refused(contract: Contract, cell: str) -> None:
-    with pytest.raises(Problem) as caught:
-        contract.read_csv(f'activity,size,sector\n1,2,bank\n"{cell}",2,bank\n'.encode())
-
-    assert (caught.value.status, caught.value.row, caught.value.field) == (422, 1, "activity")
-    assert "line 3" in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("content", "status", "field"),
     [

@@ -20,7 +20,7 @@ PLAIN, QUOTED, CHUNKS = "plain", "quoted", "in chunks"
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How the rows are read: proven plain by their bytes, one by one, or in many chunks."""
     if request.param == CHUNKS:
-        monkeypatch.setattr("risk.reading._source.CHUNK", 64)
+        monkeypatch.setattr("risk.reading._records.CHUNK", 64)
     return str(request.param)
 
 

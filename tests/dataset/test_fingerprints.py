@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk.dataset import _sorted_sets
-from risk.dataset._sorted_sets import Prints
+from risk.dataset import _fingerprints
+from risk.dataset._fingerprints import Prints
 
 ROWS = st.integers(0, 5) | st.sampled_from([2**62 - 1, 2**61])
 OUTCOMES = st.integers(0, 2)
@@ -19,7 +19,7 @@ def array(some: list[int]) -> Prints:
 
 
 def a_set(some: list[int]) -> Prints:
-    return _sorted_sets.as_set(array(some))
+    return _fingerprints.as_set(array(some))
 
 
 def counted(some: set[int]) -> tuple[int, int]:
@@ -36,14 +36,14 @@ def test_a_set_is_sorted_and_without_repeats(some: list[int]) -> None:
 
 @given(st.lists(SOME, max_size=4))
 def test_a_union_holds_what_any_set_holds(sets: list[list[int]]) -> None:
-    assert _sorted_sets.union([a_set(some) for some in sets]).tolist() == sorted({it for some in sets for it in some})
+    assert _fingerprints.union([a_set(some) for some in sets]).tolist() == sorted({it for some in sets for it in some})
 
 
 @given(SOME, SOME)
 def test_places_are_where_a_fingerprint_stands(some: list[int], among: list[int]) -> None:
     stored = a_set(among)
 
-    found = _sorted_sets.places(array(some), stored)
+    found = _fingerprints.places(array(some), stored)
 
     assert [at >= 0 for at in found.tolist()] == [it in among for it in some]
     assert all(int(stored[at]) == it for at, it in zip(found.tolist(), some, strict=True) if at >= 0)
@@ -51,21 +51,21 @@ def test_places_are_where_a_fingerprint_stands(some: list[int], among: list[int]
 
 @given(SOME, st.lists(SOME, max_size=3))
 def test_twins_are_all_outcomes_of_the_same_rows(some: list[int], sets: list[list[int]]) -> None:
-    found = _sorted_sets.twins(array(some), [a_set(one) for one in sets])
+    found = _fingerprints.twins(array(some), [a_set(one) for one in sets])
 
     assert found.tolist() == sorted({it for one in sets for it in one if it // 4 in {each // 4 for each in some}})
 
 
 @given(SOME)
 def test_an_unlabelled_row_does_not_survive_its_labelled_twin(some: list[int]) -> None:
-    left = _sorted_sets.survivors(a_set(some))
+    left = _fingerprints.survivors(a_set(some))
 
-    assert (len(left), _sorted_sets.n_labelled(left)) == counted(set(some))
+    assert (len(left), _fingerprints.n_labelled(left)) == counted(set(some))
 
 
 @given(SOME, SOME, st.integers(1, 7))
 def test_ranges_part_the_sets_and_no_twins(first: list[int], last: list[int], at_once: int) -> None:
-    cut = list(_sorted_sets.in_ranges([[a_set(first)], [a_set(first)], [a_set(last)]], at_once))
+    cut = list(_fingerprints.in_ranges([[a_set(first)], [a_set(first)], [a_set(last)]], at_once))
 
     for group, whole in enumerate((first, first, last)):
         assert np.concatenate([one for part in cut for one in part[group]]).tolist() == sorted(set(whole))

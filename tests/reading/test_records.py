@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from risk.reading._source import SourceFile
+from risk.reading._records import SourceFile
 from risk.reading.values import Fault
 
 
@@ -19,7 +19,7 @@ def chunks_of(path: Path) -> tuple[list[bytes], str | None]:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("size", range(3, 30))
 def test_a_chunk_ends_where_a_line_ends(size: int, end: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", size)
+    monkeypatch.setattr("risk.reading._records.CHUNK", size)
     lines = [b"x" * (index % 7) + end for index in range(40)] + [b"last"]
     (tmp_path / "a.csv").write_bytes(b"".join(lines))
 
@@ -31,7 +31,7 @@ def test_a_chunk_ends_where_a_line_ends(size: int, end: bytes, tmp_path: Path, m
 
 
 def test_a_file_as_large_as_a_chunk_is_one_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 10)
+    monkeypatch.setattr("risk.reading._records.CHUNK", 10)
     (tmp_path / "a.csv").write_bytes(b"a,b\n1,2\n3,")
 
     found, _ = chunks_of(tmp_path / "a.csv")
@@ -40,7 +40,7 @@ def test_a_file_as_large_as_a_chunk_is_one_chunk(tmp_path: Path, monkeypatch: py
 
 
 def test_a_file_is_hashed_to_its_end_though_a_line_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._source.CHUNK", 1 << 19)
+    monkeypatch.setattr("risk.reading._records.CHUNK", 1 << 19)
     content = b"a,b\n" + b"x" * (1 << 22)
     (tmp_path / "a.csv").write_bytes(content)
 

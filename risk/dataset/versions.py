@@ -1,0 +1,149 @@
+"""Versions of the dataset on disk: published whole, tidied away, and verified from their parts.
+
+Writes: in the output folder versions/<number>-<digest>/, the link `current`, and fingerprints.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from risk import files, paths
+from risk.command import event, log
+from risk.dataset import intake, manifest
+from risk.dataset.counts import counted
+from risk.dataset.dataset import Dataset
+from risk.dataset.manifest import Manifest
+from risk.errors import RiskError
+from risk.schema import Schema
+
+KEPT_VERSIONS = 5
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions in the output folder, and the releases that may need parts of older ones."""
+
+    folder: Path
+    releases: Path
+    schema: Schema
+    max_final_rows: int
+
+    @property
+    def parts(self) -> Path:
+        return self.folder / paths.PARTS
+
+    @property
+    def current(self) -> Path | None:
+        return files.resolve(self.folder / paths.CURRENT)
+
+    def follow(self, before: Manifest, after: Manifest) -> Manifest:
+        """Publish the version that follows, if anything differs from the one that is current."""
+        same = self.current is not None and paths.digest_of(self.current.name) == paths.digest_of(after.name)
+        return before if same else self.publish(before, after)
+
+    def publish(self, before: Manifest, after: Manifest) -> Manifest:
+        """Count, drop contents that others replaced whole, write, turn the link. Raises: DiskError."""
+        after = replace(after, number=after.number + 1)
+        after = counted(before, after, self.schema, self.parts, self.folder / paths.FINGERPRINTS)
+        n_labelled = after.counts["n_labelled"]
+        written: dict[str, files.Content] = {
+            paths.MANIFEST: after.as_json(),
+            paths.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in after.entries if entry.has_rows).encode(),
+            paths.REJECTED: intake.rejected_csv(intake.refused_rows(after, self.parts)),
+        }
+        if n_labelled <= self.max_final_rows:
+            written[paths.FINAL_DATA] = Dataset(after, self.schema, self.parts).write_final_data
+        else:
+            export = "python ingestion.py --export FILE"
+            log.warning(event("finaldata.csv is left out", rows=n_labelled, write_it_with=export))
+        files.publish(self.folder / paths.VERSIONS, after.name, written, self.folder / paths.CURRENT)
+        log.info(event("dataset", version=after.name, rows=after.counts["n_rows"], labelled=n_labelled))
+        self.tidy()
+        return after
+
+    def tidy(self) -> None:
+        """Remove versions beyond the last five, and parts of no kept version and no release."""
+        files.tidy(self.folder, lambda name: True)
+        number = paths.number_of(self.current.name) if self.current else 0
+        shelf = self.folder / paths.VERSIONS
+        files.tidy(shelf, lambda name: number - KEPT_VERSIONS < paths.number_of(name) <= number)
+        kept = manifest.read_all(shelf, self.releases)
+        if damaged := manifest.undescribed(kept):
+            log.warning(event("no part is tidied away while a manifest is damaged", reason=damaged[0]))
+            return
+        named = {name for found in kept.values() if found for name in found.file_names}
+        files.tidy(self.parts, lambda name: name in named)
+
+
+# --- is a version what its manifest says ------------------------------------------------------------------------------
+
+
+def faults(version: Manifest, folder: Path, schema: Schema, parts: Path) -> list[str]:
+    """A sentence for everything that is not as the manifest says; none when the dataset is sound."""
+    broken = [*_digests(version, parts), *_names(version, folder)]
+    if broken:
+        return broken
+    try:
+        return [*_counts(version, schema, parts), *_published(version, folder)]
+    except RiskError as error:
+        return [str(error)]
+
+
+def _digests(version: Manifest, parts: Path) -> list[str]:
+    broken = []
+    for name, digest in version.parts.items():
+        path = parts / name
+        if not path.is_file():
+            broken.append(f"{path}: the part is missing")
+        elif files.digest_file(path) != digest:
+            broken.append(f"{path}: its SHA-256 is not that of the manifest")
+    gone = sorted(name for name in version.file_names - set(version.parts) if not (parts / name).is_file())
+    return broken + [f"{parts / name}: the list of refused rows is missing" for name in gone]
+
+
+def _names(version: Manifest, folder: Path) -> list[str]:
+    wrong = folder.name != version.name
+    return [f"{folder}: its name is not that of its manifest, {version.name}"] if wrong else []
+
+
+def _counts(version: Manifest, schema: Schema, parts: Path) -> list[str]:
+    rows = Dataset(version, schema, parts)
+    broken = [
+        f"{name} is {version.counts.get(name)} in the manifest, {count} in the parts"
+        for name, count in rows.counts().items()
+        if version.counts.get(name) != count
+    ]
+    for entry in version.entries:
+        accepted = sum(content.n_accepted for content in entry.contents)
+        stored = sum(piece.rows for content in entry.contents for piece in content.slices)
+        if stored != accepted:
+            broken.append(f"{entry.path}: {accepted} accepted rows in the manifest, {stored} in the parts")
+    return [*broken, *_given(version, rows)]
+
+
+def _given(version: Manifest, rows: Dataset) -> Iterator[str]:
+    """Yield what is wrong with the rows that each source gives; without periods that depends on who came first."""
+    contributions = rows.contributions() if rows.schema.period else None
+    for source, entry in enumerate(version.entries):
+        counts = [content.n_given for content in entry.contents]
+        accepted = [content.n_accepted for content in entry.contents]
+        if contributions is None:
+            possible = all(0 <= one <= most for one, most in zip(counts, accepted, strict=True))
+        else:
+            given = (contributions.get((source, content.digest)) for content in entry.contents)
+            possible = counts == [it.rows if it else 0 for it in given]
+        if not possible or entry.n_duplicate != sum(accepted) - sum(counts):
+            yield f"{entry.path}: {entry.n_duplicate} duplicate rows in the manifest, which its parts do not bear out"
+
+
+def _published(version: Manifest, folder: Path) -> list[str]:
+    path = folder / paths.FINAL_DATA
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        n_rows = sum(1 for _ in csv.reader(file)) - 1
+    n_labelled = version.counts.get("n_labelled")
+    return [] if n_rows == n_labelled else [f"{path}: {n_rows} rows, {n_labelled} in the manifest"]

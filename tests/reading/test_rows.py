@@ -1,0 +1,256 @@
+"""One table of rows for every reader there is: bytes in, the row exactly as written or its refusal out.
+
+Files are read plain, exactly and in chunks, as parts and as a frame; request bodies answer the same questions of the
+columns that a model needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+
+from risk.reading import reader
+from risk.reading.reader import Refusal, Source, exact_rows, read_frame
+from risk.schema import Feature, Schema
+from risk.service.problems import Problem
+from risk.service.requests import Contract
+
+SCHEMA = Schema(
+    period="day",
+    missing=("?", "-1"),
+    features={"n": Feature(), "least": Feature(minimum=0), "kind": Feature("categorical")},
+)
+NAMES = [column.name for column in SCHEMA.columns]
+FIRST, LAST = "first,2026-01-31,1,1,big,0", "last,2026-01-31,3,1,,"
+ASKED = {"n": "numeric", "least": "numeric", "kind": "categorical"}  # of a request
+NOT_ASKED = ("is too large", "is not held exactly", "is a negative zero")  # float64 is what a model computes with
+
+KEPT = {
+    "n": [
+        *("0", "7", "-3", "12.5", "-0.25", "0.0", "1.50", "0.10", "100", "-10", " 5 ", "", "?", "-1"),
+        *("9007199254740993", "9223372036854775807", "-9223372036854775808", "0.30000000000000004", "99999999999999.9"),
+        *("0.000000000000001", "1234567890123.45"),
+    ],
+    "least": ["0", "0.0"],
+    "corporation": [
+        *("007", "NA", "null", "None", "?", "-1", "漢字", "😀", "o'hara", "a  b", "x" * 1000, "=1+1", "  padded "),
+        *("a, b", 'say "hi"', "a\n\r\nb", "caf\u00e9"),
+    ],
+    "kind": [
+        *("007", "NA", "漢字", "😀", "o'hara", "a  b", "x" * 200, "=1+1", "  padded ", "a, b", 'say "hi"', "", "?"),
+    ],
+    "day": ["2024-02-29", " 2026-01-01 ", "9999-12-31"],
+    "exited": ["0", "1", "", "?"],
+}  # fmt: skip
+REFUSED = {
+    ("n", "is not a number"): [
+        *("abc", "1_000", "1e3", "1E400", "0x10", "inf", "NaN", "+5", "5.", ".5", "007", "00", "-00.5", "1,5", "1 000"),
+        *("--1", "-", "５", "1.2.3", "٣"),
+    ],
+    ("n", "is a negative zero"): ["-0", "-0.0"],
+    ("n", "is too large"): ["9223372036854775808", "-9223372036854775809", "1" + "0" * 400],
+    ("n", "is not held exactly"): [
+        *("0.1234567890123456789", "9007199254740993.0", "0." + "0" * 400 + "1", "1" + "0" * 400 + ".5"),
+        "1.0000000000000000",
+    ],
+    ("least", "is below 0"): ["-0.5", "-2"],
+    ("day", "is not a period"): [
+        *("2026-02-29", "2026-13", "2026-1", "2026-W1", "20260131", "2026-W01-1", "0000-01", "２０２６-01"),
+        *("31.01.2026", "2026-01-31T00:00", "2026/01"),
+    ],
+    ("day", "is a month (YYYY-MM)"): ["2026-01"],
+    ("day", "is blank"): ["", " "],
+    ("corporation", "is blank"): ["", " "],
+    ("corporation", "has 1,001 characters"): ["x" * 1001],
+    ("exited", "is not a known outcome"): ["yes", "2", "1.0", "01"],
+    **{
+        (column, f"holds the character U+{ord(character):04X}"): [f"a{character}b"]
+        for character in "\x01\t\x0b\x1f\x7f\x80\x85\x9f\ufeff"
+        for column in ("corporation", "kind")
+    },
+}  # fmt: skip
+LINES = [
+    ("acme,2026-01-31,1", None, "acme,2026-01-31,1", "has 3 fields"),
+    ("acme,2026-01-31,1,1,,0,9", None, "acme,2026-01-31,1,1,,0,9", "has 7 fields"),
+    ("Total: 5", None, "Total: 5", "has 1 field"),
+    (",".join(NAMES), None, ",".join(NAMES), "repeats the header"),
+    (" , ".join(NAMES), None, " , ".join(NAMES), "repeats the header"),
+    (' "acme",2026-01-31,1,1,,0', "corporation", '"acme"', "has a space before its quote"),
+    ('acme,2026-01-31,"3\n",1,,0', "n", "3\n", "is not a number"),
+]
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a reader gave: the accepted rows, and line, column, value and reason of the refused ones."""
+
+    rows: list[Row]
+    refused: list[Row]
+
+
+def typed(fields: list[str]) -> Row:
+    """Return accepted texts as values."""
+    numbers = [(float(text) if "." in text else int(text)) if text else None for text in fields[2:4]]
+    return (*fields[:2], *numbers, fields[4] or None, int(fields[5]) if fields[5] else None)
+
+
+def refusals(found: list[Refusal]) -> list[Row]:
+    return [(it.line, it.column, it.value, it.reason) for it in found]
+
+
+def as_parts(path: Path) -> Told:
+    parts = path.parent / "parts"
+    ((_, content),) = reader.read([Source(path.name, path)], SCHEMA, parts, size_cap=1 << 30)
+    assert content
+    rows: list[Row] = []
+    for it in content.slices:
+        rows += duckdb.execute(f"select * from '{parts / it.part}'").fetchall()[it.first : it.first + it.rows]
+    return Told(rows, refusals(reader.read_refusals(parts, content.refusals) if content.refusals else []))
+
+
+def as_a_frame(path: Path) -> Told:
+    frame, content = read_frame(path, SCHEMA)
+    assert content.n_accepted == len(frame)
+    rows = [tuple(None if it is None or it != it else it for it in row) for row in frame.itertuples(index=False)]
+    return Told(rows, refusals(exact_rows(path, SCHEMA)[1].refusals))
+
+
+def in_one_piece(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    return as_parts(path)
+
+
+def in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    monkeypatch.setattr("risk.reading._records.CHUNK", 16)
+    return as_parts(path)
+
+
+def exactly(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    monkeypatch.setattr("risk.reading._stream.prove", lambda *_: None)
+    return as_parts(path)
+
+
+def for_the_gate(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+    return as_a_frame(path)
+
+
+Read = Callable[[Path, pytest.MonkeyPatch], Told]
+READERS = pytest.mark.parametrize("read", [in_one_piece, in_chunks, exactly, for_the_gate])
+
+
+def written(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if set(text) & set(',"\n\r') else text
+
+
+def line(column: str, text: str) -> str:
+    good = ["acme", "2026-01-31", "2", "1", "", "1"]
+    return ",".join(written(text) if name == column else value for name, value in zip(NAMES, good, strict=True))
+
+
+def file_of(folder: Path, *lines: str, end: str = "\n") -> Path:
+    path = folder / "a.csv"
+    path.write_bytes("".join(it + end for it in (",".join(NAMES), *lines)).encode())
+    return path
+
+
+def kept(column: str, text: str) -> Row:
+    blank = "" if text.strip(" ") in SCHEMA.missing and column not in ("corporation", "day") else text.strip(" ")
+    good = ["acme", "2026-01-31", "2", "1", "", "1"]
+    return typed([blank if name == column else value for name, value in zip(NAMES, good, strict=True)])
+
+
+@READERS
+@pytest.mark.parametrize(("column", "text"), [(column, text) for column, texts in KEPT.items() for text in texts])
+def test_a_good_value_is_kept_as_it_is_written(
+    column: str, text: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(tmp_path, FIRST, line(column, text), LAST)
+
+    told = read(path, monkeypatch)
+
+    assert told.refused == []
+    assert told.rows == [typed(FIRST.split(",")), kept(column, text), typed(LAST.split(","))]
+
+
+@READERS
+@pytest.mark.parametrize(
+    ("column", "reason", "text"), [(*place, text) for place, texts in REFUSED.items() for text in texts]
+)
+def test_any_other_value_is_refused_by_line_and_column(
+    column: str, reason: str, text: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(tmp_path, FIRST, line(column, text), LAST)
+
+    told = read(path, monkeypatch)
+
+    assert told.refused == [(3, column, text.strip(" ")[:80] or None, reason)]
+    assert told.rows == [typed(FIRST.split(",")), typed(LAST.split(","))]
+
+
+@READERS
+@pytest.mark.parametrize(("row", "column", "value", "reason"), LINES)
+def test_a_line_of_another_shape_is_refused(
+    row: str, column: str | None, value: str, reason: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(tmp_path, FIRST, row, LAST)
+
+    told = read(path, monkeypatch)
+
+    assert told.refused == [(3, column, value[:80], reason)]
+    assert told.rows == [typed(FIRST.split(",")), typed(LAST.split(","))]
+
+
+@READERS
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("has_last_end", [True, False])
+def test_every_kind_of_line_end_is_read(
+    has_last_end: bool, end: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(tmp_path, FIRST, "", line("n", "x"), LAST, end=end)
+    path.write_bytes(path.read_bytes() if has_last_end else path.read_bytes().removesuffix(end.encode()))
+
+    told = read(path, monkeypatch)
+
+    assert [it[:2] for it in told.refused] == [(4, "n")]
+    assert told.rows == [typed(FIRST.split(",")), typed(LAST.split(","))]
+
+
+# --- the same of a request --------------------------------------------------------------------------------------------
+
+
+def asked(*lines: str) -> Any:
+    return Contract(SCHEMA, ASKED).read_csv("".join(f"{it}\n" for it in (",".join(NAMES), *lines)).encode())
+
+
+@pytest.mark.parametrize(("column", "text"), [(column, text) for column in ASKED for text in KEPT[column]])
+def test_a_request_keeps_a_good_value(column: str, text: str) -> None:
+    found = asked(FIRST, line(column, text), LAST)
+
+    assert found.clients == ["first", "acme", "last"]
+    told, expected = found.frame[column][1], kept(column, text)[NAMES.index(column)]
+    assert pd.isna(told) if expected is None else told == (expected if column == "kind" else float(str(expected)))
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        (column, text)
+        for (column, reason), texts in REFUSED.items()
+        if column in ASKED and reason not in NOT_ASKED and not reason.startswith("holds the character")
+        for text in texts
+    ]
+    + [("n", "9" * 400)],
+)
+def test_a_request_refuses_any_other_number(column: str, text: str) -> None:
+    with pytest.raises(Problem) as caught:
+        asked(FIRST, line(column, text), LAST)
+
+    assert (caught.value.status, caught.value.row, caught.value.field) == (422, 1, column)
+    assert "line 3" in str(caught.value)
