@@ -233,8 +233,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))
             rows = Dataset(manifest, settings.schema, Path(scratch))
             held_out = holdout.of_file(Path(asked.data), settings.schema) if rows.counts()["n_labelled"] else None
-            learned = out_of_fold.read(folder)["client"]
-            scores = _scored(settings, scored, held_out, learned) if held_out else None
+            scores = _scored(settings, scored, held_out, out_of_fold.read(folder)["client"]) if held_out else None
         else:
             rows = _live(settings).rows
             scores, _ = _scores(settings, rows, scored, folder)
