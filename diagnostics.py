@@ -14,8 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from risk import attention, command, files, journal, paths
-from risk.attention import Attention
+from risk import command, files, journal, paths
 from risk.backtest.policies import Rules
 from risk.command import Answer, Run, event, log
 from risk.dataset import dataset, intake
@@ -24,6 +23,7 @@ from risk.dataset.manifest import Manifest
 from risk.decision import holdout, new_labels, policy
 from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
+from risk.journal import Attention
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
 from risk.report import backtest_words, dependencies, explain, figures, snapshot, status
@@ -64,10 +64,10 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
         log.warning(event("the journal is broken" if broken else "another release is live", reason=fault))
     run.note(warnings=[*found, *run.record.get("warnings", [])])
     subject = "journal" if broken else releases.name_of(settings.production) or "no release"
-    told = [Attention(attention.RECORD, subject, it) for it in found]
+    told = [Attention(journal.RECORD, subject, it) for it in found]
     late = snapshot.overdue(status.expectation(settings, run), time.time())
-    told += [Attention(attention.STOPPED, settings.input_folder_path, late)] if late else []
-    run.attend([attention.RECORD, attention.STOPPED], told)
+    told += [Attention(journal.STOPPED, settings.input_folder_path, late)] if late else []
+    run.attend([journal.RECORD, journal.STOPPED], told)
 
 
 def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -> Dataset:

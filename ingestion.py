@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from risk import attention, command, files, paths, text
-from risk.attention import Attention
+from risk import command, files, journal, paths, text
 from risk.command import Answer, Run, event, log
 from risk.dataset import database, dataset, inbox, intake, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
+from risk.journal import Attention
 from risk.reading import reader
 from risk.registry import releases
 from risk.settings import Settings
@@ -65,8 +65,8 @@ def ingest(settings: Settings, run: Run) -> Ingested:
         shelf.follow(before, taken.manifest)  # a database that does not answer holds back no file
         raise
     after = shelf.follow(before, pulled.manifest)
-    run.attend(attention.OF_SOURCES, quarantine.attention(after))
-    run.attend([attention.PASSED_OVER], _passed_over(settings, box))
+    run.attend(journal.OF_SOURCES, quarantine.attention(after))
+    run.attend([journal.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []
@@ -131,7 +131,7 @@ def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
     """The client files that could not be looked at; links and files of other kinds are only warned about."""
     return [
-        Attention(attention.PASSED_OVER, name, f"{name}: {why}.")
+        Attention(journal.PASSED_OVER, name, f"{name}: {why}.")
         for name, why in box.skipped.items()
         if name.lower().endswith(".csv") and why != inbox.CHANGES and not (settings.input / name).is_symlink()
     ]
@@ -201,7 +201,7 @@ def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
         after = intake.withdraw(current, name, run.number)
     after = _versions(settings).publish(current, after)
     run.note(**{outcome: name}, dataset=after.name)
-    run.attend(attention.OF_SOURCES, quarantine.attention(after))
+    run.attend(journal.OF_SOURCES, quarantine.attention(after))
     line = f"{outcome}: {name}; dataset {after.name} with {after.counts['n_rows']} rows"
     return Answer(line, {"outcome": outcome, "source": name})
 

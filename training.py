@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 
 from risk import command, files, journal, paths
-from risk.attention import LEAK, Attention
 from risk.command import Answer, Run, event, log
 from risk.dataset import dataset
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
 from risk.errors import DataError
+from risk.journal import LEAK, Attention
 from risk.modeling import families, fitting, leakage, selection
 from risk.modeling.metrics import Array, Floats, Marks
 from risk.modeling.selection import Challenger

@@ -15,13 +15,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from risk import attention, files, journal, paths, tick
-from risk.attention import Attention
+from risk import files, journal, paths, tick
 from risk.errors import DeadlineError, DiskError, RiskError
+from risk.journal import Attention
 from risk.settings import Settings, load
 from risk.text import one_line, placed
 
 log = logging.getLogger("risk")
+
+NEEDS_A_PERSON = 4  # the exit code of a run that is done and found something new that needs a person
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Run:
         No sentence may hold a text of a client's row: the journal keeps it.
         """
         former = self.record.get("attention", self._told)
-        self.note(attention=attention.judged(former, kinds, found))
+        self.note(attention=journal.attention_after(former, kinds, found))
 
     @property
     def _told(self) -> list[dict[str, Any]]:
@@ -83,11 +85,11 @@ class Run:
 
     def end(self, outcome: str) -> Answer:
         """Write the run's line and return what it says; its exit code is 4 where something new needs a person."""
-        news = attention.news(self.record.get("attention", []), self._told) if outcome != journal.FAILED else []
+        news = journal.new_sentences(self.record.get("attention", []), self._told) if outcome != journal.FAILED else []
         line = self.as_line(outcome) | {"config": self.settings.identity, "packages": packages()}
         journal.append(self.settings.production / paths.JOURNAL, line)
         told = {"run": self.number, "outcome": outcome, **self.record, "steps": self.steps}
-        return Answer(outcome, told, attention.EXIT_CODE if news else 0, tuple(news))
+        return Answer(outcome, told, NEEDS_A_PERSON if news else 0, tuple(news))
 
     def as_line(self, outcome: str) -> dict[str, Any]:
         """Return the run as its line in the journal tells it so far."""

@@ -9,18 +9,36 @@ import json
 import os
 import pwd
 import statistics
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from risk import files
 from risk.errors import JournalError
+from risk.text import one_line
 
 FIRST = "0" * 64
 FAILED = "failed"
 TIMED = ("ingestion", "training", "scoring")
+
+# the kinds of what needs a person
+REJECTED, HELD, NO_ROWS, PASSED_OVER = "rejected", "held", "no rows", "passed over"
+STOPPED, RECORD, LEAK = "stopped feed", "record", "leak"
+OF_SOURCES = (REJECTED, HELD, NO_ROWS)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One thing that needs a person: its kind, what it is about (a source, a column, a release), and a sentence.
+
+    The journal keeps it from run to run until it is settled, so the sentence holds no text of a client's row.
+    """
+
+    kind: str
+    subject: str
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -127,6 +145,21 @@ def attention(path: Path) -> list[dict[str, Any]]:
     """Return what needed a person when a finished run last looked at that."""
     told = [it["attention"] for it in runs(path) if it["outcome"] != FAILED and "attention" in it]
     return list(told[-1]) if told else []
+
+
+def attention_after(
+    former: Sequence[dict[str, Any]], kinds: Iterable[str], entries: Iterable[Attention]
+) -> list[dict[str, Any]]:
+    """What needs a person once these kinds were judged again; of a kind that was not judged the former entries stay."""
+    kinds = set(kinds)
+    judged = ({name: one_line(text) for name, text in asdict(entry).items()} for entry in entries)
+    return [*(entry for entry in former if entry["kind"] not in kinds), *judged]
+
+
+def new_sentences(entries: Sequence[dict[str, Any]], told: Sequence[dict[str, Any]]) -> list[str]:
+    """The sentences of what needs a person and was not told before."""
+    known = {(entry["kind"], entry["subject"]) for entry in told}
+    return [entry["sentence"] for entry in entries if (entry["kind"], entry["subject"]) not in known]
 
 
 def timings(

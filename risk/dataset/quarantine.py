@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.attention import HELD, NO_ROWS, REJECTED, Attention
 from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, FeedFault, Figures, agree, comparable, faults
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest, content_order
+from risk.journal import HELD, NO_ROWS, REJECTED, Attention
 from risk.modeling.metrics import Floats
 from risk.reading.reader import Content, Slice
 from risk.schema import Schema

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from risk import attention, journal, paths
+from risk import journal, paths
 from risk.command import Answer, Run
 from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
@@ -15,7 +15,7 @@ from risk.registry import audit, proven, releases
 from risk.report import snapshot
 from risk.settings import Settings
 
-OF_NOW = (attention.RECORD, attention.STOPPED)  # these are looked at when they are asked for
+OF_NOW = (journal.RECORD, journal.STOPPED)  # these are looked at when they are asked for
 
 
 def status(settings: Settings) -> Answer:
