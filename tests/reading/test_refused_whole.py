@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_reader import read_one
 
 from risk.reading.reader import Source, read_frame
 from risk.schema import Schema
 from tests.conftest import HEADER, Project, table
+from tests.reading.test_reader import read_one
 
 ROWS = "c1,1,2,3,0\nc2,4,5,6,1\n\n,,,,\nc3,7,8,9,\n"
 UNKNOWN = HEADER.replace("exited", "gone")

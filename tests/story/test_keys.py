@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 
 import pytest
-from test_reader import HEADER, fault_of, read_all, read_one, refusals_of, rows_of, write
 
 from risk.reading.reader import Content, Source, read_frame
 from risk.schema import Feature, Schema
+from tests.reading.test_reader import HEADER, fault_of, read_all, read_one, refusals_of, rows_of, write
 
 MONTHLY = Schema(period="month", features={"n": Feature(), "x": Feature()})
 MONTHS = "corporation,month,n,x,exited"

@@ -9,11 +9,11 @@ from pathlib import Path
 import killing
 import pytest
 from killing import Story, undisturbed
-from test_crash import check, check_all
 
 from risk import files, journal, paths
 from risk.registry import releases
 from tests.conftest import Project, table
+from tests.promises.test_crash import check, check_all
 
 SAMPLE = 6  # every sixth state; all of them in the slow test
 
