@@ -8,6 +8,7 @@ PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all:
 COMPILE := $(PY) -m uv pip compile --quiet --no-config --universal --fork-strategy fewest --python-version 3.11 \
            --generate-hashes --no-header
+PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
@@ -24,10 +25,10 @@ run: .venv/.installed ## run the whole process on the shipped data
 	    print(f"report:    {folder}/report.pdf\ncall list: {folder}/calllist.csv")'
 
 test: .venv/.installed-dev check ## check the code and run every test
-	@$(PY) -m pytest -n 2
+	@$(PYTEST)
 
-test-fast: .venv/.installed-dev ## run the tests that take two minutes
-	@$(PY) -m pytest -n 2 -m "not slow"
+test-fast: .venv/.installed-dev ## run the tests that are quick: a minute and a half
+	@$(PYTEST) -m "not slow"
 
 check: .venv/.installed-dev ## ruff and mypy, without the tests
 	@$(PY) -m ruff check .

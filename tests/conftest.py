@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk import command, journal, paths, settings, tick
+from risk import command, paths, settings, tick
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker a core: more threads wait for each other, at full load
 
 FIVE_KEYS = {
     "input_folder_path": "sourcedata",
@@ -121,21 +123,25 @@ class Installations:
             self._made[key] = home
         shutil.copytree(self._made[key], root, symlinks=True, dirs_exist_ok=True)
         copy = Project(root)
-        _remember(copy)
+        _know_again(copy, Project(self._made[key]))
         return copy
 
 
-def _remember(copy: Project) -> None:
-    """Let a copy know its files again: to it they are others, by inode and path."""
-    settings = copy.settings
-    path, last = settings.production / paths.JOURNAL, tick.read(str(settings.production))
-    if not last:
-        return
-    folders, links = [str(path) for path in settings.watched], [str(path) for path in settings.links]
-    observed = tick.observe(str(settings.source_file), folders)
-    former = journal.runs(path)[-1]["state"]
-    path.write_text(path.read_text().replace(former, tick.state(observed, links)))
-    tick.remember(settings, observed, last["told"], last["due"])
+def _state(project: Project) -> str:
+    """Return the digest by which a tick knows that nothing has changed: of settings, sources and links."""
+    settings = project.settings
+    observed = tick.observe(str(settings.source_file), [str(path) for path in settings.watched])
+    return tick.state(observed, [str(path) for path in settings.links])
+
+
+def _know_again(copy: Project, original: Project) -> None:
+    """Let ticks of a copy know its files, which are others by inode and path, where they knew those of the original."""
+    former, now = _state(original), _state(copy)
+    for name in (paths.JOURNAL, paths.TICK):
+        path = copy.settings.production / name
+        if path.exists():
+            text = path.read_text().replace(former, now)
+            path.write_text(text.replace(str(original.root), str(copy.root)))
 
 
 def deploy(project: Project, n_rows: int = 300) -> None:

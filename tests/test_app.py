@@ -197,6 +197,7 @@ def test_the_call_list_is_served_as_its_file_and_linked_on_the_page(tmp_path: Pa
     assert page.status_code == 200
 
 
+@pytest.mark.slow
 def test_a_report_of_an_older_program_is_said_and_no_fault(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -21,16 +22,21 @@ ROOT = Path(__file__).parents[1]
 SCRIPTS = ("ingestion", "training", "scoring", "deployment", "diagnostics", "reporting", "apicalls", "fullprocess")
 
 
-def test_every_script_runs_as_a_program_and_explains_itself() -> None:
-    for name in (*SCRIPTS, "app"):
-        said = subprocess.run(
-            [sys.executable, ROOT / f"{name}.py", "--help"], capture_output=True, text=True, check=False, cwd=ROOT
-        )
+@pytest.mark.parametrize("name", [*SCRIPTS, "app"])
+def test_every_script_runs_as_a_program_and_explains_itself(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
 
-        assert (said.returncode, said.stderr) == (0, "")
-        assert "--config FILE" in said.stdout
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
+
+    said = capsys.readouterr()
+    assert (end.value.code, said.err) == (0, "")
+    assert "--config FILE" in said.out
 
 
+@pytest.mark.slow
 def test_stages_by_hand_in_their_order_do_what_the_whole_process_does(project: Project) -> None:
     project.drop("sourcedata/dataset1.csv", table(300))
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
@@ -179,6 +185,7 @@ def test_the_file_for_servers_explains_itself_and_serves_nothing(tmp_path: Path)
         assert "wsgi:app" in said.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("words", [["fullprocess.py"], ["fullprocess.py", "--json"], ["fullprocess.py", "--status"]])
 def test_an_outcome_that_cannot_be_written_is_one_line(deployed: Project, words: list[str]) -> None:

@@ -88,6 +88,7 @@ def test_a_month_without_change_is_no_drift_and_a_new_list(deployed: Project) ->
     assert deployed.text("models/calllist.csv") != listed
 
 
+@pytest.mark.slow
 def test_a_changed_reason_for_leaving_is_found_and_a_new_model_deployed(deployed: Project) -> None:
     before = release(deployed)
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000, turned=True))
@@ -114,6 +115,7 @@ def test_the_same_verdict_stands_in_console_snapshot_journal_and_answers(deploye
     assert said["release"] in deployed.text("models/apireturns.txt")
 
 
+@pytest.mark.slow
 def test_a_spoiled_challenger_is_rejected_and_not_deployed(deployed: Project) -> None:
     before = release(deployed)
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000, turned=True))
@@ -146,6 +148,7 @@ def spoil(desk: Path) -> None:
     (desk / paths.CARD).write_bytes(files.as_json(card))
 
 
+@pytest.mark.slow
 def test_a_challenger_that_is_no_better_is_rejected(deployed: Project) -> None:
     before = release(deployed)
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000))
@@ -157,6 +160,7 @@ def test_a_challenger_that_is_no_better_is_rejected(deployed: Project) -> None:
     assert release(deployed) == before
 
 
+@pytest.mark.slow
 def test_a_person_may_overrule_the_gate_and_go_back(deployed: Project) -> None:
     first = release(deployed)
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000))
@@ -172,6 +176,7 @@ def test_a_person_may_overrule_the_gate_and_go_back(deployed: Project) -> None:
     assert "the board asked for it" in deployed.text("production_deployment/journal.jsonl")
 
 
+@pytest.mark.slow
 def test_after_a_rollback_the_list_is_made_anew_and_the_model_is_not_proposed_again(deployed: Project) -> None:
     first = release(deployed)
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000, turned=True))
@@ -231,6 +236,7 @@ def test_another_input_folder_is_another_dataset(deployed: Project) -> None:
     assert deployed.text("ingesteddata/ingestedfiles.txt") == "dataset7.csv\n"
 
 
+@pytest.mark.slow
 def test_another_table_works_by_configuration_alone(project: Project) -> None:
     draw = np.random.default_rng(3)
     months, plan = draw.integers(1, 72, 800), draw.choice(["monthly", "yearly", ""], 800)
@@ -356,6 +362,7 @@ def test_a_faulty_feed_is_held_and_not_learned(deployed: Project) -> None:
     assert (entry["state"], len(entry["contents"])) == ("held", 0)
 
 
+@pytest.mark.slow
 def test_a_person_releases_a_held_source(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", in_other_units(table(1000, seed=2)))
     deployed.run("fullprocess")
@@ -370,6 +377,7 @@ def test_a_person_releases_a_held_source(deployed: Project) -> None:
     assert deployed.run("ingestion", "--release", "dataset2.csv").code == 1
 
 
+@pytest.mark.slow
 def test_a_good_next_version_replaces_a_held_one(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", in_other_units(table(1000, seed=2)))
     deployed.drop("sourcedata/copy.csv", in_other_units(table(1000, seed=2)))

@@ -48,11 +48,13 @@ def test_of_very_many_rows_a_sample_is_learned_and_the_card_says_so(small: Proje
     assert card["base_rate"] == pytest.approx(np.mean(shares), abs=0.005)
 
 
+@pytest.mark.slow
 def test_after_a_change_every_recent_row_is_kept(turned: Project) -> None:
     card = turned.json("models/trainedmodel.json")
     assert (card["learned"], card["n_rows"], card["n_labelled"]) == ("recent rows", 700, 3_700)
 
 
+@pytest.mark.slow
 def test_the_rows_that_were_learned_are_marked_and_lie_beside_new_ones_when_the_scan_rings(turned: Project) -> None:
     production = turned.root / "production_deployment"
 
@@ -65,6 +67,7 @@ def test_the_rows_that_were_learned_are_marked_and_lie_beside_new_ones_when_the_
     assert line["scan"]["windows"][0]["rings"]
 
 
+@pytest.mark.slow
 def test_the_card_and_the_journal_tell_what_was_compared(turned: Project) -> None:
     told = turned.json("models/trainedmodel.json")["candidates"]
 
@@ -74,6 +77,7 @@ def test_the_card_and_the_journal_tell_what_was_compared(turned: Project) -> Non
     assert '"candidates": [{"name": "all rows, logistic"' in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steady_gain", "outcome"), [(0.0, "deployed"), (1.0, "challenger rejected")])
 def test_twice_the_rows_replace_the_model_only_for_what_is_worth_it(
     project: Project, steady_gain: float, outcome: str

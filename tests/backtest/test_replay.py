@@ -17,7 +17,7 @@ from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
 from risk.report import backtest_words, figures, tables
 from risk.settings import Drift, GateRule
-from tests.conftest import Project, table
+from tests.conftest import Installations, Project, table
 
 NAMES = policy.Names("client", "left", {"activity": "numeric", "size": "numeric"})
 RULES = Rules(NAMES, Drift(), GateRule(), "logistic")
@@ -50,6 +50,12 @@ def told(turned: Replay) -> dict[str, Any]:
     return backtest_words.as_dict(turned, names, 0.1, dataset="8-abc", n_rows=3200)
 
 
+@pytest.fixture(scope="module")
+def cut() -> Replay:
+    """The same without its last two contents."""
+    return replay.replay(rows_of(contents(8)[: 6 * 400]), RULES)
+
+
 def test_our_policy_deploys_once_the_outcomes_after_a_change_are_known(turned: Replay) -> None:
     ours = turned.story(policies.OURS)
 
@@ -75,13 +81,14 @@ def test_lists_of_the_policies_differ_after_the_change_alone(turned: Replay) -> 
     assert sum(ours[TURNS + 1 :]) > 2 * sum(never[TURNS + 1 :])  # type: ignore[arg-type]
 
 
-def test_no_list_ever_knows_the_outcomes_of_its_content() -> None:
-    frame = contents(6)
+@pytest.mark.slow
+def test_no_list_ever_knows_the_outcomes_of_its_content(cut: Replay) -> None:
+    frame = contents(8)[: 6 * 400]
     other = frame.assign(left=np.where(frame["content"] == 5, 1 - frame["left"], frame["left"]))
 
-    stories = [replay.replay(rows_of(it), RULES).stories for it in (frame, other)]
+    turned_last = replay.replay(rows_of(other), RULES)
 
-    for one, two in zip(*stories, strict=True):
+    for one, two in zip(cut.stories, turned_last.stories, strict=True):
         assert one.decisions[:5] == two.decisions[:5]
         assert one.caught[:5] == two.caught[:5]
         k, leavers = 40, int(frame["left"][frame["content"] == 5].sum())
@@ -89,10 +96,9 @@ def test_no_list_ever_knows_the_outcomes_of_its_content() -> None:
         assert one.caught[5] != leavers
 
 
-def test_later_contents_do_not_change_what_was_decided_before() -> None:
-    whole, cut = (replay.replay(rows_of(contents(8)[: n * 400]), RULES) for n in (8, 6))
-
-    for one, two in zip(whole.stories, cut.stories, strict=True):
+@pytest.mark.slow
+def test_later_contents_do_not_change_what_was_decided_before(turned: Replay, cut: Replay) -> None:
+    for one, two in zip(turned.stories, cut.stories, strict=True):
         assert one.decisions[:6] == two.decisions
         assert one.caught[:6] == two.caught
 
@@ -177,31 +183,50 @@ def test_the_figure_of_equal_backtests_has_equal_bytes(told: dict[str, Any]) -> 
 # --- diagnostics.py --backtest ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def company(project: Project) -> Project:
+def fill(project: Project) -> None:
     project.configure(model={"family": "logistic"})
     for number in range(1, 5):
         project.drop(f"sourcedata/dataset{number}.csv", table(300, seed=number, first=1000 * number, turned=number > 2))
     project.drop("testdata/testdata.csv", table(60, seed=9, first=90_000))
-    return project
 
 
-def test_a_backtest_is_kept_and_the_next_report_shows_it(company: Project) -> None:
-    company.run("fullprocess")
+def ingest(project: Project) -> None:
+    fill(project)
+    assert project.run("ingestion").code == 0
 
-    said = company.run("diagnostics", "--backtest", "--json")
 
+def backtest(project: Project) -> None:
+    fill(project)
+    assert project.run("fullprocess").code == 0
+    said = project.run("diagnostics", "--backtest", "--json")
     assert said.code == 0, said.err
-    assert company.json("models/backtest.json") == said.json
-    assert [it["name"] for it in said.json["contents"]] == [f"dataset{number}.csv" for number in range(1, 5)]
+
+
+@pytest.fixture
+def company(installations: Installations, tmp_path: Path) -> Project:
+    """A project of four files, taken in."""
+    return installations.copy(ingest, tmp_path)
+
+
+@pytest.fixture
+def backtested(installations: Installations, tmp_path: Path) -> Project:
+    """The same after a whole run and a backtest."""
+    return installations.copy(backtest, tmp_path)
+
+
+def test_a_backtest_is_kept_and_the_next_report_shows_it(backtested: Project) -> None:
+    company = backtested
+
+    told = company.json("models/backtest.json")
+    assert [it["name"] for it in told["contents"]] == [f"dataset{number}.csv" for number in range(1, 5)]
     assert (company.root / "models" / paths.BACKTEST_FIGURE).read_bytes().startswith(b"\x89PNG")
     assert company.json("models/snapshot.json")["backtest"] is None
     company.run("reporting")
-    assert company.json("models/snapshot.json")["backtest"] == said.json
+    assert company.json("models/snapshot.json")["backtest"] == told
 
 
+@pytest.mark.slow
 def test_a_backtest_waits_for_another_run_to_end(company: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    company.run("ingestion")
     lock = files.lock(company.root / "production_deployment" / paths.LOCK)
 
     with contextlib.ExitStack() as other_run:
@@ -213,6 +238,7 @@ def test_a_backtest_waits_for_another_run_to_end(company: Project, monkeypatch: 
     assert (company.root / "models" / paths.BACKTEST).is_file()
 
 
+@pytest.mark.slow
 def test_a_run_never_makes_a_backtest(company: Project) -> None:
     company.run("fullprocess")
     company.drop("sourcedata/dataset5.csv", table(300, seed=5, first=5000, turned=True))
@@ -221,20 +247,18 @@ def test_a_run_never_makes_a_backtest(company: Project) -> None:
     assert not list((company.root / "models").glob("backtest*"))
 
 
-def test_equal_contents_give_an_equal_backtest(company: Project) -> None:
-    company.run("ingestion")
+@pytest.mark.slow
+def test_equal_contents_give_an_equal_backtest(backtested: Project) -> None:
+    kept = [backtested.root / "models" / name for name in ("backtest.json", "backtest.png")]
+    before = [path.read_bytes() for path in kept]
 
-    kept = []
-    for _ in range(2):
-        company.run("diagnostics", "--backtest")
-        kept.append([(company.root / "models" / name).read_bytes() for name in ("backtest.json", "backtest.png")])
+    assert backtested.run("diagnostics", "--backtest").code == 0
 
-    assert kept[0] == kept[1]
+    assert [path.read_bytes() for path in kept] == before
 
 
-def test_a_backtest_of_other_columns_or_another_program_is_not_shown(company: Project) -> None:
-    company.run("fullprocess")
-    company.run("diagnostics", "--backtest")
+def test_a_backtest_of_other_columns_or_another_program_is_not_shown(backtested: Project) -> None:
+    company = backtested
     path = company.root / "models" / paths.BACKTEST
     path.write_text(path.read_text().replace('"schema": "', '"schema": "other'))
 
@@ -255,8 +279,6 @@ def test_a_backtest_of_one_content_says_what_is_missing(project: Project) -> Non
 
 
 def test_a_backtest_that_is_stopped_by_hand_leaves_nothing(company: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    company.run("ingestion")
-
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 

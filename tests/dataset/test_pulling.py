@@ -62,6 +62,7 @@ def test_a_second_tick_asks_the_database_and_has_no_new_data(served: Project) ->
     assert {name for name in after if after[name] != before.get(name)} <= {"production_deployment/tick.json"}
 
 
+@pytest.mark.slow
 def test_new_rows_come_once_and_late_ones_with_an_equal_watermark_too(served: Project) -> None:
     insert(served.root / "clients.db", table(50, seed=3, first=2000), 2)
     served.run("fullprocess")
@@ -74,6 +75,7 @@ def test_new_rows_come_once_and_late_ones_with_an_equal_watermark_too(served: Pr
     assert served.run("ingestion", "--verify").code == 0
 
 
+@pytest.mark.slow
 def test_refused_rows_of_every_pull_stay_on_record(project: Project) -> None:
     served = project
     serve(served)
@@ -100,6 +102,7 @@ def test_a_database_that_is_gone_is_one_line_and_holds_back_no_file(served: Proj
     assert rows(served) == 600
 
 
+@pytest.mark.slow
 def test_a_row_of_the_far_future_is_named_everywhere_and_later_rows_arrive(project: Project) -> None:
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
     insert(project.root / "clients.db", table(200, seed=2, first=1000), "2026-01-01")

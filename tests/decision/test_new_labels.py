@@ -35,6 +35,7 @@ def last(project: Project) -> dict[str, object]:
     return journal.runs(project.settings.production / "journal.jsonl")[-1]
 
 
+@pytest.mark.slow
 def test_a_source_that_sorts_before_what_was_judged_is_taken_in_and_no_look(live: Project) -> None:
     live.drop("sourcedata/dataset10.csv", table(300, seed=2, first=2_000))
     live.run("fullprocess")
@@ -59,6 +60,7 @@ def test_beside_a_late_source_a_timely_one_is_a_look(live: Project) -> None:
     assert last(live)["scan"]
 
 
+@pytest.mark.slow
 def test_a_judged_source_that_changes_is_a_look(live: Project) -> None:
     live.drop("sourcedata/dataset6.csv", table(300, seed=2, first=2_000))
     live.run("fullprocess")
@@ -69,6 +71,7 @@ def test_a_judged_source_that_changes_is_a_look(live: Project) -> None:
     assert last(live)["scan"]
 
 
+@pytest.mark.slow
 def test_with_periods_time_decides_and_not_the_name(project: Project) -> None:
     project.configure(schema={"period": "month"})
 
@@ -112,6 +115,7 @@ def test_other_clients_without_outcomes_are_told_with_the_column(live: Project) 
     assert "most in number_of_employees" in said.json["reason"]
 
 
+@pytest.mark.slow
 def test_a_release_names_the_dataset_that_its_model_learned(live: Project) -> None:
     live.run("training")
     live.run("scoring")
@@ -129,6 +133,7 @@ def test_a_release_names_the_dataset_that_its_model_learned(live: Project) -> No
     assert found.name != (live.root / "ingesteddata/current").resolve().name
 
 
+@pytest.mark.slow
 def test_a_model_whose_dataset_is_not_kept_is_not_deployed(live: Project) -> None:
     live.run("training")
     live.run("scoring")

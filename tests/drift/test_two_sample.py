@@ -36,6 +36,7 @@ def told(new: Side, learned: Side) -> TwoSample:
     return found
 
 
+@pytest.mark.slow
 def test_equal_clients_are_seldom_said_to_differ() -> None:
     found = [told(side(seed, 400), side(seed + 1_000, 400)) for seed in range(60)]
 

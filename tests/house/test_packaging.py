@@ -142,6 +142,18 @@ def test_make_alone_lists_every_target(project: Path) -> None:
     assert set(TARGETS) <= set(listed)
 
 
+def test_make_test_leaves_no_test_out(project: Path) -> None:
+    plan = call_make(project, "--dry-run", "test").stdout.splitlines()
+    sources = {path.name: path.read_text() for path in (ROOT / "tests").rglob("*.py")}
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+
+    assert [line for line in plan if "pytest" in line] == [".venv/bin/python -m pytest -n 2 --dist worksteal"]
+    assert options["addopts"] == "--strict-markers --strict-config -q"
+    assert options["testpaths"] == ["tests"]
+    assert not [name for name, text in sources.items() if "\ndef test_" in text and not name.startswith("test_")]
+    assert not [name for name, text in sources.items() if re.search(r"^(collect_|def pytest_)", text, re.MULTILINE)]
+
+
 @pytest.mark.parametrize("target", ["run", "test"])
 def test_make_installs_the_locks_with_hashes_and_wheels_alone(project: Path, target: str) -> None:
     plan = call_make(project, "--dry-run", target).stdout

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import killing
@@ -42,7 +42,7 @@ from risk.report import figures, pdf
 from tests.conftest import Said, table
 
 CHUNKS = 8
-SAMPLE = 10  # every tenth state is in the short test
+SAMPLE = 30  # every so many states are in the short test, all others in the slow one
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,11 @@ def check(story: Story, state: State) -> None:
     check_recovered(story, said, outcome)
 
 
+def others(states: Sequence[State]) -> list[State]:
+    """Return the states that are not in the short test."""
+    return [state for place, state in enumerate(states) if place % SAMPLE]
+
+
 def check_all(story: Story, states: Iterable[State], one: Callable[[Story, State], None] = check) -> None:
     failed = []
     for state in states:
@@ -105,6 +110,7 @@ def check_all(story: Story, states: Iterable[State], one: Callable[[Story, State
     assert not failed, f"{len(failed)} states:\n" + "\n".join(failed)
 
 
+@pytest.mark.slow
 def test_the_runs_that_are_killed_deploy(first_run: Story, next_run: Story) -> None:
     assert (first_run.outcome, next_run.outcome) == ("deployed", "deployed")
     assert "The reason for leaving has changed" in next_run.recording.said.json["reason"]
@@ -122,20 +128,17 @@ def test_a_first_run_killed_anywhere_is_finished_by_the_next(first_run: Story, n
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(CHUNKS))
 def test_a_run_that_deploys_killed_anywhere_is_finished_by_the_next(next_run: Story, number: int) -> None:
-    check_all(next_run, next_run.recording.states[number::CHUNKS])
-
-
-def test_a_first_run_killed_at_some_places_is_finished_by_the_next(first_run: Story) -> None:
-    check_all(first_run, first_run.recording.states[::SAMPLE])
+    check_all(next_run, others(next_run.recording.states)[number::CHUNKS])
 
 
 def test_a_run_that_deploys_killed_at_some_places_is_finished_by_the_next(next_run: Story) -> None:
     check_all(next_run, next_run.recording.states[::SAMPLE])
 
 
+@pytest.mark.slow
 def test_a_real_kill_leaves_the_state_that_was_recorded(next_run: Story) -> None:
     root, start = next_run.project.root, next_run.before
-    for state in next_run.recording.states[::SAMPLE]:
+    for state in next_run.recording.states[::10]:
         killing.put_back(root, start)
 
         killed = killing.run(next_run.project, meet=killing.kill_at(root, state.operations[0].number), calls=True)
@@ -146,6 +149,7 @@ def test_a_real_kill_leaves_the_state_that_was_recorded(next_run: Story) -> None
         assert set(left) == set(killing.tree(root)), state.operations[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
 def test_the_run_that_finishes_a_killed_one_may_be_killed_too(next_run: Story, place: float) -> None:
     states, root = next_run.recording.states, next_run.project.root
@@ -170,6 +174,7 @@ def check_readers_of_any_report(story: Story) -> None:
     assert len(folders) == 1
 
 
+@pytest.mark.slow
 def test_a_rollback_killed_anywhere_is_done_or_not_done(next_run: Story, tmp_path: Path) -> None:
     project, root = next_run.project, next_run.project.root
     killing.put_back(root, next_run.recording.states[-1].folder)
@@ -194,6 +199,7 @@ def test_a_rollback_killed_anywhere_is_done_or_not_done(next_run: Story, tmp_pat
     assert len(story.recording.operations) >= 10
 
 
+@pytest.mark.slow
 def test_the_second_of_two_runs_at_once_says_so_and_leaves(tmp_path: Path) -> None:
     project = installation(tmp_path / "project")
     program = Path(tick.__file__).parents[1] / "fullprocess.py"
@@ -212,6 +218,7 @@ def test_the_second_of_two_runs_at_once_says_so_and_leaves(tmp_path: Path) -> No
     assert out.startswith("deployed")
 
 
+@pytest.mark.slow
 def test_the_order_in_which_files_come_does_not_show_in_the_dataset(tmp_path: Path) -> None:
     at_once, one_by_one = installation(tmp_path / "a"), installation(tmp_path / "b")
     extra = {"sourcedata/dataset10.csv": table(40, seed=3, first=60) + "c00001,x,1,1,0\n",
@@ -229,6 +236,7 @@ def test_the_order_in_which_files_come_does_not_show_in_the_dataset(tmp_path: Pa
     assert b"dataset10.csv,42" in (read(at_once.root, DATASET)[2] or b"")
 
 
+@pytest.mark.slow
 def test_equal_histories_give_equal_bytes(next_run: Story, tmp_path: Path) -> None:
     other = installation(tmp_path / "project")
     killing.run(other)

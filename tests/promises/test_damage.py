@@ -97,6 +97,7 @@ def test_a_damaged_manifest_of_the_live_release_fails_the_run_and_is_told_by_sta
     assert "damaged:" in status.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["{}", "{", None])
 def test_a_damaged_manifest_of_an_old_release_stops_no_run_and_keeps_every_part(
     deployed: Project, content: str | None

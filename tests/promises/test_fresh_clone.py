@@ -12,6 +12,8 @@ import pytest
 
 from risk import paths
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

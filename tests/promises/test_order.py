@@ -56,6 +56,7 @@ def decided(run: dict[str, Any]) -> tuple[Any, ...]:
     return (*facts, verdict["gate"], verdict["scores"], verdict["sentence"], verdict["provisional"], run["model"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["sorted", "files", "month"])
 def test_noise_that_is_sorted_by_outcome_proves_nothing(project: Project, order: str) -> None:
     rows = by_outcome(noise())
@@ -73,6 +74,7 @@ def test_noise_that_is_sorted_by_outcome_proves_nothing(project: Project, order:
     assert 0.4 < run["card"]["scores"]["auc"] < 0.6
 
 
+@pytest.mark.slow
 def test_a_signal_in_sorted_order_is_proven_and_any_other_order_says_the_same(tmp_path: Any) -> None:
     rows = table(1_200).splitlines()[1:]
     orders = {"sorted": by_outcome(rows), "mixed": np.random.default_rng(1).permutation(rows).tolist()}
@@ -87,6 +89,7 @@ def test_a_signal_in_sorted_order_is_proven_and_any_other_order_says_the_same(tm
     assert decided(runs["sorted"]) == decided(runs["mixed"])
 
 
+@pytest.mark.slow
 def test_a_first_history_in_several_files_says_what_one_file_says(tmp_path: Any) -> None:
     rows = by_outcome(table(600).splitlines()[1:])
     ways = {"one": {"all": rows}, "three": {"b": rows[:100], "a": rows[100:450], "c": rows[450:]}}
@@ -99,6 +102,7 @@ def test_a_first_history_in_several_files_says_what_one_file_says(tmp_path: Any)
     assert decided(runs["one"]) == decided(runs["three"])
 
 
+@pytest.mark.slow
 def test_two_months_that_are_sorted_by_outcome_are_not_spoiled(project: Project) -> None:
     project.configure(**PERIODS)
     months = {f"m{month}": by_outcome(table(600, seed=month).splitlines()[1:]) for month in (1, 2)}
@@ -110,6 +114,7 @@ def test_two_months_that_are_sorted_by_outcome_are_not_spoiled(project: Project)
     assert run["verdict"]["gate"]["forward_rows"] == 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [601, 1_013])
 def test_blank_figures_rank_nobody(project: Project, n_rows: int) -> None:
     rows = [f"{row.split(',')[0]},,,,{row[-1]}" for row in noise(n_rows)]
@@ -121,6 +126,7 @@ def test_blank_figures_rank_nobody(project: Project, n_rows: int) -> None:
     assert run["verdict"]["provisional"]
 
 
+@pytest.mark.slow
 def test_the_order_of_the_test_data_changes_no_score(tmp_path: Any) -> None:
     rows = by_outcome(table(300, seed=9, first=90_000).splitlines()[1:])
 
@@ -150,6 +156,7 @@ def test_the_statistics_do_not_depend_on_the_order_of_the_rows(tmp_path: Any) ->
     assert figures[0] == figures[1]
 
 
+@pytest.mark.slow
 def test_without_periods_the_newest_rows_are_those_of_the_last_run_that_brought_labels(project: Project) -> None:
     run = first_run(project, b=table(400), a=table(400, seed=2, first=1_000))
     project.drop("sourcedata/0.csv", table(700, seed=3, first=2_000, turned=True))

@@ -91,6 +91,7 @@ def another_release_is_live(home: Path) -> None:
     (home / "production_deployment/current").symlink_to("releases/9-ab")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "harm",
     [
@@ -108,7 +109,7 @@ def test_no_folder_of_the_machine_is_shown_by_journal_snapshot_and_service(
     project, home = elsewhere
 
     harm(home)
-    (home / "sourcedata/dataset2.csv").write_text(table(1000, seed=2, first=5000, turned=True))
+    (home / "sourcedata/dataset2.csv").write_text(table(300, seed=2, first=5000, turned=True))
     for script in ("fullprocess", "deployment", "scoring"):
         project.run(script)
 

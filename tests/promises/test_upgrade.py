@@ -114,6 +114,7 @@ def test_the_next_run_goes_on_with_the_live_release(upgraded: Project) -> None:
     assert upgraded.run("diagnostics", "--verify").code == 0
 
 
+@pytest.mark.slow
 def test_new_rows_are_judged_against_what_was_known(upgraded: Project) -> None:
     upgraded.drop("sourcedata/dataset3.csv", table(300, seed=5, turned=True, first=3_000))
 

@@ -49,6 +49,7 @@ def test_a_model_of_other_versions_is_one_sentence(versions: dict[str, str], tol
     assert not found or found.endswith("python fullprocess.py --force makes a model of the installed versions.")
 
 
+@pytest.mark.slow
 def test_status_health_and_report_tell_of_a_release_of_another_version_in_one_line(deployed: Project) -> None:
     deployed.run("training")
     deployed.run("scoring")
@@ -94,6 +95,7 @@ def test_a_file_that_another_version_made_and_this_one_cannot_open_is_told_with_
     assert sklearn.__version__ in str(caught.value)
 
 
+@pytest.mark.slow
 def test_by_force_a_live_model_that_cannot_be_opened_is_replaced(deployed: Project) -> None:
     path = (deployed.root / "production_deployment/current").resolve() / paths.MODEL
     path.write_bytes(path.read_bytes()[:-9])

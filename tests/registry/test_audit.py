@@ -27,6 +27,7 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(told))
 
 
+@pytest.mark.slow
 def test_what_runs_have_written_is_sound(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(300, seed=2, first=1000, turned=True))
     assert deployed.run("fullprocess").code == 0

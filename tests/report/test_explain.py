@@ -278,6 +278,7 @@ def test_a_rollback_by_the_gate_is_not_a_persons() -> None:
     assert "person" not in text
 
 
+@pytest.mark.slow
 def test_console_json_api_page_pdf_and_journal_tell_the_same_run_outcome_and_verdict(project: Project) -> None:
     project.drop("sourcedata/dataset1.csv", table(400))
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))

@@ -11,7 +11,20 @@ import pytest
 
 from risk import journal, paths
 from risk.registry import releases
-from tests.conftest import HEADER, Project, Said, table
+from tests.conftest import HEADER, Installations, Project, Said, deploy, table
+
+
+def judge(project: Project) -> None:
+    """Leave a challenger on the desk that the gate does not let pass."""
+    deploy(project)
+    project.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
+    for stage in ("ingestion", "training", "scoring"):
+        assert project.run(stage).code == 0
+
+
+@pytest.fixture
+def judged(installations: Installations, tmp_path: Path) -> Project:
+    return installations.copy(judge, tmp_path)
 
 
 def kinds(project: Project) -> list[str]:
@@ -97,6 +110,7 @@ def test_a_held_source_needs_a_person_until_it_is_taken_in(deployed: Project) ->
     assert (during, released.code, kinds(deployed)) == (["held"], 0, [])
 
 
+@pytest.mark.slow
 def test_a_feed_that_stops_needs_a_person_once(deployed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     deployed.configure(expected_every="24 hours")
     deployed.run("fullprocess")
@@ -115,6 +129,7 @@ def deploy_again(project: Project) -> None:
         assert project.run(*words).code == 0, words
 
 
+@pytest.mark.slow
 def test_another_release_made_live_by_hand_needs_a_person_once(deployed: Project) -> None:
     deploy_again(deployed)
     deployed.drop("sourcedata/dataset2.csv", table(50, seed=2, first=5_000))
@@ -238,22 +253,19 @@ def test_a_damaged_report_set_is_made_again(deployed: Project) -> None:
 # --- outcomes are outcomes --------------------------------------------------------------------------------------------
 
 
-def test_a_refusal_by_the_gate_is_an_outcome_and_no_failure(deployed: Project) -> None:
-    deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
-    for stage in ("ingestion", "training", "scoring"):
-        assert deployed.run(stage).code == 0
-
-    said = deployed.run("deployment")
-    line = journal.runs(deployed.settings.production / paths.JOURNAL)[-1]
+def test_a_refusal_by_the_gate_is_an_outcome_and_no_failure(judged: Project) -> None:
+    said = judged.run("deployment")
+    line = journal.runs(judged.settings.production / paths.JOURNAL)[-1]
 
     assert (said.code, said.err) == (3, "")
     assert said.out.startswith(line["outcome"])
     assert line["outcome"] in ("challenger rejected", "not enough evidence")
     assert "error" not in line
-    status = deployed.run("fullprocess", "--status")
+    status = judged.run("fullprocess", "--status")
     assert (status.code, status.out.count(line["outcome"])) == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_challenger_that_is_not_judged_is_refused_and_no_failure(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
     for stage in ("ingestion", "training"):
@@ -268,20 +280,17 @@ def test_a_challenger_that_is_not_judged_is_refused_and_no_failure(deployed: Pro
 
 @pytest.mark.parametrize("content", ["", "{", "null", "3", "[1]", '"x"', "{}", '{"model": "of another"}', "\xff", None])
 def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
-    deployed: Project, content: str | None
+    judged: Project, content: str | None
 ) -> None:
-    deployed.drop("sourcedata/dataset2.csv", table(200, seed=2, first=5_000))
-    for stage in ("ingestion", "training", "scoring"):
-        assert deployed.run(stage).code == 0
-    path, before = deployed.root / "models" / paths.VERDICT, releases.name_of(deployed.settings.production)
+    path, before = judged.root / "models" / paths.VERDICT, releases.name_of(judged.settings.production)
     path.unlink() if content is None else path.write_text(content, encoding="latin-1")
 
-    said, forced = deployed.run("deployment"), deployed.run("deployment", "--force", "it must be")
+    said, forced = judged.run("deployment"), judged.run("deployment", "--force", "it must be")
 
     assert (said.code, said.err, forced.code) == (3, "", 3)
     assert "models/verdict.json: this challenger is not judged yet; run python scoring.py" in said.out
-    assert releases.name_of(deployed.settings.production) == before
-    assert deployed.run("fullprocess", "--status").code == 0
+    assert releases.name_of(judged.settings.production) == before
+    assert judged.run("fullprocess", "--status").code == 0
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"release": 3}'])
@@ -307,6 +316,7 @@ def test_what_cannot_be_rolled_back_to_is_no_failed_run(deployed: Project, words
     assert len(deployed.text("production_deployment/journal.jsonl").splitlines()) == n_lines
 
 
+@pytest.mark.slow
 def test_status_is_red_after_a_failed_run_and_green_after_the_next(deployed: Project) -> None:
     (deployed.root / "testdata/testdata.csv").unlink()
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000, turned=True))

@@ -15,6 +15,7 @@ from tests.benchmarks.measure import Table
 SCAN = {OURS: decisions.scan_rings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [decisions.PLAIN_STEADY, decisions.PLAIN_HARMLESS], ids=lambda it: it.name)
 def test_unchanged_files_hardly_ever_ring(stream: Stream) -> None:
     rings = looks(stream, 200, range(8), 15, rules=SCAN)[OURS]
@@ -31,27 +32,31 @@ def test_a_harmful_change_is_found_in_its_first_2000_rows(stream: Stream) -> Non
     assert rings.all()
 
 
+@pytest.mark.slow
 def test_a_harmful_change_is_found_within_ten_files_of_200_rows() -> None:
     rings = looks(decisions.GRADUAL, 200, range(10), 10, before=3, rules=SCAN)[OURS]
 
     assert rings.any(axis=1).mean() >= 0.9
 
 
+@pytest.mark.slow
 def test_the_familiar_rules_ring_at_what_has_not_changed() -> None:
     found = looks(decisions.PLAIN_HARMLESS, 200, range(4), 5, rules=decisions.FAMILIAR)
 
     assert min(found["PSI > 0.2"].mean(), found["KS, Bonferroni"].mean(), found["F1 fell"].mean()) > 0.9
 
 
+@pytest.mark.slow
 def test_no_worse_challenger_is_deployed_where_nothing_has_changed() -> None:
-    uses = [gate_use(seed, 200, 0.0) for seed in range(20)]
+    uses = [gate_use(seed, 200, 0.0) for seed in range(12)]
 
     assert any(use.gain < 0 for use in uses)
     assert not [use for use in uses if use.deployed and use.gain < 0]
 
 
+@pytest.mark.slow
 def test_better_challengers_are_deployed_after_a_change() -> None:
-    few, many = ([gate_use(seed, n_rows, 1.0) for seed in range(times)] for n_rows, times in ((200, 16), (2_000, 5)))
+    few, many = ([gate_use(seed, n_rows, 1.0) for seed in range(times)] for n_rows, times in ((200, 10), (2_000, 3)))
 
     assert (
         at_most(sum(use.deployed for use in few), len(few)) >= decisions.BETTER[200]
@@ -59,6 +64,7 @@ def test_better_challengers_are_deployed_after_a_change() -> None:
     assert all(use.deployed and use.gain > 0.1 for use in many)
 
 
+@pytest.mark.slow
 def test_lists_come_back_after_a_change_and_stay_where_there_is_none() -> None:
     mine = {policies.OURS: policies.ours, policies.NEVER: policies.first}
     changed = lived(decisions.CHANGE, 2, mine, count=24, since=8)

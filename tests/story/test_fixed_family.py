@@ -38,6 +38,7 @@ def run(project: Project) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["quadratic", "boosting"])
 def test_another_family_in_the_settings_is_the_next_challengers(logistic: Project, family: str) -> None:
     logistic.configure(model={"family": family})
@@ -52,6 +53,7 @@ def test_another_family_in_the_settings_is_the_next_challengers(logistic: Projec
     assert [it["name"] for it in card["candidates"]] == [f"all rows, {family}"]
 
 
+@pytest.mark.slow
 def test_of_all_candidates_none_is_of_another_family_than_the_fixed_one(logistic: Project) -> None:
     logistic.configure(model={"family": "boosting"})
     logistic.drop("sourcedata/dataset2.csv", table(900, seed=2, turned=True, first=5_000))
@@ -63,6 +65,7 @@ def test_of_all_candidates_none_is_of_another_family_than_the_fixed_one(logistic
     assert names == ["all rows, boosting", "recent rows, boosting"]
 
 
+@pytest.mark.slow
 def test_a_refused_family_is_tried_again_with_twice_the_new_labels_and_not_before(logistic: Project) -> None:
     logistic.configure(model={"family": "quadratic"})
     first = run(logistic)["reason_to_train"]  # no label is new to the live model: not enough evidence
@@ -88,6 +91,7 @@ def test_back_to_every_family_is_no_reason(logistic: Project) -> None:
     assert (told["reason_to_train"], told["outcome"]) == (None, "no drift")
 
 
+@pytest.mark.slow
 def test_too_few_rows_for_the_fixed_family_are_said_and_train_once(project: Project) -> None:
     project.configure(model={"family": "boosting"})
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
@@ -121,6 +125,7 @@ def test_the_champion_and_the_former_release_compete_only_with_their_own_family(
     assert ("former release", "logistic") in free
 
 
+@pytest.mark.slow
 def test_the_backtest_changes_to_the_fixed_family_once_there_are_rows_for_it() -> None:
     x, left = world(1_600)
     frame = x.assign(client=np.arange(1_600).astype(str), left=left)

@@ -13,7 +13,7 @@ import pytest
 from app import create_app
 from risk import journal
 from risk.decision import policy
-from tests.conftest import HEADER, Project, table
+from tests.conftest import HEADER, Installations, Project, table
 
 NUMBERS = dict.fromkeys(HEADER.split(",")[1:-1], "numeric")
 COLUMN = "exit_reason"
@@ -43,12 +43,33 @@ def fill(project: Project, honest: bool = False) -> Project:
     return project
 
 
-@pytest.fixture
-def leaking(project: Project) -> Project:
-    """A project whose exit_reason is filled for leavers alone, after its first run."""
+def leak(project: Project) -> None:
     configure(project, SCHEMA)
     assert fill(project).run("fullprocess", "--json").json["outcome"] == "deployed"
-    return project
+
+
+def prove(project: Project) -> None:
+    configure(project, SCHEMA)
+    assert fill(project, honest=True).run("fullprocess", "--json").json["outcome"] == "deployed"
+
+
+def refuse(project: Project) -> None:
+    prove(project)
+    for name, text in (("dataset1", table(1_500)), ("dataset2", table(400, seed=3, first=7_000, labels=False))):
+        project.drop(f"sourcedata/{name}.csv", with_reasons(text))
+    assert project.run("fullprocess", "--force", "--json").json["outcome"] == "challenger rejected"
+
+
+@pytest.fixture
+def leaking(installations: Installations, tmp_path: Path) -> Project:
+    """A project whose exit_reason is filled for leavers alone, after its first run."""
+    return installations.copy(leak, tmp_path)
+
+
+@pytest.fixture
+def refused(installations: Installations, tmp_path: Path) -> Project:
+    """A project with a proven model, whose challenger was refused because exit_reason began to know the answer."""
+    return installations.copy(refuse, tmp_path)
 
 
 def provisional(project: Project) -> bool:
@@ -109,6 +130,7 @@ def test_a_run_without_training_goes_on_naming_the_column(leaking: Project) -> N
     assert sum(COLUMN in it for it in shown["warnings"]) == 1
 
 
+@pytest.mark.slow
 def test_a_column_that_is_trusted_leads_to_a_proven_model_by_itself(leaking: Project) -> None:
     configure(leaking, SCHEMA | {"trusted": [COLUMN]})
 
@@ -125,6 +147,7 @@ def test_a_column_that_is_trusted_leads_to_a_proven_model_by_itself(leaking: Pro
     assert COLUMN in leaking.run("diagnostics", "--explain", "last").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", [NUMBERS, SCHEMA["features"]])
 def test_a_column_that_is_ignored_leads_to_a_proven_model_without_it(leaking: Project, features: Any) -> None:
     configure(leaking, {"features": features, "ignore": [COLUMN]})
@@ -136,18 +159,13 @@ def test_a_column_that_is_ignored_leads_to_a_proven_model_without_it(leaking: Pr
     assert COLUMN not in leaking.json("models/trainedmodel.json")["features"]
 
 
-def test_a_proven_model_stays_when_a_column_begins_to_know_the_answer(project: Project) -> None:
-    configure(project, SCHEMA)
-    fill(project, honest=True).run("fullprocess")
-    proven, was = project.json("models/snapshot.json")["release"], provisional(project)
-    for name, text in (("dataset1", table(1_500)), ("dataset2", table(400, seed=3, first=7_000, labels=False))):
-        project.drop(f"sourcedata/{name}.csv", with_reasons(text))
+@pytest.mark.slow
+def test_a_proven_model_stays_when_a_column_begins_to_know_the_answer(refused: Project) -> None:
+    project = refused
 
-    said = project.run("fullprocess", "--force", "--json").json
-
-    assert not was
-    assert said["outcome"] == "challenger rejected"
-    assert said["release"] == proven["name"]
+    first = project.json("models/reports/1/snapshot.json")["release"]
+    assert not first["provisional"]
+    assert project.json("models/snapshot.json")["release"]["name"] == first["name"]
     verdict = project.json("models/verdict.json")
     assert COLUMN in verdict["sentence"]
     assert "proven" in verdict["sentence"]
@@ -156,12 +174,9 @@ def test_a_proven_model_stays_when_a_column_begins_to_know_the_answer(project: P
     assert [it["column"] for it in shown["leaks"]] == [COLUMN]
 
 
-def test_what_a_leak_refused_is_judged_again_once_its_column_is_trusted(project: Project) -> None:
-    configure(project, SCHEMA)
-    fill(project, honest=True).run("fullprocess")
-    for name, text in (("dataset1", table(1_500)), ("dataset2", table(400, seed=3, first=7_000, labels=False))):
-        project.drop(f"sourcedata/{name}.csv", with_reasons(text))
-    project.run("fullprocess", "--force")
+@pytest.mark.slow
+def test_what_a_leak_refused_is_judged_again_once_its_column_is_trusted(refused: Project) -> None:
+    project = refused
     configure(project, SCHEMA | {"trusted": [COLUMN]})
 
     said = project.run("fullprocess", "--json").json
@@ -170,19 +185,15 @@ def test_what_a_leak_refused_is_judged_again_once_its_column_is_trusted(project:
     assert not provisional(project)
 
 
-def test_a_person_may_deploy_it_by_force_and_it_is_provisional(project: Project) -> None:
-    configure(project, SCHEMA)
-    fill(project, honest=True).run("fullprocess")
-    for name, text in (("dataset1", table(1_500)), ("dataset2", table(400, seed=3, first=7_000, labels=False))):
-        project.drop(f"sourcedata/{name}.csv", with_reasons(text))
-    project.run("fullprocess", "--force")
-
-    said = project.run("deployment", "--force", "we know it")
+@pytest.mark.slow
+def test_a_person_may_deploy_it_by_force_and_it_is_provisional(refused: Project) -> None:
+    said = refused.run("deployment", "--force", "we know it")
 
     assert said.code == 0
     assert "(provisional)" in said.out
 
 
+@pytest.mark.slow
 def test_an_honest_column_is_not_named(project: Project) -> None:
     configure(project, SCHEMA)
 
@@ -193,6 +204,7 @@ def test_an_honest_column_is_not_named(project: Project) -> None:
     assert project.json("models/snapshot.json")["leaks"] == []
 
 
+@pytest.mark.slow
 def test_when_the_rest_proves_nothing_the_model_without_the_column_still_replaces_the_one_with_it(
     project: Project,
 ) -> None:
@@ -212,6 +224,7 @@ def test_when_the_rest_proves_nothing_the_model_without_the_column_still_replace
     assert project.json("production_deployment/current/trainedmodel.json")["leaks"] == []
 
 
+@pytest.mark.slow
 def test_a_leak_needs_a_person_once_by_exit_code_and_until_it_is_settled_in_status(project: Project) -> None:
     configure(project, SCHEMA)
     first = fill(project).run("fullprocess")
@@ -227,6 +240,7 @@ def test_a_leak_needs_a_person_once_by_exit_code_and_until_it_is_settled_in_stat
     assert settled.json["attention"] == []
 
 
+@pytest.mark.slow
 def test_a_level_of_leavers_is_found_whichever_rows_of_a_client_come_first(tmp_path: Path) -> None:
     draw = np.random.default_rng(3)
     _, *rows = table(700).splitlines()

@@ -15,7 +15,7 @@ from risk.registry import releases
 from tests.conftest import Project, table
 from tests.promises.test_crash import check, check_all
 
-SAMPLE = 6  # every sixth state; all of them in the slow test
+pytestmark = pytest.mark.slow
 
 
 def turned_and_back(project: Project) -> None:
@@ -110,11 +110,6 @@ def test_deploying_by_hand_what_is_live_again_changes_nothing(back: Project) -> 
     assert len(journal.read(production(back) / paths.JOURNAL)) == before + 1
 
 
-def test_a_rollback_by_evidence_killed_at_some_places_is_finished_by_the_next_run(story: Story) -> None:
-    check_all(story, story.recording.states[::SAMPLE], check)
-
-
-@pytest.mark.slow
 def test_a_rollback_by_evidence_killed_anywhere_is_finished_by_the_next_run(story: Story) -> None:
     check_all(story, story.recording.states, check)
 
