@@ -274,7 +274,7 @@ def test_a_backtest_of_one_content_says_what_is_missing(project: Project) -> Non
     said = project.run("diagnostics", "--backtest")
 
     assert said.code == 1
-    assert "1 content, expected two at least" in said.err
+    assert "1 content, expected at least two" in said.err
     assert said.err.count("\n") == 1
 
 
