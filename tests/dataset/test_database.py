@@ -679,7 +679,7 @@ def test_a_fault_is_one_sentence(shop: Shop, break_it: Callable[[Shop], None], t
 def test_a_query_that_is_not_sql_is_said(shop: Shop) -> None:
     shop.source = database_source(url="sqlite:///crm.db", query="selec *")
 
-    with pytest.raises(SourceError, match=r"^database/query: reading failed \(near .*: syntax error\); nothing"):
+    with pytest.raises(SourceError, match=r"^database/query: reading failed \(near .*: syntax error\)\. No rows"):
         shop.pull()
 
 
