@@ -33,7 +33,7 @@ FLATTEST_LOGIT = 1e-4  # the variance of logit p below which a model has no slop
 
 
 @dataclass(frozen=True)
-class Figures:
+class Comparison:
     """The figures of the gate; gains and calibrations are shares of the champion's log-loss.
 
     A calibration is what recalibrating that model would win. `capture_lower`, `capture_upper` and `calibration_lower`
@@ -75,7 +75,7 @@ class Forward:
 
 
 @dataclass(frozen=True)
-class Gate(Figures):
+class Gate(Comparison):
     """What follows from the figures, and the sentence that says it to people."""
 
     outcome: Outcome
@@ -124,7 +124,7 @@ def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, ju
             )
 
 
-def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:
+def _objections(figures: Comparison, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:
     objections, steady = [], steady_gain or 0.0
     lists_more = figures.capture_lower > 0 and figures.capture_difference > steady * figures.champion_capture
     if not figures.z > z:
@@ -143,7 +143,7 @@ def _objections(figures: Figures, z: float, minimum_gain: float, steady_gain: fl
     return objections
 
 
-def _finding(figures: Figures, against: str) -> str:
+def _finding(figures: Comparison, against: str) -> str:
     way = "better" if figures.gain > 0 else "worse"
     shares = (f"{100 * it:.1f} %" for it in (figures.challenger_capture, figures.champion_capture))
     caught = " of the leavers instead of ".join(shares)
@@ -154,7 +154,7 @@ def _finding(figures: Figures, against: str) -> str:
     )
 
 
-def _forward(figures: Figures) -> str:
+def _forward(figures: Comparison) -> str:
     if figures.forward_z is None:
         return "not judged forward"
     return f"forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
@@ -173,7 +173,7 @@ def _copies(labels: Array, risks: Floats) -> dict[str, Floats]:
 
 def compare(
     labels: Array, champion: Array, challenger: Array, clients: Array, capture_k: int, newest: Forward | None = None
-) -> Figures:
+) -> Comparison:
     """Return the figures of the challenger against the champion on the same rows, one entry of each array per row."""
     left = np.asarray(labels, dtype=np.float64)
     losses = log_losses(left, champion), log_losses(left, challenger)
@@ -184,7 +184,7 @@ def compare(
     capture, capture_error = _capture_difference(left, lists[1] - lists[0], clients)
     pulls = _pulls(left, champion), _pulls(left, challenger)
     twice_worse, calibration_error = per_client(pulls[1] - pulls[0], clients)
-    return Figures(
+    return Comparison(
         gain=gain,
         z=z,
         n_rows=len(left),
