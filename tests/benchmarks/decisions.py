@@ -334,7 +334,7 @@ def table(rows: Sequence[Row]) -> Table:
     streams = ", ".join(stream.name for stream in (*UNCHANGED, *HARMFUL))
     return Table(
         "Decisions",
-        f"Streams: {streams} (`tests/benchmarks/decisions.py` and [made-up clients](simulate.md) say what they are). "
+        f"Streams: {streams} (`tests/benchmarks/decisions.py` and [made-up clients](made-up-clients.md) say what they are). "
         "Seeds are fixed. The first 2,000 rows, or one file if that is more, are learned, and the files after them "
         "are looked at; models are logistic, but where `auto` is named. In brackets the one-sided 95 % bound, which is "
         "compared with the goal. Rows without a goal show other rules on the same files, or what no goal is set for. "

@@ -17,7 +17,7 @@ from risk.simulation._worlds import history, month
 from risk.simulation.simulate import COLUMNS, Options, drop, main, start
 
 ROOT = Path(__file__).parents[2]
-GUIDE = ROOT / "docs" / "simulate.md"
+GUIDE = ROOT / "docs" / "reference" / "made-up-clients.md"
 FEATURES = ("lastmonth_activity", "lastyear_activity", "number_of_employees")
 Row = dict[str, str]
 
