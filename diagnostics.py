@@ -20,7 +20,7 @@ from risk.command import Answer, Run, event, log
 from risk.dataset import dataset, intake
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.decision import holdout, new_labels, policy
+from risk.decision import holdout, policy, reasons_to_train
 from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
@@ -45,7 +45,7 @@ def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reaso
     else:
         live, before = proven.live(settings.production), journal.last_look(settings.production / paths.JOURNAL)
         rows, trusted = _rows(settings, current, live.manifest if live else None), settings.schema.trusted
-        reason = new_labels.reason(
+        reason = reasons_to_train.reason(
             rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
         )
     run.note(verdict=reason.verdict, reason=reason.sentence, sentence=reason.sentence, scan=reason.scan)

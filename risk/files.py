@@ -1,6 +1,6 @@
 """Files that appear whole or not at all, the one link that moves, and the one lock.
 
-Every durable operation of the project goes through this room by `os`, so that the crash tests can stop before each.
+Every durable operation of the project goes through this module by `os`, so that the crash tests can stop before each.
 """
 
 from __future__ import annotations

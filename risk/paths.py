@@ -1,6 +1,6 @@
 """The name of everything on disk, once.
 
-Plain text only: the idle tick imports this room, so it imports nothing.
+Plain text only: the idle tick imports this module, so it imports nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The idle tick: has anything changed since the last finished run? Answered with json, os and hashlib alone.
 
-A tick that has nothing to do must cost next to nothing, so this room imports nothing heavy and parses no arguments
+A tick that has nothing to do must cost next to nothing, so this module imports nothing heavy and parses no arguments
 but the three that a cron line may carry.
 """
 

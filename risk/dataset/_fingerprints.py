@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk import files
-from risk.dataset._rows import SPILL, hashed
+from risk.dataset._accepted_rows import SPILL, hashed
 from risk.dataset.manifest import Manifest
 from risk.errors import DiskError
 from risk.reading.reader import Content

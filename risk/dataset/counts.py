@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from risk.dataset._accepted_rows import AcceptedRows, Place
 from risk.dataset._fingerprints import Fingerprints, Growth
-from risk.dataset._rows import AcceptedRows, Place
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
 from risk.reading.client_ids import alike, odd_forms
 from risk.reading.reader import Content

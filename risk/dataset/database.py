@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk import files
-from risk.dataset._rows import AcceptedRows, Placed
+from risk.dataset._accepted_rows import AcceptedRows, Placed
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
 from risk.dataset.intake import follow, sentence, with_digests
 from risk.dataset.manifest import Entry, Manifest

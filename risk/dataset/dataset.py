@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from risk import files, paths
 from risk.dataset import manifest as manifests
-from risk.dataset._rows import PLAIN, AcceptedRows
+from risk.dataset._accepted_rows import PLAIN, AcceptedRows
 from risk.dataset.counts import DatasetCounts
 from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
 from risk.errors import DataError

@@ -103,7 +103,7 @@ def without_first(total: Floats, variance: Floats) -> tuple[Floats, Floats]:
 
 def tail(statistic: float | Floats, df: int) -> float:
     """Return the probability that χ² on `df` degrees of freedom is larger."""
-    from scipy.special import chdtrc  # here, for its import costs more than the rest of this room
+    from scipy.special import chdtrc  # here, for its import costs more than the rest of this module
 
     return float(chdtrc(df, statistic)) if df > 0 else 1.0
 

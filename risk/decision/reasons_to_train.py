@@ -1,8 +1,8 @@
-"""The reason to train that labels give which are new to the live model: each is checked once, and none that is late.
+"""Reasons to train: nothing deployed, other columns, a person's word, or what new labels show.
 
-A source is late when it is about a time that was judged already; that is asked of many rows, so neither a mistyped
-period nor a small file or a copy puts later ones in the past. Late sources are taken in and reported, but checked for
-no drift. Where there is nothing to check, what can be said of the new rows is said.
+Each label is checked once, and none of a late source. A source is late when it is about a time that was judged already.
+That is asked of many rows, so neither a mistyped period nor a small file or a copy puts later ones in the past. Late
+sources are taken in and reported, but not checked for drift.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ingesting import months
 from risk import journal
 from risk.dataset import manifest
 from risk.dataset.manifest import Entry
-from risk.decision.new_labels import late_by_name, late_by_period, reached
+from risk.decision.reasons_to_train import late_by_name, late_by_period, reached
 from risk.reading.reader import Content
 from risk.registry import releases
 from tests.conftest import HEADER, Installations, Project, table
