@@ -334,14 +334,15 @@ def table(rows: Sequence[Row]) -> Table:
     streams = ", ".join(stream.name for stream in (*UNCHANGED, *HARMFUL))
     return Table(
         "Decisions",
-        f"Streams: {streams} (`tests/benchmarks/decisions.py` and [made-up clients](made-up-clients.md) say what they "
-        "are). Seeds are fixed. Models are trained on the first 2,000 rows, or one file if that is more, and the files "
-        "after them are checked; models are logistic, but where `auto` is named. In brackets the one-sided 95 % bound, "
-        "which is compared with the goal. Rows without a goal show other rules on the same files, or what no goal is set for. "
-        "A list holds the first 10 %; catchable leavers are those on a list by the true risks; deployments are those "
-        "after the first; a worse one has lost by the next one, by the true risks, be it by a later change. Lists and "
-        "deployments are means of 30 seeds, of 15 after a first model of 2,000 rows, of 10 by `auto`, and of 3 by "
-        "other rules. On the streams called steady and harmless the reasons for leaving stay the same.",
+        f"Streams: {streams} (`tests/benchmarks/decisions.py` and [made-up clients](made-up-clients.md) say what "
+        "they are). Seeds are fixed. Models are trained on the first 2,000 rows, or one file if that is more, and "
+        "the files after them are checked; models are logistic, but where `auto` is named. In brackets the one- "
+        "sided 95 % bound, which is compared with the goal. Rows without a goal show other rules on the same "
+        "files, or what no goal is set for. A list holds the first 10 %; catchable leavers are those on a list by "
+        "the true risks; deployments are those after the first; a worse one has lost by the next one, by the true "
+        "risks, be it by a later change. Lists and deployments are means of 30 seeds, of 15 after a first model of "
+        "2,000 rows, of 10 by `auto`, and of 3 by other rules. On the streams called steady and harmless the "
+        "reasons for leaving stay the same.",
         rows,
     )
 
