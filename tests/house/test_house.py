@@ -184,6 +184,12 @@ def test_a_file_of_a_package_prints_nothing(room: str) -> None:
     assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"]
 
 
+def test_a_test_file_has_a_name_of_its_own() -> None:
+    names = [path.name for path in TESTS if path.name.startswith("test_")]
+
+    assert not {name for name in names if names.count(name) > 1}
+
+
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
 def test_a_test_is_named_by_a_sentence(path: Path) -> None:
     names = re.findall(r"^ *def test_(\w+)", path.read_text(), re.MULTILINE)
