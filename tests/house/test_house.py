@@ -91,7 +91,9 @@ def may_import(room: str, other: str) -> bool:
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_file_imports_the_ground_the_pure_two_and_packages_to_its_left(room: str) -> None:
     others = imported(room) & set(MODULES)
+    relative = [node for node in ast.walk(tree(room)) if isinstance(node, ast.ImportFrom) and node.level]
 
+    assert not relative
     assert not [other for other in others if other in SCRIPTS or not may_import(room, other)]
 
 

@@ -1,4 +1,4 @@
-"""An installation of an older program is opened by the program of today, which goes on with it.
+"""An installation of an older program is opened by the program of today, which continues it.
 
 tests/fixtures holds what two real ones left after a first run and a second that deployed a new model: without the
 report set of the first run, without the PDF and the figure, which runs make again.
