@@ -17,12 +17,13 @@ from risk.dataset import dataset
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout, verdict
 from risk.decision.holdout import Holdout
-from risk.decision.verdict import BASE_RATE, Verdict
+from risk.decision.verdict import Verdict
 from risk.errors import ModelError
 from risk.modeling import leakage
 from risk.modeling.metrics import Scores
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Model
+from risk.registry.releases import BASE_RATE
 from risk.settings import Settings
 
 

@@ -20,11 +20,10 @@ from risk.modeling.metrics import Floats, log_losses
 from risk.registry import out_of_fold
 from risk.registry.model import Model
 from risk.registry.proven import LiveRelease
-from risk.registry.releases import Release, object_in
+from risk.registry.releases import BASE_RATE, Release, object_in
 from risk.settings import GateRule
 
 NOT_JUDGED = "not judged"
-BASE_RATE = "base rate"  # what a first model is compared with
 ROLLED_BACK_HERE = "This very model was rolled back on this dataset; it is not proposed again."
 SPOILED = 1.1  # times the out-of-fold log-loss: on rows that it was trained on a model answers better than that
 

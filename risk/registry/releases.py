@@ -24,6 +24,7 @@ _CALLED = {"sklearn": "scikit-learn"}
 
 INTENT, DONE, ABANDONED = "intent", "done", "abandoned"
 ROLLBACK = "rollback"
+BASE_RATE = "base rate"  # what a verdict names as the champion where nothing was live
 
 
 @dataclass(frozen=True)

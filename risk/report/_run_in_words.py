@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from risk.report.words import BASE_RATE, FINDINGS, OUTCOMES, STATES, TROUBLED, p_value
+from risk.registry.releases import BASE_RATE
+from risk.report.words import FINDINGS, OUTCOMES, STATES, TROUBLED, p_value
 from risk.text import counted, interval, moment, number, one_line, percent
 
 Record = Mapping[str, Any]

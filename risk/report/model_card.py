@@ -10,9 +10,9 @@ from typing import Any
 
 from risk.modeling.leakage import words
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
+from risk.registry.releases import BASE_RATE
 from risk.report import factors
 from risk.report.factors import Predict
-from risk.report.words import BASE_RATE
 from risk.text import counted, interval, markdown, number, percent
 
 Facts = Mapping[str, Any]

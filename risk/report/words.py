@@ -11,7 +11,6 @@ from risk.text import NOTHING, counted, interval, number, percent
 Facts = Mapping[str, Any]
 
 TEST_DATA = ("held-out clients", "seen clients")  # what `scored_on` calls rows of the test folder
-BASE_RATE = "base rate"  # what a verdict names where nothing was live
 TROUBLED = ("held", "refused")  # states of sources that are not in
 STATES = {"in": "in", "held": "held back", "refused": "refused", "gone": "in, file is gone"}
 OUTCOMES = {

@@ -13,7 +13,7 @@ from risk.decision import policy, verdict
 from risk.decision.gate import Gate, judge
 from risk.decision.verdict import Verdict
 from risk.errors import NotFavouredError
-from risk.registry.releases import Release
+from risk.registry.releases import BASE_RATE, Release
 
 LIVE = Release("1-abc", Path("releases/1-abc"))
 
@@ -57,7 +57,7 @@ def test_a_verdict_opens_whatever_else_its_file_says() -> None:
     ("stored", "outcome"),
     [
         ({"model": "other"}, verdict.NOT_JUDGED),
-        ({"model": "m", "champion": verdict.BASE_RATE, "deploy": True}, verdict.NOT_JUDGED),
+        ({"model": "m", "champion": BASE_RATE, "deploy": True}, verdict.NOT_JUDGED),
         ({"model": "m", "champion": LIVE.name, "deploy": False, "outcome": policy.REJECTED}, policy.REJECTED),
     ],
 )
