@@ -151,7 +151,8 @@ class AcceptedRows:
         return connection
 
     def _build(self, connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute("create table slices (part varchar, first bigint, last bigint, place bigint, known boolean)")
+        columns_of = "part varchar, first bigint, last bigint, place bigint, known boolean"
+        connection.execute(f"create temp table slices ({columns_of})")
         if self._placed:
             pieces = [it.slice for it in self._placed]
             columns = [
@@ -161,7 +162,8 @@ class AcceptedRows:
             ]
             connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * len(columns))}", columns)
         connection.execute(
-            f"""create view accepted as select {", ".join(self.names.values())}, known, place + nth - first as position
+            f"""create temp view accepted as
+                select {", ".join(self.names.values())}, known, place + nth - first as position
                 from ({self._parts_sql(connection)}) join slices on file = part and nth >= first and nth < last"""
         )
 

@@ -6,6 +6,7 @@ that the statistics of the column show.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,16 @@ class Layout:
 
 
 def connect(spill: Path | None = None, threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """A database in memory that loads no extension; what does not fit there goes to the folder `spill`."""
+    """A connection of its own to a database in memory; what does not fit there goes to the folder `spill`.
+
+    A process opens few databases, for that takes longer than most queries: so tables and views have to be temporary.
+    """
+    return _database(spill, threads).cursor()
+
+
+@functools.lru_cache(4)
+def _database(spill: Path | None, threads: int) -> duckdb.DuckDBPyConnection:
+    """A database that loads no extension."""
     import duckdb
 
     extensions = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}

@@ -138,11 +138,12 @@ class Values:
         return checks[column.kind]
 
     def _a_client(self, text: str) -> str:
-        if not text or not client_ids.seen(text):
+        seen = client_ids.seen(text)
+        if not seen:
             raise _RefusedError("is blank", "the id of a client")
         if reason := client_ids.spoiled(text):
             raise _RefusedError(reason, "the id as it was, formatted as text")
-        if not text.strip(client_ids.RULES):
+        if not seen.strip(client_ids.RULES):
             raise _RefusedError("has no letter and no digit", "the id of a client")
         return text
 

@@ -29,7 +29,7 @@ stripped = texts.map(lambda text: text.strip(" "))
 whole = st.integers(0, 2**63 - 1)
 decimals = st.decimals(-(10**9), 10**9, places=3).map(lambda number: f"{number + 0:f}" if number else "0.5")
 fields = st.tuples(
-    stripped.filter(lambda text: client_ids.seen(text) and not client_ids.spoiled(text)),
+    stripped.filter(lambda text: client_ids.seen(text).strip(client_ids.RULES) and not client_ids.spoiled(text)),
     whole.map(str) | st.just(""),
     decimals | st.just(""),
     stripped,
@@ -58,7 +58,7 @@ habits = st.builds(
     st.permutations(range(5)),
     st.booleans(),
 )
-damages = st.sampled_from([None] * 9 + ["short", "long", "blank line", "number", "outcome", "client"])
+damages = st.sampled_from([None] * 9 + ["short", "long", "blank line", "number", "outcome", "client", "rule"])
 
 
 def written(text: str, habit: Habit) -> str:
@@ -68,7 +68,7 @@ def written(text: str, habit: Habit) -> str:
 
 
 def damaged(row: list[str], damage: str | None) -> list[str]:
-    changes = {"number": (1, "1e3"), "outcome": (4, "maybe"), "client": (0, "")}
+    changes = {"number": (1, "1e3"), "outcome": (4, "maybe"), "client": (0, ""), "rule": (0, "[--]")}
     place, value = changes.get(damage or "", (0, row[0]))
     return [value if index == place else text for index, text in enumerate(row)]
 

@@ -68,6 +68,7 @@ REFUSED = {
     ("day", "is blank"): ["", " "],
     ("corporation", "is blank"): ["", " "],
     ("corporation", "has 1,001 characters"): ["x" * 1001],
+    ("corporation", "has no letter and no digit"): ["--", "[", "= =", "─\u200b─", "*\u00a0*"],
     ("exited", "is not a known outcome"): ["yes", "2", "1.0", "01"],
     **{
         (column, f"holds the character U+{ord(character):04X}"): [f"a{character}b"]
