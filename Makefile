@@ -12,7 +12,7 @@ PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check serve simulate demo-database bench bench-decisions cron uncron lock clean \
+.PHONY: help run test test-fast test-extras check serve simulate demo-database bench bench-decisions cron uncron lock clean \
         reset-demo broken
 
 help: ## list the targets
@@ -24,11 +24,14 @@ run: .venv/.installed ## run the whole process on the shipped data
 	@$(PY) -c 'import json; folder = json.load(open("config.json", "rb"))["output_model_path"].rstrip("/"); \
 	    print(f"report:    {folder}/report.pdf\ncall list: {folder}/calllist.csv")'
 
-test: .venv/.installed-dev check ## check the code and run every test
-	@$(PYTEST)
+test: .venv/.installed-dev check ## check the code and run every test but the extras
+	@$(PYTEST) -m "not extras"
 
-test-fast: .venv/.installed-dev ## run the tests that are quick: a minute and a half
-	@$(PYTEST) -m "not slow"
+test-fast: .venv/.installed-dev ## run the tests that are quick
+	@$(PYTEST) -m "not slow and not extras"
+
+test-extras: .venv/.installed-dev ## run the tests that need a server or other packages: PostgreSQL, the oldest versions
+	@$(PYTEST) -m extras
 
 check: .venv/.installed-dev ## ruff and mypy, without the tests
 	@$(PY) -m ruff check .

@@ -59,7 +59,9 @@ class Project:
             self.configure()
 
     def configure(self, **sections: Any) -> None:
-        (self.root / "config.json").write_text(json.dumps(FIVE_KEYS | sections))
+        """Write the settings. The family is fixed: the choice among all takes most of a run, and few tests need it."""
+        known = FIVE_KEYS | {"model": {"family": "logistic"}} | sections
+        (self.root / "config.json").write_text(json.dumps(known))
 
     @property
     def settings(self) -> settings.Settings:
@@ -74,8 +76,19 @@ class Project:
         os.utime(path, (moment, moment))
         return path
 
-    def run(self, name: str, *words: str) -> Said:
-        """Run a script in this project, in this process."""
+    def run(self, name: str, *words: str, whole: bool = False) -> Said:
+        """Run a script in this project, in this process.
+
+        Drawing, the PDF and the API calls are most of a small run; fullprocess does them where the `whole` is wanted.
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            if name == "fullprocess" and not whole:
+                patch.setattr("risk.report.figures.drawn", lambda *shown: {"confusion matrix": b"not drawn"})
+                patch.setattr("risk.report.pdf.report", lambda *shown: b"not printed")
+                patch.setattr("apicalls.call_api", lambda settings: None)
+            return self._run(name, *words)
+
+    def _run(self, name: str, *words: str) -> Said:
         module = importlib.import_module(name)
         arguments = ["--config", str(self.root / "config.json"), *words]
         with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
@@ -152,8 +165,14 @@ def deploy(project: Project, n_rows: int = 300) -> None:
     """Do a first whole run, which deploys."""
     project.drop("sourcedata/dataset1.csv", table(n_rows))
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
-    said = project.run("fullprocess", "--json")
+    said = project.run("fullprocess", "--json", whole=True)
     assert (said.code, said.json["outcome"]) == (0, "deployed"), said.err
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = tmp_path_factory.getbasetemp()
+    os.environ["TESTS_SHARE"] = str(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(scope="session")

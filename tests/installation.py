@@ -67,16 +67,20 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
 
 
 def report(
-    settings: Settings, number: str, release: str | None, clients: list[tuple[str, float]] | None = None
-) -> Path:
-    """Publish a report set of a release, with these clients in order of risk."""
+    settings: Settings, number: str, release: str | None, clients: list[tuple[str, float]] | None = None, *,
+    shown: dict[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Publish a report set of a release, with these clients in order of risk; `shown` stands for the snapshot."""
     listed = [("acme, inc.", 0.9), (HOSTILE, 0.7), ("'=1+1", 0.4), ("zeta//one", 0.1)] if clients is None else clients
     rows = [[rank, name, risk, int(risk >= 0.4), "Ann", 10.5, "2026-08"] for rank, (name, risk) in enumerate(listed, 1)]
     sheet = io.StringIO()
     header = ["rank", "client", "risk", "prediction", "owner", "value", "period"]
     csv.writer(sheet, lineterminator="\n").writerows([header, *rows])
     papers: dict[str, files.Content] = {paths.CLIENT_RISKS: sheet.getvalue().encode()}
-    papers |= {paths.SNAPSHOT: files.as_json(snapshot(release, listed)), paths.REPORT: b"%PDF-1.4 test"}
+    papers |= {
+        paths.SNAPSHOT: files.as_json(snapshot(release, listed) if shown is None else shown),
+        paths.REPORT: b"%PDF-1.4 test",
+    }
     shelf = settings.models / paths.REPORTS
     return files.publish(shelf, number, papers, shelf / paths.CURRENT)
 

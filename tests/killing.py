@@ -3,14 +3,17 @@
 A process of its own is a fork with the libraries loaded, so that a point costs tenths of a second. In it alone the
 functions of `os` that change a disk are replaced by ones that first tell what they are about to do; whoever is told
 may stop the process there, refuse the operation like a failing disk, or copy what a kill would leave behind. Nothing
-runs in the process that forks but imports: no DuckDB, no model, no thread.
+runs in the process that forks but imports: no DuckDB, no model, no thread. What only computes and touches no disk
+(risks of a fold, pictures, the PDF) is computed by the first run that needs it, and remembered for those that follow.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import pickle
+import re
 import shutil
 import stat
 import traceback
@@ -20,6 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NoReturn
 
+import joblib
 from threadpoolctl import threadpool_limits
 
 import apicalls
@@ -31,8 +35,10 @@ import reporting  # noqa: F401
 import scoring  # noqa: F401
 import training  # noqa: F401
 from risk import files, journal, paths, tick
+from risk.modeling import candidates
+from risk.reading import sql
 from risk.registry import model
-from risk.report import figures
+from risk.report import figures, pdf
 from tests.conftest import Project, Said, table
 
 KILLED = 137
@@ -76,6 +82,9 @@ class State:
     operations: tuple[Operation, ...]
     folder: Path
 
+    def __str__(self) -> str:
+        return f"killed before {' and '.join(map(str, self.operations))}"
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -114,8 +123,10 @@ def apart(work: Callable[[], Any]) -> Any:
 
 def _work_and_leave(work: Callable[[], Any], writing: int) -> NoReturn:
     real_write, code = os.write, 0
-    gc.freeze()  # what other tests left in this process has threads that did not come along: it is never collected here
+    # What other tests left in this process has threads that did not come along: here it is never collected, nor used.
+    gc.freeze()
     gc.unfreeze = lambda: None
+    sql._database, sql.of_others = functools.lru_cache(4)(sql._database.__wrapped__), sql._database  # type: ignore[attr-defined]
     try:
         content = pickle.dumps(work())
     except BaseException:
@@ -130,17 +141,40 @@ def run(
 ) -> Any:
     """Run a script apart and return what it said; None if `meet` killed it.
 
-    The API calls start a server and cost as much as all the rest, so they are left out unless asked for.
+    The API calls start a server and cost as much as all the rest, so they are left out unless asked for; with them
+    nothing is remembered.
     """
 
     def work() -> Said:
         if not calls:
             apicalls.call_api = lambda settings: None  # type: ignore[assignment, misc, return-value]
+            remember()
         if meet:
             Watch(project.root, meet).start()
         return project.run(script, *words)
 
     return apart(work)
+
+
+def remember() -> None:
+    """Compute once what only computes; of reports that differ in their times alone the first one stands for all."""
+    candidates.risks_after = _once(candidates.risks_after, lambda family, *others: (family.name, others))
+    figures.drawn = _once(figures.drawn, lambda *shown: shown)
+    pdf.report = _once(pdf.report, lambda shown, pictures: (shown["outcome"], shown["scores"], pictures))
+
+
+def _once(work: Callable[..., Any], key: Callable[..., Any]) -> Any:
+    """Return the work, done once for each key, whatever process it is in."""
+
+    def once(*words: Any) -> Any:
+        place = Path(os.environ["TESTS_SHARE"]) / f"{work.__name__}-{joblib.hash(key(*words))}"
+        if not place.exists():
+            unfinished = place.with_name(str(os.getpid()))
+            unfinished.write_bytes(pickle.dumps(work(*words)))
+            unfinished.rename(place)
+        return pickle.loads(place.read_bytes())
+
+    return once
 
 
 def kill_at(root: Path, number: int) -> Meet:
@@ -159,6 +193,7 @@ def record(project: Project, shelf: Path, *words: str, script: str = "fullproces
     """Run a script undisturbed and keep on the shelf every different state that a kill would leave."""
 
     def work() -> Recording:
+        remember()
         keeper = _Keeper(project.root, shelf)
         Watch(project.root, keeper.meet).start()
         said = project.run(script, *words)
@@ -200,6 +235,24 @@ def tree(root: Path) -> dict[str, bytes]:
             content = os.readlink(path).encode() if stat.S_ISLNK(at) else b"" if stat.S_ISDIR(at) else path.read_bytes()
             found[str(path.relative_to(root))] = content
     return found
+
+
+# what no two runs have in common, and what the next one does not look at: times, digests, words of an error
+_INCIDENTAL = re.compile(
+    rb'\d{4}-\d\d-\d\dT[\d:.]+Z?|[0-9a-f]{64}|"(?:error|what|seconds|sentence)": *(?:"(?:\\\\.|[^"])*"|[\d.]+)'
+)
+
+
+def alike(root: Path) -> str:
+    """Return what is the same for states of the disk that differ incidentally, or inside what is unfinished.
+
+    Nobody reads what is unfinished: of such states one stands for all.
+    """
+    shown: dict[str, bytes] = {}
+    for name, content in tree(root).items():
+        before, unfinished, _ = name.partition(paths.UNFINISHED)
+        shown[before + unfinished] = b"" if unfinished else _INCIDENTAL.sub(b"", content)
+    return sha256(repr(sorted(shown.items())).encode()).hexdigest()
 
 
 class _Keeper:

@@ -103,7 +103,7 @@ def test_a_changed_reason_for_leaving_is_found_and_a_new_model_deployed(deployed
 
 def test_the_same_verdict_stands_in_console_snapshot_journal_and_answers(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000))
-    said = deployed.run("fullprocess", "--json").json
+    said = deployed.run("fullprocess", "--json", whole=True).json
 
     line = json.loads(deployed.text("production_deployment/journal.jsonl").splitlines()[-1])
     told = shown(deployed)

@@ -33,7 +33,7 @@ def counts(project: Project) -> tuple[dict[str, int], dict[str, int]]:
     return current(project).counts, rows_of(project).counts()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_what_is_counted_step_by_step_is_what_is_there(
     project: Project, steps: list[tuple[str, list[str] | None]]
@@ -51,7 +51,7 @@ def test_what_is_counted_step_by_step_is_what_is_there(
         assert told == found
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

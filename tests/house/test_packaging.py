@@ -16,7 +16,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 CARD = {"pandas", "numpy", "scikit-learn", "flask", "matplotlib", "seaborn", "requests", "reportlab", "pytest"}
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
-TARGETS = ["help", "run", "test", "test-fast", "serve", "simulate", "bench", "cron", "uncron", "lock", "clean"]
+TARGETS = [
+    "help",
+    "run",
+    "test",
+    "test-fast",
+    "test-extras",
+    "serve",
+    "simulate",
+    "bench",
+    "cron",
+    "uncron",
+    "lock",
+    "clean",
+]
 TARGETS += ["reset-demo", "demo-database"]
 SUGGESTION = "make run PYTHON=python3.12"
 
@@ -142,12 +155,17 @@ def test_make_alone_lists_every_target(project: Path) -> None:
     assert set(TARGETS) <= set(listed)
 
 
-def test_make_test_leaves_no_test_out(project: Path) -> None:
+def test_make_test_leaves_no_test_out_but_what_needs_a_server_or_other_packages(project: Path) -> None:
     plan = call_make(project, "--dry-run", "test").stdout.splitlines()
     sources = {path.name: path.read_text() for path in (ROOT / "tests").rglob("*.py")}
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
 
-    assert [line for line in plan if "pytest" in line] == [".venv/bin/python -m pytest -n 2 --dist worksteal"]
+    assert [line.partition(" -m ")[2] for line in plan if "pytest" in line] == [
+        'pytest -n 2 --dist worksteal -m "not extras"'
+    ]
+    assert sorted(name for name, text in sources.items() if "pytest.mark." + "extras" in text) == [
+        "test_package_versions.py", "test_postgres.py"
+    ]  # fmt: skip
     assert options["addopts"] == "--strict-markers --strict-config -q"
     assert options["testpaths"] == ["tests"]
     assert not [name for name, text in sources.items() if "\ndef test_" in text and not name.startswith("test_")]

@@ -123,7 +123,7 @@ def done(words: list[Any], **settings: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(word) for word in words], capture_output=True, text=True, **settings)
 
 
-@pytest.mark.slow
+@pytest.mark.extras
 def test_the_whole_process_runs_with_the_oldest_versions_that_are_allowed(project: Project, tmp_path: Path) -> None:
     python = tmp_path / "oldest" / "bin" / "python"
     done([sys.executable, "-m", "venv", tmp_path / "oldest"], check=True)

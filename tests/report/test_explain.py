@@ -285,7 +285,7 @@ def test_console_json_api_page_pdf_and_journal_tell_the_same_run_outcome_and_ver
     project.run("fullprocess")
     project.drop("sourcedata/dataset2.csv", table(800, seed=2, first=1000, turned=True))
 
-    said = project.run("fullprocess", "--json").json
+    said = project.run("fullprocess", "--json", whole=True).json
     (line,) = (it for it in records(project) if it.get("run") == said["run"] and it["kind"] == "run")
     snapshot = project.json("models/snapshot.json")
     app = create_app(project.settings)
@@ -311,7 +311,7 @@ def test_a_broken_journal_is_warned_of_in_log_snapshot_and_report(deployed: Proj
     path.write_text(path.read_text().replace('"forced": false', '"forced": true'))
     project.drop("sourcedata/dataset2.csv", table(300, seed=3, first=5000))
 
-    said = project.run("fullprocess")
+    said = project.run("fullprocess", whole=True)
 
     paper = "".join(page.extract_text() for page in PdfReader(project.root / "models/report.pdf").pages)
     assert said.code == 4

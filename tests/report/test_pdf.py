@@ -197,8 +197,8 @@ def test_report_shows_the_first_25_clients_first_and_the_rest_at_its_end() -> No
     assert re.findall(r"client\d{3}", rest) == [f"client{rank:03}" for rank in range(26, 441)]
 
 
-@pytest.mark.slow
-def test_report_of_very_many_calls_ends_at_a_page_that_somebody_may_turn() -> None:
+def test_report_of_very_many_calls_ends_at_a_page_that_somebody_may_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "CLIENTS_PRINTED", 80)
     calls = [make_client(rank, client=f"client{rank:05}") for rank in range(1, pdf.CLIENTS_PRINTED + 4)]
 
     text = report(call_list=calls)

@@ -48,7 +48,7 @@ def test_the_familiar_rules_ring_at_what_has_not_changed() -> None:
 
 @pytest.mark.slow
 def test_no_worse_challenger_is_deployed_where_nothing_has_changed() -> None:
-    uses = [gate_use(seed, 200, 0.0) for seed in range(12)]
+    uses = [gate_use(seed, 200, 0.0) for seed in range(8)]
 
     assert any(use.gain < 0 for use in uses)
     assert not [use for use in uses if use.deployed and use.gain < 0]
@@ -56,7 +56,7 @@ def test_no_worse_challenger_is_deployed_where_nothing_has_changed() -> None:
 
 @pytest.mark.slow
 def test_better_challengers_are_deployed_after_a_change() -> None:
-    few, many = ([gate_use(seed, n_rows, 1.0) for seed in range(times)] for n_rows, times in ((200, 10), (2_000, 3)))
+    few, many = ([gate_use(seed, n_rows, 1.0) for seed in range(times)] for n_rows, times in ((200, 6), (2_000, 1)))
 
     assert (
         at_most(sum(use.deployed for use in few), len(few)) >= decisions.BETTER[200]
@@ -67,8 +67,8 @@ def test_better_challengers_are_deployed_after_a_change() -> None:
 @pytest.mark.slow
 def test_lists_come_back_after_a_change_and_stay_where_there_is_none() -> None:
     mine = {policies.OURS: policies.ours, policies.NEVER: policies.first}
-    changed = lived(decisions.CHANGE, 2, mine, count=24, since=8)
-    steady = lived(decisions.STEADY, 2, mine, count=16)
+    changed = lived(decisions.CHANGE, 2, mine, count=20, since=8)
+    steady = lived(decisions.STEADY, 2, mine, count=10)
 
     assert decisions.caught(changed, policies.OURS) > 0.9 > 0.75 > decisions.caught(changed, policies.NEVER)
     assert changed.story(policies.OURS).delay(7) == 0
