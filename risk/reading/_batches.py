@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from risk.reading._plain import Plain
-from risk.reading._stream import Chunk, Reading, Source, read_file
+from risk.reading._plain import prove
+from risk.reading._stream import NO_CAP, Reading, Source, read_file
 from risk.reading._suspects import Suspects
 from risk.reading._whole_file import Suspicion
 from risk.reading.client_ids import may_be_odd, odd_forms
@@ -22,18 +22,14 @@ AT_ONCE = 50_000  # rows that are read exactly before they are handed on
 
 
 @dataclass
-class _Batch:
-    """Lines of one layout that will be one part; of rows that were read exactly it knows what their numbers are."""
+class _Batch(Stream):
+    """Lines that wait for their part, whose they are, and the columns with integers that float64 would change."""
 
-    layout: Layout
-    fractional: set[int] | None
     wide: set[int] = field(default_factory=set)
-    lines: list[bytes] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
     owners: list[tuple[Reading, int]] = field(default_factory=list)
 
     def add(self, reading: Reading, lines: bytes, rows: int) -> None:
-        self.lines.append(lines)
+        self.pieces.append(lines)
         self.rows.append(rows)
         self.owners.append((reading, reading.accept(rows)))
 
@@ -43,12 +39,8 @@ class _Batch:
         while self.owners and self.owners[-1][0] is reading:
             self.owners.pop()
             self.rows.pop()
-            dropped += len(self.lines.pop())
+            dropped += len(self.pieces.pop())
         return dropped
-
-    def stream(self) -> Stream:
-        fractional = None if self.fractional is None else frozenset(self.fractional)
-        return Stream(self.layout, self.lines, self.rows, fractional)
 
 
 class Batches:
@@ -66,11 +58,11 @@ class Batches:
         reading.note_odd(odd_forms(row[0] for row in rows))
         lines, wide = canonical(rows), reading.exact.values.wide
         fractional = {index for index in self._numbers if any("." in row[index] for row in rows)}
-        batch = self._batches.get(self._exact)
-        if batch and ((batch.wide & fractional) or ((batch.fractional or set()) & wide)):
+        batch = self._batches.get(self._exact, _Batch(self._exact))
+        if (batch.wide & fractional) or ((batch.fractional or set()) & wide):
             self.flush()
         self._make_room(len(lines))
-        batch = self._batches.setdefault(self._exact, _Batch(self._exact, set()))
+        batch = self._batches.setdefault(self._exact, _Batch(self._exact))
         batch.fractional = (batch.fractional or set()) | fractional
         batch.wide |= wide
         batch.add(reading, lines, len(rows))
@@ -79,11 +71,11 @@ class Batches:
         """Take all lines of a file that look plain."""
         self._make_room(len(lines))
         reading.n_read += rows
-        self._batches.setdefault(layout, _Batch(layout, None)).add(reading, lines, rows)
+        self._batches.setdefault(layout, _Batch(layout)).add(reading, lines, rows)
 
     def write_now(self, reading: Reading, lines: bytes, rows: int, layout: Layout) -> Part | None:
         """Make lines that look plain a part of their own, or return None where it disproves them."""
-        part = self._writer.write(Stream(layout, [lines], [rows]))
+        part = self._writer.write(Stream(layout, None, [lines], [rows]))
         if part:
             reading.n_read += rows
             reading.pieces[reading.accept(rows)] = part.pieces[0]
@@ -104,13 +96,13 @@ class Batches:
     def _write(self, batch: _Batch) -> None:
         if not batch.owners:
             return
-        part = self._writer.write(batch.stream())
+        part = self._writer.write(batch)
         for index, (reading, place) in enumerate(batch.owners):
             if part:
                 reading.pieces[place] = part.pieces[index]
             else:
                 reading.forget_rows()
-                self._disproved(reading, batch.lines[index])
+                self._disproved(reading, batch.pieces[index])
 
     def _make_room(self, size: int) -> None:
         if self._size + size > FULL:
@@ -121,8 +113,8 @@ class Batches:
 class FileReader:
     """Reads one file after the other; each leaves in the same order, when all its rows are in parts."""
 
-    def __init__(self, schema: Schema, parts: Path, size_cap: int) -> None:
-        self._schema, self._size_cap = schema, size_cap
+    def __init__(self, schema: Schema, parts: Path, size_cap: int = NO_CAP, target_optional: bool = False) -> None:
+        self._schema, self._size_cap, self._target_optional = schema, size_cap, target_optional
         self.writer = PartWriter(parts, schema)
         self._batches = Batches(self.writer, schema, self._disproved)
         self.suspects = Suspects(parts, schema, self.writer.ask)
@@ -141,29 +133,31 @@ class FileReader:
         while self._waiting and not self._waiting[0][1].waits:
             source, reading = self._waiting.popleft()
             if suspicion := self.suspects.of(reading, source.is_ordered):
-                self._waiting.appendleft((source, self._read(source, reading, suspicion)))
+                self._waiting.appendleft((source, self._read(source, suspicion, reading.digest)))
             else:
                 yield source, reading
 
-    def _read(self, source: Source, former: Reading | None = None, suspicion: Suspicion | None = None) -> Reading:
+    def _read(self, source: Source, suspicion: Suspicion | None = None, digest: str | None = None) -> Reading:
         """Read a file; once more, exactly, after a suspicion: its former rows stay in a part that no slice names."""
-        take, cap, proven = self._take_chunk, self._size_cap, former is None
-        reading = read_file(source.path, self._schema, take, size_cap=cap, proven=proven, suspicion=suspicion)
-        if former and former.digest != reading.digest:
+        reading = read_file(source.path, self._schema, self._take, self._size_cap, self._target_optional, suspicion)
+        if suspicion and reading.digest != digest:
             reading.digest = None
         self._judge(reading)
         return reading
 
-    def _take_chunk(self, reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
-        if not (chunk.plain and self._take_plain(reading, chunk.plain)):
-            self._take_exactly(reading, itertools.chain([chunk], following))
+    def _take(self, reading: Reading, lines: bytes, following: Iterator[bytes]) -> None:
+        if not self._take_plain(reading, lines):
+            self._take_exactly(reading, itertools.chain([lines], following))
 
-    def _take_plain(self, reading: Reading, plain: Plain) -> bool:
-        """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
+    def _take_plain(self, reading: Reading, lines: bytes) -> bool:
+        """Take lines that are proven to be plain, unless they disprove it. A small file waits for others."""
         header, values = reading.exact.header, reading.exact.values
-        reading.may_be_odd |= may_be_odd(plain.lines)
-        if values.wide or values.period_length not in (None, plain.length):
+        if reading.suspicion or values.wide or header.width in header.positions:
             return False
+        plain = prove(lines, header.width, header.positions[1] if self._schema.period else None)
+        if plain is None or values.period_length not in (None, plain.length):
+            return False
+        reading.may_be_odd |= may_be_odd(plain.lines)
         layout = Layout(header.positions, header.width)
         reading.dots.count_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
@@ -178,7 +172,7 @@ class FileReader:
         reading.exact.line += plain.rows
         return True
 
-    def _take_exactly(self, reading: Reading, chunks: Iterable[Chunk]) -> None:
+    def _take_exactly(self, reading: Reading, chunks: Iterable[bytes]) -> None:
         rows = reading.exactly(chunks)
         while accepted := list(itertools.islice(rows, AT_ONCE)):
             self._batches.add_rows(reading, accepted)
@@ -187,7 +181,7 @@ class FileReader:
     def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = reading.exact.n_blank = 0
         reading.exact.tail.clear()
-        self._take_exactly(reading, [Chunk(lines, None)])
+        self._take_exactly(reading, [lines])
         self._judge(reading)
 
     def _judge(self, reading: Reading) -> None:

@@ -149,54 +149,35 @@ class ExactReader:
 
     def _records(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
         """Yield each record with the line on which it begins."""
-        lines = _Lines(chunks, self.line)
-        reader = csv.reader(lines, strict=True)
+        before, reader = self.line, csv.reader(self._lines(chunks), strict=True)
         while True:
-            begin = lines.begin()
+            begin = self.line
             try:
                 record = next(reader)
             except StopIteration:
                 break
             except csv.Error as error:
                 raise _not_csv(error, begin) from error
-            self.line = lines.line
+            self.line = before + reader.line_num
             yield begin, record
 
-
-class _Lines:
-    """Iterates over the lines of chunks, with their ends, and counts them."""
-
-    def __init__(self, chunks: Iterable[bytes], line: int) -> None:
-        self.line = self._begun = line
-        self._characters = 0  # since the record began
-        self._lines = self._iterate(chunks)
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def begin(self) -> int:
-        """The line on which the next record begins."""
-        self._begun, self._characters = self.line, 0
-        return self.line
-
-    def __next__(self) -> str:
-        text = next(self._lines)
-        self._characters += len(text)
-        if self._characters > LONGEST_LINE:
-            if self._characters == len(text):
-                raise fault("has a line of more than 1 MiB", PLAIN_TEXT, self.line)
-            raise fault("has a quote that is not closed within 1 MiB", "a closing quote", self._begun)
-        self.line += 1
-        return text
-
-    def _iterate(self, chunks: Iterable[bytes]) -> Iterator[str]:
+    def _lines(self, chunks: Iterable[bytes]) -> Iterator[str]:
+        """Yield the lines of the chunks with their ends; `self.line` is the one on which their record begins."""
+        line, characters = self.line, 0
         try:
             for chunk in chunks:
-                yield from io.StringIO(_decoded(chunk, self.line), newline="")
-                if not self._characters:
+                for text in io.StringIO(_decoded(chunk, line), newline=""):
+                    characters = len(text) if line == self.line else characters + len(text)
+                    if len(text) == characters > LONGEST_LINE:
+                        raise fault("has a line of more than 1 MiB", PLAIN_TEXT)
+                    if characters > LONGEST_LINE:
+                        raise fault("has a quote that is not closed within 1 MiB", "a closing quote", self.line)
+                    line += 1
+                    yield text
+                if line == self.line:
                     return
         except Fault as error:
-            raise error.at(self.line) from error
+            raise error.at(line) from error
 
 
 def _repeats(record: list[str], header: Header) -> bool:

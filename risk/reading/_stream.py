@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from risk.reading import client_ids, header
-from risk.reading._plain import Dots, Plain, prove
+from risk.reading._plain import Dots
 from risk.reading._records import ExactReader, SourceFile
 from risk.reading._whole_file import Suspicion
 from risk.reading.header import LINE, Header
@@ -35,14 +35,6 @@ class Source:
     name: str
     path: Path
     is_ordered: bool = False
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Whole lines of a file, and these lines again where they are proven plain."""
-
-    lines: bytes
-    plain: Plain | None
 
 
 @dataclass(eq=False)
@@ -81,9 +73,9 @@ class Reading:
         """Size, seconds, and the rows that were read, accepted and refused."""
         return self.size, self.seconds, self.n_read, self.n_accepted, self.n_refused
 
-    def exactly(self, chunks: Iterable[Chunk]) -> Iterator[list[str]]:
+    def exactly(self, chunks: Iterable[bytes]) -> Iterator[list[str]]:
         """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
-        for row in self.exact.rows(chunk.lines for chunk in chunks):
+        for row in self.exact.rows(chunks):
             self.n_read += 1
             if self.suspicion and self.exact.is_whole:
                 row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
@@ -152,22 +144,20 @@ class Reading:
         return f"{rows} an earlier row in this file: without a period, each that differs is kept"
 
 
-Take = Callable[[Reading, Chunk, Iterator[Chunk]], None]
+Take = Callable[[Reading, bytes, Iterator[bytes]], None]
 
 
 def read_file(
     path: Path,
     schema: Schema,
     take: Take,
-    *,
     size_cap: int = NO_CAP,
     target_optional: bool = False,
-    proven: bool = False,
     suspicion: Suspicion | None = None,
 ) -> Reading:
-    """Hand the chunks of a file to `take` (with those that follow) and return what became of it.
+    """Hand the lines of a file to `take`, each chunk with those that follow, and return what became of it.
 
-    With `proven` each chunk is tried for a plain one. No fault of the file is raised; what `take` raises besides is.
+    No fault of the file is raised; what `take` raises besides is.
     """
     began, reading = time.perf_counter(), Reading(path, suspicion=suspicion)
     try:
@@ -175,7 +165,7 @@ def read_file(
             reading.size, reading.is_one_chunk = file.size, file.is_one_chunk
             file.check(size_cap)
             try:
-                chunks = _chunks(reading, file, schema, target_optional, proven)
+                chunks = _chunks(reading, file, schema, target_optional)
                 for chunk in chunks:
                     take(reading, chunk, chunks)
             except Fault as error:
@@ -193,17 +183,16 @@ def read_file(
     return reading
 
 
-def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional: bool, proven: bool) -> Iterator[Chunk]:
+def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional: bool) -> Iterator[bytes]:
     """Yield the lines after the header, chunk by chunk. Raises: Fault."""
     chunks = file.chunks()
     first = next(chunks, b"")
     head, end = header.split(first)
     layout = header.read(head, first[end : end + START], schema, target_optional)
     reading.header, reading.exact = layout, ExactReader(layout, Values(schema), 1 + len(LINE.findall(head)))
-    period = next((layout.positions[at] for at, it in enumerate(schema.columns) if it.kind == "period"), None)
     for lines in itertools.chain([first[end:]], chunks):
         reading.may_be_totals = reading.may_be_totals or client_ids.may_be_totals(lines)
-        yield Chunk(lines, prove(lines, layout.width, period) if proven else None)
+        yield lines
 
 
 def _n_rows(reading: Reading, schema: Schema) -> int | None:

@@ -10,8 +10,8 @@ import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from risk.schema import Schema
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
 
 PEEK = 64 * 1024  # bytes in which fractions are looked for before the first try
 FEW = 20  # periods that are known before the first try
@@ -43,7 +44,7 @@ class Slice:
     rows: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stream:
     """Lines for one part, in pieces that have `rows` lines each.
 
@@ -51,9 +52,9 @@ class Stream:
     """
 
     layout: Layout
-    pieces: Sequence[bytes]
-    rows: Sequence[int]
-    fractional: frozenset[int] | None = None
+    fractional: set[int] | None = None
+    pieces: list[bytes] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ class PartWriter:
         numbers = [index for index, kind in enumerate(kinds) if kind == "number"]
         lines = [line.split(b",") for piece in stream.pieces[:8] for line in piece[:PEEK].split(b"\n")[:-1]]
         places, periods = stream.layout.positions, tuple[str, ...]()
-        fractional, trusted = stream.fractional or frozenset(), stream.fractional is not None
-        if not trusted:
-            fractional = frozenset(i for i in numbers if any(b"." in line[places[i]] for line in lines))
+        fractional, trusted = stream.fractional, stream.fractional is not None
+        if fractional is None:
+            fractional = {index for index in numbers if any(b"." in line[places[index]] for line in lines)}
         if "period" in kinds:
             seen = {line[places[kinds.index("period")]].decode() for line in lines}
             periods = tuple(sorted(filter(is_period, seen))[:FEW])
@@ -179,8 +180,28 @@ class PartWriter:
 
     def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
-        keys = self._run(f"SELECT hash({named}) AS key FROM {part}", (), lambda it: it.fetchnumpy())["key"]
+        keys = self._columns(f"SELECT hash({named}) AS key FROM {part}")["key"]
         return np.split(np.asarray(keys, np.uint64), firsts[1:])
+
+    def frame(self, slices: Iterable[Slice]) -> pd.DataFrame:
+        """The rows of some slices in their order, as the columns of the schema."""
+        import pandas as pd
+
+        kinds = {"number": "BIGINT", "target": "DOUBLE"}
+        empty = ", ".join(f"NULL::{kinds.get(it.kind, 'VARCHAR')} AS {quoted(it.name)}" for it in self._schema.columns)
+        names = ", ".join(quoted(column.name) for column in self._schema.columns)
+        queries = [f"SELECT {empty} WHERE false"]
+        for piece in slices:
+            part = f"read_parquet({literal(str(self._folder / piece.part))}, file_row_number=true)"
+            first, last = piece.first, piece.first + piece.rows - 1
+            queries.append(f"SELECT {names} FROM {part} WHERE file_row_number BETWEEN {first} AND {last}")
+        columns = {}
+        for name, column in self._columns(" UNION ALL ".join(queries)).items():
+            mask, values = np.ma.getmaskarray(column), np.ma.getdata(column)
+            missing: Any = None if values.dtype == object else np.nan
+            values = np.where(mask, missing, values) if mask.any() else values
+            columns[name] = pd.Series(values, dtype=values.dtype)
+        return pd.DataFrame(columns)
 
     def _finish(self, unfinished: Path, name: str) -> None:
         descriptor = os.open(unfinished, os.O_RDONLY)
@@ -194,6 +215,10 @@ class PartWriter:
         """The rows that answer a query. Raises: DiskError where DuckDB refuses."""
         answers: list[Any] = self._run(query, values, lambda it: it.fetchall())
         return answers
+
+    def _columns(self, query: str) -> dict[str, NDArray[Any]]:
+        columns: dict[str, NDArray[Any]] = self._run(query, (), lambda it: it.fetchnumpy())
+        return columns
 
     def _run(self, query: str, values: Sequence[Any], fetch: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
         import duckdb

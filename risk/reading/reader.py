@@ -5,24 +5,21 @@ Reads: the source files. Writes: parts, and files of refused rows beside them, i
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from risk import files
-from risk.reading import client_ids
 from risk.reading._batches import FileReader
-from risk.reading._stream import Chunk, Reading, Source, read_file
-from risk.reading._whole_file import Suspicion, may_be_totals, opposite
+from risk.reading._stream import Reading, Source
 from risk.reading.parts import Slice
 from risk.reading.values import EXACT_DIGITS, Refusal, fault
-from risk.schema import Column, Schema
+from risk.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Content", "Refusal", "Slice", "Source", "read", "read_frame", "read_refusals"]
 
 ODD_KEPT = 100  # ids of a content
-CHANGED = fault("vanished or changed while it was read", "a file that stands still").refusal
 
 
 @dataclass(frozen=True)
@@ -82,16 +78,17 @@ def read(
     """
     reader = FileReader(schema, parts, size_cap)
     for source, reading in reader.read(sources):
-        yield source, None if reading.digest is None else _stored(reading, reading.digest, reader, schema)
+        yield source, None if reading.digest is None else _stored(reading, reader, schema)
     if parts.is_dir():
         with files.refusals(parts):
             files.sync(parts)
 
 
-def _stored(reading: Reading, digest: str, reader: FileReader, schema: Schema) -> Content:
+def _stored(reading: Reading, reader: FileReader, schema: Schema) -> Content:
     """The content whose rows are in parts; its refused rows are written beside them. Raises: DiskError."""
     pieces = [piece for piece in reading.pieces if piece]
     slices = _joined(piece.slice for piece in pieces)
+    digest = reading.digest or ""
     name = f"{digest[:16]}-{schema.identity}.refused" if reading.refusals else None
     if name:
         lines = (json.dumps(asdict(refusal), ensure_ascii=False) + "\n" for refusal in reading.refusals)
@@ -131,101 +128,39 @@ def read_refusals(parts: Path, name: str) -> list[Refusal]:
 
 
 def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> tuple[pd.DataFrame, Content]:
-    """The accepted rows of one file, columns in schema order, and what it gave; nothing is written.
+    """The accepted rows of one file, columns in schema order, and what it gave; its parts are thrown away.
 
     Numbers are int64, or float64 where one is missing or has a fraction; texts are objects with None; the target is
     0, 1 or NaN. The column of the target need not be there if it is optional. A file with a fault gives no rows.
+    Raises: DiskError.
     """
-    rows, reading = exact_rows(path, schema, target_optional)
-    _check_wide(reading, rows, schema)
-    if reading.fault:
-        rows, reading.n_accepted = [], 0
-    frame = _frame(rows, schema)
-    periods = list(frame[schema.period]) if schema.period else []
-    known = set(frame[schema.client]) if reading.odd else set()
-    content = Content(
-        reading.digest or "",
-        *reading.told,
-        n_labelled=int(frame[schema.target].notna().sum()),
-        first_period=min(periods, default=None),
-        last_period=max(periods, default=None),
-        slices=(),
-        refusals=None,
-        fault=reading.fault,
-        warnings=reading.warnings(known),
-    )
-    return frame, content
+    with tempfile.TemporaryDirectory() as scratch:
+        reader = FileReader(schema, Path(scratch), target_optional=target_optional)
+        ((_, reading),) = reader.read([Source(path.name, path)])
+        if reading.digest is None:
+            reading.fault = fault("vanished or changed while it was read", "a file that stands still").refusal
+        _check_wide(reading, schema)
+        content = _stored(reading, reader, schema)
+        frame = _with_changes(reader.writer.frame(content.slices), schema)
+    return frame, replace(content, slices=(), refusals=None)
 
 
-def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tuple[list[list[str]], Reading]:
-    """The accepted rows of a file, and what was read: the definition of both.
-
-    It is read once more where the whole of it leaves a suspicion.
-    """
-    rows, reading = _read_once(path, schema, target_optional, None)
-    suspicion = None if reading.fault else _suspicion(reading, rows, schema)
-    if suspicion:
-        digest = reading.digest
-        rows, reading = _read_once(path, schema, target_optional, suspicion)
-        if reading.digest != digest:
-            reading.fault = CHANGED
-    keys = {(row[0], row[1] if schema.period else "") for row in rows}
-    reading.n_repeats = len(rows) - len(keys)
-    clients = {row[0] for row in rows}
-    reading.n_totals = sum(bool(re.fullmatch(client_ids.TOTAL, row[0])) for row in rows) if reading.may_be_totals else 0
-    reading.n_cut = (
-        sum(len(it) > EXACT_DIGITS and it.isdecimal() for it in clients) if client_ids.may_be_cut(clients) else 0
-    )
-    reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
-    return rows, reading
-
-
-def _read_once(
-    path: Path, schema: Schema, target_optional: bool, suspicion: Suspicion | None
-) -> tuple[list[list[str]], Reading]:
-    rows: list[list[str]] = []
-
-    def take(reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
-        rows.extend(reading.exactly(itertools.chain([chunk], following)))
-
-    reading = read_file(path, schema, take, target_optional=target_optional, suspicion=suspicion)
-    if reading.digest is None:
-        reading.fault = CHANGED
-    reading.n_accepted = len(rows)
-    reading.judge()
-    return rows, reading
-
-
-def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspicion | None:
-    numbers = [
-        [float(row[index]) for row in rows if row[index]] if column.kind == "number" else []
-        for index, column in enumerate(schema.columns)
-    ]
-    ends = [(min(it), max(it), len(it), sum(it)) if it else None for it in numbers]
-    counts = len(rows), reading.n_refused, reading.exact.tail
-    tail = tuple(reading.exact.tail) if may_be_totals(schema, counts, ends) else ()
-    opposed = opposite(rows, schema)
-    return Suspicion(schema, opposed, tail) if opposed or tail else None
-
-
-def _check_wide(reading: Reading, rows: list[list[str]], schema: Schema) -> None:
-    """Give the reading a fault where a frame cannot hold a column: whole numbers too wide for float64, and none."""
-    if reading.fault or not rows:
-        return
-    for index in reading.exact.values.wide:
-        if not all(row[index] for row in rows):
+def _check_wide(reading: Reading, schema: Schema) -> None:
+    """Give the reading a fault where a frame cannot hold a column: whole numbers too wide for float64, and blanks."""
+    for index in reading.exact.values.wide if reading.pieces else ():
+        columns = [piece.ends[index] for piece in reading.pieces if piece]
+        if sum(column[2] for column in columns if column) < reading.n_accepted:
             reason = f"holds whole numbers of more than {EXACT_DIGITS} digits beside blank ones"
             name = schema.columns[index].name
             reading.fault = fault(reason, "a number in every row, or fewer digits", None, name).refusal
+    if reading.fault:
+        reading.forget_rows()
 
 
-def _frame(rows: Sequence[Sequence[str]], schema: Schema) -> pd.DataFrame:
-    """Return accepted rows as a frame, with the changes since a client's period before, if the file itself holds it."""
+def _with_changes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """A frame with the changes since a client's period before, if the file itself holds it."""
     import pandas as pd
 
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema.columns)
-    typed = zip(schema.columns, columns, strict=True)
-    frame = pd.DataFrame({column.name: _series(column, texts, schema) for column, texts in typed})
     if not schema.changes or not schema.period:
         return frame
     keys = [schema.client, schema.period]
@@ -234,16 +169,3 @@ def _frame(rows: Sequence[Sequence[str]], schema: Schema) -> pd.DataFrame:
     changes = last[sources] - last.groupby(schema.client)[sources].shift()
     changes = changes.set_axis(list(schema.changes), axis=1).astype(np.float64)
     return frame.merge(pd.concat([last[keys], changes], axis=1), on=keys, how="left")
-
-
-def _series(column: Column, texts: Sequence[str], schema: Schema) -> pd.Series:
-    import pandas as pd
-
-    if column.kind == "number":
-        is_whole = all(texts) and not any("." in text for text in texts)
-        values = [int(text) for text in texts] if is_whole else [float(text) if text else np.nan for text in texts]
-        return pd.Series(values, dtype=np.int64 if is_whole else np.float64)
-    if column.kind == "target":
-        codes = dict.fromkeys(schema.target_values.stayed, 0.0) | dict.fromkeys(schema.target_values.left, 1.0)
-        return pd.Series([codes[text] if text else np.nan for text in texts], dtype=np.float64)
-    return pd.Series([text or None for text in texts], dtype=object)

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from risk.reading import reader
-from risk.reading._stream import Reading
-from risk.reading.reader import Content, Source, exact_rows
+from risk.reading.reader import Content, Source
 from risk.schema import Feature, Schema, TargetValues
+from tests.exactly import exact_rows
 
 SCHEMAS = (
     Schema(),
@@ -147,11 +147,6 @@ def total(column: tuple[str, ...], chance: random.Random) -> str:
         return chance.choice(("", "Total"))
 
 
-def exactly(path: Path, schema: Schema) -> tuple[Reading, list[list[str]]]:
-    rows, reading = exact_rows(path, schema)
-    return reading, [] if reading.fault else rows
-
-
 def stored(content: Content, parts: Path, connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for it in content.slices:
@@ -185,7 +180,7 @@ def test_the_fast_and_the_exact_reading_agree(
     contents = list(reader.read(sources, schema, parts, size_cap=1 << 30))
 
     for source, content in contents:
-        expected, rows = exactly(source.path, schema)
+        rows, expected = exact_rows(source.path, schema)
         assert content is not None
         refused = reader.read_refusals(parts, content.refusals) if content.refusals else []
         told = (content.n_read, content.n_accepted, content.n_refused, refused, content.fault, content.warnings)
