@@ -143,7 +143,8 @@ class Manifest:
     def as_json(self) -> bytes:
         """Return what `read` reads: indented as all our JSON files, but with one line for each source."""
         others = files.as_json({key: value for key, value in vars(self).items() if key != "entries"}).decode()
-        lines = ",\n  ".join(json.dumps(_told(it), ensure_ascii=False, allow_nan=False) for it in self.entries)
+        entries = (json.dumps(entry, default=vars, ensure_ascii=False, allow_nan=False) for entry in self.entries)
+        lines = ",\n  ".join(entries)
         return f'{others[: others.rindex("}")].rstrip()},\n "entries": [\n  {lines}\n ]\n}}\n'.encode()
 
 
@@ -218,20 +219,6 @@ def overlaps(content: Content, periods: Periods | None) -> bool:
 
 def _digest(value: Any) -> str:
     return files.digest(json.dumps(value, ensure_ascii=False).encode())
-
-
-def _told(entry: Entry) -> dict[str, Any]:
-    return vars(entry) | {
-        "contents": [_told_content(content) for content in entry.contents],
-        "former": [_told_content(content) for content in entry.former],
-        "refused": _told_content(entry.refused) if entry.refused else None,
-        "watermark": vars(entry.watermark) if entry.watermark else None,
-    }
-
-
-def _told_content(content: Content) -> dict[str, Any]:
-    fault = vars(content.fault) if content.fault else None
-    return vars(content) | {"slices": [vars(piece) for piece in content.slices], "fault": fault}
 
 
 def _entry(fields: dict[str, Any]) -> Entry:

@@ -1,4 +1,7 @@
-"""Rows on their way from files to parts: small files share a part, a refused file leaves nothing in it."""
+"""Rows on their way from files to parts, and what the parts tell of a file as a whole.
+
+Small files share a part; a refused file leaves nothing in it.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.reading import client_ids
 from risk.reading._plain import prove
-from risk.reading._stream import NO_CAP, Reading, Source, read_file
-from risk.reading._suspects import Suspects
-from risk.reading._whole_file import Suspicion
-from risk.reading.client_ids import may_be_odd, odd_forms
-from risk.reading.parts import Part, PartWriter, Stream, canonical
-from risk.reading.sql import Layout
+from risk.reading._stream import NO_CAP, ODD, Reading, Source, read_file
+from risk.reading._whole_file import ClientPeriod, Suspicion, may_be_totals
+from risk.reading.parts import Part, PartWriter, Piece, Slice, Stream, canonical
+from risk.reading.sql import Layout, literal, quoted
 from risk.schema import Schema
 
 FULL = 32 * 1024 * 1024  # bytes of lines in one part
@@ -55,7 +61,7 @@ class Batches:
 
     def add_rows(self, reading: Reading, rows: Sequence[list[str]]) -> None:
         """Take accepted rows of a file, each checked by itself."""
-        reading.note_odd(odd_forms(row[0] for row in rows))
+        reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
         lines, wide = canonical(rows), reading.exact.values.wide
         fractional = {index for index in self._numbers if any("." in row[index] for row in rows)}
         batch = self._batches.get(self._exact, _Batch(self._exact))
@@ -89,25 +95,81 @@ class Batches:
     def flush(self) -> None:
         """Write everything that waits."""
         while self._batches:
-            batches, self._batches, self._size = list(self._batches.values()), {}, 0
-            for batch in batches:
-                self._write(batch)
-
-    def _write(self, batch: _Batch) -> None:
-        if not batch.owners:
-            return
-        part = self._writer.write(batch)
-        for index, (reading, place) in enumerate(batch.owners):
-            if part:
-                reading.pieces[place] = part.pieces[index]
-            else:
-                reading.forget_rows()
-                self._disproved(reading, batch.pieces[index])
+            batches, self._batches, self._size = self._batches, {}, 0
+            for batch in batches.values():
+                part = self._writer.write(batch) if batch.owners else None
+                for index, (reading, place) in enumerate(batch.owners):
+                    if part:
+                        reading.pieces[place] = part.pieces[index]
+                    else:
+                        reading.forget_rows()
+                        self._disproved(reading, batch.pieces[index])
 
     def _make_room(self, size: int) -> None:
         if self._size + size > FULL:
             self.flush()
         self._size += size
+
+
+class Suspects:
+    """Asks the parts in a folder what the rows of one file show together. The answers are those of an exact reading."""
+
+    def __init__(self, folder: Path, schema: Schema, ask: Callable[[str, Sequence[Any]], list[Any]]) -> None:
+        self._folder, self._schema, self._ask, self._client = folder, schema, ask, quoted(schema.client)
+
+    def of(self, reading: Reading, is_ordered: bool) -> Suspicion | None:
+        """Note what a person should know of the clients of a file; return what makes a second reading necessary.
+
+        Opposite outcomes contradict each other unless the rows are ordered: then the later one is a correction.
+        """
+        pieces = [piece for piece in reading.pieces if piece]
+        slices, client = [piece.slice for piece in pieces], self._client
+        if reading.may_be_odd:
+            is_odd = f"contains({client}, '  ') OR regexp_full_match({client}, {literal(client_ids.WHOLE)})"
+            odd = self._rows(slices, f"SELECT DISTINCT {client} FROM rows WHERE {is_odd} LIMIT {ODD}")
+            reading.note_odd(client_ids.odd_forms(sorted(client for (client,) in odd)))
+        keys = np.sort(np.concatenate([piece.keys for piece in pieces])) if pieces else np.empty(0, np.uint64)
+        repeated = keys[1:][keys[1:] == keys[:-1]]
+        reading.n_repeats = len(repeated)
+        if reading.fault or not reading.digest:
+            return None
+        if client_ids.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
+            long, cut = (f"regexp_full_match({client}, {literal(it)})" for it in (client_ids.LONG, client_ids.CUT))
+            counts = self._rows(slices, f"SELECT count(DISTINCT {client}), bool_and({cut}) FROM rows WHERE {long}")
+            reading.n_cut = sum(n_long for n_long, are_cut in counts if are_cut)
+        if reading.may_be_totals:
+            is_total = f"regexp_full_match({client}, {literal(client_ids.TOTAL)})"
+            reading.n_totals = sum(n for (n,) in self._rows(slices, f"SELECT count(*) FROM rows WHERE {is_total}"))
+        if reading.suspicion:
+            return None
+        may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0
+        opposed = self._opposite(slices, np.unique(repeated)) if may_oppose else set()
+        tail = tuple(reading.exact.tail) if self._may_be_totals(reading, pieces) else ()
+        return Suspicion(self._schema, opposed, tail) if opposed or tail else None
+
+    def known(self, slices: Sequence[Slice], clients: Sequence[str]) -> set[str]:
+        """Return which of the ids are in the slices."""
+        query = f"SELECT DISTINCT {self._client} FROM rows WHERE list_contains(?, {self._client})"
+        return {client for (client,) in self._rows(slices, query, list(clients))}
+
+    def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[ClientPeriod]:
+        """The clients and periods among these keys whose outcomes are opposite."""
+        names, target = f"{self._client}, {quoted(self._schema.period or '')}", quoted(self._schema.target)
+        query = f"SELECT {names} FROM rows WHERE hash({names}) IN (SELECT unnest(?::UBIGINT[]))"
+        return set(self._rows(slices, f"{query} GROUP BY {names} HAVING min({target}) <> max({target})", keys.tolist()))
+
+    def _may_be_totals(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
+        columns = zip(*(piece.ends for piece in pieces), strict=True)
+        figures = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
+        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in figures]
+        return may_be_totals(self._schema, (reading.n_accepted, reading.n_refused, reading.exact.tail), ends)
+
+    def _rows(self, slices: Sequence[Slice], query: str, *values: object) -> list[Any]:
+        """The rows that answer a query of the `rows` of some slices; none without a slice."""
+        of_slice = "SELECT * FROM read_parquet(?, file_row_number=true) WHERE file_row_number BETWEEN ? AND ?"
+        rows = " UNION ALL ".join([of_slice] * len(slices))
+        places = [(str(self._folder / it.part), it.first, it.first + it.rows - 1) for it in slices]
+        return self._ask(f"WITH rows AS ({rows}) {query}", [*itertools.chain(*places), *values]) if slices else []
 
 
 class FileReader:
@@ -157,19 +219,17 @@ class FileReader:
         plain = prove(lines, header.width, header.positions[1] if self._schema.period else None)
         if plain is None or values.period_length not in (None, plain.length):
             return False
-        reading.may_be_odd |= may_be_odd(plain.lines)
+        reading.may_be_odd |= client_ids.may_be_odd(plain.lines)
         layout = Layout(header.positions, header.width)
         reading.dots.count_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
-            reading.exact.pass_over(plain.lines, plain.rows)
             self._batches.add_file(reading, plain.lines, plain.rows, layout)
-            return True
-        part = self._batches.write_now(reading, plain.lines, plain.rows, layout)
-        if part is None:
+        elif part := self._batches.write_now(reading, plain.lines, plain.rows, layout):
+            values.bind(plain.length, part.fractional)
+        else:
             return False
-        values.bind(plain.length, part.fractional)
         reading.exact.pass_over(plain.lines, plain.rows)
-        reading.exact.line += plain.rows
+        reading.exact.line += 0 if reading.is_one_chunk else plain.rows
         return True
 
     def _take_exactly(self, reading: Reading, chunks: Iterable[bytes]) -> None:

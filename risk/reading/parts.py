@@ -10,7 +10,7 @@ import functools
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,6 @@ from risk.schema import Schema
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
 
 PEEK = 64 * 1024  # bytes in which fractions are looked for before the first try
 FEW = 20  # periods that are known before the first try
@@ -180,28 +179,8 @@ class PartWriter:
 
     def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
-        keys = self._columns(f"SELECT hash({named}) AS key FROM {part}")["key"]
+        keys = self.columns(f"SELECT hash({named}) AS key FROM {part}")["key"]
         return np.split(np.asarray(keys, np.uint64), firsts[1:])
-
-    def frame(self, slices: Iterable[Slice]) -> pd.DataFrame:
-        """The rows of some slices in their order, as the columns of the schema."""
-        import pandas as pd
-
-        kinds = {"number": "BIGINT", "target": "DOUBLE"}
-        empty = ", ".join(f"NULL::{kinds.get(it.kind, 'VARCHAR')} AS {quoted(it.name)}" for it in self._schema.columns)
-        names = ", ".join(quoted(column.name) for column in self._schema.columns)
-        queries = [f"SELECT {empty} WHERE false"]
-        for piece in slices:
-            part = f"read_parquet({literal(str(self._folder / piece.part))}, file_row_number=true)"
-            first, last = piece.first, piece.first + piece.rows - 1
-            queries.append(f"SELECT {names} FROM {part} WHERE file_row_number BETWEEN {first} AND {last}")
-        columns = {}
-        for name, column in self._columns(" UNION ALL ".join(queries)).items():
-            mask, values = np.ma.getmaskarray(column), np.ma.getdata(column)
-            missing: Any = None if values.dtype == object else np.nan
-            values = np.where(mask, missing, values) if mask.any() else values
-            columns[name] = pd.Series(values, dtype=values.dtype)
-        return pd.DataFrame(columns)
 
     def _finish(self, unfinished: Path, name: str) -> None:
         descriptor = os.open(unfinished, os.O_RDONLY)
@@ -216,7 +195,8 @@ class PartWriter:
         answers: list[Any] = self._run(query, values, lambda it: it.fetchall())
         return answers
 
-    def _columns(self, query: str) -> dict[str, NDArray[Any]]:
+    def columns(self, query: str) -> dict[str, NDArray[Any]]:
+        """The columns that answer a query. Raises: DiskError where DuckDB refuses."""
         columns: dict[str, NDArray[Any]] = self._run(query, (), lambda it: it.fetchnumpy())
         return columns
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from risk import files
 from risk.reading._batches import FileReader
 from risk.reading._stream import Reading, Source
-from risk.reading.parts import Slice
+from risk.reading.parts import PartWriter, Slice
+from risk.reading.sql import literal, quoted
 from risk.reading.values import EXACT_DIGITS, Refusal, fault
 from risk.schema import Schema
 
@@ -141,7 +142,7 @@ def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> 
             reading.fault = fault("vanished or changed while it was read", "a file that stands still").refusal
         _check_wide(reading, schema)
         content = _stored(reading, reader, schema)
-        frame = _with_changes(reader.writer.frame(content.slices), schema)
+        frame = _frame(reader.writer, Path(scratch), content.slices, schema)
     return frame, replace(content, slices=(), refusals=None)
 
 
@@ -157,10 +158,24 @@ def _check_wide(reading: Reading, schema: Schema) -> None:
         reading.forget_rows()
 
 
-def _with_changes(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """A frame with the changes since a client's period before, if the file itself holds it."""
+def _frame(writer: PartWriter, folder: Path, slices: Sequence[Slice], schema: Schema) -> pd.DataFrame:
+    """The rows of some slices as a frame, with the changes since a client's period before, if they hold it."""
     import pandas as pd
 
+    kinds = {"number": "BIGINT", "target": "DOUBLE"}
+    empty = ", ".join(f"NULL::{kinds.get(it.kind, 'VARCHAR')} AS {quoted(it.name)}" for it in schema.columns)
+    queries = [f"SELECT {empty} WHERE false"]  # it gives the types where there is no slice
+    for piece in slices:
+        part = f"read_parquet({literal(str(folder / piece.part))}, file_row_number=true)"
+        place = f"file_row_number BETWEEN {piece.first} AND {piece.first + piece.rows - 1}"
+        queries.append(f"SELECT * EXCLUDE (file_row_number) FROM {part} WHERE {place}")
+    columns = {}
+    for name, column in writer.columns(" UNION ALL ".join(queries)).items():
+        values, missing = np.ma.getdata(column), np.ma.getmaskarray(column)
+        blank: Any = None if values.dtype == object else np.nan
+        values = np.where(missing, blank, values) if missing.any() else values
+        columns[name] = pd.Series(values, dtype=values.dtype)
+    frame = pd.DataFrame(columns)
     if not schema.changes or not schema.period:
         return frame
     keys = [schema.client, schema.period]
