@@ -78,12 +78,12 @@ class _Comparison:
         return f"{new} instead of {old}"
 
 
-def faults(file: Figures, reference: Figures, *, minimum: int = MINIMUM) -> tuple[FeedFault, ...]:
-    """Return what is wrong with a file; nothing for fewer rows than the minimum, or with too few rows to compare with.
+def faults(file: Figures, reference: Figures) -> tuple[FeedFault, ...]:
+    """What is wrong with a file; nothing for fewer rows than the minimum, or with too few rows to compare with.
 
     Columns that the reference lacks are not looked at. Of several rows of a client the last one counts as its newest.
     """
-    comparison = _comparison(file, reference, minimum)
+    comparison = _comparison(file, reference)
     if comparison is None:
         return ()
     named: list[FeedFault] = []
@@ -94,12 +94,12 @@ def faults(file: Figures, reference: Figures, *, minimum: int = MINIMUM) -> tupl
 
 def comparable(file: Figures, reference: Figures) -> bool:
     """Whether there are rows enough to compare a file with a reference."""
-    return _comparison(file, reference, MINIMUM) is not None
+    return _comparison(file, reference) is not None
 
 
 def agree(file: Figures, reference: Figures, names: Sequence[str]) -> bool:
     """Whether columns of a file are about as large as in a reference, and as blank."""
-    comparison = _comparison(file, reference, MINIMUM)
+    comparison = _comparison(file, reference)
     if comparison is None:
         return False
     places = [comparison.names.index(name) for name in names]
@@ -108,11 +108,11 @@ def agree(file: Figures, reference: Figures, names: Sequence[str]) -> bool:
     return bool(np.all(np.abs(new - old) < OTHER_SIZE))
 
 
-def _comparison(file: Figures, reference: Figures, minimum: int) -> _Comparison | None:
+def _comparison(file: Figures, reference: Figures) -> _Comparison | None:
     names = tuple(name for name in file.values if name in reference.values)
     new, old = _places(file.clients, reference.clients)
     known = len(new) >= ENOUGH_KNOWN
-    if not names or len(file.clients) < minimum or (not known and len(reference.clients) < minimum):
+    if not names or len(file.clients) < MINIMUM or (not known and len(reference.clients) < MINIMUM):
         return None
     rows, earlier = (np.column_stack([one.values[name] for name in names]) for one in (file, reference))
     pair = (rows[new], earlier[old]) if known else (rows, earlier)

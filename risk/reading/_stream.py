@@ -68,11 +68,6 @@ class Reading:
     def waits(self) -> bool:
         return None in self.pieces
 
-    @property
-    def told(self) -> tuple[int, float, int, int, int]:
-        """Size, seconds, and the rows that were read, accepted and refused."""
-        return self.size, self.seconds, self.n_read, self.n_accepted, self.n_refused
-
     def exactly(self, chunks: Iterable[bytes]) -> Iterator[list[str]]:
         """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
         for row in self.exact.rows(chunks):
@@ -113,8 +108,8 @@ class Reading:
             value, reason = None if names else first.value, f"{first.reason}, and {share} are refused"
             self.fault = replace(first, value=value, reason=reason)
 
-    def warnings(self, known: set[str]) -> tuple[str, ...]:
-        """Return what a person should know; `known` are the clients of the file that an odd one is the twin of."""
+    def warnings(self, forms: set[str]) -> tuple[str, ...]:
+        """Return what a person should know; `forms` are the clients of the file that an odd one is the twin of."""
         if self.fault:
             return ()
         sentences = list(self.exact.header.warnings)
@@ -130,9 +125,10 @@ class Reading:
             sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
         if self.n_repeats:
             sentences.append(self._repeats())
-        if rounded := client_ids.cut(self.n_cut):
-            sentences.append(rounded)
-        if twins := client_ids.alike(self.odd, known):
+        if self.n_cut >= client_ids.ENOUGH_LONG:
+            ids = f"{self.n_cut:,} ids have more than 15 digits, all with zeros from the 16th on"
+            sentences.append(f"{ids}: a spreadsheet may have rounded them")
+        if twins := client_ids.alike(self.odd, forms):
             sentences.append(twins)
         return tuple(sentences)
 

@@ -53,7 +53,8 @@ def may_be_spoiled(lines: bytes) -> bool:
     """Whether there may be such an id in plain lines: their bytes tell quickly that there is none."""
     if b"+" in lines or b"#" in lines or b"^" in lines or (b"." in lines and (b"E" in lines or b"e" in lines)):
         return True
-    return not lines.isascii() and any(it in lines for it in (b"\xef\xbc", b"\xd9", b"\xc3\x97", b"\xc2\xb7", b"\xe2"))
+    starts = b"\xef\xbc", b"\xd9", b"\xc3\x97", b"\xc2\xb7", b"\xe2"
+    return not lines.isascii() and any(start in lines for start in starts)
 
 
 def may_be_odd(lines: bytes) -> bool:
@@ -71,8 +72,8 @@ def may_be_totals(lines: bytes) -> bool:
 
 def may_be_cut(clients: Iterable[str]) -> bool:
     """Whether some ids are longer than a spreadsheet can keep, and all of these as it would leave them."""
-    long = [it for it in clients if re.fullmatch(LONG, it)]
-    return bool(long) and all(re.fullmatch(CUT, it) for it in long)
+    long = [client for client in clients if re.fullmatch(LONG, client)]
+    return bool(long) and all(re.fullmatch(CUT, client) for client in long)
 
 
 def seen(text: str) -> str:
@@ -90,25 +91,19 @@ def odd_forms(clients: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield form, client
 
 
-def alike(odd: Mapping[str, set[str]], known: set[str]) -> str | None:
-    """Say how many ids look like another one, and by which signs they differ; no id is named. `known` are forms."""
-    pairs = [(form, it) for form, written in odd.items() if form in known or len(written) > 1 for it in written]
+def alike(odd: Mapping[str, set[str]], forms: set[str]) -> str | None:
+    """Say how many ids look like another one, and by which signs they differ; no id is named.
+
+    `odd` are ids by the form in which they are seen; `forms` are those that are ids themselves.
+    """
+    pairs = [(form, client) for form, ids in odd.items() if form in forms or len(ids) > 1 for client in ids]
     if not pairs:
         return None
-    written = {it for _, it in pairs}
-    signs = sorted({sign for form, it in pairs for sign in it if sign not in form and not sign.isascii()})
+    written = {client for _, client in pairs}
+    signs = sorted({sign for form, client in pairs for sign in client if sign not in form and not sign.isascii()})
     shown = [f"U+{ord(sign):04X}" for sign in signs[:NAMED]]
-    shown += ["two spaces"] * any("  " in it for it in written)
+    shown += ["two spaces"] * any("  " in client for client in written)
     clients = counted(len(written), "client is", "clients are")
     ways = [f"by what cannot be seen ({', '.join(shown)})"] if shown else []
-    ways += ["by «.0» at the end"] * any(re.fullmatch(WHOLE, it) is not None for it in written)
+    ways += ["by «.0» at the end"] * any(re.fullmatch(WHOLE, client) is not None for client in written)
     return f"{clients} told from another only {' or '.join(ways) or 'by what cannot be seen'}"
-
-
-def cut(n_long: int) -> str | None:
-    """Say how many ids are long, where all of them may be cut."""
-    if n_long < ENOUGH_LONG:
-        return None
-    return (
-        f"{n_long:,} ids have more than 15 digits, all with zeros from the 16th on: a spreadsheet may have rounded them"
-    )

@@ -183,11 +183,7 @@ class PartWriter:
         return np.split(np.asarray(keys, np.uint64), firsts[1:])
 
     def _finish(self, unfinished: Path, name: str) -> None:
-        descriptor = os.open(unfinished, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        files.sync(unfinished)
         os.rename(unfinished, self._folder / name)
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:

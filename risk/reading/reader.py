@@ -94,17 +94,19 @@ def _stored(reading: Reading, reader: FileReader, schema: Schema) -> Content:
     if name:
         lines = (json.dumps(asdict(refusal), ensure_ascii=False) + "\n" for refusal in reading.refusals)
         reader.writer.keep(name, "".join(lines).encode())
-    known = reader.suspects.known(slices, list(reading.odd)) if reading.odd else set()
+    forms = reader.suspects.known(slices, list(reading.odd)) if reading.odd else set()
     return Content(
         digest,
-        *reading.told,
+        reading.size,
+        reading.seconds,
+        *(reading.n_read, reading.n_accepted, reading.n_refused),
         n_labelled=sum(piece.n_labelled for piece in pieces),
         first_period=min((piece.first_period for piece in pieces if piece.first_period), default=None),
         last_period=max((piece.last_period for piece in pieces if piece.last_period), default=None),
         slices=slices,
         refusals=name,
         fault=reading.fault,
-        warnings=reading.warnings(known),
+        warnings=reading.warnings(forms),
         dotted=reading.dots.columns(schema),
         odd=tuple(sorted(it for written in reading.odd.values() for it in written)[:ODD_KEPT]),
     )
