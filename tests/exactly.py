@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from risk.reading import client_ids
+from risk.reading import spreadsheets
 from risk.reading._stream import Reading, read_file
 from risk.reading._whole_file import Suspicion, may_be_totals
 from risk.schema import Schema
@@ -23,10 +23,10 @@ def exact_rows(path: Path, schema: Schema) -> tuple[Rows, Reading]:
         rows, reading = _read_once(path, schema, suspicion)
     clients = [row[0] for row in rows]
     reading.n_repeats = len(rows) - len({(row[0], row[1] if schema.period else "") for row in rows})
-    reading.n_totals = sum(bool(re.fullmatch(client_ids.TOTAL, client)) for client in clients)
-    if client_ids.may_be_cut(clients):
+    reading.n_totals = sum(bool(re.fullmatch(spreadsheets.TOTAL, client)) for client in clients)
+    if spreadsheets.may_be_cut(clients):
         reading.n_cut = sum(len(client) > 15 and client.isdecimal() for client in set(clients))
-    reading.note_odd(client_ids.odd_forms(clients))
+    reading.note_odd(spreadsheets.odd_forms(clients))
     return rows, reading
 
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._fingerprints import Fingerprints, Growth
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
-from risk.reading.client_ids import alike, odd_forms
 from risk.reading.reader import Content
+from risk.reading.spreadsheets import alike, odd_forms
 from risk.reading.sql import literal
 from risk.schema import Schema
 

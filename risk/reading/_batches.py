@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.reading import client_ids
-from risk.reading._plain import prove
+from risk.reading import spreadsheets
+from risk.reading._records import prove
 from risk.reading._stream import NO_CAP, ODD, Reading, Source, read_file
 from risk.reading._whole_file import ClientPeriod, Suspicion, may_be_totals
 from risk.reading.parts import Part, PartWriter, Piece, Slice, Stream, canonical
@@ -61,7 +61,7 @@ class Batches:
 
     def add_rows(self, reading: Reading, rows: Sequence[list[str]]) -> None:
         """Take accepted rows of a file, each checked by itself."""
-        reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
+        reading.note_odd(spreadsheets.odd_forms(row[0] for row in rows))
         lines, wide = canonical(rows), reading.exact.values.wide
         fractional = {index for index in self._numbers if any("." in row[index] for row in rows)}
         batch = self._batches.get(self._exact, _Batch(self._exact))
@@ -125,20 +125,20 @@ class Suspects:
         pieces = [piece for piece in reading.pieces if piece]
         slices, client = [piece.slice for piece in pieces], self._client
         if reading.may_be_odd:
-            is_odd = f"contains({client}, '  ') OR regexp_full_match({client}, {literal(client_ids.WHOLE)})"
+            is_odd = f"contains({client}, '  ') OR regexp_full_match({client}, {literal(spreadsheets.WHOLE)})"
             odd = self._rows(slices, f"SELECT DISTINCT {client} FROM rows WHERE {is_odd} LIMIT {ODD}")
-            reading.note_odd(client_ids.odd_forms(sorted(client for (client,) in odd)))
+            reading.note_odd(spreadsheets.odd_forms(sorted(client for (client,) in odd)))
         keys = np.sort(np.concatenate([piece.keys for piece in pieces])) if pieces else np.empty(0, np.uint64)
         repeated = keys[1:][keys[1:] == keys[:-1]]
         reading.n_repeats = len(repeated)
         if reading.fault or not reading.digest:
             return None
-        if client_ids.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
-            long, cut = (f"regexp_full_match({client}, {literal(it)})" for it in (client_ids.LONG, client_ids.CUT))
+        if spreadsheets.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
+            long, cut = (f"regexp_full_match({client}, {literal(it)})" for it in (spreadsheets.LONG, spreadsheets.CUT))
             counts = self._rows(slices, f"SELECT count(DISTINCT {client}), bool_and({cut}) FROM rows WHERE {long}")
             reading.n_cut = sum(n_long for n_long, are_cut in counts if are_cut)
         if reading.may_be_totals:
-            is_total = f"regexp_full_match({client}, {literal(client_ids.TOTAL)})"
+            is_total = f"regexp_full_match({client}, {literal(spreadsheets.TOTAL)})"
             reading.n_totals = sum(n for (n,) in self._rows(slices, f"SELECT count(*) FROM rows WHERE {is_total}"))
         if reading.suspicion:
             return None
@@ -219,7 +219,7 @@ class FileReader:
         plain = prove(lines, header.width, header.positions[1] if self._schema.period else None)
         if plain is None or values.period_length not in (None, plain.length):
             return False
-        reading.may_be_odd |= client_ids.may_be_odd(plain.lines)
+        reading.may_be_odd |= spreadsheets.may_be_odd(plain.lines)
         layout = Layout(header.positions, header.width)
         reading.dots.count_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:

@@ -6,8 +6,11 @@ Pure: no files.
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from risk.reading.values import SHOWN, fault
@@ -127,3 +130,33 @@ def _found_later(required: Sequence[str], number: int, after: bytes) -> int | No
         if names.issuperset(required):
             return place
     return None
+
+
+def n_rows(chunks: Iterator[bytes], wanted: set[str] | None) -> int:
+    """The number of records below the header, or of lines where quotes do not close.
+
+    A header that is `wanted` may follow in one of the first lines. Raises: Fault.
+    """
+    first = next(chunks, b"")
+    head, end = split(first)
+    separator = max(",;\t|", key=head.decode("utf-8", "replace").count)
+    n_lines = n_records = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal n_lines
+        for chunk in itertools.chain([first[end:]], chunks):
+            if wanted and b"\x00" in chunk:
+                raise fault("is neither text nor has a header", UTF8)
+            for line in io.StringIO(chunk.decode("utf-8", "replace"), newline=""):
+                n_lines += bool(line.strip(f'{separator}" \r\n'))
+                yield line
+
+    rest = lines()
+    try:
+        for record in csv.reader(rest, delimiter=separator, strict=True):
+            is_header = wanted and n_records < PREAMBLE and wanted.issubset(record)
+            n_records = 0 if is_header else n_records + bool("".join(record).strip())
+    except csv.Error:
+        deque(rest, maxlen=0)
+        return n_lines
+    return n_records

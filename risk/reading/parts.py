@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from risk import files
 from risk.errors import DiskError
 from risk.paths import UNFINISHED
-from risk.reading import client_ids, sql
+from risk.reading import spreadsheets, sql
 from risk.reading._whole_file import Ends
 from risk.reading.sql import FRACTION, INTEGER, Layout, Plan, literal, quoted
 from risk.reading.values import is_period
@@ -136,7 +136,7 @@ class PartWriter:
             seen = {line[places[kinds.index("period")]].decode() for line in lines}
             periods = tuple(sorted(filter(is_period, seen))[:FEW])
         types = {index: FRACTION if index in fractional else INTEGER for index in numbers}
-        doubtful = not trusted and any(map(client_ids.may_be_spoiled, stream.pieces))
+        doubtful = not trusted and any(map(spreadsheets.may_be_spoiled, stream.pieces))
         return Plan(stream.layout, types, periods, trusted, doubtful)
 
     def _name(self, plan: Plan, content: str) -> str:

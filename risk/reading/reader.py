@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from risk import files
+from risk.reading import spreadsheets
 from risk.reading._batches import FileReader
 from risk.reading._stream import Reading, Source
 from risk.reading.parts import PartWriter, Slice
 from risk.reading.sql import literal, quoted
 from risk.reading.values import EXACT_DIGITS, Refusal, fault
 from risk.schema import Schema
+from risk.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,10 +108,43 @@ def _stored(reading: Reading, reader: FileReader, schema: Schema) -> Content:
         slices=slices,
         refusals=name,
         fault=reading.fault,
-        warnings=reading.warnings(forms),
+        warnings=warnings_of(reading, forms),
         dotted=reading.dots.columns(schema),
         odd=tuple(sorted(it for written in reading.odd.values() for it in written)[:ODD_KEPT]),
     )
+
+
+def warnings_of(reading: Reading, forms: set[str]) -> tuple[str, ...]:
+    """Return what a person should know; `forms` are the clients of the file that an odd one is the twin of."""
+    if reading.fault:
+        return ()
+    sentences = list(reading.exact.header.warnings)
+    if not reading.n_read:
+        sentences.append("it brought no rows (a header and no row below it)")
+    if n_blank := reading.exact.n_blank:
+        lines = counted(n_blank, "blank line of separators is", "blank lines of separators are")
+        sentences.append(f"{lines} skipped")
+    if reading.has_end_mark:
+        sentences.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
+    if n := reading.n_totals:
+        rows = counted(n, "row is of a client", "rows are of clients")
+        sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
+    if reading.n_repeats:
+        sentences.append(_repeats(reading))
+    if reading.n_cut >= spreadsheets.ENOUGH_LONG:
+        ids = f"{reading.n_cut:,} ids have more than 15 digits, all with zeros from the 16th on"
+        sentences.append(f"{ids}: a spreadsheet may have rounded them")
+    if twins := spreadsheets.alike(reading.odd, forms):
+        sentences.append(twins)
+    return tuple(sentences)
+
+
+def _repeats(reading: Reading) -> str:
+    if reading.exact.values.has_period:
+        rows = counted(reading.n_repeats, "row repeats", "rows repeat")
+        return f"{rows} a client and period of this file: of each, the last counts"
+    rows = counted(reading.n_repeats, "row is of a client who has", "rows are of clients who have")
+    return f"{rows} an earlier row in this file: without a period, each that differs is kept"
 
 
 def _joined(slices: Iterable[Slice]) -> tuple[Slice, ...]:

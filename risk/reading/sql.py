@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk.reading.client_ids import RULES, SPOILED
+from risk.reading.spreadsheets import RULES, SPOILED
 from risk.schema import Column, Schema
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from risk.errors import SourceError
-from risk.reading import client_ids
+from risk.reading import spreadsheets
 from risk.schema import Column, Schema
 
 LONGEST_FIELD = 1_000  # characters
@@ -138,12 +138,12 @@ class Values:
         return checks[column.kind]
 
     def _a_client(self, text: str) -> str:
-        seen = client_ids.seen(text)
+        seen = spreadsheets.seen(text)
         if not seen:
             raise _RefusedError("is blank", "the id of a client")
-        if reason := client_ids.spoiled(text):
+        if reason := spreadsheets.spoiled(text):
             raise _RefusedError(reason, "the id as it was, formatted as text")
-        if not seen.strip(client_ids.RULES):
+        if not seen.strip(spreadsheets.RULES):
             raise _RefusedError("has no letter and no digit", "the id of a client")
         return text
 

@@ -170,7 +170,7 @@ def same(text: str, value: object, kind: str, schema: Schema) -> bool:
 def test_the_fast_and_the_exact_reading_agree(
     chunk: int, n_files: int, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", chunk)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", chunk)
     monkeypatch.setattr("risk.reading._batches.FULL", 0)
     chance, connection, parts = random.Random(f"{SEED}{chunk}"), duckdb.connect(), tmp_path / "parts"
     sources = [Source(f"{number}.csv", tmp_path / f"{number}.csv") for number in range(n_files)]
@@ -184,7 +184,7 @@ def test_the_fast_and_the_exact_reading_agree(
         assert content is not None
         refused = reader.read_refusals(parts, content.refusals) if content.refusals else []
         told = (content.n_read, content.n_accepted, content.n_refused, refused, content.fault, content.warnings)
-        warnings = expected.warnings({row[0] for row in rows})
+        warnings = reader.warnings_of(expected, {row[0] for row in rows})
         whole = (expected.n_read, len(rows), expected.n_refused, expected.refusals, expected.fault, warnings)
         assert told == whole, source.path.read_bytes()
         assert content.n_read == content.n_accepted + content.n_refused or content.fault

@@ -130,7 +130,7 @@ def in_one_piece(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
 
 
 def in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
-    monkeypatch.setattr("risk.reading._records.CHUNK", 16)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 16)
     return as_parts(path)
 
 

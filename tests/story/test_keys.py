@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from risk.reading.reader import Content, Source, read_frame
+from risk.reading.reader import Content, Source, read_frame, warnings_of
 from risk.schema import Feature, Schema
 from tests.exactly import exact_rows
 from tests.reading.test_reader import HEADER, fault_of, read_all, read_one, refusals_of, rows_of, write
@@ -21,7 +21,7 @@ PLAIN, QUOTED, CHUNKS = "plain", "quoted", "in chunks"
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How the rows are read: proven plain by their bytes, one by one, or in many chunks."""
     if request.param == CHUNKS:
-        monkeypatch.setattr("risk.reading._records.CHUNK", 64)
+        monkeypatch.setattr("risk.reading._stream.CHUNK", 64)
     return str(request.param)
 
 
@@ -43,7 +43,7 @@ def assert_same_exactly(source: Source, schema: Schema, content: Content, folder
         == [row[0] for row in rows_of(content, folder)]
         == read_frame(source.path, schema)[0][schema.client].tolist()
     )
-    assert reading.warnings(set(clients)) == content.warnings
+    assert warnings_of(reading, set(clients)) == content.warnings
     assert (reading.n_read, len(rows), reading.n_refused) == (content.n_read, content.n_accepted, content.n_refused)
 
 

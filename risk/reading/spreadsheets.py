@@ -1,4 +1,4 @@
-"""Ids of clients: which cannot be one, and which look alike though they are not the same.
+"""Spreadsheets and what they do to a table: ids that they rounded or that look alike, totals, dots in numbers.
 
 Pure: no files. Nothing is changed: an id is kept as it is written, or refused.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from risk.schema import Schema
 from risk.text import counted
 
 # A number that a spreadsheet or a program rounded; 12E3 may be an honest code. Read by RE2, too.
@@ -107,3 +109,59 @@ def alike(odd: Mapping[str, set[str]], forms: set[str]) -> str | None:
     ways = [f"by what cannot be seen ({', '.join(shown)})"] if shown else []
     ways += ["by «.0» at the end"] * any(re.fullmatch(WHOLE, client) is not None for client in written)
     return f"{clients} told from another only {' or '.join(ways) or 'by what cannot be seen'}"
+
+
+# --- a dot that separates thousands: every decimal of a column has exactly three places, as 1.200 beside 980 ----------
+
+SAMPLED = 256 * 1024  # bytes at the beginning of a chunk
+MOST_WHOLE = 1_000  # different ones that are remembered
+ENOUGH_DOTTED, ENOUGH_WHOLE = 20, 5  # by which a file shows by itself that a dot separates thousands
+
+_SUSPECT = re.compile(rb"[0-9]\.[0-9]{3}[,.\r\n]")
+_THREE_PLACES = re.compile(r"-?[0-9]+\.[0-9]{3}")
+_MILLIONS = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{3}){2,}")  # 1.200.000 is refused by row, and shows what a dot means
+_DECIMAL = re.compile(r"-?[0-9]*\.[0-9]*")
+_NO_THOUSANDS = re.compile(r"-?(?:0|[1-9][0-9]{3,})\..*")  # 0.125, 1234.125
+
+
+@dataclass
+class Dots:
+    """How the numbers of a file are written, by the index of their column."""
+
+    dotted: dict[int, int] = field(default_factory=dict)  # numbers of exactly three places
+    odd: set[int] = field(default_factory=set)  # columns with one that cannot be thousands
+    whole: dict[int, set[str]] = field(default_factory=dict)  # different whole numbers but 0
+    decimal: set[int] = field(default_factory=set)  # columns with another decimal
+
+    def count_lines(self, lines: bytes, positions: Sequence[int], schema: Schema) -> None:
+        """Count in plain lines: at their beginning where they are many, and not at all without a suspect."""
+        start = lines[:SAMPLED]
+        if b"." in start and _SUSPECT.search(start):
+            records = (line.split(",") for line in start[: start.rfind(b"\n") + 1].decode().splitlines())
+            self.count_rows(([record[place] for place in positions] for record in records), schema)
+
+    def count_rows(self, rows: Iterable[Sequence[str]], schema: Schema) -> None:
+        """Count in rows in the order of the schema."""
+        numbers = [index for index, column in enumerate(schema.columns) if column.kind == "number"]
+        for row in rows:
+            for index in numbers:
+                text = row[index]
+                if "." not in text:
+                    whole = self.whole.setdefault(index, set())
+                    if text not in ("", "0") and len(whole) < MOST_WHOLE:
+                        whole.add(text)
+                elif _THREE_PLACES.fullmatch(text) or _MILLIONS.fullmatch(text):
+                    self.dotted[index] = self.dotted.get(index, 0) + 1
+                    self.odd |= {index} if _NO_THOUSANDS.match(text) else set()
+                elif _DECIMAL.fullmatch(text):
+                    self.decimal.add(index)
+
+    def columns(self, schema: Schema) -> dict[str, bool]:
+        """The columns in which a dot may separate thousands, and whether the file shows that by itself."""
+        counts = {index: count for index, count in self.dotted.items() if index not in self.decimal}
+        return {schema.columns[index].name: self._shown(index, count) for index, count in counts.items()}
+
+    def _shown(self, index: int, count: int) -> bool:
+        """Whether many such numbers stand beside several whole ones, and none of those has four digits."""
+        whole = set() if index in self.odd else self.whole.get(index, set())
+        return count >= ENOUGH_DOTTED and len(whole) >= ENOUGH_WHOLE and max(len(it.lstrip("-")) for it in whole) < 4
