@@ -63,6 +63,7 @@ class AcceptedRows:
                 self._slices.append((path, piece.first, end, position, place.known))
                 position += piece.rows
         self.names = {column.name: f"c{index}" for index, column in enumerate(schema.columns)}
+        self._numbers = {column.name for column in schema.columns if column.kind == "number"}
         self.client, self.target = self.names[schema.client], self.names[schema.target]
         self.period = self.names[schema.period] if schema.period else None
         self.order = f"{self.period}, position" if self.period else "position"
@@ -114,8 +115,7 @@ class AcceptedRows:
     def row(self) -> str:
         """The expression of a key that is the same for the same client, period and features, ever after."""
         others = {self._schema.owner, self._schema.value, self._schema.target} - set(self._schema.features)
-        numbers = {column.name for column in self._schema.columns if column.kind == "number"}
-        named = [(inner, name in numbers) for name, inner in self.names.items() if name not in others]
+        named = [(inner, name in self._numbers) for name, inner in self.names.items() if name not in others]
         texts = (f"cast({inner} as double)" if number else inner for inner, number in named)
         pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
         return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
@@ -124,8 +124,7 @@ class AcceptedRows:
         """The expression of a hash of what makes rows twins, or revisions of each other."""
         if self.period:
             return f"hash({self.client}, {self.period})"
-        numbers = {column.name for column in self._schema.columns if column.kind == "number"}
-        return hashed({inner: name in numbers for name, inner in self.names.items() if inner != self.target})
+        return hashed({inner: name in self._numbers for name, inner in self.names.items() if inner != self.target})
 
     def run(self, query: str, values: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         """Run a query. Raises: DiskError."""
@@ -137,13 +136,6 @@ class AcceptedRows:
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         connection = connect(self._parts.parent / SPILL)
-        try:
-            self._build(connection)
-        except duckdb.Error as error:
-            raise self._refusal(error) from error
-        return connection
-
-    def _build(self, connection: duckdb.DuckDBPyConnection) -> None:
         columns_of = "part varchar, first bigint, last bigint, place bigint, known boolean"
         connection.execute(f"create temp table slices ({columns_of})")
         if self._slices:
@@ -154,6 +146,7 @@ class AcceptedRows:
                 select {", ".join(self.names.values())}, known, place + nth - first as position
                 from ({self._parts_sql(connection)}) join slices on file = part and nth >= first and nth < last"""
         )
+        return connection
 
     def _parts_sql(self, connection: duckdb.DuckDBPyConnection) -> str:
         """The query of the parts as c0, c1, …, `file` and `nth` (its row, from 0)."""

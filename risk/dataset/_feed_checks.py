@@ -67,14 +67,14 @@ class _Comparison:
     def whom(self) -> str:
         return f"{len(self.old):,} known clients" if self.known else f"{len(self.old):,} earlier rows"
 
-    def without(self, found: list[FeedFault]) -> _Comparison:
-        faulty = {name for fault in found for name in fault.columns}
+    def without(self, faults: list[FeedFault]) -> _Comparison:
+        faulty = {name for fault in faults for name in fault.columns}
         kept = [place for place, name in enumerate(self.names) if name not in faulty]
         names = tuple(self.names[place] for place in kept)
         return _Comparison(names, self.rows[:, kept], self.new[:, kept], self.old[:, kept], self.known)
 
     def medians(self, place: int) -> str:
-        new, old = (_said(float(np.nanmedian(side[:, place]))) for side in (self.new, self.old))
+        new, old = (_figure(float(np.nanmedian(side[:, place]))) for side in (self.new, self.old))
         return f"{new} instead of {old}"
 
 
@@ -148,7 +148,7 @@ def _stuck(comparison: _Comparison) -> Iterator[FeedFault]:
         # A figure of a whole file, such as a rate of interest, is constant in each and has few values in the reference.
         varied = value == 0 or comparison.known or len(np.unique(old)) > FEW_VALUES
         if chance < STUCK_P and not _usual(old) and varied:
-            figures = f"{name} is {_said(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
+            figures = f"{name} is {_figure(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
             sentence = f"{figures}; before, in {100 * before:.1f} % of {comparison.whom}"
             yield FeedFault("constant" if value else "zero-filled", (name,), sentence)
 
@@ -232,5 +232,5 @@ def _undone(comparison: _Comparison, place: int, factor: float) -> bool:
     return around.takes_back(logarithms(rows), logarithms(rows / factors), 2)
 
 
-def _said(figure: float) -> str:
+def _figure(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 or figure == round(figure) else f"{figure:.3g}"

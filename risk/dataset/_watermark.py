@@ -202,7 +202,9 @@ def end_of(rows: DatabaseRows, column: str) -> End | None:
     else:  # the form of the newest values, or else of the one in the middle of all
         clock = present_of(rows.highest(), present) or present_of(rows.middle(), present)
     if clock:
-        return _of_times(rows, column, present, *clock)
+        limit, like = clock
+        latest: Any = rows.ends(limit)[1]
+        return End(latest or limit, limit, _in_the_future(rows, column, present, like))
     return End(value, None, ()) if isinstance(value, str) else _of_numbers(rows, column, value, lowest)
 
 
@@ -211,11 +213,6 @@ def tail(rows: DatabaseRows, value: Value, overlap: int) -> str:
     content = hashlib.sha256()
     rows.hand_on(begin(value, overlap), content.update)
     return content.hexdigest()
-
-
-def _of_times(rows: DatabaseRows, column: str, present: datetime, limit: Any, like: Any) -> End:
-    latest: Any = rows.ends(limit)[1]
-    return End(latest or limit, limit, _in_the_future(rows, column, present, like))
 
 
 def _in_the_future(rows: DatabaseRows, column: str, present: datetime, like: Value) -> tuple[str, ...]:

@@ -164,18 +164,17 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
             after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
             return Pulled(_with(before, after) if pulled.watermark else before, tuple(notes))
         source_file = Source(called, pulled.path, is_ordered=True)
-        content = next(iter(list(read([source_file], schema, parts, size_cap=UNLIMITED))))[1]
+        ((_, content),) = read([source_file], schema, parts, size_cap=UNLIMITED)
     if content is None:
-        return Pulled(
-            before, (*notes, f"{called}: what was pulled changed while it was read; it is left for the next run")
-        )
+        note = f"{called}: what was pulled changed while it was read; it is left for the next run"
+        return Pulled(before, (*notes, note))
     if content.fault:
         after = replace(entry, state="refused", reason=sentence(called, content.fault), refused=content)
         return Pulled(_with(before, after), tuple(notes))
     content = _without_doubted(judged(content, before.periods, schema, parts), entry, schema, parts)
-    if not content.n_accepted and entry.state == "held":
-        return Pulled(_with(before, replace(entry, watermark=pulled.watermark)), tuple(notes))
-    after = follow(entry, content, not pulled.anew, run, Feeds(before, schema, parts).fault_of(content))
+    after = entry
+    if content.n_accepted or entry.state != "held":
+        after = follow(entry, content, not pulled.anew, run, Feeds(before, schema, parts).fault_of(content))
     return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(notes))
 
 

@@ -106,13 +106,13 @@ def rejected_csv(manifest: Manifest, parts: Path) -> bytes:
 
 def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
     """A manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
-    for source, content in read([Source(path.name, path)], schema, parts, size_cap=1 << 62):
-        if content and content.fault:
-            raise DataError(sentence(str(path), content.fault))
-        if content:
-            alone = Manifest(str(path.parent), schema.identity, number=1)
-            return alone.with_entries([Entry(source.name, contents=(content,))])
-    raise DataError(f"{path}: it changed while it was read; try again")
+    ((_, content),) = read([Source(path.name, path)], schema, parts, size_cap=1 << 62)
+    if content is None:
+        raise DataError(f"{path}: it changed while it was read; try again")
+    if content.fault:
+        raise DataError(sentence(str(path), content.fault))
+    alone = Manifest(str(path.parent), schema.identity, number=1)
+    return alone.with_entries([Entry(path.name, contents=(content,))])
 
 
 def sentence(source: str, refusal: Refusal) -> str:

@@ -192,7 +192,7 @@ class FileReader:
             yield from self._finished()
 
     def _finished(self) -> Iterator[tuple[Source, Reading]]:
-        while self._waiting and not self._waiting[0][1].waits:
+        while self._waiting and None not in self._waiting[0][1].pieces:
             source, reading = self._waiting.popleft()
             if suspicion := self.suspects.of(reading, source.is_ordered):
                 self._waiting.appendleft((source, self._read(source, suspicion, reading.digest)))

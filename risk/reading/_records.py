@@ -74,7 +74,7 @@ class ExactReader:
         fields = self._pick(record)
         row = self.values.row(line, fields)
         self.tail.append((line, fields, not isinstance(row, Refusal)))
-        if isinstance(row, Refusal) and _repeats(record, header):
+        if isinstance(row, Refusal) and [text.strip(" ") for text in record[: header.width]] == list(header.names):
             return Refusal(line, None, ",".join(record)[:SHOWN], "repeats the header", "a row")
         return row
 
@@ -109,10 +109,6 @@ class ExactReader:
                     return
         except Fault as error:
             raise error.at(line) from error
-
-
-def _repeats(record: list[str], header: Header) -> bool:
-    return [text.strip(" ") for text in record[: header.width]] == list(header.names)
 
 
 def _decoded(chunk: bytes, line: int) -> str:

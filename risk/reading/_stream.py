@@ -65,10 +65,6 @@ class Reading:
     n_cut: int = 0  # ids of more digits than a spreadsheet keeps, if it may have rounded each of them
     n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
 
-    @property
-    def waits(self) -> bool:
-        return None in self.pieces
-
     def exactly(self, chunks: Iterable[bytes]) -> Iterator[list[str]]:
         """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
         for row in self.exact.rows(chunks):
@@ -125,10 +121,6 @@ class SourceFile:
 
     def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
-
-    @property
-    def is_one_chunk(self) -> bool:
-        return self.size <= CHUNK
 
     def check(self, size_cap: int) -> None:
         """Raises: Fault where it is no regular file, or larger than the cap."""
@@ -198,7 +190,7 @@ def read_file(
     began, reading = time.perf_counter(), Reading(path, suspicion=suspicion)
     try:
         with SourceFile(path) as file:
-            reading.size, reading.is_one_chunk = file.size, file.is_one_chunk
+            reading.size, reading.is_one_chunk = file.size, file.size <= CHUNK
             file.check(size_cap)
             try:
                 chunks = _chunks(reading, file, schema, target_optional)

@@ -106,24 +106,24 @@ def _check_missing(names: list[str], required: Sequence[str], number: int, after
     separator = next((word for mark, word in SEPARATORS.items() if len(names) == 1 and mark in shown), None)
     if separator:
         raise fault(f"is separated by {separator}", f"{expected}, separated by commas", number, None, shown)
-    later = _found_later(required, number, after)
+    later = _line_of_header(required, number, after)
     if later:
         raise fault(f"has its header in line {later}", "the header before everything else", number, None, shown)
     verb = "is" if len(missing) == 1 else "are"
-    raise fault(f"{verb} missing from the header {_told(names)}", expected, number, ", ".join(missing))
+    raise fault(f"{verb} missing from the header {_quoted(names)}", expected, number, ", ".join(missing))
 
 
-def _told(names: Sequence[str]) -> str:
+def _quoted(names: Sequence[str]) -> str:
     """The first names of a header, each of them whole unless it is long by itself."""
     kept = list(names)
     while len(kept) > 1 and len(",".join(kept)) > SHOWN:
         kept.pop()
     shown, more = ",".join(kept), len(names) - len(kept)
-    told = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
-    return f"{told!r}{f' and {more:,} more' if more else ''}"
+    shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+    return f"{shown!r}{f' and {more:,} more' if more else ''}"
 
 
-def _found_later(required: Sequence[str], number: int, after: bytes) -> int | None:
+def _line_of_header(required: Sequence[str], number: int, after: bytes) -> int | None:
     """The line that holds all names, where a preamble stands before it."""
     for place, line in enumerate(LINE.split(after[:65536])[:PREAMBLE], start=number + 1):
         names = {name.strip(' "') for name in line.decode("utf-8", "replace").split(",")}

@@ -99,8 +99,7 @@ class PartWriter:
         The folder is not synced. Raises: DiskError where the disk or DuckDB refuses.
         """
         plan: Plan | None = self._plan(stream)
-        content = _digest(stream.pieces)
-        with files.refusals(self._folder), _in_memory(stream.pieces) as path:
+        with files.refusals(self._folder), _in_memory(stream.pieces) as (path, content):
             files.make_folder(self._folder)
             while plan is not None:
                 name = self._name(plan, content)
@@ -172,10 +171,13 @@ class PartWriter:
         else:
             joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
             answers = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
-        slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
-        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in answers)
-        pieces = zip(slices, (row[:3] for row in answers), columns, self._keys(part, firsts), strict=True)
-        return [Piece(it, *row, *others) for it, row, *others in pieces]
+        pieces = []
+        for first, rows, answer, keys in zip(firsts, stream.rows, answers, self._keys(part, firsts), strict=True):
+            n_labelled, first_period, last_period, *figures = answer
+            columns = (figures[place : place + 4] for place in range(0, len(figures), 4))
+            ends = tuple((float(low), float(high), n, float(total)) if n else None for low, high, n, total in columns)
+            pieces.append(Piece(Slice(name, first, rows), n_labelled, first_period, last_period, ends, keys))
+        return pieces
 
     def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
@@ -213,26 +215,16 @@ class PartWriter:
 
 
 @contextlib.contextmanager
-def _in_memory(pieces: Sequence[bytes]) -> Iterator[str]:
-    """Give the pieces as one file that no disk holds; yields its path."""
-    descriptor = os.memfd_create("lines")
+def _in_memory(pieces: Sequence[bytes]) -> Iterator[tuple[str, str]]:
+    """Give the pieces as one file that no disk holds; yields its path and its SHA-256."""
+    descriptor, content = os.memfd_create("lines"), hashlib.sha256()
     try:
         for piece in pieces:
             files.write_all(descriptor, piece)
-        yield f"/proc/self/fd/{descriptor}"
+            content.update(piece)
+        yield f"/proc/self/fd/{descriptor}", content.hexdigest()
     finally:
         os.close(descriptor)
-
-
-def _digest(pieces: Sequence[bytes]) -> str:
-    content = hashlib.sha256()
-    for piece in pieces:
-        content.update(piece)
-    return content.hexdigest()
-
-
-def _ends(low: float | None, high: float | None, n: int, total: float | None) -> Ends:
-    return None if low is None or high is None or total is None else (float(low), float(high), n, float(total))
 
 
 def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:
