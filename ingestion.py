@@ -217,32 +217,28 @@ def _check_there(settings: Settings, current: Manifest) -> Path:
 def _check(settings: Settings, names: list[str]) -> Answer:
     """Read files as ingestion would, into a folder that is thrown away, and say what it would refuse."""
     lines, total, warned = [], 0, 0
+    absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
     for name in names:
         with tempfile.TemporaryDirectory() as scratch:
-            source = reader.Source(name, Path(name))
-            content = next(iter(reader.read([source], settings.schema, Path(scratch), size_cap=1 << 62)))[1]
-            absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
-            refusals = intake.refusals_of(content, Path(scratch)) if content else [absent]
-        lines += [intake.sentence(name, refusal) for refusal in refusals]
-        warnings = content.warnings if content else ()
-        lines += [f"{name}: {it}" for it in warnings]
-        warned += len(warnings)
-        n_read, n_accepted = (content.n_read, content.n_accepted) if content else (0, 0)
+            source, parts = reader.Source(name, Path(name)), Path(scratch)
+            ((_, content),) = reader.read([source], settings.schema, parts, size_cap=1 << 62)
+            refusals = intake.refusals_of(content, parts) if content else [absent]
+        n_read, n_accepted, warnings = (content.n_read, content.n_accepted, content.warnings) if content else (0, 0, ())
         refused = max(n_read - n_accepted, int(bool(refusals)))
-        accepted = text.counted(n_accepted, "row")
-        sentence = f"{accepted} would be accepted, {text.counted(refused, 'refusal')}"
-        sentence = f"{sentence} of {text.counted(n_read, 'row')}"
+        accepted = f"{text.counted(n_accepted, 'row')} would be accepted"
+        sentence = f"{accepted}, {text.counted(refused, 'refusal')} of {text.counted(n_read, 'row')}"
+        lines += [intake.sentence(name, refusal) for refusal in refusals]
+        lines += [f"{name}: {warning}" for warning in warnings]
         lines.append(f"{name}: {sentence if n_read or not refusals else 'refused whole, no row of it was read'}")
-        total += refused
+        total, warned = total + refused, warned + len(warnings)
     return Answer("\n".join(lines), {"refusals": total, "warnings": warned}, exit_code=1 if total else 0)
 
 
-def _answer(found: Ingested) -> Answer:
-    counts, word = found.manifest.counts, "ingested" if found.changed else "nothing new"
-    rows = f"{counts.get('n_rows', 0)} rows, {counts.get('n_labelled', 0)} labelled"
-    line = f"{word}: dataset {found.manifest.name} with {rows}"
-    fields = {"outcome": word, "dataset": found.manifest.name, "rejected_rows": found.manifest.n_refused, **counts}
-    return Answer(f"{line}, {found.manifest.n_refused} refused", fields)
+def _answer(ingested: Ingested) -> Answer:
+    manifest, word = ingested.manifest, "ingested" if ingested.changed else "nothing new"
+    rows = f"{manifest.counts.get('n_rows', 0)} rows, {manifest.counts.get('n_labelled', 0)} labelled"
+    fields = {"outcome": word, "dataset": manifest.name, "rejected_rows": manifest.n_refused, **manifest.counts}
+    return Answer(f"{word}: dataset {manifest.name} with {rows}, {manifest.n_refused} refused", fields)
 
 
 if __name__ == "__main__":

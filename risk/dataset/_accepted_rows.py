@@ -6,7 +6,7 @@ Within the SQL the schema's columns are c0, c1, …, so that no name of theirs i
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ import duckdb
 
 from risk.errors import DiskError
 from risk.paths import UNFINISHED
-from risk.reading.parts import Slice
 from risk.reading.reader import Content
 from risk.reading.sql import EXACT_INTEGER, connect, literal, pattern, quoted
 from risk.schema import Schema
 
+SPAN = 1 << 40  # positions of one source
 SPILL = f"{UNFINISHED}spill"  # beside the parts; tidied away
 
 # a number as plain decimal text: whole ones without «.0», small ones without an exponent
@@ -38,17 +38,10 @@ UNITED_IN_TEXT = f"""select path_in_schema from parquet_metadata(?) where type i
 
 
 @dataclass(frozen=True)
-class Placed:
-    """Rows of a part, the position of the first of them, and whether they are of the known manifest."""
-
-    slice: Slice
-    position: int
-    known: bool = False
-
-
-@dataclass(frozen=True)
 class Place:
-    """A content in its source: the position of its first row, and its place in the order of time."""
+    """A content in its source: the position of its first row, its place in the order of time, and whether it is of the
+    known manifest.
+    """
 
     content: Content
     source: int
@@ -56,20 +49,21 @@ class Place:
     order: int
     known: bool
 
-    @property
-    def placed(self) -> Iterator[Placed]:
-        position = self.position
-        for piece in self.content.slices:
-            yield Placed(piece, position, self.known)
-            position += piece.rows
-
 
 class AcceptedRows:
-    """The view `accepted` (c0, c1, …, position, known) over the placed slices."""
+    """The view `accepted` (c0, c1, …, position, known) over the contents at some places."""
 
-    def __init__(self, placed: Sequence[Placed], schema: Schema, parts: Path) -> None:
-        self._placed, self._schema, self._parts = placed, schema, parts
+    def __init__(self, places: Sequence[Place], schema: Schema, parts: Path) -> None:
+        self._schema, self._parts = schema, parts
+        self._slices: list[tuple[str, int, int, int, bool]] = []  # as in the table of that name
+        for place in places:
+            position = place.position
+            for piece in place.content.slices:
+                path, end = str(parts / piece.part), piece.first + piece.rows
+                self._slices.append((path, piece.first, end, position, place.known))
+                position += piece.rows
         self.names = {column.name: f"c{index}" for index, column in enumerate(schema.columns)}
+        self._numbers = {column.name for column in schema.columns if column.kind == "number"}
         self.client, self.target = self.names[schema.client], self.names[schema.target]
         self.period = self.names[schema.period] if schema.period else None
         self.order = f"{self.period}, position" if self.period else "position"
@@ -121,8 +115,7 @@ class AcceptedRows:
     def row(self) -> str:
         """The expression of a key that is the same for the same client, period and features, ever after."""
         others = {self._schema.owner, self._schema.value, self._schema.target} - set(self._schema.features)
-        numbers = {column.name for column in self._schema.columns if column.kind == "number"}
-        named = [(inner, name in numbers) for name, inner in self.names.items() if name not in others]
+        named = [(inner, name in self._numbers) for name, inner in self.names.items() if name not in others]
         texts = (f"cast({inner} as double)" if number else inner for inner, number in named)
         pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
         return f"md5_number_lower(concat_ws(chr(31), {pieces}))"
@@ -131,8 +124,7 @@ class AcceptedRows:
         """The expression of a hash of what makes rows twins, or revisions of each other."""
         if self.period:
             return f"hash({self.client}, {self.period})"
-        numbers = {column.name for column in self._schema.columns if column.kind == "number"}
-        return hashed({inner: name in numbers for name, inner in self.names.items() if inner != self.target})
+        return hashed({inner: name in self._numbers for name, inner in self.names.items() if inner != self.target})
 
     def run(self, query: str, values: Sequence[Any] = ()) -> duckdb.DuckDBPyConnection:
         """Run a query. Raises: DiskError."""
@@ -144,37 +136,26 @@ class AcceptedRows:
     @functools.cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         connection = connect(self._parts.parent / SPILL)
-        try:
-            self._build(connection)
-        except duckdb.Error as error:
-            raise self._refusal(error) from error
-        return connection
-
-    def _build(self, connection: duckdb.DuckDBPyConnection) -> None:
         columns_of = "part varchar, first bigint, last bigint, place bigint, known boolean"
         connection.execute(f"create temp table slices ({columns_of})")
-        if self._placed:
-            pieces = [it.slice for it in self._placed]
-            columns = [
-                [str(self._parts / it.part) for it in pieces],
-                *([it.first for it in pieces], [it.first + it.rows for it in pieces]),
-                *([it.position for it in self._placed], [it.known for it in self._placed]),
-            ]
+        if self._slices:
+            columns = [list(column) for column in zip(*self._slices, strict=True)]
             connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * len(columns))}", columns)
         connection.execute(
             f"""create temp view accepted as
                 select {", ".join(self.names.values())}, known, place + nth - first as position
                 from ({self._parts_sql(connection)}) join slices on file = part and nth >= first and nth < last"""
         )
+        return connection
 
     def _parts_sql(self, connection: duckdb.DuckDBPyConnection) -> str:
         """The query of the parts as c0, c1, …, `file` and `nth` (its row, from 0)."""
-        if not self._placed:
+        if not self._slices:
             kinds = {"number": "double", "target": "tinyint"}
             types = (kinds.get(column.kind, "varchar") for column in self._schema.columns)
             empty = ", ".join(f"cast(null as {kind}) as c{index}" for index, kind in enumerate(types))
             return f"select {empty}, '' as file, 0 as nth where false"
-        paths = sorted({pattern(self._parts / it.slice.part) for it in self._placed})
+        paths = sorted({pattern(path) for path, *_ in self._slices})
         texts = {name for (name,) in connection.execute(UNITED_IN_TEXT, [paths]).fetchall()}
         apart = [[path] for path in paths] if texts else [paths]
         return " union all ".join(self._part_sql(some, texts) for some in apart)

@@ -79,14 +79,14 @@ def means(figures: Floats) -> Floats:
     return np.asarray(np.nansum(figures, axis=0) / np.maximum(np.sum(~np.isnan(figures), axis=0), 1))
 
 
-def alike(one: Floats, other: Floats) -> bool:
+def alike(new: Floats, old: Floats) -> bool:
     """Whether two samples may come from one distribution, or from two that differ a little."""
-    one, other = (np.sort(side[~np.isnan(side)]) for side in (one, other))
-    if not min(len(one), len(other)):
+    new, old = (np.sort(side[~np.isnan(side)]) for side in (new, old))
+    if not min(len(new), len(old)):
         return False
-    both = np.concatenate([one, other])
-    shares = [np.searchsorted(side, both, side="right") / len(side) for side in (one, other)]
-    limit = A_LITTLE + GAP * np.sqrt(1 / len(one) + 1 / len(other))
+    both = np.concatenate([new, old])
+    shares = [np.searchsorted(side, both, side="right") / len(side) for side in (new, old)]
+    limit = A_LITTLE + GAP * np.sqrt(1 / len(new) + 1 / len(old))
     return float(np.max(np.abs(shares[0] - shares[1]))) <= float(limit)
 
 
@@ -124,9 +124,9 @@ def _turned(new: Floats, old: Floats) -> Iterator[ColumnPair]:
     slope = np.divide(shared, spread, out=np.zeros_like(spread), where=spread > 1e-9)
     limit, sure = TURNED - 2.6 / np.sqrt(n_clients), -1 - 5 / np.sqrt(n_clients)
     for first, second in combinations(range(len(middle)), 2):
-        one, other = float(slope[first, second]), float(slope[second, first])
-        if max(one, other) <= limit and one + other <= sure:
-            yield max(one, other), first, second
+        slopes = float(slope[first, second]), float(slope[second, first])
+        if max(slopes) <= limit and sum(slopes) <= sure:
+            yield max(slopes), first, second
 
 
 def _differences(moments: Floats) -> Floats:
@@ -140,7 +140,7 @@ def _exchanged(new: Floats, old: Floats) -> Iterator[ColumnPair]:
     around = cloud(before)
     for first, second in combinations(_elsewhere(around, rows, np.sqrt(1 / len(new) + 1 / len(old))), 2):
         came, mended = _exchange(around, rows, [first, second])
-        fits = all(alike(mended[:, one], before[:, one]) for one in (first, second))
+        fits = all(alike(mended[:, column], before[:, column]) for column in (first, second))
         if fits and around.takes_back(came, mended, CLEAR_ERRORS, CLEAR_GAIN):
             yield float(around.distances(mended).mean()), first, second
 

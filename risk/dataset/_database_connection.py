@@ -39,13 +39,20 @@ def opened(url: str, password: str | None, name: str, root: Path) -> Iterator[Co
     Raises: ConfigError where the URL cannot be used; SourceError in one line where the database refuses.
     """
     engine = _engine(url, password, name, root)
-    connection = _connected(engine, password, name)
+    move = "check that the server runs and that url, user and password are right"
+    with _sentences(engine, password, name, "the connection failed", move):
+        connection = engine.connect()
+        if engine.dialect.name == "postgresql":
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with _sentences(engine, password, name, "reading failed", "the next run will retry"), connection:
-        _begin(connection)
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")
+        if engine.dialect.name == "postgresql":
+            connection.execute(sqlalchemy.select(*(sqlalchemy.func.set_config(*it, True) for it in SESSION.items())))
         yield connection
 
 
-def told(error: Exception, password: str | None) -> str:
+def reason_of(error: Exception, password: str | None) -> str:
     """Return what a database said: its first line, without URLs and without the password in any form."""
     text = str(getattr(error, "orig", None) or error)
     for secret in sorted(_forms(password or ""), key=len, reverse=True):
@@ -58,7 +65,7 @@ def told(error: Exception, password: str | None) -> str:
 def _forms(secret: str) -> set[str]:
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
     forms |= {secret.replace("'", "''"), secret.replace("\\", "\\\\").replace("'", "\\'")}
-    return (forms | {re.sub("%..", lambda it: it[0].lower(), form) for form in forms}) - {""}
+    return (forms | {re.sub("%..", lambda match: match[0].lower(), form) for form in forms}) - {""}
 
 
 @contextlib.contextmanager
@@ -69,7 +76,7 @@ def _sentences(engine: Engine, password: str | None, name: str, what: str, move:
     except RiskError:
         raise
     except (exc.SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
-        message = f"{name}: {what} ({told(error, password)}). No rows were taken in; {move}"
+        message = f"{name}: {what} ({reason_of(error, password)}). No rows were taken in; {move}"
         raise SourceError(message, record=f"{name}: {what}; the log says why") from None
 
 
@@ -77,7 +84,11 @@ def _engine(url: str, password: str | None, name: str, root: Path) -> Engine:
     try:
         place = make_url(url)
         if place.get_backend_name() == "sqlite":
-            return _sqlite(place, name, root)
+            path = root / (place.database or "")
+            if not path.is_file():
+                raise SourceError(f"{name}: there is no file {path}; name the database in the key 'source.url'")
+            query = {"mode": "ro", "uri": "true"}
+            return _create(URL.create("sqlite", database=path.absolute().as_uri(), query=query))
         place = place.set(drivername=re.sub("^postgres(ql)?$", "postgresql+psycopg", place.drivername))
         place = place.set(password=password) if password else place
         patience = place.drivername == "postgresql+psycopg" and "connect_timeout" not in place.query
@@ -94,29 +105,5 @@ def _engine(url: str, password: str | None, name: str, root: Path) -> Engine:
         ) from None
 
 
-def _sqlite(place: URL, name: str, root: Path) -> Engine:
-    path = root / (place.database or "")
-    if not path.is_file():
-        raise SourceError(f"{name}: there is no file {path}; name the database in the key 'source.url'")
-    uri = path.absolute().as_uri()
-    return _create(URL.create("sqlite", database=uri, query={"mode": "ro", "uri": "true"}))
-
-
 def _create(place: URL, **options: Any) -> Engine:
     return sqlalchemy.create_engine(place, poolclass=sqlalchemy.NullPool, hide_parameters=True, connect_args=options)
-
-
-def _connected(engine: Engine, password: str | None, name: str) -> Connection:
-    move = "check that the server runs and that url, user and password are right"
-    with _sentences(engine, password, name, "the connection failed", move):
-        connection = engine.connect()
-        if engine.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return connection
-
-
-def _begin(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN")
-    if connection.dialect.name == "postgresql":
-        connection.execute(sqlalchemy.select(*(sqlalchemy.func.set_config(*it, True) for it in SESSION.items())))

@@ -9,7 +9,6 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +19,7 @@ from sqlalchemy.sql.expression import ColumnClause, ColumnElement, FromClause, S
 
 from risk.errors import SourceError
 from risk.reading.values import LONGEST_FIELD
+from risk.schema import DatabaseSource
 
 AT_ONCE = 10_000  # rows
 KEPT = LONGEST_FIELD + 1  # characters of a text: one more than the reader accepts, so that it refuses it
@@ -30,31 +30,19 @@ FIRST_TIME, LAST_TIME = "'0001-01-02'", "'9999-12-30'"  # of Python; PostgreSQL 
 HIGHEST = 20  # values among which a stray number is looked for
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked of a database: a table (perhaps with its schema before a dot) or a query, and which columns."""
-
-    name: str
-    table: str | None
-    query: str | None
-    columns: tuple[str, ...]
-    watermark: str
-
-
 class DatabaseRows:
-    """The rows that a question asks for, in an open transaction. Rows without a watermark are never among them."""
+    """The rows of a source in an open transaction, called `name`. Rows without a watermark are never among them."""
 
-    def __init__(self, connection: Connection, question: Question) -> None:
-        self._connection, self._question, self.name = connection, question, question.name
+    def __init__(self, connection: Connection, source: DatabaseSource, name: str, columns: Sequence[str]) -> None:
+        self._connection, self._source, self.name, self._columns = connection, source, name, columns
         self._copies = (connection.dialect.name, connection.dialect.driver) == ("postgresql", "psycopg")
         kinds = self._described()
-        relation = _relation(question, list(kinds))
-        self._watermark: ColumnElement[Any] = relation.c[question.watermark]
+        relation = _relation(source, list(kinds))
+        self._watermark: ColumnElement[Any] = relation.c[source.watermark]
         self._marks = sqlalchemy.select(self._watermark).where(self._watermark.is_not(None))
-        self._timed = self._copies and kinds[question.watermark] in TIMES
-        shown = [_shown(relation.c[name], kinds[name] if self._copies else None) for name in question.columns]
-        ordered = [self._watermark, *shown]
-        self._rows = sqlalchemy.select(*shown).where(self._watermark.is_not(None)).order_by(*ordered)
+        self._timed = self._copies and kinds[source.watermark] in TIMES
+        shown = [_shown(relation.c[column], kinds[column] if self._copies else None) for column in columns]
+        self._rows = sqlalchemy.select(*shown).where(self._watermark.is_not(None)).order_by(self._watermark, *shown)
 
     def present(self) -> datetime:
         """The database's own time in UTC, as of this transaction; this machine's where it tells none."""
@@ -99,10 +87,7 @@ class DatabaseRows:
 
     def reach(self, value: object) -> bool:
         """Whether any row is as new as the value."""
-        statement: Select[Any] = (
-            self._from(value).with_only_columns(sqlalchemy.literal_column("1")).order_by(None).limit(1)
-        )
-        return self._connection.execute(statement).first() is not None
+        return self._connection.execute(self._from(value).order_by(None).limit(1)).first() is not None
 
     def n_unmarked(self) -> int:
         """The number of rows without a watermark."""
@@ -136,7 +121,7 @@ class DatabaseRows:
     def _fetch(self, statement: Select[Any], take: Callable[[bytes], object]) -> int:
         n_rows = 0
         result = self._connection.execution_options(stream_results=True).execute(statement)
-        take(_as_csv([self._question.columns]))
+        take(_as_csv([self._columns]))
         for rows in result.partitions(AT_ONCE):
             take(_as_csv([[_TEXTS.get(type(value), _plain)(value) for value in row] for row in rows]))
             n_rows += len(rows)
@@ -144,18 +129,18 @@ class DatabaseRows:
 
     def _described(self) -> dict[str, Any]:
         """The type of every column by its name. Raises: SourceError where the table or a column is missing."""
-        question, relation = self._question, _relation(self._question, [])
-        if question.table:
-            self._check_table(question.table)
+        source, relation = self._source, _relation(self._source, [])
+        if source.table:
+            self._check_table(source.table)
         everything = sqlalchemy.select(sqlalchemy.text("*")).select_from(relation).where(sqlalchemy.false())
         result = self._connection.execute(everything)
         columns = [(str(column[0]), column[1]) for column in result.cursor.description]
         names = [name for name, _ in columns]
-        for name in (*question.columns, question.watermark):
+        for name in (*self._columns, source.watermark):
             if names.count(name) != 1:
                 fault = "stands twice in" if name in names else "is not in"
                 raise SourceError(
-                    f"{question.name}: column {name!r} {fault} the {'table' if question.table else 'query'}, "
+                    f"{self.name}: column {name!r} {fault} the {'table' if source.table else 'query'}, "
                     f"which has {', '.join(names)}; name its columns as the settings do, or ask by a query"
                 )
         return dict(columns)
@@ -167,24 +152,24 @@ class DatabaseRows:
             return
         tables = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
         others = f"those there are: {', '.join(tables[:20])}" if tables else "there is none that this user may see"
-        raise SourceError(f"{self._question.name}: there is no table {table!r}; {others}")
+        raise SourceError(f"{self.name}: there is no table {table!r}; {others}")
 
 
-def moment_of(told: object) -> datetime:
+def moment_of(answer: object) -> datetime:
     """A time that a database tells, in UTC; the time of this machine where it tells none."""
     try:
-        moment = told if isinstance(told, datetime) else datetime.fromisoformat(str(told))
+        moment = answer if isinstance(answer, datetime) else datetime.fromisoformat(str(answer))
     except ValueError:
         moment = datetime.now(UTC)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _relation(question: Question, names: list[str]) -> FromClause:
+def _relation(source: DatabaseSource, names: list[str]) -> FromClause:
     columns: list[ColumnClause[Any]] = [sqlalchemy.column(name) for name in names]
-    if question.table:
-        schema, name = _split(question.table)
+    if source.table:
+        schema, name = _split(source.table)
         return sqlalchemy.table(name, *columns, schema=schema)
-    text = (question.query or "").replace(":", r"\:")  # a colon begins no parameter
+    text = (source.query or "").replace(":", r"\:")  # a colon begins no parameter
     return sqlalchemy.text(f"{text}\n").columns(*columns).subquery("source")
 
 

@@ -67,23 +67,23 @@ class _Comparison:
     def whom(self) -> str:
         return f"{len(self.old):,} known clients" if self.known else f"{len(self.old):,} earlier rows"
 
-    def without(self, found: list[FeedFault]) -> _Comparison:
-        faulty = {name for fault in found for name in fault.columns}
+    def without(self, faults: list[FeedFault]) -> _Comparison:
+        faulty = {name for fault in faults for name in fault.columns}
         kept = [place for place, name in enumerate(self.names) if name not in faulty]
         names = tuple(self.names[place] for place in kept)
         return _Comparison(names, self.rows[:, kept], self.new[:, kept], self.old[:, kept], self.known)
 
     def medians(self, place: int) -> str:
-        new, old = (_said(float(np.nanmedian(side[:, place]))) for side in (self.new, self.old))
+        new, old = (_figure(float(np.nanmedian(side[:, place]))) for side in (self.new, self.old))
         return f"{new} instead of {old}"
 
 
-def faults(file: Figures, reference: Figures, *, minimum: int = MINIMUM) -> tuple[FeedFault, ...]:
-    """Return what is wrong with a file; nothing for fewer rows than the minimum, or with too few rows to compare with.
+def faults(file: Figures, reference: Figures) -> tuple[FeedFault, ...]:
+    """What is wrong with a file; nothing for fewer rows than the minimum, or with too few rows to compare with.
 
     Columns that the reference lacks are not looked at. Of several rows of a client the last one counts as its newest.
     """
-    comparison = _comparison(file, reference, minimum)
+    comparison = _comparison(file, reference)
     if comparison is None:
         return ()
     named: list[FeedFault] = []
@@ -94,12 +94,12 @@ def faults(file: Figures, reference: Figures, *, minimum: int = MINIMUM) -> tupl
 
 def comparable(file: Figures, reference: Figures) -> bool:
     """Whether there are rows enough to compare a file with a reference."""
-    return _comparison(file, reference, MINIMUM) is not None
+    return _comparison(file, reference) is not None
 
 
 def agree(file: Figures, reference: Figures, names: Sequence[str]) -> bool:
     """Whether columns of a file are about as large as in a reference, and as blank."""
-    comparison = _comparison(file, reference, MINIMUM)
+    comparison = _comparison(file, reference)
     if comparison is None:
         return False
     places = [comparison.names.index(name) for name in names]
@@ -108,11 +108,11 @@ def agree(file: Figures, reference: Figures, names: Sequence[str]) -> bool:
     return bool(np.all(np.abs(new - old) < OTHER_SIZE))
 
 
-def _comparison(file: Figures, reference: Figures, minimum: int) -> _Comparison | None:
+def _comparison(file: Figures, reference: Figures) -> _Comparison | None:
     names = tuple(name for name in file.values if name in reference.values)
     new, old = _places(file.clients, reference.clients)
     known = len(new) >= ENOUGH_KNOWN
-    if not names or len(file.clients) < minimum or (not known and len(reference.clients) < minimum):
+    if not names or len(file.clients) < MINIMUM or (not known and len(reference.clients) < MINIMUM):
         return None
     rows, earlier = (np.column_stack([one.values[name] for name in names]) for one in (file, reference))
     pair = (rows[new], earlier[old]) if known else (rows, earlier)
@@ -148,7 +148,7 @@ def _stuck(comparison: _Comparison) -> Iterator[FeedFault]:
         # A figure of a whole file, such as a rate of interest, is constant in each and has few values in the reference.
         varied = value == 0 or comparison.known or len(np.unique(old)) > FEW_VALUES
         if chance < STUCK_P and not _usual(old) and varied:
-            figures = f"{name} is {_said(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
+            figures = f"{name} is {_figure(value)} in {np.sum(new == value):,} of {len(comparison.rows):,} rows"
             sentence = f"{figures}; before, in {100 * before:.1f} % of {comparison.whom}"
             yield FeedFault("constant" if value else "zero-filled", (name,), sentence)
 
@@ -232,5 +232,5 @@ def _undone(comparison: _Comparison, place: int, factor: float) -> bool:
     return around.takes_back(logarithms(rows), logarithms(rows / factors), 2)
 
 
-def _said(figure: float) -> str:
+def _figure(figure: float) -> str:
     return f"{figure:,.0f}" if abs(figure) >= 100 or figure == round(figure) else f"{figure:.3g}"

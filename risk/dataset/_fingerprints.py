@@ -10,7 +10,6 @@ not known. So twins, the rows that differ in nothing but the outcome, are neighb
 
 from __future__ import annotations
 
-import functools
 import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -122,17 +121,13 @@ class Fingerprints:
             source = f"read_parquet({literal(pattern(path))}, hive_partitioning = false)"
             query = f"select {hashed(columns)} as row, {outcome} as outcome from {source}"
             try:
-                answer = self._connection.execute(query).fetchnumpy()
+                answer = connect(self._parts.parent / SPILL).execute(query).fetchnumpy()
             except duckdb.Error as error:
                 raise DiskError(
                     f"{path}: cannot be read ({str(error).splitlines()[0]}); run python ingestion.py --verify"
                 ) from error
             self._last = (part, (np.asarray(answer["row"]) & TWINS) | np.asarray(answer["outcome"]))
         return self._last[1]
-
-    @functools.cached_property
-    def _connection(self) -> duckdb.DuckDBPyConnection:
-        return connect(self._parts.parent / SPILL)
 
 
 def _grown(groups: Sequence[Sequence[Prints]]) -> tuple[int, int, Prints]:
@@ -165,7 +160,7 @@ def as_set(prints: Prints) -> Prints:
 
 def union(sets: Sequence[Prints]) -> Prints:
     """Return what is in any of the sets."""
-    filled = [one for one in sets if len(one)]
+    filled = [prints for prints in sets if len(prints)]
     return filled[0] if len(filled) == 1 else as_set(np.concatenate([NONE, *filled]))
 
 
@@ -181,13 +176,13 @@ def places(prints: Prints, among: Prints) -> NDArray[np.int64]:
 
 def twins(prints: Prints, sets: Sequence[Prints]) -> Prints:
     """Return what the sets hold of the fingerprints' rows, whatever the outcome."""
-    filled, held = [one for one in sets if len(one)], [NONE]
+    filled, held = [stored for stored in sets if len(stored)], [NONE]
     rows = as_set(prints & TWINS) if filled else NONE
-    for one in filled:
-        first = np.searchsorted(one, rows)
+    for stored in filled:
+        first = np.searchsorted(stored, rows)
         for step in range(int(OPEN) + 1):
-            at = np.minimum(first + step, len(one) - 1)
-            held.append(one[at][(one[at] & TWINS == rows) & (first + step < len(one))])
+            at = np.minimum(first + step, len(stored) - 1)
+            held.append(stored[at][(stored[at] & TWINS == rows) & (first + step < len(stored))])
     return union(held)
 
 
@@ -207,15 +202,15 @@ def n_labelled(prints: Prints) -> int:
 
 def in_ranges(groups: Sequence[Sequence[Prints]], at_once: int) -> Iterator[list[list[Prints]]]:
     """Yield the groups of sets cut into ranges, such that the first and the last group have about `at_once` in each."""
-    n_prints = sum(len(one) for group in (groups[0], groups[-1]) for one in group)
+    n_prints = sum(len(prints) for group in (groups[0], groups[-1]) for prints in group)
     n_ranges = n_prints // at_once + 1
     bounds = [(number << 64) // n_ranges & ~3 for number in range(n_ranges)]
     for number, low in enumerate(bounds):
         high = bounds[number + 1] if number + 1 < n_ranges else None
-        yield [[_between(one, low, high) for one in group] for group in groups]
+        yield [[_between(prints, low, high) for prints in group] for group in groups]
 
 
-def _between(one: Prints, low: int, high: int | None) -> Prints:
-    first = np.searchsorted(one, np.uint64(low))
-    last = len(one) if high is None else np.searchsorted(one, np.uint64(high))
-    return one[first:last]
+def _between(prints: Prints, low: int, high: int | None) -> Prints:
+    first = np.searchsorted(prints, np.uint64(low))
+    last = len(prints) if high is None else np.searchsorted(prints, np.uint64(high))
+    return prints[first:last]

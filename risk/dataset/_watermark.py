@@ -123,15 +123,15 @@ def present_of(values: Iterable[Any], present: datetime) -> tuple[Value, Value] 
     """
     values = list(values)
     readings = [(limit, value) for value in values if (limit := at(present, value)) is not None]
-    readings = [it for it in readings if isinstance(it[1], date) or _is_time(it[1]) or it[1] <= it[0]]
+    readings = [(limit, value) for limit, value in readings if _is_time(value) or value <= limit]
     for limit, count in Counter(limit for limit, _ in readings).most_common(1):
         if 2 * count > len(values):
-            return limit, next(value for it, value in readings if it == limit)
+            return limit, next(value for present, value in readings if present == limit)
     return None
 
 
 def _is_time(value: Value) -> bool:
-    return isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value))
+    return isinstance(value, date) or (isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value)))
 
 
 def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:
@@ -169,7 +169,7 @@ def _days(seconds: int) -> timedelta:
 
 @dataclass(frozen=True)
 class End:
-    """The highest watermark up to the limit, and what is to be said of rows beyond.
+    """The highest watermark up to the limit, and what a person should know of rows beyond.
 
     The limit of times, numbers that tell the time among them, is the database's own present; that of other numbers is
     the last one before an absurd jump.
@@ -177,7 +177,7 @@ class End:
 
     value: Value
     limit: Value | None
-    said: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def end_of(rows: DatabaseRows, column: str) -> End | None:
@@ -197,9 +197,14 @@ def end_of(rows: DatabaseRows, column: str) -> End | None:
         )
     value: Any = highest
     present = rows.present()
-    clock = (at(present, value), value) if isinstance(value, date) else _told(rows, present)
+    if isinstance(value, date):
+        clock: tuple[Any, Any] | None = at(present, value), value
+    else:  # the form of the newest values, or else of the one in the middle of all
+        clock = present_of(rows.highest(), present) or present_of(rows.middle(), present)
     if clock:
-        return _of_times(rows, column, present, *clock)
+        limit, like = clock
+        latest: Any = rows.ends(limit)[1]
+        return End(latest or limit, limit, _in_the_future(rows, column, present, like))
     return End(value, None, ()) if isinstance(value, str) else _of_numbers(rows, column, value, lowest)
 
 
@@ -208,16 +213,6 @@ def tail(rows: DatabaseRows, value: Value, overlap: int) -> str:
     content = hashlib.sha256()
     rows.hand_on(begin(value, overlap), content.update)
     return content.hexdigest()
-
-
-def _told(rows: DatabaseRows, present: datetime) -> tuple[Any, Any] | None:
-    """The present in the form of the newest values, or else of the one in the middle of all."""
-    return present_of(rows.highest(), present) or present_of(rows.middle(), present)
-
-
-def _of_times(rows: DatabaseRows, column: str, present: datetime, limit: Any, like: Any) -> End:
-    latest: Any = rows.ends(limit)[1]
-    return End(latest or limit, limit, _in_the_future(rows, column, present, like))
 
 
 def _in_the_future(rows: DatabaseRows, column: str, present: datetime, like: Value) -> tuple[str, ...]:

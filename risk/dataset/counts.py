@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.dataset._accepted_rows import AcceptedRows, Place
+from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._fingerprints import Fingerprints, Growth
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
-from risk.reading.client_ids import alike, odd_forms
 from risk.reading.reader import Content
+from risk.reading.spreadsheets import alike, odd_forms
 from risk.reading.sql import literal
 from risk.schema import Schema
-
-SPAN = 1 << 40  # positions of one source
 
 SourceContent = tuple[str, str]  # a source's path and a content's digest
 Counts = dict[SourceContent, int]
@@ -53,14 +51,14 @@ class DatasetCounts:
     def contributions(self, during: Periods | None = None) -> dict[tuple[int, str], Given]:
         """The rows of the set in the periods, by the content they come from (source's place, content's digest)."""
         rows = self._rows_of([place for place in self._places if overlaps(place.content, during)])
-        last, told = "latest" if rows.period else "position", f"{rows.target} is not null as told"
-        query = f"select position, {last} as last, {told} from ({rows.resolved(self._during(during))})"
-        columns = {name: np.asarray(column) for name, column in rows.run(query).fetchnumpy().items()}
-        at, last_at = self._at(columns["position"]), self._at(columns["last"])
-        counts = [np.bincount(at), np.bincount(at[columns["told"].astype(bool)]), np.bincount(last_at)]
-        padded = [np.pad(one, (0, len(self._places) - len(one))).tolist() for one in counts]
-        places = ((place.source, place.content.digest) for place in self._places)
-        return {place: Given(*some) for place, some in zip(places, zip(*padded, strict=True), strict=True) if any(some)}
+        last = "latest" if rows.period else "position"
+        shown = f"position, {last} as last, {rows.target} is not null as labelled"
+        answer = rows.run(f"select {shown} from ({rows.resolved(self._during(during))})").fetchnumpy()
+        at, last_at = (self._at(np.asarray(answer[name])) for name in ("position", "last"))
+        places = (at, at[np.asarray(answer["labelled"]).astype(bool)], last_at)
+        counts = zip(*(np.bincount(each, minlength=len(self._places)).tolist() for each in places), strict=True)
+        keys = ((place.source, place.content.digest) for place in self._places)
+        return {key: Given(*numbers) for key, numbers in zip(keys, counts, strict=True) if any(numbers)}
 
     def counts(self) -> dict[str, int]:
         """The number of rows in the set and of labelled ones."""
@@ -120,7 +118,7 @@ class DatasetCounts:
         return self._rows_of(self._places)
 
     def _rows_of(self, places: list[Place]) -> AcceptedRows:
-        return AcceptedRows([placed for place in places for placed in place.placed], self.schema, self.parts)
+        return AcceptedRows(places, self.schema, self.parts)
 
     @functools.cached_property
     def _places(self) -> list[Place]:
@@ -159,12 +157,12 @@ def counted(before: Manifest, after: Manifest, schema: Schema, parts: Path, fing
 
 def _counted(entry: Entry, given: Counts, idle: set[SourceContent]) -> Entry:
     """The entry without its idle former contents, unless they tell of refused rows."""
-    contents = [replace(it, n_given=given.get((entry.path, it.digest), 0)) for it in entry.contents]
-    told = [entry.watermark and it.refusals for it in contents]
     kept = [
-        it
-        for it, refusals in zip(contents, told, strict=True)
-        if it is contents[-1] or refusals or (entry.path, it.digest) not in idle
+        replace(content, n_given=given.get((entry.path, content.digest), 0))
+        for content in entry.contents
+        if content is entry.contents[-1]
+        or (entry.watermark and content.refusals)
+        or (entry.path, content.digest) not in idle
     ]
     return replace(entry, contents=tuple(kept), n_duplicate=sum(it.n_accepted - it.n_given for it in kept))
 

@@ -12,12 +12,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk import files
-from risk.dataset._accepted_rows import AcceptedRows, Placed
+from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
 from risk.dataset.intake import follow, sentence, with_digests
 from risk.dataset.manifest import Entry, Manifest
@@ -68,7 +67,7 @@ def pull(source: DatabaseSource, schema: Schema, since: Watermark | None, scratc
             notes += _unmarked(source, rows)
             notes += ["it has no rows any more; what was taken in before is kept"] if mark else []
             return Pull(None, mark, 0, False, tuple(notes))
-        notes += end.said
+        notes += end.warnings
         blind = mark is not None and lies_after(mark, source.overlap, end.limit)
         if mark and not blind and tail(rows, mark.typed, source.overlap) == mark.tail:
             return Pull(None, mark, 0, False, tuple(notes))
@@ -119,14 +118,13 @@ def password(source: DatabaseSource, root: Path) -> str | None:
 def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[DatabaseRows]:
     try:
         from risk.dataset._database_connection import opened
-        from risk.dataset._database_sql import DatabaseRows, Question
+        from risk.dataset._database_sql import DatabaseRows
     except ModuleNotFoundError as error:
         raise ConfigError(f"key 'source' needs the package {error.name}; run {INSTALL}") from error
     columns = tuple(column.name for column in schema.columns)
-    question = Question(name(source), source.table, source.query, columns, source.watermark)
-    url = IN_URL.sub(lambda it: it[0].replace(f":{it[1]}@", "@"), source.url)
-    with opened(url, password(source, root), question.name, root) as connection:
-        yield DatabaseRows(connection, question)
+    url = IN_URL.sub(lambda match: match[0].replace(f":{match[1]}@", "@"), source.url)
+    with opened(url, password(source, root), name(source), root) as connection:
+        yield DatabaseRows(connection, source, name(source), columns)
 
 
 def _asked(source: DatabaseSource, schema: Schema) -> str:
@@ -166,18 +164,17 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
             after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
             return Pulled(_with(before, after) if pulled.watermark else before, tuple(notes))
         source_file = Source(called, pulled.path, is_ordered=True)
-        content = next(iter(list(read([source_file], schema, parts, size_cap=UNLIMITED))))[1]
+        ((_, content),) = read([source_file], schema, parts, size_cap=UNLIMITED)
     if content is None:
-        return Pulled(
-            before, (*notes, f"{called}: what was pulled changed while it was read; it is left for the next run")
-        )
+        note = f"{called}: what was pulled changed while it was read; it is left for the next run"
+        return Pulled(before, (*notes, note))
     if content.fault:
         after = replace(entry, state="refused", reason=sentence(called, content.fault), refused=content)
         return Pulled(_with(before, after), tuple(notes))
     content = _without_doubted(judged(content, before.periods, schema, parts), entry, schema, parts)
-    if not content.n_accepted and entry.state == "held":
-        return Pulled(_with(before, replace(entry, watermark=pulled.watermark)), tuple(notes))
-    after = follow(entry, content, not pulled.anew, run, Feeds(before, schema, parts).fault_of(content))
+    after = entry
+    if content.n_accepted or entry.state != "held":
+        after = follow(entry, content, not pulled.anew, run, Feeds(before, schema, parts).fault_of(content))
     return Pulled(with_digests(_with(before, replace(after, watermark=pulled.watermark)), parts), tuple(notes))
 
 
@@ -187,12 +184,9 @@ def _without_doubted(content: Content, entry: Entry, schema: Schema, parts: Path
     doubted = [*held, *(it for it in entry.contents if it.released)]
     if not doubted:
         return content
-    pieces = [(piece, False) for piece in content.slices]
-    pieces += [(piece, True) for it in doubted for piece in it.slices]
-    starts = accumulate((piece.rows for piece, _ in pieces), initial=0)
-    rows = AcceptedRows(
-        [Placed(piece, at, known) for (piece, known), at in zip(pieces, starts, strict=False)], schema, parts
-    )
+    places = [Place(content, 0, 0, 0, False)]
+    places += [Place(it, source, source * SPAN, 0, True) for source, it in enumerate(doubted, start=1)]
+    rows = AcceptedRows(places, schema, parts)
     same = " and ".join(f"k.{name} is not distinct from a.{name}" for name in rows.names.values())
     query = f"from accepted a where not known and exists (from accepted k where k.known and {same})"
     repeats = rows.run(f"select position, {rows.target} is not null {query} order by all").fetchall()

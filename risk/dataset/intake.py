@@ -39,7 +39,8 @@ def take_in(
     """
     _check_names(schema)
     before = all_judged(before, schema, parts)
-    by_digest = _known(before)
+    refused = [entry.refused for entry in before.entries]
+    by_digest = {content.digest: content for content in refused if content and content.digest} | before.contents
     sizes = {content.size for content in by_digest.values()}
     digests = {file.name: _digest(file, sizes, seen) for file in inbox.sources}
     entries = {entry.path: entry for entry in before.entries}
@@ -97,21 +98,21 @@ def refusals_of(content: Content, parts: Path) -> list[Refusal]:
     return [*fault, *rows, *([Refusal(None, None, None, cut, "rows as above")] if more > 0 and rows else [])]
 
 
-def rejected_csv(refusals: list[tuple[str, Refusal]]) -> bytes:
-    """Return rejected.csv."""
-    rows = ((source, it.line, it.column, it.value, it.reason, it.expected) for source, it in refusals)
+def rejected_csv(manifest: Manifest, parts: Path) -> bytes:
+    """The content of rejected.csv."""
+    rows = ((source, *vars(refusal).values()) for source, refusal in refused_rows(manifest, parts))
     return as_csv(("source", "line", "column", "value", "reason", "expected"), rows)
 
 
 def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
     """A manifest of one file alone, its rows written to `parts`. Raises: DataError when the file is refused."""
-    for source, content in read([Source(path.name, path)], schema, parts, size_cap=1 << 62):
-        if content and content.fault:
-            raise DataError(sentence(str(path), content.fault))
-        if content:
-            alone = Manifest(str(path.parent), schema.identity, number=1)
-            return alone.with_entries([Entry(source.name, contents=(content,))])
-    raise DataError(f"{path}: it changed while it was read; try again")
+    ((_, content),) = read([Source(path.name, path)], schema, parts, size_cap=1 << 62)
+    if content is None:
+        raise DataError(f"{path}: it changed while it was read; try again")
+    if content.fault:
+        raise DataError(sentence(str(path), content.fault))
+    alone = Manifest(str(path.parent), schema.identity, number=1)
+    return alone.with_entries([Entry(path.name, contents=(content,))])
 
 
 def sentence(source: str, refusal: Refusal) -> str:
@@ -129,12 +130,6 @@ def _check_names(schema: Schema) -> None:
         if name in OURS or names.count(name) > 1:
             meaning = "kept for the program" if name in OURS else "the name of two columns but for its case"
             raise ConfigError(f"key 'schema': {name!r} is {meaning}; rename it in the settings and in the files")
-
-
-def _known(before: Manifest) -> dict[str, Content]:
-    """Every content that was read before, by its digest, whichever source showed it."""
-    refused = [entry.refused for entry in before.entries]
-    return {content.digest: content for content in refused if content and content.digest} | before.contents
 
 
 def _digest(file: InboxFile, sizes: set[int], seen: Seen) -> str | None:

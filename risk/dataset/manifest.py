@@ -91,7 +91,7 @@ class Manifest:
             + ([vars(e.watermark)] if e.watermark else [])
             for e in self.entries
         ]
-        return f"{self.number}-{_digest([self.input_folder, self.schema, states])[:12]}"
+        return f"{self.number}-{self._digest(states)}"
 
     @property
     def contents(self) -> dict[str, Content]:
@@ -101,14 +101,16 @@ class Manifest:
     @property
     def rows(self) -> str:
         """A digest of the contents: as long as it stays, no row has come or gone."""
-        with_rows = sorted(digest for digest, content in self.contents.items() if content.n_accepted)
-        return _digest([self.input_folder, self.schema, with_rows])[:12]
+        return self._digest(sorted(digest for digest, content in self.contents.items() if content.n_accepted))
 
     @property
     def evidence(self) -> str:
         """A digest of the labelled contents: as long as it stays, there is nothing new to judge."""
-        labelled = sorted(digest for digest, content in self.contents.items() if content.n_labelled)
-        return _digest([self.input_folder, self.schema, labelled])[:12]
+        return self._digest(sorted(digest for digest, content in self.contents.items() if content.n_labelled))
+
+    def _digest(self, value: Any) -> str:
+        content = json.dumps([self.input_folder, self.schema, value], ensure_ascii=False)
+        return files.digest(content.encode())[:12]
 
     @property
     def n_refused(self) -> int:
@@ -143,7 +145,8 @@ class Manifest:
     def as_json(self) -> bytes:
         """Return what `read` reads: indented as all our JSON files, but with one line for each source."""
         others = files.as_json({key: value for key, value in vars(self).items() if key != "entries"}).decode()
-        lines = ",\n  ".join(json.dumps(_told(it), ensure_ascii=False, allow_nan=False) for it in self.entries)
+        entries = (json.dumps(entry, default=vars, ensure_ascii=False, allow_nan=False) for entry in self.entries)
+        lines = ",\n  ".join(entries)
         return f'{others[: others.rindex("}")].rstrip()},\n "entries": [\n  {lines}\n ]\n}}\n'.encode()
 
 
@@ -163,14 +166,14 @@ def read(folder: Path) -> Manifest | None:
         ) from error
 
 
-def _usable(found: Manifest) -> Manifest:
+def _usable(manifest: Manifest) -> Manifest:
     """A manifest that every reader can use. Raises: KeyError, TypeError, where its counts or digests are not."""
-    counts = [found.number, *found.counts.values(), found.n_refused]
-    counts += [found.counts[name] for name in ("n_rows", "n_labelled")] if found.number else []
-    names = [found.name, found.rows, found.evidence, *found.file_names, *found.periods]
-    if not all(isinstance(it, int) for it in counts) or not all(isinstance(it, str) for it in names):
+    counts = [manifest.number, *manifest.counts.values(), manifest.n_refused]
+    counts += [manifest.counts[name] for name in ("n_rows", "n_labelled")] if manifest.number else []
+    names = [manifest.name, manifest.rows, manifest.evidence, *manifest.file_names, *manifest.periods]
+    if not all(isinstance(count, int) for count in counts) or not all(isinstance(name, str) for name in names):
         raise TypeError
-    return found
+    return manifest
 
 
 def read_whole(folder: Path) -> Manifest | None:
@@ -185,10 +188,11 @@ def read_all(*shelves: Path) -> dict[Path, Manifest | None]:
     return {folder: read_whole(folder) for shelf in shelves for folder in sorted(shelf.glob("[0-9]*-*"))}
 
 
-def undescribed(found: dict[Path, Manifest | None]) -> list[str]:
+def undescribed(manifests: dict[Path, Manifest | None]) -> list[str]:
     """A sentence for each version and release that has no manifest, and was not tidied away meanwhile."""
-    told = "it is missing, torn or of another program; restore it from a backup"
-    return [f"{folder / paths.MANIFEST}: {told}" for folder, it in found.items() if it is None and folder.is_dir()]
+    folders = [folder for folder, manifest in manifests.items() if manifest is None and folder.is_dir()]
+    sentence = "it is missing, torn or of another program; restore it from a backup"
+    return [f"{folder / paths.MANIFEST}: {sentence}" for folder in folders]
 
 
 def content_order(manifest: Manifest, known: Manifest | None = None) -> dict[str, int]:
@@ -214,24 +218,6 @@ def overlaps(content: Content, periods: Periods | None) -> bool:
     """Return False where none of the content's rows lies in the periods."""
     first, last = content.first_period, content.last_period
     return periods is None or first is None or last is None or (first <= periods[1] and last >= periods[0])
-
-
-def _digest(value: Any) -> str:
-    return files.digest(json.dumps(value, ensure_ascii=False).encode())
-
-
-def _told(entry: Entry) -> dict[str, Any]:
-    return vars(entry) | {
-        "contents": [_told_content(content) for content in entry.contents],
-        "former": [_told_content(content) for content in entry.former],
-        "refused": _told_content(entry.refused) if entry.refused else None,
-        "watermark": vars(entry.watermark) if entry.watermark else None,
-    }
-
-
-def _told_content(content: Content) -> dict[str, Any]:
-    fault = vars(content.fault) if content.fault else None
-    return vars(content) | {"slices": [vars(piece) for piece in content.slices], "fault": fault}
 
 
 def _entry(fields: dict[str, Any]) -> Entry:

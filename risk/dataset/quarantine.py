@@ -62,7 +62,7 @@ class Feeds:
             return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
         if content.n_accepted < MINIMUM or not self._before.contents:
             return None
-        file, _ = self._columns([replace(content, slices=_last(content.slices, MOST))])
+        file, _ = self._columns([_last(content, MOST)])
         everything = self._reference(frozenset())[0]
         released = self._released if comparable(file, self._reference(self._released)[0]) else frozenset()
         named = faults(file, self._reference(released)[0])
@@ -79,16 +79,16 @@ class Feeds:
             return None
         return sentence or None
 
-    def _acquitted(self, file: Figures, found: Sequence[FeedFault], path: str, against: NDArray[Any]) -> str | None:
+    def _acquitted(self, file: Figures, named: Sequence[FeedFault], path: str, against: NDArray[Any]) -> str | None:
         """Say which held sources agree with a file against one content: one for its own next version, else two."""
         if len(digests := set(against.tolist())) > 1:
             return None
-        columns = [name for fault in found for name in fault.columns]
+        columns = [name for fault in named for name in fault.columns]
         owners = [it.path for it in self._before.entries if digests & {content.digest for content in it.contents}]
         agreeing = []
         for entry in self._before.entries:
             if entry.state == "held" and entry.path != path and entry.refused:
-                beside, _ = self._columns([replace(entry.refused, slices=_last(entry.refused.slices, MOST))])
+                beside, _ = self._columns([_last(entry.refused, MOST)])
                 agreeing += [entry.path] if agree(file, beside, columns) and not faults(file, beside) else []
         if len(agreeing) < (1 if path in owners else 2):
             return None
@@ -130,7 +130,7 @@ class Feeds:
         kept = (content for digest, content in self._before.contents.items() if digest not in without)
         for content in sorted(kept, key=lambda it: -order[it.digest]):
             if missing > 0:
-                contents.append(replace(content, slices=_last(content.slices, missing)))
+                contents.append(_last(content, missing))
                 missing -= content.n_accepted
         return contents[::-1]
 
@@ -145,15 +145,14 @@ class Feeds:
         return Dataset(replace(self._before, entries=(entry,)), self._schema, self._parts)
 
 
-def _last(slices: Iterable[Slice], most: int) -> tuple[Slice, ...]:
-    """The last rows of the slices, at most so many."""
-    kept = []
-    for it in reversed(tuple(slices)):
-        rows = min(it.rows, most)
+def _last(content: Content, most: int) -> Content:
+    """The content with its last rows, at most so many."""
+    kept: list[Slice] = []
+    for piece in reversed(content.slices):
+        rows = min(piece.rows, most)
         most -= rows
-        if rows:
-            kept.append(Slice(it.part, it.first + it.rows - rows, rows))
-    return tuple(reversed(kept))
+        kept += [Slice(piece.part, piece.first + piece.rows - rows, rows)] if rows else []
+    return replace(content, slices=tuple(reversed(kept)))
 
 
 # --- rows of the future: taken in and named, but nobody's newest row, and no reason to call other files late ----------
@@ -178,11 +177,11 @@ def all_judged(manifest: Manifest, schema: Schema, parts: Path) -> Manifest:
     """The manifest with every content judged: those that an older program took in are judged today."""
     if all(content.judged for content in manifest.contents.values()):
         return manifest
-    periods = manifest.periods
-    return manifest.with_entries(
-        replace(it, contents=tuple(one if one.judged else judged(one, periods, schema, parts) for one in it.contents))
-        for it in manifest.entries
-    )
+    periods, entries = manifest.periods, []
+    for entry in manifest.entries:
+        contents = (it if it.judged else judged(it, periods, schema, parts) for it in entry.contents)
+        entries.append(replace(entry, contents=tuple(contents)))
+    return manifest.with_entries(entries)
 
 
 def _with_future(content: Content, known: set[str], schema: Schema, parts: Path, today: date) -> Content:

@@ -52,7 +52,7 @@ class Versions:
         written: dict[str, files.Content] = {
             paths.MANIFEST: after.as_json(),
             paths.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in after.entries if entry.has_rows).encode(),
-            paths.REJECTED: intake.rejected_csv(intake.refused_rows(after, self.parts)),
+            paths.REJECTED: intake.rejected_csv(after, self.parts),
         }
         if n_labelled <= self.max_final_rows:
             written[paths.FINAL_DATA] = Dataset(after, self.schema, self.parts).write_final_data
@@ -83,7 +83,9 @@ class Versions:
 
 def faults(version: Manifest, folder: Path, schema: Schema, parts: Path) -> list[str]:
     """A sentence for everything that is not as the manifest says; none when the dataset is sound."""
-    broken = [*_digests(version, parts), *_names(version, folder)]
+    broken = _digests(version, parts)
+    if folder.name != version.name:
+        broken.append(f"{folder}: its name is not that of its manifest, {version.name}")
     if broken:
         return broken
     try:
@@ -102,11 +104,6 @@ def _digests(version: Manifest, parts: Path) -> list[str]:
             broken.append(f"{path}: its SHA-256 is not that of the manifest")
     gone = sorted(name for name in version.file_names - set(version.parts) if not (parts / name).is_file())
     return broken + [f"{parts / name}: the list of refused rows is missing" for name in gone]
-
-
-def _names(version: Manifest, folder: Path) -> list[str]:
-    wrong = folder.name != version.name
-    return [f"{folder}: its name is not that of its manifest, {version.name}"] if wrong else []
 
 
 def _counts(version: Manifest, schema: Schema, parts: Path) -> list[str]:

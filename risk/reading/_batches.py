@@ -1,4 +1,7 @@
-"""Rows on their way from files to parts: small files share a part, a refused file leaves nothing in it."""
+"""Rows on their way from files to parts, and what the parts tell of a file as a whole.
+
+Small files share a part; a refused file leaves nothing in it.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from risk.reading._plain import Plain
-from risk.reading._stream import Chunk, Reading, Source, read_file
-from risk.reading._suspects import Suspects
-from risk.reading._whole_file import Suspicion
-from risk.reading.client_ids import may_be_odd, odd_forms
-from risk.reading.parts import Part, PartWriter, Stream, canonical
-from risk.reading.sql import Layout
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.reading import spreadsheets
+from risk.reading._records import prove
+from risk.reading._stream import NO_CAP, ODD, Reading, Source, read_file
+from risk.reading._whole_file import ClientPeriod, Suspicion, may_be_totals
+from risk.reading.parts import Part, PartWriter, Piece, Slice, Stream, canonical
+from risk.reading.sql import Layout, literal, quoted
 from risk.schema import Schema
 
 FULL = 32 * 1024 * 1024  # bytes of lines in one part
@@ -22,18 +28,14 @@ AT_ONCE = 50_000  # rows that are read exactly before they are handed on
 
 
 @dataclass
-class _Batch:
-    """Lines of one layout that will be one part; of rows that were read exactly it knows what their numbers are."""
+class _Batch(Stream):
+    """Lines that wait for their part, whose they are, and the columns with integers that float64 would change."""
 
-    layout: Layout
-    fractional: set[int] | None
     wide: set[int] = field(default_factory=set)
-    lines: list[bytes] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
     owners: list[tuple[Reading, int]] = field(default_factory=list)
 
     def add(self, reading: Reading, lines: bytes, rows: int) -> None:
-        self.lines.append(lines)
+        self.pieces.append(lines)
         self.rows.append(rows)
         self.owners.append((reading, reading.accept(rows)))
 
@@ -43,12 +45,8 @@ class _Batch:
         while self.owners and self.owners[-1][0] is reading:
             self.owners.pop()
             self.rows.pop()
-            dropped += len(self.lines.pop())
+            dropped += len(self.pieces.pop())
         return dropped
-
-    def stream(self) -> Stream:
-        fractional = None if self.fractional is None else frozenset(self.fractional)
-        return Stream(self.layout, self.lines, self.rows, fractional)
 
 
 class Batches:
@@ -63,14 +61,14 @@ class Batches:
 
     def add_rows(self, reading: Reading, rows: Sequence[list[str]]) -> None:
         """Take accepted rows of a file, each checked by itself."""
-        reading.note_odd(odd_forms(row[0] for row in rows))
+        reading.note_odd(spreadsheets.odd_forms(row[0] for row in rows))
         lines, wide = canonical(rows), reading.exact.values.wide
         fractional = {index for index in self._numbers if any("." in row[index] for row in rows)}
-        batch = self._batches.get(self._exact)
-        if batch and ((batch.wide & fractional) or ((batch.fractional or set()) & wide)):
+        batch = self._batches.get(self._exact, _Batch(self._exact))
+        if (batch.wide & fractional) or ((batch.fractional or set()) & wide):
             self.flush()
         self._make_room(len(lines))
-        batch = self._batches.setdefault(self._exact, _Batch(self._exact, set()))
+        batch = self._batches.setdefault(self._exact, _Batch(self._exact))
         batch.fractional = (batch.fractional or set()) | fractional
         batch.wide |= wide
         batch.add(reading, lines, len(rows))
@@ -79,11 +77,11 @@ class Batches:
         """Take all lines of a file that look plain."""
         self._make_room(len(lines))
         reading.n_read += rows
-        self._batches.setdefault(layout, _Batch(layout, None)).add(reading, lines, rows)
+        self._batches.setdefault(layout, _Batch(layout)).add(reading, lines, rows)
 
     def write_now(self, reading: Reading, lines: bytes, rows: int, layout: Layout) -> Part | None:
         """Make lines that look plain a part of their own, or return None where it disproves them."""
-        part = self._writer.write(Stream(layout, [lines], [rows]))
+        part = self._writer.write(Stream(layout, None, [lines], [rows]))
         if part:
             reading.n_read += rows
             reading.pieces[reading.accept(rows)] = part.pieces[0]
@@ -97,20 +95,15 @@ class Batches:
     def flush(self) -> None:
         """Write everything that waits."""
         while self._batches:
-            batches, self._batches, self._size = list(self._batches.values()), {}, 0
-            for batch in batches:
-                self._write(batch)
-
-    def _write(self, batch: _Batch) -> None:
-        if not batch.owners:
-            return
-        part = self._writer.write(batch.stream())
-        for index, (reading, place) in enumerate(batch.owners):
-            if part:
-                reading.pieces[place] = part.pieces[index]
-            else:
-                reading.forget_rows()
-                self._disproved(reading, batch.lines[index])
+            batches, self._batches, self._size = self._batches, {}, 0
+            for batch in batches.values():
+                part = self._writer.write(batch) if batch.owners else None
+                for index, (reading, place) in enumerate(batch.owners):
+                    if part:
+                        reading.pieces[place] = part.pieces[index]
+                    else:
+                        reading.forget_rows()
+                        self._disproved(reading, batch.pieces[index])
 
     def _make_room(self, size: int) -> None:
         if self._size + size > FULL:
@@ -118,11 +111,72 @@ class Batches:
         self._size += size
 
 
+class Suspects:
+    """Asks the parts in a folder what the rows of one file show together. The answers are those of an exact reading."""
+
+    def __init__(self, folder: Path, schema: Schema, ask: Callable[[str, Sequence[Any]], list[Any]]) -> None:
+        self._folder, self._schema, self._ask, self._client = folder, schema, ask, quoted(schema.client)
+
+    def of(self, reading: Reading, is_ordered: bool) -> Suspicion | None:
+        """Note what a person should know of the clients of a file; return what makes a second reading necessary.
+
+        Opposite outcomes contradict each other unless the rows are ordered: then the later one is a correction.
+        """
+        pieces = [piece for piece in reading.pieces if piece]
+        slices, client = [piece.slice for piece in pieces], self._client
+        if reading.may_be_odd:
+            is_odd = f"contains({client}, '  ') OR regexp_full_match({client}, {literal(spreadsheets.WHOLE)})"
+            odd = self._rows(slices, f"SELECT DISTINCT {client} FROM rows WHERE {is_odd} LIMIT {ODD}")
+            reading.note_odd(spreadsheets.odd_forms(sorted(client for (client,) in odd)))
+        keys = np.sort(np.concatenate([piece.keys for piece in pieces])) if pieces else np.empty(0, np.uint64)
+        repeated = keys[1:][keys[1:] == keys[:-1]]
+        reading.n_repeats = len(repeated)
+        if reading.fault or not reading.digest:
+            return None
+        if spreadsheets.may_be_cut(fields[0] for _, fields, _ in reading.exact.tail):
+            long, cut = (f"regexp_full_match({client}, {literal(it)})" for it in (spreadsheets.LONG, spreadsheets.CUT))
+            counts = self._rows(slices, f"SELECT count(DISTINCT {client}), bool_and({cut}) FROM rows WHERE {long}")
+            reading.n_cut = sum(n_long for n_long, are_cut in counts if are_cut)
+        if reading.may_be_totals:
+            is_total = f"regexp_full_match({client}, {literal(spreadsheets.TOTAL)})"
+            reading.n_totals = sum(n for (n,) in self._rows(slices, f"SELECT count(*) FROM rows WHERE {is_total}"))
+        if reading.suspicion:
+            return None
+        may_oppose = bool(self._schema.period) and not is_ordered and len(repeated) > 0
+        opposed = self._opposite(slices, np.unique(repeated)) if may_oppose else set()
+        tail = tuple(reading.exact.tail) if self._may_be_totals(reading, pieces) else ()
+        return Suspicion(self._schema, opposed, tail) if opposed or tail else None
+
+    def known(self, slices: Sequence[Slice], clients: Sequence[str]) -> set[str]:
+        """Return which of the ids are in the slices."""
+        query = f"SELECT DISTINCT {self._client} FROM rows WHERE list_contains(?, {self._client})"
+        return {client for (client,) in self._rows(slices, query, list(clients))}
+
+    def _opposite(self, slices: Sequence[Slice], keys: NDArray[np.uint64]) -> set[ClientPeriod]:
+        """The clients and periods among these keys whose outcomes are opposite."""
+        names, target = f"{self._client}, {quoted(self._schema.period or '')}", quoted(self._schema.target)
+        query = f"SELECT {names} FROM rows WHERE hash({names}) IN (SELECT unnest(?::UBIGINT[]))"
+        return set(self._rows(slices, f"{query} GROUP BY {names} HAVING min({target}) <> max({target})", keys.tolist()))
+
+    def _may_be_totals(self, reading: Reading, pieces: Sequence[Piece]) -> bool:
+        columns = zip(*(piece.ends for piece in pieces), strict=True)
+        figures = [list(zip(*(ends for ends in column if ends), strict=True)) for column in columns]
+        ends = [(min(it[0]), max(it[1]), sum(it[2]), sum(it[3])) if it else None for it in figures]
+        return may_be_totals(self._schema, (reading.n_accepted, reading.n_refused, reading.exact.tail), ends)
+
+    def _rows(self, slices: Sequence[Slice], query: str, *values: object) -> list[Any]:
+        """The rows that answer a query of the `rows` of some slices; none without a slice."""
+        of_slice = "SELECT * FROM read_parquet(?, file_row_number=true) WHERE file_row_number BETWEEN ? AND ?"
+        rows = " UNION ALL ".join([of_slice] * len(slices))
+        places = [(str(self._folder / it.part), it.first, it.first + it.rows - 1) for it in slices]
+        return self._ask(f"WITH rows AS ({rows}) {query}", [*itertools.chain(*places), *values]) if slices else []
+
+
 class FileReader:
     """Reads one file after the other; each leaves in the same order, when all its rows are in parts."""
 
-    def __init__(self, schema: Schema, parts: Path, size_cap: int) -> None:
-        self._schema, self._size_cap = schema, size_cap
+    def __init__(self, schema: Schema, parts: Path, size_cap: int = NO_CAP, target_optional: bool = False) -> None:
+        self._schema, self._size_cap, self._target_optional = schema, size_cap, target_optional
         self.writer = PartWriter(parts, schema)
         self._batches = Batches(self.writer, schema, self._disproved)
         self.suspects = Suspects(parts, schema, self.writer.ask)
@@ -138,47 +192,47 @@ class FileReader:
             yield from self._finished()
 
     def _finished(self) -> Iterator[tuple[Source, Reading]]:
-        while self._waiting and not self._waiting[0][1].waits:
+        while self._waiting and None not in self._waiting[0][1].pieces:
             source, reading = self._waiting.popleft()
             if suspicion := self.suspects.of(reading, source.is_ordered):
-                self._waiting.appendleft((source, self._read(source, reading, suspicion)))
+                self._waiting.appendleft((source, self._read(source, suspicion, reading.digest)))
             else:
                 yield source, reading
 
-    def _read(self, source: Source, former: Reading | None = None, suspicion: Suspicion | None = None) -> Reading:
+    def _read(self, source: Source, suspicion: Suspicion | None = None, digest: str | None = None) -> Reading:
         """Read a file; once more, exactly, after a suspicion: its former rows stay in a part that no slice names."""
-        take, cap, proven = self._take_chunk, self._size_cap, former is None
-        reading = read_file(source.path, self._schema, take, size_cap=cap, proven=proven, suspicion=suspicion)
-        if former and former.digest != reading.digest:
+        reading = read_file(source.path, self._schema, self._take, self._size_cap, self._target_optional, suspicion)
+        if suspicion and reading.digest != digest:
             reading.digest = None
         self._judge(reading)
         return reading
 
-    def _take_chunk(self, reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
-        if not (chunk.plain and self._take_plain(reading, chunk.plain)):
-            self._take_exactly(reading, itertools.chain([chunk], following))
+    def _take(self, reading: Reading, lines: bytes, following: Iterator[bytes]) -> None:
+        if not self._take_plain(reading, lines):
+            self._take_exactly(reading, itertools.chain([lines], following))
 
-    def _take_plain(self, reading: Reading, plain: Plain) -> bool:
-        """Take plain lines, unless they disprove it. A small file is one chunk and waits for others."""
+    def _take_plain(self, reading: Reading, lines: bytes) -> bool:
+        """Take lines that are proven to be plain, unless they disprove it. A small file waits for others."""
         header, values = reading.exact.header, reading.exact.values
-        reading.may_be_odd |= may_be_odd(plain.lines)
-        if values.wide or values.period_length not in (None, plain.length):
+        if reading.suspicion or values.wide or header.width in header.positions:
             return False
+        plain = prove(lines, header.width, header.positions[1] if self._schema.period else None)
+        if plain is None or values.period_length not in (None, plain.length):
+            return False
+        reading.may_be_odd |= spreadsheets.may_be_odd(plain.lines)
         layout = Layout(header.positions, header.width)
         reading.dots.count_lines(plain.lines, header.positions, self._schema)
         if reading.is_one_chunk:
-            reading.exact.pass_over(plain.lines, plain.rows)
             self._batches.add_file(reading, plain.lines, plain.rows, layout)
-            return True
-        part = self._batches.write_now(reading, plain.lines, plain.rows, layout)
-        if part is None:
+        elif part := self._batches.write_now(reading, plain.lines, plain.rows, layout):
+            values.bind(plain.length, part.fractional)
+        else:
             return False
-        values.bind(plain.length, part.fractional)
         reading.exact.pass_over(plain.lines, plain.rows)
-        reading.exact.line += plain.rows
+        reading.exact.line += 0 if reading.is_one_chunk else plain.rows
         return True
 
-    def _take_exactly(self, reading: Reading, chunks: Iterable[Chunk]) -> None:
+    def _take_exactly(self, reading: Reading, chunks: Iterable[bytes]) -> None:
         rows = reading.exactly(chunks)
         while accepted := list(itertools.islice(rows, AT_ONCE)):
             self._batches.add_rows(reading, accepted)
@@ -187,7 +241,7 @@ class FileReader:
     def _disproved(self, reading: Reading, lines: bytes) -> None:
         reading.n_read = reading.exact.n_blank = 0
         reading.exact.tail.clear()
-        self._take_exactly(reading, [Chunk(lines, None)])
+        self._take_exactly(reading, [lines])
         self._judge(reading)
 
     def _judge(self, reading: Reading) -> None:

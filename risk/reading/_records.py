@@ -1,103 +1,34 @@
-"""The bytes of one file, in chunks of whole lines, and its records, read exactly: the definition of a row.
+"""The records of chunks of lines, read exactly: the definition of a row. Or the proof that a chunk is plain.
 
-The strict csv reader of Python reads every record, every value is checked, every line counted. That is slow; whatever
-is faster must give the same rows. Memory is bounded whatever the file holds.
+Pure: no files. The strict csv reader of Python reads every record, every value is checked, every line counted. That is
+slow; whatever is faster must give the same rows. Plain means: every line has as many fields as the header, no quote, no
+control character, no space around a field, no blank line, no field too long, UTF-8 in normal form C without signs that
+cannot be seen. Whether the values are accepted, the statistics of the part prove later.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import os
-import stat
+import re
+import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from risk.reading._whole_file import LAST
 from risk.reading.header import LINE, UTF8, Header
-from risk.reading.values import SHOWN, Fault, Refusal, Values, fault
+from risk.reading.values import LONGEST_FIELD, SHOWN, Fault, Refusal, Values, fault
 
-CHUNK = 32 * 1024 * 1024
-BLOCK = 256 * 1024
 LONGEST_LINE = 1024 * 1024
-END_MARK = b"\x1a"
 PLAIN_TEXT = "lines of at most 1 MiB"
 Row = list[str] | Refusal
 
 csv.field_size_limit(2 * LONGEST_LINE)  # a longer field is refused by us, with its line
-
-
-class SourceFile:
-    """One open source file, read once from its beginning to its end."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        self._before = os.fstat(self._descriptor)
-        self._hash = hashlib.sha256()
-        self.size = self._before.st_size
-        self.has_end_mark = False
-
-    def __enter__(self) -> SourceFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-
-    @property
-    def is_one_chunk(self) -> bool:
-        return self.size <= CHUNK
-
-    def check(self, size_cap: int) -> None:
-        """Raises: Fault where it is no regular file, or larger than the cap."""
-        if not stat.S_ISREG(self._before.st_mode):
-            raise fault("is not a regular file", "a file")
-        if self.size > size_cap:
-            raise fault(f"has {self.size:,} bytes", f"at most {size_cap:,} (raise max_source_mb, or split it)")
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield whole lines, about CHUNK bytes at a time, a smaller file at once; the last line may lack its end.
-
-        A mark of the end of the file, as DOS wrote it, is left out.
-
-        Raises: Fault without a line number where a line is too long.
-        """
-        for lines in self._chunks():
-            self.has_end_mark = lines.endswith(END_MARK)  # all chunks but the last end with a line
-            yield lines.rstrip(END_MARK)
-
-    def _chunks(self) -> Iterator[bytes]:
-        rest, place = b"", 0
-        while block := self._read(min(CHUNK, max(self.size - place, BLOCK))):
-            place += len(block)
-            line_end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
-            cut = len(block) if place >= self.size else line_end
-            if cut:
-                yield b"".join((rest, memoryview(block)[:cut]))
-                rest = block[cut:]
-            else:
-                rest += block
-            if len(rest) > LONGEST_LINE:
-                raise fault("has a line of more than 1 MiB", PLAIN_TEXT)
-        if rest:
-            yield rest
-
-    def finish(self) -> str | None:
-        """The SHA-256 of the whole file, or None where it changed while it was read."""
-        while self._read(BLOCK):
-            pass
-        after = os.fstat(self._descriptor)
-        same = all(
-            getattr(self._before, key) == getattr(after, key) for key in ("st_size", "st_mtime_ns", "st_ctime_ns")
-        )
-        return self._hash.hexdigest() if same else None
-
-    def _read(self, size: int) -> bytes:
-        block = os.read(self._descriptor, size)
-        self._hash.update(block)
-        return block
 
 
 class ExactReader:
@@ -143,64 +74,41 @@ class ExactReader:
         fields = self._pick(record)
         row = self.values.row(line, fields)
         self.tail.append((line, fields, not isinstance(row, Refusal)))
-        if isinstance(row, Refusal) and _repeats(record, header):
+        if isinstance(row, Refusal) and [text.strip(" ") for text in record[: header.width]] == list(header.names):
             return Refusal(line, None, ",".join(record)[:SHOWN], "repeats the header", "a row")
         return row
 
     def _records(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
         """Yield each record with the line on which it begins."""
-        lines = _Lines(chunks, self.line)
-        reader = csv.reader(lines, strict=True)
+        before, reader = self.line, csv.reader(self._lines(chunks), strict=True)
         while True:
-            begin = lines.begin()
+            begin = self.line
             try:
                 record = next(reader)
             except StopIteration:
                 break
             except csv.Error as error:
                 raise _not_csv(error, begin) from error
-            self.line = lines.line
+            self.line = before + reader.line_num
             yield begin, record
 
-
-class _Lines:
-    """Iterates over the lines of chunks, with their ends, and counts them."""
-
-    def __init__(self, chunks: Iterable[bytes], line: int) -> None:
-        self.line = self._begun = line
-        self._characters = 0  # since the record began
-        self._lines = self._iterate(chunks)
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def begin(self) -> int:
-        """The line on which the next record begins."""
-        self._begun, self._characters = self.line, 0
-        return self.line
-
-    def __next__(self) -> str:
-        text = next(self._lines)
-        self._characters += len(text)
-        if self._characters > LONGEST_LINE:
-            if self._characters == len(text):
-                raise fault("has a line of more than 1 MiB", PLAIN_TEXT, self.line)
-            raise fault("has a quote that is not closed within 1 MiB", "a closing quote", self._begun)
-        self.line += 1
-        return text
-
-    def _iterate(self, chunks: Iterable[bytes]) -> Iterator[str]:
+    def _lines(self, chunks: Iterable[bytes]) -> Iterator[str]:
+        """Yield the lines of the chunks with their ends; `self.line` is the one on which their record begins."""
+        line, characters = self.line, 0
         try:
             for chunk in chunks:
-                yield from io.StringIO(_decoded(chunk, self.line), newline="")
-                if not self._characters:
+                for text in io.StringIO(_decoded(chunk, line), newline=""):
+                    characters = len(text) if line == self.line else characters + len(text)
+                    if len(text) == characters > LONGEST_LINE:
+                        raise fault("has a line of more than 1 MiB", PLAIN_TEXT)
+                    if characters > LONGEST_LINE:
+                        raise fault("has a quote that is not closed within 1 MiB", "a closing quote", self.line)
+                    line += 1
+                    yield text
+                if line == self.line:
                     return
         except Fault as error:
-            raise error.at(self.line) from error
-
-
-def _repeats(record: list[str], header: Header) -> bool:
-    return [text.strip(" ") for text in record[: header.width]] == list(header.names)
+            raise error.at(line) from error
 
 
 def _decoded(chunk: bytes, line: int) -> str:
@@ -219,3 +127,79 @@ def _not_csv(error: csv.Error, line: int) -> Fault:
     reasons = {"unexpected end of data": "has a quote that is never closed"}
     reason = reasons.get(str(error), "has text after a closing quote" if "expected after" in str(error) else "")
     return fault(reason or f"is not CSV ({error})", "quotes as in RFC 4180", line)
+
+
+# --- the proof, by bytes alone, that a chunk is plain: DuckDB reads it as the exact reading would ---------------------
+
+SPACE, COMMA, LINE_FEED = 32, 44, 10
+BLOCK = 256 * 1024  # bytes that are looked at together: they stay in the processor's cache
+# control characters beyond ASCII, the byte order mark, and all that `spreadsheets` takes for invisible or for a space
+INVISIBLE = re.compile(
+    b"\xc2[\x80-\xa0\xad]|\xcd\x8f|\xd8\x9c|\xe1(?:\x85[\x9f\xa0]|\x9a\x80|\x9e[\xb4\xb5]|\xa0[\x8b-\x8f])"
+    b"|\xe2(?:\x80[\x80-\x8f\xa8-\xaf]|\x81[\x9f-\xaf]|\xa0\x80)|\xe3(?:\x80\x80|\x85\xa4)"
+    b"|\xef(?:\xb8[\x80-\x8f]|\xbb\xbf|\xbe\xa0|\xbf[\xb0-\xbb])|\xf0(?:\x9b\xb2[\xa0-\xa3]|\x9d\x85[\xb3-\xba])"
+    b"|\xf3\xa0"
+)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Plain lines, each ended by one LF; `length` is that of every value in the column that was asked about."""
+
+    lines: bytes
+    rows: int
+    length: int | None
+
+
+def prove(chunk: bytes, width: int, place: int | None = None) -> Plain | None:
+    """The lines of a chunk if they are plain and, where a place is given, all values there are equally long."""
+    if b'"' in chunk or chunk.startswith(b" ") or not _is_plain_text(chunk):
+        return None
+    chunk = chunk.replace(b"\r\n", b"\n") if b"\r" in chunk else chunk
+    lines = chunk if chunk.endswith(b"\n") else chunk + b"\n"
+    lengths = _lengths(lines, width)
+    if lengths is None or lengths.max() > LONGEST_FIELD:
+        return None
+    length = None if place is None else int(lengths[0, place])
+    if place is not None and not (lengths[:, place] == length).all():
+        return None
+    return Plain(lines, len(lengths), length)
+
+
+def _is_plain_text(chunk: bytes) -> bool:
+    if b"\x7f" in chunk:
+        return False
+    if chunk.isascii():
+        return True
+    try:
+        text = chunk.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not INVISIBLE.search(chunk) and unicodedata.is_normalized("NFC", text)
+
+
+def _lengths(lines: bytes, width: int) -> NDArray[np.int32] | None:
+    """The bytes of every field, one row a line, or None where a line has not exactly `width` fields."""
+    characters = np.frombuffer(lines, dtype=np.uint8)
+    has_spaces, ends, rows = b" " in lines, [], 0
+    for start in range(0, len(characters), BLOCK):
+        block = characters[start : start + BLOCK + 1]  # the one after tells whether a space stands before a separator
+        is_end = block == LINE_FEED
+        is_separator = is_end | (block == COMMA)
+        if np.count_nonzero(block < SPACE) != np.count_nonzero(is_end) or (has_spaces and _touch(block, is_separator)):
+            return None
+        ends.append(np.flatnonzero(is_separator[:BLOCK]).astype(np.int32) + np.int32(start))
+        rows += int(np.count_nonzero(is_end[:BLOCK]))
+    places = np.concatenate(ends)
+    if len(places) != rows * width or not (characters[places[width - 1 :: width]] == LINE_FEED).all():
+        return None
+    lengths = np.empty_like(places)
+    lengths[0] = places[0]
+    np.subtract(places[1:], places[:-1] + np.int32(1), out=lengths[1:])
+    return lengths.reshape(rows, width)
+
+
+def _touch(characters: NDArray[np.uint8], is_separator: NDArray[np.bool_]) -> bool:
+    """Whether a space stands right after or before a separator."""
+    is_space = characters == SPACE
+    return bool((is_space[1:] & is_separator[:-1]).any() or (is_space[:-1] & is_separator[1:]).any())

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import hashlib
 import itertools
+import os
+import stat
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from risk.reading import client_ids, header
-from risk.reading._plain import Dots, Plain, prove
-from risk.reading._records import ExactReader, SourceFile
+from risk.reading import header, spreadsheets
+from risk.reading._records import LONGEST_LINE, PLAIN_TEXT, ExactReader
 from risk.reading._whole_file import Suspicion
 from risk.reading.header import LINE, Header
 from risk.reading.parts import Piece
 from risk.reading.values import Fault, Refusal, Values, fault
 from risk.schema import Schema
-from risk.text import counted
 
 NO_CAP = 1 << 62
+CHUNK = 32 * 1024 * 1024
+BLOCK = 256 * 1024
+END_MARK = b"\x1a"
 START = 65_536  # bytes after the header that may explain what is wrong with it
 LISTED = 1_000  # refused rows of a file that are listed one by one
 ODD = 1_000  # ids of a file that are remembered as odd
@@ -35,14 +36,6 @@ class Source:
     name: str
     path: Path
     is_ordered: bool = False
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Whole lines of a file, and these lines again where they are proven plain."""
-
-    lines: bytes
-    plain: Plain | None
 
 
 @dataclass(eq=False)
@@ -63,7 +56,7 @@ class Reading:
     refusals: list[Refusal] = field(default_factory=list)
     fault: Refusal | None = None
     pieces: list[Piece | None] = field(default_factory=list)  # None: not written yet
-    dots: Dots = field(default_factory=Dots)
+    dots: spreadsheets.Dots = field(default_factory=spreadsheets.Dots)
     odd: dict[str, set[str]] = field(default_factory=dict)  # ids not written as they are seen, by that form
     may_be_odd: bool = False  # whether there may be more of them in lines that were not read one by one
     has_end_mark: bool = False  # as DOS wrote it
@@ -72,18 +65,9 @@ class Reading:
     n_cut: int = 0  # ids of more digits than a spreadsheet keeps, if it may have rounded each of them
     n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
 
-    @property
-    def waits(self) -> bool:
-        return None in self.pieces
-
-    @property
-    def told(self) -> tuple[int, float, int, int, int]:
-        """Size, seconds, and the rows that were read, accepted and refused."""
-        return self.size, self.seconds, self.n_read, self.n_accepted, self.n_refused
-
-    def exactly(self, chunks: Iterable[Chunk]) -> Iterator[list[str]]:
+    def exactly(self, chunks: Iterable[bytes]) -> Iterator[list[str]]:
         """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
-        for row in self.exact.rows(chunk.lines for chunk in chunks):
+        for row in self.exact.rows(chunks):
             self.n_read += 1
             if self.suspicion and self.exact.is_whole:
                 row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
@@ -121,61 +105,95 @@ class Reading:
             value, reason = None if names else first.value, f"{first.reason}, and {share} are refused"
             self.fault = replace(first, value=value, reason=reason)
 
-    def warnings(self, known: set[str]) -> tuple[str, ...]:
-        """Return what a person should know; `known` are the clients of the file that an odd one is the twin of."""
-        if self.fault:
-            return ()
-        sentences = list(self.exact.header.warnings)
-        if not self.n_read:
-            sentences.append("it brought no rows (a header and no row below it)")
-        if n_blank := self.exact.n_blank:
-            lines = counted(n_blank, "blank line of separators is", "blank lines of separators are")
-            sentences.append(f"{lines} skipped")
-        if self.has_end_mark:
-            sentences.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
-        if n := self.n_totals:
-            rows = counted(n, "row is of a client", "rows are of clients")
-            sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
-        if self.n_repeats:
-            sentences.append(self._repeats())
-        if rounded := client_ids.cut(self.n_cut):
-            sentences.append(rounded)
-        if twins := client_ids.alike(self.odd, known):
-            sentences.append(twins)
-        return tuple(sentences)
 
-    def _repeats(self) -> str:
-        if self.exact.values.has_period:
-            rows = counted(self.n_repeats, "row repeats", "rows repeat")
-            return f"{rows} a client and period of this file: of each, the last counts"
-        rows = counted(self.n_repeats, "row is of a client who has", "rows are of clients who have")
-        return f"{rows} an earlier row in this file: without a period, each that differs is kept"
+class SourceFile:
+    """One open source file, read once from its beginning to its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        self._before = os.fstat(self._descriptor)
+        self._hash = hashlib.sha256()
+        self.size = self._before.st_size
+        self.has_end_mark = False
+
+    def __enter__(self) -> SourceFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def check(self, size_cap: int) -> None:
+        """Raises: Fault where it is no regular file, or larger than the cap."""
+        if not stat.S_ISREG(self._before.st_mode):
+            raise fault("is not a regular file", "a file")
+        if self.size > size_cap:
+            raise fault(f"has {self.size:,} bytes", f"at most {size_cap:,} (raise max_source_mb, or split it)")
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield whole lines, about CHUNK bytes at a time, a smaller file at once; the last line may lack its end.
+
+        A mark of the end of the file, as DOS wrote it, is left out.
+
+        Raises: Fault without a line number where a line is too long.
+        """
+        for lines in self._chunks():
+            self.has_end_mark = lines.endswith(END_MARK)  # all chunks but the last end with a line
+            yield lines.rstrip(END_MARK)
+
+    def _chunks(self) -> Iterator[bytes]:
+        rest, place = b"", 0
+        while block := self._read(min(CHUNK, max(self.size - place, BLOCK))):
+            place += len(block)
+            line_end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
+            cut = len(block) if place >= self.size else line_end
+            if cut:
+                yield b"".join((rest, memoryview(block)[:cut]))
+                rest = block[cut:]
+            else:
+                rest += block
+            if len(rest) > LONGEST_LINE:
+                raise fault("has a line of more than 1 MiB", PLAIN_TEXT)
+        if rest:
+            yield rest
+
+    def finish(self) -> str | None:
+        """The SHA-256 of the whole file, or None where it changed while it was read."""
+        while self._read(BLOCK):
+            pass
+        after = os.fstat(self._descriptor)
+        same = all(
+            getattr(self._before, key) == getattr(after, key) for key in ("st_size", "st_mtime_ns", "st_ctime_ns")
+        )
+        return self._hash.hexdigest() if same else None
+
+    def _read(self, size: int) -> bytes:
+        block = os.read(self._descriptor, size)
+        self._hash.update(block)
+        return block
 
 
-Take = Callable[[Reading, Chunk, Iterator[Chunk]], None]
+Take = Callable[[Reading, bytes, Iterator[bytes]], None]
 
 
 def read_file(
     path: Path,
     schema: Schema,
     take: Take,
-    *,
     size_cap: int = NO_CAP,
     target_optional: bool = False,
-    proven: bool = False,
     suspicion: Suspicion | None = None,
 ) -> Reading:
-    """Hand the chunks of a file to `take` (with those that follow) and return what became of it.
+    """Hand the lines of a file to `take`, each chunk with those that follow, and return what became of it.
 
-    With `proven` each chunk is tried for a plain one. No fault of the file is raised; what `take` raises besides is.
+    No fault of the file is raised; what `take` raises besides is.
     """
     began, reading = time.perf_counter(), Reading(path, suspicion=suspicion)
     try:
         with SourceFile(path) as file:
-            reading.size, reading.is_one_chunk = file.size, file.is_one_chunk
+            reading.size, reading.is_one_chunk = file.size, file.size <= CHUNK
             file.check(size_cap)
             try:
-                chunks = _chunks(reading, file, schema, target_optional, proven)
+                chunks = _chunks(reading, file, schema, target_optional)
                 for chunk in chunks:
                     take(reading, chunk, chunks)
             except Fault as error:
@@ -193,17 +211,16 @@ def read_file(
     return reading
 
 
-def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional: bool, proven: bool) -> Iterator[Chunk]:
+def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional: bool) -> Iterator[bytes]:
     """Yield the lines after the header, chunk by chunk. Raises: Fault."""
     chunks = file.chunks()
     first = next(chunks, b"")
     head, end = header.split(first)
     layout = header.read(head, first[end : end + START], schema, target_optional)
     reading.header, reading.exact = layout, ExactReader(layout, Values(schema), 1 + len(LINE.findall(head)))
-    period = next((layout.positions[at] for at, it in enumerate(schema.columns) if it.kind == "period"), None)
     for lines in itertools.chain([first[end:]], chunks):
-        reading.may_be_totals = reading.may_be_totals or client_ids.may_be_totals(lines)
-        yield Chunk(lines, prove(lines, layout.width, period) if proven else None)
+        reading.may_be_totals = reading.may_be_totals or spreadsheets.may_be_totals(lines)
+        yield lines
 
 
 def _n_rows(reading: Reading, schema: Schema) -> int | None:
@@ -214,34 +231,7 @@ def _n_rows(reading: Reading, schema: Schema) -> int | None:
     try:
         with SourceFile(reading.path) as file:
             names = None if reading.header else {column.name for column in schema.columns[:-1]}
-            n_rows = _count(file.chunks(), names)
+            n_rows = header.n_rows(file.chunks(), names)
             return n_rows if file.finish() == reading.digest else None
     except (Fault, OSError):
         return None
-
-
-def _count(chunks: Iterator[bytes], wanted: set[str] | None) -> int:
-    """The number of rows; a header that is `wanted` may follow in one of the first lines. Raises: Fault."""
-    first = next(chunks, b"")
-    head, end = header.split(first)
-    separator = max(",;\t|", key=head.decode("utf-8", "replace").count)
-    n_lines = n_records = 0
-
-    def lines() -> Iterator[str]:
-        nonlocal n_lines
-        for chunk in itertools.chain([first[end:]], chunks):
-            if wanted and b"\x00" in chunk:
-                raise fault("is neither text nor has a header", header.UTF8)
-            for line in io.StringIO(chunk.decode("utf-8", "replace"), newline=""):
-                n_lines += bool(line.strip(f'{separator}" \r\n'))
-                yield line
-
-    rest = lines()
-    try:
-        for record in csv.reader(rest, delimiter=separator, strict=True):
-            is_header = wanted and n_records < header.PREAMBLE and wanted.issubset(record)
-            n_records = 0 if is_header else n_records + bool("".join(record).strip())
-    except csv.Error:
-        deque(rest, maxlen=0)
-        return n_lines
-    return n_records

@@ -210,12 +210,3 @@ def _is_far(schema: Schema, fields: Sequence[str], ends: Sequence[Ends], sums: S
             if number and number >= least * (1 - SLACK) - 1:
                 return True
     return False
-
-
-def opposite(rows: Iterable[Sequence[str]], schema: Schema) -> set[ClientPeriod]:
-    """The clients and periods of accepted rows whose outcomes are opposite."""
-    outcomes: dict[ClientPeriod, set[bool]] = defaultdict(set)
-    for row in rows if schema.period else ():
-        if row[-1]:
-            outcomes[row[0], row[1]].add(row[-1] in schema.target_values.left)
-    return {key for key, seen in outcomes.items() if len(seen) > 1}

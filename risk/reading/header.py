@@ -6,8 +6,11 @@ Pure: no files.
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from risk.reading.values import SHOWN, fault
@@ -103,27 +106,57 @@ def _check_missing(names: list[str], required: Sequence[str], number: int, after
     separator = next((word for mark, word in SEPARATORS.items() if len(names) == 1 and mark in shown), None)
     if separator:
         raise fault(f"is separated by {separator}", f"{expected}, separated by commas", number, None, shown)
-    later = _found_later(required, number, after)
+    later = _line_of_header(required, number, after)
     if later:
         raise fault(f"has its header in line {later}", "the header before everything else", number, None, shown)
     verb = "is" if len(missing) == 1 else "are"
-    raise fault(f"{verb} missing from the header {_told(names)}", expected, number, ", ".join(missing))
+    raise fault(f"{verb} missing from the header {_quoted(names)}", expected, number, ", ".join(missing))
 
 
-def _told(names: Sequence[str]) -> str:
+def _quoted(names: Sequence[str]) -> str:
     """The first names of a header, each of them whole unless it is long by itself."""
     kept = list(names)
     while len(kept) > 1 and len(",".join(kept)) > SHOWN:
         kept.pop()
     shown, more = ",".join(kept), len(names) - len(kept)
-    told = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
-    return f"{told!r}{f' and {more:,} more' if more else ''}"
+    shown = shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}…"
+    return f"{shown!r}{f' and {more:,} more' if more else ''}"
 
 
-def _found_later(required: Sequence[str], number: int, after: bytes) -> int | None:
+def _line_of_header(required: Sequence[str], number: int, after: bytes) -> int | None:
     """The line that holds all names, where a preamble stands before it."""
     for place, line in enumerate(LINE.split(after[:65536])[:PREAMBLE], start=number + 1):
         names = {name.strip(' "') for name in line.decode("utf-8", "replace").split(",")}
         if names.issuperset(required):
             return place
     return None
+
+
+def n_rows(chunks: Iterator[bytes], wanted: set[str] | None) -> int:
+    """The number of records below the header, or of lines where quotes do not close.
+
+    A header that is `wanted` may follow in one of the first lines. Raises: Fault.
+    """
+    first = next(chunks, b"")
+    head, end = split(first)
+    separator = max(",;\t|", key=head.decode("utf-8", "replace").count)
+    n_lines = n_records = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal n_lines
+        for chunk in itertools.chain([first[end:]], chunks):
+            if wanted and b"\x00" in chunk:
+                raise fault("is neither text nor has a header", UTF8)
+            for line in io.StringIO(chunk.decode("utf-8", "replace"), newline=""):
+                n_lines += bool(line.strip(f'{separator}" \r\n'))
+                yield line
+
+    rest = lines()
+    try:
+        for record in csv.reader(rest, delimiter=separator, strict=True):
+            is_header = wanted and n_records < PREAMBLE and wanted.issubset(record)
+            n_records = 0 if is_header else n_records + bool("".join(record).strip())
+    except csv.Error:
+        deque(rest, maxlen=0)
+        return n_lines
+    return n_records

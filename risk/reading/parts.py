@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from risk import files
 from risk.errors import DiskError
 from risk.paths import UNFINISHED
-from risk.reading import client_ids, sql
+from risk.reading import spreadsheets, sql
 from risk.reading._whole_file import Ends
 from risk.reading.sql import FRACTION, INTEGER, Layout, Plan, literal, quoted
 from risk.reading.values import is_period
@@ -43,7 +43,7 @@ class Slice:
     rows: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stream:
     """Lines for one part, in pieces that have `rows` lines each.
 
@@ -51,9 +51,9 @@ class Stream:
     """
 
     layout: Layout
-    pieces: Sequence[bytes]
-    rows: Sequence[int]
-    fractional: frozenset[int] | None = None
+    fractional: set[int] | None = None
+    pieces: list[bytes] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,7 @@ class PartWriter:
         The folder is not synced. Raises: DiskError where the disk or DuckDB refuses.
         """
         plan: Plan | None = self._plan(stream)
-        content = _digest(stream.pieces)
-        with files.refusals(self._folder), _in_memory(stream.pieces) as path:
+        with files.refusals(self._folder), _in_memory(stream.pieces) as (path, content):
             files.make_folder(self._folder)
             while plan is not None:
                 name = self._name(plan, content)
@@ -129,14 +128,14 @@ class PartWriter:
         numbers = [index for index, kind in enumerate(kinds) if kind == "number"]
         lines = [line.split(b",") for piece in stream.pieces[:8] for line in piece[:PEEK].split(b"\n")[:-1]]
         places, periods = stream.layout.positions, tuple[str, ...]()
-        fractional, trusted = stream.fractional or frozenset(), stream.fractional is not None
-        if not trusted:
-            fractional = frozenset(i for i in numbers if any(b"." in line[places[i]] for line in lines))
+        fractional, trusted = stream.fractional, stream.fractional is not None
+        if fractional is None:
+            fractional = {index for index in numbers if any(b"." in line[places[index]] for line in lines)}
         if "period" in kinds:
             seen = {line[places[kinds.index("period")]].decode() for line in lines}
             periods = tuple(sorted(filter(is_period, seen))[:FEW])
         types = {index: FRACTION if index in fractional else INTEGER for index in numbers}
-        doubtful = not trusted and any(map(client_ids.may_be_spoiled, stream.pieces))
+        doubtful = not trusted and any(map(spreadsheets.may_be_spoiled, stream.pieces))
         return Plan(stream.layout, types, periods, trusted, doubtful)
 
     def _name(self, plan: Plan, content: str) -> str:
@@ -172,28 +171,32 @@ class PartWriter:
         else:
             joined = f"{part} ASOF JOIN (SELECT unnest(?::BIGINT[]) AS start) ON file_row_number >= start"
             answers = self.ask(f"SELECT {facts} FROM {joined} GROUP BY start ORDER BY start", [firsts])
-        slices = (Slice(name, first, rows) for first, rows in zip(firsts, stream.rows, strict=True))
-        columns = (tuple(map(_ends, row[3::4], row[4::4], row[5::4], row[6::4])) for row in answers)
-        pieces = zip(slices, (row[:3] for row in answers), columns, self._keys(part, firsts), strict=True)
-        return [Piece(it, *row, *others) for it, row, *others in pieces]
+        pieces = []
+        for first, rows, answer, keys in zip(firsts, stream.rows, answers, self._keys(part, firsts), strict=True):
+            n_labelled, first_period, last_period, *figures = answer
+            columns = (figures[place : place + 4] for place in range(0, len(figures), 4))
+            ends = tuple((float(low), float(high), n, float(total)) if n else None for low, high, n, total in columns)
+            pieces.append(Piece(Slice(name, first, rows), n_labelled, first_period, last_period, ends, keys))
+        return pieces
 
     def _keys(self, part: str, firsts: Sequence[int]) -> list[NDArray[np.uint64]]:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
-        keys = self._run(f"SELECT hash({named}) AS key FROM {part}", (), lambda it: it.fetchnumpy())["key"]
+        keys = self.columns(f"SELECT hash({named}) AS key FROM {part}")["key"]
         return np.split(np.asarray(keys, np.uint64), firsts[1:])
 
     def _finish(self, unfinished: Path, name: str) -> None:
-        descriptor = os.open(unfinished, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        files.sync(unfinished)
         os.rename(unfinished, self._folder / name)
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows that answer a query. Raises: DiskError where DuckDB refuses."""
         answers: list[Any] = self._run(query, values, lambda it: it.fetchall())
         return answers
+
+    def columns(self, query: str) -> dict[str, NDArray[Any]]:
+        """The columns that answer a query. Raises: DiskError where DuckDB refuses."""
+        columns: dict[str, NDArray[Any]] = self._run(query, (), lambda it: it.fetchnumpy())
+        return columns
 
     def _run(self, query: str, values: Sequence[Any], fetch: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
         import duckdb
@@ -212,26 +215,16 @@ class PartWriter:
 
 
 @contextlib.contextmanager
-def _in_memory(pieces: Sequence[bytes]) -> Iterator[str]:
-    """Give the pieces as one file that no disk holds; yields its path."""
-    descriptor = os.memfd_create("lines")
+def _in_memory(pieces: Sequence[bytes]) -> Iterator[tuple[str, str]]:
+    """Give the pieces as one file that no disk holds; yields its path and its SHA-256."""
+    descriptor, content = os.memfd_create("lines"), hashlib.sha256()
     try:
         for piece in pieces:
             files.write_all(descriptor, piece)
-        yield f"/proc/self/fd/{descriptor}"
+            content.update(piece)
+        yield f"/proc/self/fd/{descriptor}", content.hexdigest()
     finally:
         os.close(descriptor)
-
-
-def _digest(pieces: Sequence[bytes]) -> str:
-    content = hashlib.sha256()
-    for piece in pieces:
-        content.update(piece)
-    return content.hexdigest()
-
-
-def _ends(low: float | None, high: float | None, n: int, total: float | None) -> Ends:
-    return None if low is None or high is None or total is None else (float(low), float(high), n, float(total))
 
 
 def _next_plan(plan: Plan, bad: list[int]) -> Plan | None:

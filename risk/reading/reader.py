@@ -5,24 +5,24 @@ Reads: the source files. Writes: parts, and files of refused rows beside them, i
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from risk import files
-from risk.reading import client_ids
+from risk.reading import spreadsheets
 from risk.reading._batches import FileReader
-from risk.reading._stream import Chunk, Reading, Source, read_file
-from risk.reading._whole_file import Suspicion, may_be_totals, opposite
-from risk.reading.parts import Slice
+from risk.reading._stream import Reading, Source
+from risk.reading.parts import PartWriter, Slice
+from risk.reading.sql import literal, quoted
 from risk.reading.values import EXACT_DIGITS, Refusal, fault
-from risk.schema import Column, Schema
+from risk.schema import Schema
+from risk.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Content", "Refusal", "Slice", "Source", "read", "read_frame", "read_refusals"]
 
 ODD_KEPT = 100  # ids of a content
-CHANGED = fault("vanished or changed while it was read", "a file that stands still").refusal
 
 
 @dataclass(frozen=True)
@@ -82,34 +81,70 @@ def read(
     """
     reader = FileReader(schema, parts, size_cap)
     for source, reading in reader.read(sources):
-        yield source, None if reading.digest is None else _stored(reading, reading.digest, reader, schema)
+        yield source, None if reading.digest is None else _stored(reading, reader, schema)
     if parts.is_dir():
         with files.refusals(parts):
             files.sync(parts)
 
 
-def _stored(reading: Reading, digest: str, reader: FileReader, schema: Schema) -> Content:
+def _stored(reading: Reading, reader: FileReader, schema: Schema) -> Content:
     """The content whose rows are in parts; its refused rows are written beside them. Raises: DiskError."""
     pieces = [piece for piece in reading.pieces if piece]
     slices = _joined(piece.slice for piece in pieces)
+    digest = reading.digest or ""
     name = f"{digest[:16]}-{schema.identity}.refused" if reading.refusals else None
     if name:
         lines = (json.dumps(asdict(refusal), ensure_ascii=False) + "\n" for refusal in reading.refusals)
         reader.writer.keep(name, "".join(lines).encode())
-    known = reader.suspects.known(slices, list(reading.odd)) if reading.odd else set()
+    forms = reader.suspects.known(slices, list(reading.odd)) if reading.odd else set()
     return Content(
         digest,
-        *reading.told,
+        reading.size,
+        reading.seconds,
+        *(reading.n_read, reading.n_accepted, reading.n_refused),
         n_labelled=sum(piece.n_labelled for piece in pieces),
         first_period=min((piece.first_period for piece in pieces if piece.first_period), default=None),
         last_period=max((piece.last_period for piece in pieces if piece.last_period), default=None),
         slices=slices,
         refusals=name,
         fault=reading.fault,
-        warnings=reading.warnings(known),
+        warnings=warnings_of(reading, forms),
         dotted=reading.dots.columns(schema),
         odd=tuple(sorted(it for written in reading.odd.values() for it in written)[:ODD_KEPT]),
     )
+
+
+def warnings_of(reading: Reading, forms: set[str]) -> tuple[str, ...]:
+    """Return what a person should know; `forms` are the clients of the file that an odd one is the twin of."""
+    if reading.fault:
+        return ()
+    sentences = list(reading.exact.header.warnings)
+    if not reading.n_read:
+        sentences.append("it brought no rows (a header and no row below it)")
+    if n_blank := reading.exact.n_blank:
+        lines = counted(n_blank, "blank line of separators is", "blank lines of separators are")
+        sentences.append(f"{lines} skipped")
+    if reading.has_end_mark:
+        sentences.append("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped")
+    if n := reading.n_totals:
+        rows = counted(n, "row is of a client", "rows are of clients")
+        sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
+    if reading.n_repeats:
+        sentences.append(_repeats(reading))
+    if reading.n_cut >= spreadsheets.ENOUGH_LONG:
+        ids = f"{reading.n_cut:,} ids have more than 15 digits, all with zeros from the 16th on"
+        sentences.append(f"{ids}: a spreadsheet may have rounded them")
+    if twins := spreadsheets.alike(reading.odd, forms):
+        sentences.append(twins)
+    return tuple(sentences)
+
+
+def _repeats(reading: Reading) -> str:
+    if reading.exact.values.has_period:
+        rows = counted(reading.n_repeats, "row repeats", "rows repeat")
+        return f"{rows} a client and period of this file: of each, the last counts"
+    rows = counted(reading.n_repeats, "row is of a client who has", "rows are of clients who have")
+    return f"{rows} an earlier row in this file: without a period, each that differs is kept"
 
 
 def _joined(slices: Iterable[Slice]) -> tuple[Slice, ...]:
@@ -131,101 +166,53 @@ def read_refusals(parts: Path, name: str) -> list[Refusal]:
 
 
 def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> tuple[pd.DataFrame, Content]:
-    """The accepted rows of one file, columns in schema order, and what it gave; nothing is written.
+    """The accepted rows of one file, columns in schema order, and what it gave; its parts are thrown away.
 
     Numbers are int64, or float64 where one is missing or has a fraction; texts are objects with None; the target is
     0, 1 or NaN. The column of the target need not be there if it is optional. A file with a fault gives no rows.
+    Raises: DiskError.
     """
-    rows, reading = exact_rows(path, schema, target_optional)
-    _check_wide(reading, rows, schema)
-    if reading.fault:
-        rows, reading.n_accepted = [], 0
-    frame = _frame(rows, schema)
-    periods = list(frame[schema.period]) if schema.period else []
-    known = set(frame[schema.client]) if reading.odd else set()
-    content = Content(
-        reading.digest or "",
-        *reading.told,
-        n_labelled=int(frame[schema.target].notna().sum()),
-        first_period=min(periods, default=None),
-        last_period=max(periods, default=None),
-        slices=(),
-        refusals=None,
-        fault=reading.fault,
-        warnings=reading.warnings(known),
-    )
-    return frame, content
+    with tempfile.TemporaryDirectory() as scratch:
+        reader = FileReader(schema, Path(scratch), target_optional=target_optional)
+        ((_, reading),) = reader.read([Source(path.name, path)])
+        if reading.digest is None:
+            reading.fault = fault("vanished or changed while it was read", "a file that stands still").refusal
+        _check_wide(reading, schema)
+        content = _stored(reading, reader, schema)
+        frame = _frame(reader.writer, Path(scratch), content.slices, schema)
+    return frame, replace(content, slices=(), refusals=None)
 
 
-def exact_rows(path: Path, schema: Schema, target_optional: bool = False) -> tuple[list[list[str]], Reading]:
-    """The accepted rows of a file, and what was read: the definition of both.
-
-    It is read once more where the whole of it leaves a suspicion.
-    """
-    rows, reading = _read_once(path, schema, target_optional, None)
-    suspicion = None if reading.fault else _suspicion(reading, rows, schema)
-    if suspicion:
-        digest = reading.digest
-        rows, reading = _read_once(path, schema, target_optional, suspicion)
-        if reading.digest != digest:
-            reading.fault = CHANGED
-    keys = {(row[0], row[1] if schema.period else "") for row in rows}
-    reading.n_repeats = len(rows) - len(keys)
-    clients = {row[0] for row in rows}
-    reading.n_totals = sum(bool(re.fullmatch(client_ids.TOTAL, row[0])) for row in rows) if reading.may_be_totals else 0
-    reading.n_cut = (
-        sum(len(it) > EXACT_DIGITS and it.isdecimal() for it in clients) if client_ids.may_be_cut(clients) else 0
-    )
-    reading.note_odd(client_ids.odd_forms(row[0] for row in rows))
-    return rows, reading
-
-
-def _read_once(
-    path: Path, schema: Schema, target_optional: bool, suspicion: Suspicion | None
-) -> tuple[list[list[str]], Reading]:
-    rows: list[list[str]] = []
-
-    def take(reading: Reading, chunk: Chunk, following: Iterator[Chunk]) -> None:
-        rows.extend(reading.exactly(itertools.chain([chunk], following)))
-
-    reading = read_file(path, schema, take, target_optional=target_optional, suspicion=suspicion)
-    if reading.digest is None:
-        reading.fault = CHANGED
-    reading.n_accepted = len(rows)
-    reading.judge()
-    return rows, reading
-
-
-def _suspicion(reading: Reading, rows: list[list[str]], schema: Schema) -> Suspicion | None:
-    numbers = [
-        [float(row[index]) for row in rows if row[index]] if column.kind == "number" else []
-        for index, column in enumerate(schema.columns)
-    ]
-    ends = [(min(it), max(it), len(it), sum(it)) if it else None for it in numbers]
-    counts = len(rows), reading.n_refused, reading.exact.tail
-    tail = tuple(reading.exact.tail) if may_be_totals(schema, counts, ends) else ()
-    opposed = opposite(rows, schema)
-    return Suspicion(schema, opposed, tail) if opposed or tail else None
-
-
-def _check_wide(reading: Reading, rows: list[list[str]], schema: Schema) -> None:
-    """Give the reading a fault where a frame cannot hold a column: whole numbers too wide for float64, and none."""
-    if reading.fault or not rows:
-        return
-    for index in reading.exact.values.wide:
-        if not all(row[index] for row in rows):
+def _check_wide(reading: Reading, schema: Schema) -> None:
+    """Give the reading a fault where a frame cannot hold a column: whole numbers too wide for float64, and blanks."""
+    for index in reading.exact.values.wide if reading.pieces else ():
+        columns = [piece.ends[index] for piece in reading.pieces if piece]
+        if sum(column[2] for column in columns if column) < reading.n_accepted:
             reason = f"holds whole numbers of more than {EXACT_DIGITS} digits beside blank ones"
             name = schema.columns[index].name
             reading.fault = fault(reason, "a number in every row, or fewer digits", None, name).refusal
+    if reading.fault:
+        reading.forget_rows()
 
 
-def _frame(rows: Sequence[Sequence[str]], schema: Schema) -> pd.DataFrame:
-    """Return accepted rows as a frame, with the changes since a client's period before, if the file itself holds it."""
+def _frame(writer: PartWriter, folder: Path, slices: Sequence[Slice], schema: Schema) -> pd.DataFrame:
+    """The rows of some slices as a frame, with the changes since a client's period before, if they hold it."""
     import pandas as pd
 
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema.columns)
-    typed = zip(schema.columns, columns, strict=True)
-    frame = pd.DataFrame({column.name: _series(column, texts, schema) for column, texts in typed})
+    kinds = {"number": "BIGINT", "target": "DOUBLE"}
+    empty = ", ".join(f"NULL::{kinds.get(it.kind, 'VARCHAR')} AS {quoted(it.name)}" for it in schema.columns)
+    queries = [f"SELECT {empty} WHERE false"]  # it gives the types where there is no slice
+    for piece in slices:
+        part = f"read_parquet({literal(str(folder / piece.part))}, file_row_number=true)"
+        place = f"file_row_number BETWEEN {piece.first} AND {piece.first + piece.rows - 1}"
+        queries.append(f"SELECT * EXCLUDE (file_row_number) FROM {part} WHERE {place}")
+    columns = {}
+    for name, column in writer.columns(" UNION ALL ".join(queries)).items():
+        values, missing = np.ma.getdata(column), np.ma.getmaskarray(column)
+        blank: Any = None if values.dtype == object else np.nan
+        values = np.where(missing, blank, values) if missing.any() else values
+        columns[name] = pd.Series(values, dtype=values.dtype)
+    frame = pd.DataFrame(columns)
     if not schema.changes or not schema.period:
         return frame
     keys = [schema.client, schema.period]
@@ -234,16 +221,3 @@ def _frame(rows: Sequence[Sequence[str]], schema: Schema) -> pd.DataFrame:
     changes = last[sources] - last.groupby(schema.client)[sources].shift()
     changes = changes.set_axis(list(schema.changes), axis=1).astype(np.float64)
     return frame.merge(pd.concat([last[keys], changes], axis=1), on=keys, how="left")
-
-
-def _series(column: Column, texts: Sequence[str], schema: Schema) -> pd.Series:
-    import pandas as pd
-
-    if column.kind == "number":
-        is_whole = all(texts) and not any("." in text for text in texts)
-        values = [int(text) for text in texts] if is_whole else [float(text) if text else np.nan for text in texts]
-        return pd.Series(values, dtype=np.int64 if is_whole else np.float64)
-    if column.kind == "target":
-        codes = dict.fromkeys(schema.target_values.stayed, 0.0) | dict.fromkeys(schema.target_values.left, 1.0)
-        return pd.Series([codes[text] if text else np.nan for text in texts], dtype=np.float64)
-    return pd.Series([text or None for text in texts], dtype=object)

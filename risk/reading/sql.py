@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk.reading.client_ids import RULES, SPOILED
+from risk.reading.spreadsheets import RULES, SPOILED
 from risk.schema import Column, Schema
 
 if TYPE_CHECKING:
@@ -123,18 +123,18 @@ def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]
     return bad
 
 
-def _is_proven(column: Column, kind: str, told: Mapping[str, str]) -> bool:
+def _is_proven(column: Column, kind: str, facts: Mapping[str, str]) -> bool:
     if kind == "client":
-        return told.get("null_count") == "0"
+        return facts.get("null_count") == "0"
     if kind == "period":
-        return bool(told.get("min"))
+        return bool(facts.get("min"))
     if kind == "target":
-        return told.get("max") != str(NO_TARGET)
-    if kind == "text" or "min" not in told:
-        return kind == "text" or told.get("null_count") == told.get("num_values")
-    if kind == INTEGER and not -EXACT_INTEGER <= int(told["min"]) <= int(told["max"]) <= EXACT_INTEGER:
+        return facts.get("max") != str(NO_TARGET)
+    if kind == "text" or "min" not in facts:
+        return kind == "text" or facts.get("null_count") == facts.get("num_values")
+    if kind == INTEGER and not -EXACT_INTEGER <= int(facts["min"]) <= int(facts["max"]) <= EXACT_INTEGER:
         return False
-    lowest = float(told["min"])
+    lowest = float(facts["min"])
     return lowest > float(NO_FRACTION) and (column.minimum is None or lowest >= column.minimum)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from risk.errors import SourceError
-from risk.reading import client_ids
+from risk.reading import spreadsheets
 from risk.schema import Column, Schema
 
 LONGEST_FIELD = 1_000  # characters
@@ -126,7 +126,8 @@ class Values:
     @functools.cached_property
     def _columns(self) -> list[_Accepted]:
         """One for each column; a file that is plain all through needs none of them."""
-        columns = [_Accepted(it.name, self._check_of(index, it)) for index, it in enumerate(self._schema.columns)]
+        checks = [self._check_of(index, column) for index, column in enumerate(self._schema.columns)]
+        columns = [_Accepted(column.name, check) for column, check in zip(self._schema.columns, checks, strict=True)]
         if self._period is not None:
             columns[self._period].keeps = False
         return columns
@@ -134,21 +135,19 @@ class Values:
     def _check_of(self, index: int, column: Column) -> Check:
         if column.kind == "number":
             return lambda text: self._number(text, index, column.minimum)
-        checks = {"client": self._a_client, "period": self._a_period, "text": self._a_text, "target": self._a_target}
-        return checks[column.kind]
+        if column.kind == "text":
+            return lambda text: "" if text in self._missing else text
+        return {"client": self._a_client, "period": self._a_period, "target": self._a_target}[column.kind]
 
     def _a_client(self, text: str) -> str:
-        seen = client_ids.seen(text)
+        seen = spreadsheets.seen(text)
         if not seen:
             raise _RefusedError("is blank", "the id of a client")
-        if reason := client_ids.spoiled(text):
+        if reason := spreadsheets.spoiled(text):
             raise _RefusedError(reason, "the id as it was, formatted as text")
-        if not seen.strip(client_ids.RULES):
+        if not seen.strip(spreadsheets.RULES):
             raise _RefusedError("has no letter and no digit", "the id of a client")
         return text
-
-    def _a_text(self, text: str) -> str:
-        return "" if text in self._missing else text
 
     def _a_period(self, text: str) -> str:
         if not is_period(text):

@@ -763,17 +763,17 @@ def test_the_password_comes_from_the_urls_variable_a_file_or_the_environment(
 
 
 def test_what_a_database_says_is_told_without_url_and_password() -> None:
-    from risk.dataset._database_connection import told
+    from risk.dataset._database_connection import reason_of
 
     secret = "p@ss:w/rd %'x"
     forms = [secret, "p%40ss%3Aw%2Frd+%25%27x", "p%40ss%3aw%2frd%20%25%27x", repr(secret), secret.replace("'", "''")]
 
     for form in forms:
-        said = told(RuntimeError(f"for {form} at postgresql://u:{form}@h/d x\nLINE 1: {form}"), secret)
+        said = reason_of(RuntimeError(f"for {form} at postgresql://u:{form}@h/d x\nLINE 1: {form}"), secret)
         assert "***" in said
         assert not {"ss", "rd"} & {said[place : place + 2] for place in range(len(said))}
-    assert told(RuntimeError(""), None) == "RuntimeError"
-    assert len(told(RuntimeError("x" * 5000), None)) == 300
+    assert reason_of(RuntimeError(""), None) == "RuntimeError"
+    assert len(reason_of(RuntimeError("x" * 5000), None)) == 300
 
 
 # --- watermarks -------------------------------------------------------------------------------------------------------

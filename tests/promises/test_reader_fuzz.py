@@ -10,9 +10,9 @@ import duckdb
 import pytest
 
 from risk.reading import reader
-from risk.reading._stream import Reading
-from risk.reading.reader import Content, Source, exact_rows
+from risk.reading.reader import Content, Source
 from risk.schema import Feature, Schema, TargetValues
+from tests.exactly import exact_rows
 
 SCHEMAS = (
     Schema(),
@@ -147,11 +147,6 @@ def total(column: tuple[str, ...], chance: random.Random) -> str:
         return chance.choice(("", "Total"))
 
 
-def exactly(path: Path, schema: Schema) -> tuple[Reading, list[list[str]]]:
-    rows, reading = exact_rows(path, schema)
-    return reading, [] if reading.fault else rows
-
-
 def stored(content: Content, parts: Path, connection: duckdb.DuckDBPyConnection) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for it in content.slices:
@@ -175,7 +170,7 @@ def same(text: str, value: object, kind: str, schema: Schema) -> bool:
 def test_the_fast_and_the_exact_reading_agree(
     chunk: int, n_files: int, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", chunk)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", chunk)
     monkeypatch.setattr("risk.reading._batches.FULL", 0)
     chance, connection, parts = random.Random(f"{SEED}{chunk}"), duckdb.connect(), tmp_path / "parts"
     sources = [Source(f"{number}.csv", tmp_path / f"{number}.csv") for number in range(n_files)]
@@ -185,11 +180,11 @@ def test_the_fast_and_the_exact_reading_agree(
     contents = list(reader.read(sources, schema, parts, size_cap=1 << 30))
 
     for source, content in contents:
-        expected, rows = exactly(source.path, schema)
+        rows, expected = exact_rows(source.path, schema)
         assert content is not None
         refused = reader.read_refusals(parts, content.refusals) if content.refusals else []
         told = (content.n_read, content.n_accepted, content.n_refused, refused, content.fault, content.warnings)
-        warnings = expected.warnings({row[0] for row in rows})
+        warnings = reader.warnings_of(expected, {row[0] for row in rows})
         whole = (expected.n_read, len(rows), expected.n_refused, expected.refusals, expected.fault, warnings)
         assert told == whole, source.path.read_bytes()
         assert content.n_read == content.n_accepted + content.n_refused or content.fault

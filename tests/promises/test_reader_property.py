@@ -13,7 +13,7 @@ import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from risk.reading import client_ids, reader
+from risk.reading import reader, spreadsheets
 from risk.reading.reader import Source
 from risk.schema import Feature, Schema
 
@@ -29,7 +29,7 @@ stripped = texts.map(lambda text: text.strip(" "))
 whole = st.integers(0, 2**63 - 1)
 decimals = st.decimals(-(10**9), 10**9, places=3).map(lambda number: f"{number + 0:f}" if number else "0.5")
 fields = st.tuples(
-    stripped.filter(lambda text: client_ids.seen(text).strip(client_ids.RULES) and not client_ids.spoiled(text)),
+    stripped.filter(lambda text: spreadsheets.seen(text).strip(spreadsheets.RULES) and not spreadsheets.spoiled(text)),
     whole.map(str) | st.just(""),
     decimals | st.just(""),
     stripped,

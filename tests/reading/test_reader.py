@@ -146,7 +146,7 @@ def test_another_schema_or_another_order_of_columns_gives_another_part(tmp_path:
 
 
 def test_a_large_file_spans_several_parts_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", 4096)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 4096)
     rows = [f"c{i},{i},{i / 2 if i == 700 else i},3,{'' if i % 5 else 1}" for i in range(1000)]
     rows[300] = '"c300\n(quoted)",300,300,3,1'
     source = write(tmp_path, "a.csv", HEADER, *rows)
@@ -163,7 +163,7 @@ def test_a_large_file_spans_several_parts_in_its_order(tmp_path: Path, monkeypat
 def test_the_lines_of_a_large_file_are_counted_through_all_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", 512)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 512)
     rows = [f"c{i},{i},2,3,1" for i in range(500)]
     rows[100], rows[250], rows[400] = '"a\n\nb",1,2,3,1', "c,x,2,3,1", "c,1,2,3"
     source = write(tmp_path, "a.csv", HEADER, *rows)
@@ -177,7 +177,7 @@ def test_the_lines_of_a_large_file_are_counted_through_all_chunks(
 def test_the_file_after_one_that_ends_in_a_fault_is_read_whole(
     place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", 512)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 512)
     rows = [f"c{i},{i},2,3,1" for i in range(500)]
     good = write(tmp_path, "b.csv", HEADER, *rows)
     bad = write(tmp_path, "a.csv", HEADER, *rows[:place], '"x"y,1,2,3,0', *rows[place:])
@@ -304,7 +304,7 @@ def test_a_file_that_is_not_csv_of_this_schema_is_refused(
 
 
 def test_a_line_without_end_is_refused_without_holding_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", 1 << 18)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 1 << 18)
     source = Source("a.csv", tmp_path / "a.csv")
     with source.path.open("wb") as file:
         file.write(f"{HEADER}\nacme,1,2,3,0\n".encode())
@@ -413,7 +413,7 @@ def test_a_whole_number_that_float64_changes_is_refused_beside_fractions(tmp_pat
 def test_fractions_are_refused_wherever_they_follow_whole_numbers_that_float64_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", 100)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 100)
     rows = ["a,9007199254740993,2,3,0", *["b,1,2,3,0"] * 50, "c,0.5,2,3,0"]
     source = write(tmp_path, "a.csv", HEADER, *rows)
 

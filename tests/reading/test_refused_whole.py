@@ -41,7 +41,7 @@ UNKNOWN = HEADER.replace("exited", "gone")
 def test_the_rows_of_a_file_with_a_fault_are_counted(
     content: str | bytes, n_rows: int, chunk: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("risk.reading._records.CHUNK", chunk)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", chunk)
     path = tmp_path / "a.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 

@@ -16,10 +16,11 @@ import pandas as pd
 import pytest
 
 from risk.reading import reader
-from risk.reading.reader import Refusal, Source, exact_rows, read_frame
+from risk.reading.reader import Refusal, Source, read_frame
 from risk.schema import Feature, Schema
 from risk.service.problems import Problem
 from risk.service.requests import Contract
+from tests.exactly import exact_rows
 
 SCHEMA = Schema(
     period="day",
@@ -129,12 +130,12 @@ def in_one_piece(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
 
 
 def in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
-    monkeypatch.setattr("risk.reading._records.CHUNK", 16)
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 16)
     return as_parts(path)
 
 
 def exactly(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
-    monkeypatch.setattr("risk.reading._stream.prove", lambda *_: None)
+    monkeypatch.setattr("risk.reading._batches.prove", lambda *_: None)
     return as_parts(path)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from risk.reading.reader import Content, Source, read_frame
+from risk.reading.reader import Content, Source, read_frame, warnings_of
 from risk.schema import Feature, Schema
+from tests.exactly import exact_rows
 from tests.reading.test_reader import HEADER, fault_of, read_all, read_one, refusals_of, rows_of, write
 
 MONTHLY = Schema(period="month", features={"n": Feature(), "x": Feature()})
@@ -20,7 +21,7 @@ PLAIN, QUOTED, CHUNKS = "plain", "quoted", "in chunks"
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How the rows are read: proven plain by their bytes, one by one, or in many chunks."""
     if request.param == CHUNKS:
-        monkeypatch.setattr("risk.reading._records.CHUNK", 64)
+        monkeypatch.setattr("risk.reading._stream.CHUNK", 64)
     return str(request.param)
 
 
@@ -34,20 +35,16 @@ def told(content: Content, folder: Path) -> list[tuple[int | None, str]]:
     return [(it.line, it.reason) for it in refusals_of(content, folder)]
 
 
-def framed(source: Source, schema: Schema) -> tuple[list[str], Content]:
-    frame, content = read_frame(source.path, schema)
-    return frame[schema.client].tolist(), content
-
-
-def assert_same_in_a_frame(source: Source, schema: Schema, content: Content, folder: Path) -> None:
-    clients, other = framed(source, schema)
-    assert clients == [row[0] for row in rows_of(content, folder)]
-    assert other.warnings == content.warnings
-    assert (other.n_read, other.n_accepted, other.n_refused) == (
-        content.n_read,
-        content.n_accepted,
-        content.n_refused,
+def assert_same_exactly(source: Source, schema: Schema, content: Content, folder: Path) -> None:
+    rows, reading = exact_rows(source.path, schema)
+    clients = [row[0] for row in rows]
+    assert (
+        clients
+        == [row[0] for row in rows_of(content, folder)]
+        == read_frame(source.path, schema)[0][schema.client].tolist()
     )
+    assert warnings_of(reading, set(clients)) == content.warnings
+    assert (reading.n_read, len(rows), reading.n_refused) == (content.n_read, content.n_accepted, content.n_refused)
 
 
 # --- ids that a spreadsheet rounded -----------------------------------------------------------------------------------
@@ -71,7 +68,7 @@ def test_an_id_that_a_spreadsheet_spoiled_is_refused_by_line(client: str, way: s
     assert [(it.line, it.column, it.value) for it in refusals_of(content, tmp_path)] == [
         (3, "corporation", client.strip('"'))
     ]
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +115,7 @@ def test_long_ids_that_all_end_in_zeros_are_warned_about(
 
     assert content.n_accepted == n_long + 1
     assert any("20 ids have more than 15 digits" in warning for warning in content.warnings) == is_told
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 # --- one client and period twice --------------------------------------------------------------------------------------
@@ -137,7 +134,7 @@ def test_opposite_outcomes_of_a_client_and_period_are_refused_and_both_lines_nam
         (6, "has the opposite outcome in line 3, for the same client and period"),
     ]
     assert content.warnings == ()
-    assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+    assert_same_exactly(source, MONTHLY, content, tmp_path)
 
 
 def test_every_row_of_more_than_two_outcomes_is_refused(way: str, tmp_path: Path) -> None:
@@ -179,7 +176,7 @@ def test_other_figures_without_opposite_outcomes_are_warned_about(
 
     assert (content.n_read, content.n_accepted, content.n_refused) == (4, 4, 0)
     assert content.warnings == ("1 row repeats a client and period of this file: of each, the last counts",)
-    assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+    assert_same_exactly(source, MONTHLY, content, tmp_path)
 
 
 def test_without_a_period_rows_of_one_client_are_kept_and_their_number_is_told(way: str, tmp_path: Path) -> None:
@@ -192,7 +189,7 @@ def test_without_a_period_rows_of_one_client_are_kept_and_their_number_is_told(w
     assert content.warnings == (
         "2 rows are of clients who have an earlier row in this file: without a period, each that differs is kept",
     )
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 def test_many_conflicts_refuse_a_file_whole(way: str, tmp_path: Path) -> None:
@@ -221,7 +218,7 @@ def test_a_last_line_of_sums_is_refused_as_a_total(client: str, outcome: str, wa
 
     assert told(content, tmp_path) == [(14, "is a total: its figures are the sums of the rows before")]
     assert (content.n_read, content.n_accepted, content.n_refused) == (13, 12, 1)
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +305,7 @@ def test_totals_of_every_kind_at_the_end_are_no_clients(totals: list[str], way: 
 
     assert [it.line for it in refusals_of(content, tmp_path)] == list(range(302, 302 + len(totals)))
     assert (content.n_read, content.n_accepted) == (300 + len(totals), 300)
-    assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+    assert_same_exactly(source, MONTHLY, content, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +335,7 @@ def test_a_total_is_found_before_a_remark(way: str, tmp_path: Path) -> None:
     content = read_one(source, tmp_path, MONTHLY)
 
     assert [it.line for it in refusals_of(content, tmp_path)] == [302]
-    assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+    assert_same_exactly(source, MONTHLY, content, tmp_path)
 
 
 def test_a_total_in_the_last_lines_takes_no_client_before_it_along(way: str, tmp_path: Path) -> None:
@@ -375,7 +372,7 @@ def test_ids_that_are_equal_but_for_what_cannot_be_seen_are_warned_about(other: 
     assert content.warnings[0].startswith("1 client is told from another only by what cannot be seen")
     assert code in content.warnings[0]
     assert "c2" not in content.warnings[0]
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize(("one", "other"), [("a b", "a  b"), ("a b", "a\u00a0b"), ("7", "7.0"), ("123", "123.00")])
@@ -389,7 +386,7 @@ def test_ids_that_differ_in_how_they_are_written_are_warned_about(
     assert (content.n_accepted, len(content.warnings)) == (2, 1)
     assert ("by «.0» at the end" in content.warnings[0]) == (one.isdigit())
     assert ("cannot be seen" in content.warnings[0]) == (not one.isdigit())
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize("clients", [("c2", "C2"), ("a b", "ab"), ("7.0", "8.0"), ("c2\u00a0", "c3"), ("A", "\uff21")])
@@ -423,7 +420,7 @@ def test_blank_lines_of_separators_are_skipped_and_counted(blank: str, n_blank: 
     assert (content.fault, content.n_read, content.n_accepted, content.n_refused) == (None, 2, 2, 0)
     lines = f"{n_blank} blank lines of separators are" if n_blank > 1 else "1 blank line of separators is"
     assert content.warnings == (f"{lines} skipped",)
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 def test_a_blank_line_in_the_middle_is_skipped_and_lines_are_counted_on(way: str, tmp_path: Path) -> None:
@@ -469,7 +466,7 @@ def test_rows_read_are_rows_kept_and_rows_told_about(seed: int, way: str, tmp_pa
         for row in rows_of(content, tmp_path):
             outcomes.setdefault(row[:2], set()).add(row[-1])
         assert not [key for key, found in outcomes.items() if {0, 1} <= found]
-        assert_same_in_a_frame(source, MONTHLY, content, tmp_path)
+        assert_same_exactly(source, MONTHLY, content, tmp_path)
 
 
 # --- lines that are no rows -------------------------------------------------------------------------------------------
@@ -484,7 +481,7 @@ def test_a_line_of_signs_alone_is_no_client(rule: str, figures: str, way: str, t
 
     assert told(content, tmp_path) == [(3, "has no letter and no digit")]
     assert (content.n_accepted, content.n_refused) == (2, 1)
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize("rule", [";;;;", "---", "----------", "\x1a", "|||"])
@@ -494,7 +491,7 @@ def test_a_line_of_other_separators_is_refused_with_its_line(rule: str, way: str
     content = read_one(source, tmp_path)
 
     assert told(content, tmp_path) == [(3, "has 1 field")]
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize("end", ["\x1a", "\n\x1a", "\r\n\x1a\x1a\x1a"])
@@ -506,7 +503,7 @@ def test_an_end_of_file_mark_costs_no_row_and_is_told(end: str, way: str, tmp_pa
 
     assert (content.n_read, content.n_accepted, content.n_labelled, content.refusals) == (2, 2, 2, None)
     assert content.warnings == ("the end-of-file mark (Ctrl-Z, U+001A) at its end is skipped",)
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -522,7 +519,7 @@ def test_a_total_before_other_rows_is_told(name: str, place: int, way: str, tmp_
     assert content.warnings == (
         "1 row is of a client named as totals are: where it holds sums, take it out of the file",
     )
-    assert_same_in_a_frame(source, Schema(), content, tmp_path)
+    assert_same_exactly(source, Schema(), content, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["Totality", "Consumer Ltd", "TotalEnergies", "Summer", "c1"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import unicodedata
 
-from risk.reading._plain import INVISIBLE as NOT_PLAIN
-from risk.reading.client_ids import INVISIBLE, SPACES, alike, odd_forms, seen
+from risk.reading._records import INVISIBLE as NOT_PLAIN
+from risk.reading.spreadsheets import INVISIBLE, SPACES, alike, odd_forms, seen
 
 SIGNS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 
