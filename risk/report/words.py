@@ -210,11 +210,13 @@ def score_rows(scores: Facts) -> list[list[str]]:
         ("log_loss", "Log-loss", _beside_the_average(scores, "log-loss")),
         ("brier", "Brier", _beside_the_average(scores, "brier")),
     ]
-    shares = {"capture": percent(scores["capture"])}
-    return [
-        [name, shares.get(key) or number(scores[key], 3), interval(scores[f"{key}_interval"], share=key in shares), of]
-        for key, name, of in shown
-    ]
+    return [[name, *measured(scores, key), meaning] for key, name, meaning in shown]
+
+
+def measured(scores: Facts, key: str) -> tuple[str, str]:
+    """The value of a score, and its 95 % interval."""
+    value, bounds, is_share = scores.get(key), scores.get(f"{key}_interval"), key == "capture"
+    return percent(value) if is_share else number(value, 3), interval(bounds, share=is_share)
 
 
 def _of_f1(confusion: Mapping[str, int]) -> str:
