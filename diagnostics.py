@@ -26,7 +26,7 @@ from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import backtest_words, dependencies, explain, figures, snapshot, status
+from risk.report import backtest_words, explain, figures, snapshot, status
 from risk.settings import Settings
 from risk.text import as_csv, counted, four_digits, number
 
@@ -76,17 +76,9 @@ def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -
     return current.beside(known, spared)
 
 
-def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:
-    """Return when an index was last asked and what it said, from the journal; None when it never was."""
-    acts = [record for record in journal.read(path) if record.get("act") == "check dependencies"]
-    return (acts[-1]["at"][:10], acts[-1]["newest"]) if acts else None
-
-
 def packages(settings: Settings) -> dict[str, Any]:
     """Return the dependencies as people are shown them."""
-    asked = newest_versions(settings.production / paths.JOURNAL)
-    found = dependencies.packages(Path(__file__).parent, asked[1] if asked else None)
-    return {"checked_on": asked[0] if asked else None, "packages": [asdict(package) for package in found]}
+    return status.packages(Path(__file__).parent, settings.production / paths.JOURNAL)
 
 
 def timings(settings: Settings, run: Run | None = None) -> dict[str, Any]:
@@ -114,7 +106,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _backtest(settings)
     if asked.check_dependencies:
         with command.writing(settings):
-            act = {"kind": "act", "act": "check dependencies", "newest": dependencies.ask_index()}
+            act = {"kind": "act", "act": status.ASKED, "newest": status.ask_index()}
             journal.append(settings.production / paths.JOURNAL, act)
     return _summary(settings)
 
