@@ -78,15 +78,23 @@ def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predic
     from matplotlib.colors import LinearSegmentedColormap
 
     rows = ((confusion["tn"], confusion["fp"]), (confusion["fn"], confusion["tp"]))
-    shares = [[count / max(sum(row), 1) for count in row] for row in rows]
+    shares = [count / sum(row) if sum(row) else None for row in rows for count in row]
+    happened = [f"{name}\n{counted(sum(row), 'row')}" for name, row in zip(HAPPENED, rows, strict=True)]
     with _figure() as figure:
+        import seaborn  # here and not above: it loads pyplot
+
         axes = figure.add_subplot()
-        axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("shares", [SOFT, ACCENT_SOFT]), vmin=0, vmax=1)
-        axes.axhline(0.5, color="white", linewidth=3)
-        axes.axvline(0.5, color="white", linewidth=3)
-        _write_cells(axes, rows, shares)
-        _name_sides(axes, [sum(row) for row in rows])
-        axes.set_title(shown(title, 60))
+        seaborn.heatmap(
+            [[share or 0 for share in shares[:2]], [share or 0 for share in shares[2:]]], vmin=0, vmax=1, cbar=False,
+            cmap=LinearSegmentedColormap.from_list("shares", [SOFT, ACCENT_SOFT]), linewidths=3, ax=axes, fmt="",
+            annot=[list(map(number, row)) for row in rows], annot_kws={"color": INK, "size": 15, "weight": "bold"},
+            xticklabels=HAPPENED, yticklabels=happened,
+        )  # fmt: skip
+        for count, share in zip(list(axes.texts), shares, strict=True):
+            x, y = count.get_position()
+            axes.text(x, y + 0.23, "nobody" if share is None else percent(share), ha="center", va="center")
+        axes.set(xlabel="predicted", ylabel="happened", title=shown(title, 60))
+        axes.tick_params(axis="y", rotation=0)
         return _png(figure)
 
 
@@ -133,7 +141,7 @@ def _added_up(policy: Mapping[str, Any]) -> list[int]:
 
 
 def _draw_calibration(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
-    risks, shares = [one["risk"] for one in bins], [one["share"] for one in bins]
+    risks, shares = [bin["risk"] for bin in bins], [bin["share"] for bin in bins]
     end = min(1.0, 1.12 * max([*risks, *shares, 0.1]))
     axes.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.plot(risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False)
@@ -145,27 +153,11 @@ def _draw_calibration(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
 
 
 def _draw_sizes(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
-    largest = max((one["n_rows"] for one in bins), default=1)
-    axes.vlines([one["risk"] for one in bins], 0, [one["n_rows"] for one in bins], color=ACCENT, linewidth=4)
+    largest = max((bin["n_rows"] for bin in bins), default=1)
+    axes.vlines([bin["risk"] for bin in bins], 0, [bin["n_rows"] for bin in bins], color=ACCENT, linewidth=4)
     axes.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
     axes.set_xlabel("stated risk")
     axes.xaxis.set_major_formatter(lambda risk, _: percent(risk, 0))
-
-
-def _write_cells(axes: Axes, rows: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]) -> None:
-    for y, row in enumerate(rows):
-        for x, count in enumerate(row):
-            axes.text(x, y - 0.07, number(count), ha="center", va="center", fontsize=15, fontweight="bold")
-            share = percent(shares[y][x]) if sum(row) else "nobody"
-            axes.text(x, y + 0.2, share, ha="center", va="center", fontsize=8.5)
-
-
-def _name_sides(axes: Axes, totals: Sequence[int]) -> None:
-    happened = [f"{name}\n{counted(total, 'row')}" for name, total in zip(HAPPENED, totals, strict=True)]
-    axes.set(xticks=[0, 1], yticks=[0, 1], xticklabels=HAPPENED, yticklabels=happened, aspect="auto")
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("happened")
-    axes.spines[:].set_visible(False)
 
 
 @contextmanager
