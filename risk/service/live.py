@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from risk import files, journal, paths, tick
 from risk.command import event
-from risk.errors import DataError, ModelError, RiskError
+from risk.errors import DataError, ModelError, ReleaseError, RiskError
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
 from risk.service.predictions import TORN, LiveState, Shown, load_clients
@@ -179,9 +179,8 @@ def _words(error: Exception) -> str:
 
 def card_of(production: Path, name: str) -> bytes | None:
     """The model card of a release, by its name or number; None where there is no such release or no card."""
-    shelf = production / paths.RELEASES
-    found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, str(paths.number_of(folder.name)))]
-    with contextlib.suppress(OSError, IndexError):
-        papers = releases.object_in(found[0] / paths.CARD)
-        return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / paths.MODEL_CARD).read_bytes()
+    with contextlib.suppress(OSError, ReleaseError):
+        folder = releases.named(production, name).folder
+        is_old = releases.object_in(folder / paths.CARD).get("probes") is None
+        return (OLD_CARD if is_old else b"") + (folder / paths.MODEL_CARD).read_bytes()
     return None

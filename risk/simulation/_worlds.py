@@ -106,17 +106,13 @@ class Month:
     exited: Whole
     risk: Floats
 
-    @property
-    def period(self) -> str:
-        """Return the ISO month."""
-        return period_of(self.number)
-
     def csv_lines(self, places: NDArray[np.intp] | slice, labelled: bool) -> list[str]:
         """Return the line of each client in these places, its outcome blank where it is not `labelled`."""
         figures = (self.lastmonth_activity, self.lastyear_activity, self.number_of_employees, self.contract_value)
+        period = period_of(self.number)
         columns = [column[places].tolist() for column in (self.client, self.owner, *figures, self.exited)]
         return [
-            f"{client},{self.period},{owner},{'' if math.isnan(lastmonth) else int(lastmonth)},{lastyear},{employees},"
+            f"{client},{period},{owner},{'' if math.isnan(lastmonth) else int(lastmonth)},{lastyear},{employees},"
             f"{value:.2f},{exited if labelled else ''}\n"
             for client, owner, lastmonth, lastyear, employees, value, exited in zip(*columns, strict=True)
         ]

@@ -136,11 +136,8 @@ def begun(folder: Path) -> Series:
     with contextlib.suppress(TypeError):  # no object, other names, or a list for a name
         series = Series(**read_json(path))
         numbers = [series.seed, 0 if series.since is None else series.since]
-        if (
-            series.world in worlds()
-            and series.group in GROUPS
-            and all(type(number) is int and number >= 0 for number in numbers)
-        ):
+        are_numbers = all(type(number) is int and number >= 0 for number in numbers)
+        if series.world in worlds() and series.group in GROUPS and are_numbers:
             return series
     raise UsageError(
         f"{path}: the options of this series are damaged. Nothing is written. "
