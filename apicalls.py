@@ -90,7 +90,8 @@ def _service(settings: Settings, session: requests.Session, url: str | None) -> 
     session.trust_env = False  # neither a proxy nor .netrc stands between this machine and itself
     token = security.token_of(settings.server, settings.root)
     session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
-    configured = _configured(settings)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)
+    configured = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
     if url is not None or _is_ours_and_current(settings, session, configured):
         yield (url or configured).rstrip("/"), False
         return
@@ -104,12 +105,6 @@ def _service(settings: Settings, session: requests.Session, url: str | None) -> 
         ended.set()
         thread.join()
         app.extensions["rooms"].watch.stop()
-
-
-def _configured(settings: Settings) -> str:
-    host = settings.server.host
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
 
 
 def _is_ours_and_current(settings: Settings, session: requests.Session, url: str) -> bool:

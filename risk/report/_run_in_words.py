@@ -28,11 +28,12 @@ def of_run(
 
     `published` are its intents, each with the line that ended it; `settings` is the digest of the present settings.
     """
+    decision = [run["sentence"]] if run.get("gate") and run.get("sentence") else []
     sections = {
         "What was known": _known(run),
         "Was there a reason to train?": _reason(run),
         "What was compared": _compared(run.get("candidates") or []),
-        "How it was judged": _judged(run),
+        "How it was judged": [*decision, *_gate(run.get("gate") or {}), *_scores(run.get("scores") or {})],
         "What followed": _followed(run, published),
         "For the record": _recorded(run, settings),
     }
@@ -159,13 +160,9 @@ def _compared(candidates: Sequence[Record]) -> list[str]:
     return [title, how, *lines] if lines else []
 
 
-def _judged(run: Record) -> list[str]:
-    gate, scores = run.get("gate") or {}, run.get("scores") or {}
-    decision = [run["sentence"]] if gate and run.get("sentence") else []
-    return [*decision, *(_gate(gate) if gate else []), *(_scores(scores) if scores else [])]
-
-
 def _gate(gate: Record) -> list[str]:
+    if not gate:
+        return []
     against = gate.get("against")
     champion = "the average risk" if against == BASE_RATE else f"the live model, {against}"
     rows = f"{counted(gate.get('n_rows') or 0, 'row')} of {counted(gate.get('n_clients') or 0, 'client')}"
@@ -216,6 +213,8 @@ def _forward(gate: Record) -> list[str]:
 
 
 def _scores(scores: Record) -> list[str]:
+    if not scores:
+        return []
     rows, f1 = counted(scores.get("n_rows") or 0, "row"), number(scores.get("f1"), 3)
     of = f", {one_line(scores['scored_on'])}" if scores.get("scored_on") else ""
     others = f"AUC {number(scores.get('auc'), 3)}, log-loss {number(scores.get('log_loss'), 3)}"

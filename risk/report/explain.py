@@ -23,6 +23,10 @@ LAST = "last"
 MOST_SOURCES = 50  # that the journal keeps of a run
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 ENDS = ("done", "abandoned")
+ACTS = {
+    "check dependencies": "asked the package index for the newest versions",
+    "backtest": "had the policy replayed over the company's own files (backtest)",
+}
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,8 @@ def _events(record: Record, pairs: Sequence[Pair], records: Sequence[Record]) ->
     if kind == "run":
         told += [_short(record, _of(record, pairs))]
     elif kind == "act":
-        told += [_act(record)]
+        act = record.get("act")
+        told += [f"{person(record)} {ACTS.get(str(act), f'did this: {act}')}."]
     elif kind in ENDS:
         finished = [it.get("run") for it in records if it.get("kind") == "run"]
         ended = [pair for pair in pairs if pair[1] is record and pair[0].get("run") not in finished]
@@ -158,14 +163,6 @@ def _short(run: Record, published: Sequence[Pair]) -> str:
     asked = f" {person(run)} had asked for training." if "--force" in str(run.get("reason_to_train")) else ""
     why = str(run.get("error") or run.get("sentence") or "").rstrip(".")
     return f"{named(run)}: {run.get('outcome')}. {why + '.' if why else ''}{asked}".rstrip()
-
-
-def _act(record: Record) -> str:
-    if record.get("act") == "check dependencies":
-        return f"{person(record)} asked the package index for the newest versions."
-    if record.get("act") == "backtest":
-        return f"{person(record)} had the policy replayed over the company's own files (backtest)."
-    return f"{person(record)} did this: {record.get('act')}."
 
 
 def _pairs(records: Sequence[Record]) -> list[Pair]:

@@ -18,7 +18,6 @@ from risk.report.words import tested
 from risk.text import MORE, NOTHING, counted, number, percent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Blue against orange is told apart by every kind of colour blindness, and in grey print by lightness.
@@ -100,11 +99,24 @@ def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predic
 
 def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, and what happened") -> bytes:
     """The picture of bins (`risk`, `share`, `n_rows`): stated risk against the share who left."""
+    risks, shares, sizes = ([bin[name] for bin in bins] for name in ("risk", "share", "n_rows"))
+    end, largest = min(1.0, 1.12 * max([*risks, *shares, 0.1])), max(sizes, default=1)
     with _figure() as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        _draw_calibration(above, bins)
-        _draw_sizes(below, bins)
-        above.set_title(shown(title, 60))
+        above.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
+        above.plot(
+            risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False
+        )
+        dashed = {"transform": above.transAxes, "ha": "right", "fontsize": 7.5, "color": QUIET}
+        above.text(0.98, 0.04, "dashed: stated = happened", **dashed)
+        above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=shown(title, 60))
+        above.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
+        above.grid(color=LINE, linewidth=0.5)
+        above.set_axisbelow(True)
+        below.vlines(risks, 0, sizes, color=ACCENT, linewidth=4)
+        below.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
+        below.set_xlabel("stated risk")
+        below.xaxis.set_major_formatter(lambda risk, _: percent(risk, 0))
         return _png(figure)
 
 
@@ -138,26 +150,6 @@ def backtest(policies: Sequence[Mapping[str, Any]], title: str = "Leavers on the
 
 def _added_up(policy: Mapping[str, Any]) -> list[int]:
     return list(accumulate(count or 0 for count in policy["caught_by_content"]))
-
-
-def _draw_calibration(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
-    risks, shares = [bin["risk"] for bin in bins], [bin["share"] for bin in bins]
-    end = min(1.0, 1.12 * max([*risks, *shares, 0.1]))
-    axes.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.plot(risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False)
-    axes.text(0.98, 0.04, "dashed: stated = happened", transform=axes.transAxes, ha="right", fontsize=7.5, color=QUIET)
-    axes.set(xlim=(0, end), ylim=(0, end), ylabel="share who left")
-    axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
-    axes.grid(color=LINE, linewidth=0.5)
-    axes.set_axisbelow(True)
-
-
-def _draw_sizes(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
-    largest = max((bin["n_rows"] for bin in bins), default=1)
-    axes.vlines([bin["risk"] for bin in bins], 0, [bin["n_rows"] for bin in bins], color=ACCENT, linewidth=4)
-    axes.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
-    axes.set_xlabel("stated risk")
-    axes.xaxis.set_major_formatter(lambda risk, _: percent(risk, 0))
 
 
 @contextmanager

@@ -43,7 +43,8 @@ def status(settings: Settings) -> Answer:
     except DataError as error:
         manifest, damaged = Manifest(settings.input_folder_path, settings.schema.identity), damaged or [str(error)]
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
-    room = {folder.name: _bytes(folder) for folder in (settings.ingested, settings.models, settings.production)}
+    folders = (settings.ingested, settings.models, settings.production)
+    files = {folder.name: [path for path in folder.rglob("*") if not path.is_symlink()] for folder in folders}
     fields: dict[str, Any] = {
         "release": live.name if live else None,
         "provisional": live.provisional if live and is_proven else None,
@@ -59,7 +60,7 @@ def status(settings: Settings) -> Answer:
         "other_versions": releases.other_versions(made_with),
         "damaged": damaged,
         "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
-        "bytes": room,
+        "bytes": {name: sum(it.lstat().st_size for it in found if it.is_file()) for name, found in files.items()},
     }
     is_ill = not sound or misplaced or damaged or failed
     return Answer("\n".join(_lines(fields)), fields, exit_code=1 if is_ill else 0)
@@ -98,10 +99,6 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *(f"needs attention: {it['sentence']}" for it in fields["attention"]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
     ]
-
-
-def _bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 # --- packages ---------------------------------------------------------------------------------------------------------

@@ -203,10 +203,14 @@ def _seen(scores: Facts) -> str:
 
 def score_rows(scores: Facts) -> list[list[str]]:
     """One row per score: its name, value, interval, and what it means."""
+    of_auc = "It takes clients who left and clients who stayed."
+    if scores["auc"] is not None:
+        times = f"{number(100 * scores['auc'])} times in 100"
+        of_auc = f"Of one client who left and one who stayed, the first has the higher risk {times}."
     shown = [
         ("f1", "F1", _of_f1(scores["confusion"])),
         ("capture", f"First {number(scores['capture_k'])}", _of_capture(scores)),
-        ("auc", "AUC", _of_auc(scores["auc"])),
+        ("auc", "AUC", of_auc),
         ("log_loss", "Log-loss", _beside_the_average(scores, "log-loss")),
         ("brier", "Brier", _beside_the_average(scores, "brier")),
     ]
@@ -233,12 +237,6 @@ def _of_capture(scores: Facts) -> str:
         return "Nobody left, so there was nobody to reach."
     return (f"Calling the {counted(k, 'client')} with the highest risk reaches {number(100 * capture)} of 100 who "
             f"leave; calls at random would reach {number(100 * k / scores['n_rows'])}.")  # fmt: skip
-
-
-def _of_auc(auc: float | None) -> str:
-    if auc is None:
-        return "It takes clients who left and clients who stayed."
-    return f"Of one client who left and one who stayed, the first has the higher risk {number(100 * auc)} times in 100."
 
 
 def _beside_the_average(scores: Facts, name: str) -> str:

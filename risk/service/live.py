@@ -120,7 +120,10 @@ class Watch:
         except Exception as error:  # whatever a damaged file makes of its reader
             faults.append(self._named(f"the deployed model cannot be used: {_words(error)}"))
         try:
-            shown = _load_reports(self._reports)
+            folder = files.resolve(self._reports / paths.CURRENT)
+            if folder is None and os.path.lexists(self._reports / paths.CURRENT):
+                raise DataError(f"the set that {paths.REPORTS}/{paths.CURRENT} names is missing")
+            shown = load_shown(folder) if folder else None
         except Exception as error:
             faults.append(self._named(f"{TORN}: {_words(error)}"))
         return LiveState(model, contract, shown, tuple(faults), former.record)
@@ -152,14 +155,6 @@ def load_shown(folder: Path) -> Shown:
 
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
-
-
-def _load_reports(shelf: Path) -> Shown | None:
-    """The newest report set; None where there is none yet. Raises: as `load_shown`."""
-    folder = files.resolve(shelf / paths.CURRENT)
-    if folder is None and os.path.lexists(shelf / paths.CURRENT):
-        raise DataError(f"the set that {shelf.name}/{paths.CURRENT} names is missing")
-    return load_shown(folder) if folder else None
 
 
 def _load_model(production: Path, release: releases.Release, schema: Schema) -> tuple[Model, Contract]:

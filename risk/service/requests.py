@@ -130,7 +130,12 @@ class Contract:
 
     def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
         """The decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
-        types: dict[str, Any] = {name: self._type_of(name) for name in self.kinds}
+        bounds = {
+            name: float if least is None else Annotated[float, Meta(ge=least)] for name, least in self.features.items()
+        }
+        types: dict[str, Any] = {
+            name: (_NAME if kind == "categorical" else bounds[name]) | None for name, kind in self.kinds.items()
+        }
         optional: dict[str, Any] = {self.client: _NAME | int | None}
         optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}
         fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
@@ -158,12 +163,6 @@ class Contract:
         optional = list(self._names)[len(self.kinds) :]
         unset = sum(list(map(attrgetter(name), clients)).count(UNSET) for name in optional)
         return len(clients) * len(self._names) - unset
-
-    def _type_of(self, name: str) -> Any:
-        if self.kinds[name] == "categorical":
-            return _NAME | None
-        minimum = self.features[name]
-        return (float if minimum is None else Annotated[float, Meta(ge=minimum)]) | None
 
     def _rows(self, clients: list[Any]) -> RequestedRows:
         _check_size(len(clients))

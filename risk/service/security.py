@@ -69,7 +69,7 @@ class Guard:
         elif forwarded := next(filter(_FORWARDED.search, names), None):
             raise Problem(403, f"{forwarded[:40]} says that a proxy stands before this service, and there is no token; "
                           f"set {TOKEN} or server.token_file")  # fmt: skip
-        elif not is_loopback(_name_in(host)):
+        elif not is_loopback(host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]):
             raise Problem(421, "the Host header does not name this machine; use http://localhost or http://127.0.0.1")
 
 
@@ -161,13 +161,6 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
 
 def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
-
-
-def _name_in(host: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
 
 
 def _token_in(authorization: str) -> str:

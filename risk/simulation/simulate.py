@@ -19,7 +19,6 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,11 @@ def drop(
     Raises: UsageError when the newest file of the folder holds other clients than this world has in that month.
     """
     newest = max(_months_in(folder), default=0)
-    known = _clients_in(folder / _name(newest)) if newest else []
+    known = []
+    if newest:
+        with refusals(folder / _name(newest)):
+            lines = (folder / _name(newest)).read_text(encoding="utf-8", errors="replace").splitlines()
+        known = [line.partition(",")[0] for line in lines[1:]]
     last = newest + (months or 1)
     series = _begin(series, newest, last)
     story = _history(series, last, clients or len(known) or CLIENTS, fault)
@@ -163,11 +166,6 @@ def _name(number: int) -> str:
 def _months_in(folder: Path) -> list[int]:
     found = [MONTH_FILE.fullmatch(path.name) for path in folder.glob("clients_*.csv")]
     return [number for match in found if match and (number := number_of(match[1])) >= 1]
-
-
-def _clients_in(path: Path) -> list[str]:
-    with refusals(path), path.open(encoding="utf-8", errors="replace") as file:
-        return [line.partition(",")[0] for line in islice(file, 1, None)]
 
 
 def _write_months(folder: Path, series: Series, months: list[Month]) -> list[Month]:
