@@ -68,21 +68,19 @@ def as_dict(replayed: Replay, contents: Sequence[str], top_share: float, **facts
 
 
 def _policy(story: Story, alarm: int | None) -> dict[str, Any]:
+    def counted_from_1(event: Any) -> dict[str, Any]:
+        return {"content": event.step + 1} | {name: value for name, value in asdict(event).items() if name != "step"}
+
     return {
         "policy": story.policy,
         "caught": sum(count or 0 for count in story.caught),
         "deployments": len(story.changes),
-        "worse": sum(it.worse for it in story.changes),
+        "worse": sum(deployment.worse for deployment in story.changes),
         "delay": None if alarm is None else story.delay(alarm),
         "caught_by_content": list(story.caught),
-        "decided": [_counted_from_1(it) for it in story.decisions],
-        "deployed": [_counted_from_1(it) for it in story.deployments],
+        "decided": [counted_from_1(decision) for decision in story.decisions],
+        "deployed": [counted_from_1(deployment) for deployment in story.deployments],
     }
-
-
-def _counted_from_1(it: Any) -> dict[str, Any]:
-    told = asdict(it)
-    return {"content": told.pop("step") + 1} | told
 
 
 def _sentence(told: Mapping[str, Any]) -> str:
@@ -105,16 +103,11 @@ def page(told: Mapping[str, Any]) -> str:
     """Return what people read in a terminal: the sentence, the table, and what ours decided when."""
     lines = [f"Backtest of dataset {told['dataset']}: {counted(told['n_rows'], 'labelled row')}.", told["sentence"], ""]
     policies = tables.backtest(told)
-    lines += [
-        *_aligned([[column.title for column in policies.columns], *policies.rows]),
-        "",
-        "Our decisions, content by content:",
-    ]
-    decided = [
-        [one_line(content["name"]), it["outcome"], it["reason"]]
-        for content, it in zip(told["contents"], told["policies"][0]["decided"], strict=True)
-    ]
-    return "\n".join([*lines, *_aligned(decided)])
+    lines += _aligned([[column.title for column in policies.columns], *policies.rows])
+    names = [one_line(content["name"]) for content in told["contents"]]
+    decided = [[it["outcome"], it["reason"]] for it in told["policies"][0]["decided"]]
+    ours = [[name, *decision] for name, decision in zip(names, decided, strict=True)]
+    return "\n".join([*lines, "", "Our decisions, content by content:", *_aligned(ours)])
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:

@@ -129,11 +129,8 @@ def _live(live: Tenure | None, origin: Callable[[str], Origin]) -> list[str]:
         told.append("  It is provisional: not proven better than the average risk.")
     if made.dataset is None:
         return [*told, "  Its folder is gone, so what it was trained on is not known here."]
-    paths = ", ".join(made.sources)
-    return [
-        *told,
-        f"  It was trained on dataset {made.dataset}, made of {counted(len(made.sources), 'source')}: {paths}.",
-    ]
+    sources = f"{counted(len(made.sources), 'source')}: {', '.join(made.sources)}"
+    return [*told, f"  It was trained on dataset {made.dataset}, made of {sources}."]
 
 
 def _events(record: Record, pairs: Sequence[Pair], records: Sequence[Record]) -> list[str]:
@@ -167,14 +164,14 @@ def _short(run: Record, published: Sequence[Pair]) -> str:
 
 def _pairs(records: Sequence[Record]) -> list[Pair]:
     """Every intent with the line that ended it, in the order of these ends; those without an end come last."""
-    found: list[Pair] = []
+    pairs: list[Pair] = []
     under_way: dict[Any, Record] = {}
     for record in records:
         if record.get("kind") == "intent":
             under_way[record.get("release")] = record
         elif record.get("kind") in ENDS and record.get("release") in under_way:
-            found.append((under_way.pop(record.get("release")), record))
-    return found + [(intent, None) for intent in under_way.values()]
+            pairs.append((under_way.pop(record.get("release")), record))
+    return pairs + [(intent, None) for intent in under_way.values()]
 
 
 def _of(run: Record, pairs: Sequence[Pair]) -> list[Pair]:

@@ -130,11 +130,9 @@ class Contract:
 
     def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
         """The decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
-        bounds = {
-            name: float if least is None else Annotated[float, Meta(ge=least)] for name, least in self.features.items()
-        }
         types: dict[str, Any] = {
-            name: (_NAME if kind == "categorical" else bounds[name]) | None for name, kind in self.kinds.items()
+            name: (_NAME if self.kinds[name] == "categorical" else Annotated[float, Meta(ge=least)]) | None
+            for name, least in self.features.items()
         }
         optional: dict[str, Any] = {self.client: _NAME | int | None}
         optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}

@@ -119,10 +119,8 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
         with self.lock:
             request = task.requests[0]
             kind = str(request.headers.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
-            milliseconds = request.body_bytes_received // BYTES_A_MILLISECOND.get(
-                kind, 25_000
-            )  # about, by size and kind
-            task.waits_since, task.work = time.monotonic(), 1 + milliseconds
+            milliseconds = 1 + request.body_bytes_received // BYTES_A_MILLISECOND.get(kind, 25_000)
+            task.waits_since, task.work = time.monotonic(), milliseconds
             free = len(self.threads) - self.stop_count - self.active_count
             too_much = task.work + sum(it.work for it in self.queue) > MOST_WAITING
             if too_much and len(self.queue) >= max(free, 1) and not task.total_outbufs_len:

@@ -158,9 +158,14 @@ def history(
         risk = true_risk(world, number - since, lastmonth, lastyear, state["employees"])
         exited = streams.at(number, "exit").random(clients) < risk
         if number >= 1:
-            seen = _month(number, state, lastmonth, lastyear, exited.astype(np.int64), risk)
+            names, owners = np.char.mod("corp-%08d", state["number"]), np.array(OWNERS)[state["owner"]]
+            sizes, values = state["employees"].copy(), state["value"].copy()
+            seen = Month(number, names, owners, lastmonth, lastyear, sizes, values, exited.astype(np.int64), risk)
             yield _faulty(seen, fault) if world == "broken" and number == since else seen
-        state = _next(streams, number + 1, state, exited, smaller=world == "harmless" and number + 1 >= since)
+        shake = streams.at(number + 1, "month").standard_normal(clients)
+        joining = _newcomers(streams, number + 1, smaller=world == "harmless" and number + 1 >= since)
+        _live_a_month(state, shake)
+        state[exited] = joining[exited]
 
 
 def true_risk(world: str, months: int, lastmonth: Floats, lastyear: Whole, employees: Whole) -> Floats:
@@ -220,20 +225,6 @@ def _live_a_month(state: Clients, shake: Floats) -> None:
     state["deviation"] = PERSISTENCE * state["deviation"] + SHAKE * shake
     state["year"][:, :-1] = state["year"][:, 1:].copy()
     state["year"][:, -1] = np.rint(np.exp(state["level"] + state["deviation"]))
-
-
-def _next(streams: _Streams, number: int, state: Clients, exited: NDArray[np.bool_], smaller: bool) -> Clients:
-    """Return the clients of month `number`: who stayed lives a month on, who left is replaced."""
-    after = state.copy()
-    _live_a_month(after, streams.at(number, "month").standard_normal(streams.clients))
-    after[exited] = _newcomers(streams, number, smaller)[exited]
-    return after
-
-
-def _month(number: int, state: Clients, lastmonth: Floats, lastyear: Whole, exited: Whole, risk: Floats) -> Month:
-    names, owners = np.char.mod("corp-%08d", state["number"]), np.array(OWNERS)[state["owner"]]
-    employees, values = state["employees"].copy(), state["value"].copy()
-    return Month(number, names, owners, lastmonth, lastyear, employees, values, exited, risk)
 
 
 def _faulty(month: Month, fault: str) -> Month:
