@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from risk import command, files, journal, paths
+from risk.backtest import replay
 from risk.backtest.policies import Rules
 from risk.command import Answer, Run, event, log
 from risk.dataset import dataset, intake
@@ -26,7 +27,7 @@ from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import backtest_words, explain, figures, snapshot, status
+from risk.report import explain, figures, snapshot, status, tables
 from risk.settings import Settings
 from risk.text import as_csv, counted, four_digits, number
 
@@ -143,14 +144,14 @@ def _backtest(settings: Settings) -> Answer:
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
     rules = Rules(names, settings.drift, settings.gate, settings.model.family)
-    facts = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
-    facts |= {"program": paths.PROGRAM, "settings": settings.identity}
+    facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
+    facts |= {"program": paths.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
     try:
-        told = backtest_words.over(frame, manifest, rules, facts, _bar)
+        told = replay.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
     _keep(settings, told)
-    return Answer(backtest_words.page(told), told)
+    return Answer(tables.backtest_page(told), told)
 
 
 def _bar(done: int, total: int) -> None:

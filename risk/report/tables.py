@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from risk.report.words import STATES, TROUBLED, p_value, score_rows
-from risk.text import NOTHING, counted, digits_for, moment, number, percent
+from risk.text import NOTHING, counted, digits_for, moment, number, one_line, percent
 
 Facts = Mapping[str, Any]
 
@@ -222,3 +222,19 @@ def backtest(replayed: Facts) -> Table:
     titles = ("leavers on the lists", "share", "deployments", "worse", "delay")
     columns = [TableColumn("policy", 150, is_strong=True), *(_number(title, 80) for title in titles)]
     return Table("How it would have gone", columns, rows)
+
+
+def backtest_page(told: Facts) -> str:
+    """Return what people read in a terminal: the sentence, the table, and what ours decided when."""
+    lines = [f"Backtest of dataset {told['dataset']}: {counted(told['n_rows'], 'labelled row')}.", told["sentence"], ""]
+    policies = backtest(told)
+    lines += _aligned([[column.title for column in policies.columns], *policies.rows])
+    names = [one_line(content["name"]) for content in told["contents"]]
+    decided = [[it["outcome"], it["reason"]] for it in told["policies"][0]["decided"]]
+    ours = [[name, *decision] for name, decision in zip(names, decided, strict=True)]
+    return "\n".join([*lines, "", "Our decisions, content by content:", *_aligned(ours)])
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
