@@ -221,9 +221,6 @@ def as_dict(replayed: Replay, contents: Sequence[str], top_share: float, **facts
 
 
 def _policy(story: Story, alarm: int | None) -> dict[str, Any]:
-    def counted_from_1(event: Any) -> dict[str, Any]:
-        return {"content": event.step + 1} | {name: value for name, value in asdict(event).items() if name != "step"}
-
     return {
         "policy": story.policy,
         "caught": sum(count or 0 for count in story.caught),
@@ -231,8 +228,8 @@ def _policy(story: Story, alarm: int | None) -> dict[str, Any]:
         "worse": sum(deployment.worse for deployment in story.changes),
         "delay": None if alarm is None else story.delay(alarm),
         "caught_by_content": list(story.caught),
-        "decided": [counted_from_1(decision) for decision in story.decisions],
-        "deployed": [counted_from_1(deployment) for deployment in story.deployments],
+        "decided": [{"content": decision.pop("step") + 1} | decision for decision in map(asdict, story.decisions)],
+        "deployed": [{"content": change.pop("step") + 1} | change for change in map(asdict, story.deployments)],
     }
 
 

@@ -37,17 +37,13 @@ def of_run(
         "What followed": _followed(run, published),
         "For the record": _recorded(run, settings),
     }
-    told = [_headline(run)]
-    for title, lines in sections.items():
-        told += ["", title, *(f"  {line}" for line in lines)] if lines else []
-    return told
-
-
-def _headline(run: Record) -> str:
     outcome = str(run.get("outcome"))
     unasked = outcome == "no drift" and not run.get("scan")
     words = "there was nothing to check" if unasked else OUTCOMES.get(outcome)
-    return f"{named(run)}, {moment(run.get('at'))}: {outcome}{f' ({words})' if words else ''}."
+    shown = [f"{named(run)}, {moment(run.get('at'))}: {outcome}{f' ({words})' if words else ''}."]
+    for title, lines in sections.items():
+        shown += ["", title, *(f"  {line}" for line in lines)] if lines else []
+    return shown
 
 
 def named(run: Record) -> str:
@@ -134,19 +130,15 @@ def _window(window: Record) -> str:
     files = "in the newest file" if contents == 1 else f"in the newest {number(contents)} files"
     size = f"{counted(window.get('n_rows') or 0, 'row')}, {number(window.get('leavers'))} left"
     chi2 = f"χ² {number(window.get('chi2'), 1)}, {number(window.get('df'))} degrees of freedom"
-    pattern = f"a pattern as strong comes by chance in {_cases(window.get('p'))} ({chi2}, p {p_value(window.get('p'))})"
+    p = window.get("p")
+    cases = "an unknown share of cases" if p is None else "fewer than 1 of 10,000 cases"
+    if p is not None and p >= 0.0001:
+        cases = f"{100 * p:.0f} of 100 cases" if p >= 0.01 else f"{10_000 * p:.0f} of 10,000 cases"
+    pattern = f"a pattern as strong comes by chance in {cases} ({chi2}, p {p_value(p)})"
     win, beside = window.get("relative_gain"), window.get("balanced_p")
     gain = f"a new model would remove {percent(max(win, 0.0))} of the error" if win is not None else "gain unknown"
     like = f"; beside rows of training, weighted to be like these, p {p_value(beside)}" if beside is not None else ""
     return f"{files} ({size}): {pattern}; {gain}{like}: {'alarm' if window.get('rings') else 'no alarm'}"
-
-
-def _cases(p: float | None) -> str:
-    if p is None:
-        return "an unknown share of cases"
-    if p >= 0.01:
-        return f"{100 * p:.0f} of 100 cases"
-    return f"{10_000 * p:.0f} of 10,000 cases" if p >= 0.0001 else "fewer than 1 of 10,000 cases"
 
 
 def _compared(candidates: Sequence[Record]) -> list[str]:

@@ -175,22 +175,18 @@ def _png(figure: Figure) -> bytes:
 # --- fonts and text ---------------------------------------------------------------------------------------------------
 
 
-def font_file(name: str) -> Path:
-    """The font's file in matplotlib's own data, without importing matplotlib."""
-    package = find_spec("matplotlib")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("matplotlib, which holds the font of the report, is not installed: run make, or pip")
-    return Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
-
-
 @cache
 def register_fonts() -> None:
     """Make both fonts known to reportlab; a second call costs nothing."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
+    package = find_spec("matplotlib")  # the fonts are of its data, and it need not be imported for them
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("matplotlib, which holds the font of the report, is not installed: run make, or pip")
     for name in (REGULAR, BOLD):
-        pdfmetrics.registerFont(TTFont(name, str(font_file(name))))
+        font = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
+        pdfmetrics.registerFont(TTFont(name, str(font)))
     pdfmetrics.registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR, boldItalic=BOLD)
 
 

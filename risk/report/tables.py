@@ -141,14 +141,12 @@ def sources(snapshot: Facts, most: int) -> Table:
         TableColumn("Source", 160, longest=110, is_strong=True), _number("Read", 50), _number("Accepted", 54),
         _number("Refused", 52), _number("Known", 50), TableColumn("State", 150, longest=180),
     ]  # fmt: skip
-    picked = [_source_row(it) for it in [*troubled, *sound[::-1]][:most]]
-    return Table("What was read, and what of it is in", columns, picked, len(by_age) - len(picked))
-
-
-def _source_row(source: Facts) -> list[str]:
-    state = STATES.get(source["state"], source["state"])
-    counts = [number(source[key]) for key in ("rows_read", "accepted", "refused", "duplicate")]
-    return [source["path"], *counts, f"{state}: {source['reason']}" if source["reason"] else state]
+    rows = []
+    for source in [*troubled, *sound[::-1]][:most]:
+        counts = [number(source[key]) for key in ("rows_read", "accepted", "refused", "duplicate")]
+        state = STATES.get(source["state"], source["state"])
+        rows.append([source["path"], *counts, f"{state}: {source['reason']}" if source["reason"] else state])
+    return Table("What was read, and what of it is in", columns, rows, len(by_age) - len(rows))
 
 
 def refusals(snapshot: Facts) -> Table:

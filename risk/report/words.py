@@ -62,14 +62,13 @@ def banner(release: Facts | None) -> tuple[str, str] | None:
     if release.get("forced"):
         why = f"The verdict did not favour it; the reason that was given: {release['forced']}"
         return "A person deployed this release", why
-    return ("This release is provisional", _provisional(release)) if release["provisional"] else None
-
-
-def _provisional(release: Facts) -> str:
+    if not release["provisional"]:
+        return None
     why = f"It was trained on {counted(release['n_rows'], 'row')} and has not been proven better than the average risk"
     if release.get("leaks"):
         why = f"It uses {', '.join(release['leaks'])}, which seems to know the answer, so nothing proves it"
-    return f"{why}. Use the order of the call list with care, and do not rely on the percentages."
+    advice = "Use the order of the call list with care, and do not rely on the percentages."
+    return "This release is provisional", f"{why}. {advice}"
 
 
 def other_warnings(snapshot: Facts) -> list[str]:
