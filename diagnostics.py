@@ -77,11 +77,6 @@ def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -
     return current.beside(known, spared)
 
 
-def packages(settings: Settings) -> dict[str, Any]:
-    """Return the dependencies as people are shown them."""
-    return status.packages(Path(__file__).parent, settings.production / paths.JOURNAL)
-
-
 def timings(settings: Settings, run: Run | None = None) -> dict[str, Any]:
     """Return the seconds of ingestion, training and scoring, last and median."""
     found = journal.timings(settings.production / paths.JOURNAL, under_way=run.seconds if run else None)
@@ -204,7 +199,8 @@ def _summary(settings: Settings) -> Answer:
     """Say what the dataset, the timings and the packages look like now."""
     rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
     summary = rows.summary()
-    fields = {"statistics": asdict(summary), "seconds": timings(settings), "dependencies": packages(settings)}
+    fields = {"statistics": asdict(summary), "seconds": timings(settings)}
+    fields["dependencies"] = status.packages(settings.production / paths.JOURNAL)
     lines = [f"dataset {rows.manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
     for name, it in fields["seconds"].items():
         lines.append(f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s")

@@ -124,7 +124,7 @@ def test_what_an_index_said_is_shown_with_its_date(tmp_path: Path) -> None:
 
     journal.append(tmp_path / "journal.jsonl", {"kind": "act", "act": status.ASKED, "newest": {"pandas": "99.0"}})
 
-    told = status.packages(tmp_path, tmp_path / "journal.jsonl")
+    told = status.packages(tmp_path / "journal.jsonl", tmp_path)
 
     absent, pandas = told["packages"]
     assert told["checked_on"] == journal.now()[:10]

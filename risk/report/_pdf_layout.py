@@ -151,9 +151,7 @@ def _padding(x: float, y: float) -> list[tuple[object, ...]]:
 
 def picture(png: bytes, width: float) -> Flowable:
     """The picture, scaled to this width in points."""
-    image = Image(BytesIO(png), hAlign="LEFT")
-    image.drawWidth, image.drawHeight = width, width * image.imageHeight / image.imageWidth
-    return image
+    return Image(BytesIO(png), width, A4[1], kind="proportional", hAlign="LEFT")
 
 
 class _Pages(Canvas):  # type: ignore[misc]

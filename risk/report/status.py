@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from risk.errors import DataError, RiskError
 from risk.registry import audit, proven, releases
 from risk.report import snapshot
 from risk.settings import Settings
+from risk.text import hours_of
 
+ROOT = Path(__file__).parents[2]
 ASKED = "check dependencies"  # the act of asking the package index
 LAST_RUN = ("run", "at", "outcome", "sentence", "error")
 OF_NOW = (journal.RECORD, journal.STOPPED)  # these are looked at when they are asked for
@@ -67,11 +70,16 @@ def status(settings: Settings) -> Answer:
 
 
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
-    """Return when new rows are due, counted from the last arrival; a run under way counts."""
+    """What is expected and when new rows came last (ISO, UTC), for the snapshot; None where nothing is.
+
+    New rows are due so long after the last arrival; one of a run under way counts.
+    """
     came = journal.now() if run and run.record.get("arrived") else None
-    return snapshot.expectation(
-        settings.expected_every, came or journal.last_arrival(settings.production / paths.JOURNAL)
-    )
+    came = came or journal.last_arrival(settings.production / paths.JOURNAL)
+    if settings.expected_every is None or came is None:
+        return None
+    due = datetime.fromisoformat(came).timestamp() + 3600 * hours_of(settings.expected_every)
+    return {"every": settings.expected_every, "last_arrival": came, "due": due}
 
 
 def due(settings: Settings) -> float | None:
@@ -104,7 +112,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
 # --- packages ---------------------------------------------------------------------------------------------------------
 
 
-def packages(root: Path, record: Path) -> dict[str, Any]:
+def packages(record: Path, root: Path = ROOT) -> dict[str, Any]:
     """The direct dependencies as people are shown them; the newest versions as an index said them last, if ever."""
     asked: dict[str, Any] = next((it for it in reversed(journal.read(record)) if it.get("act") == ASKED), {})
     newest, found = asked.get("newest"), []

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from risk import files, journal, paths, tick
 from risk.command import event
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
@@ -160,11 +162,10 @@ def _content(path: Path) -> bytes | None:
 def _load_model(production: Path, release: releases.Release, schema: Schema) -> tuple[Model, Contract]:
     """Load a proven release and see that it answers a client of whom nothing is known."""
     model = proven.opened(production, release)
-    contract = Contract(schema, model.card.features)
-    risks = model.risks(contract.blank().frame)
+    risks = model.risks(pd.DataFrame({name: [None] for name in model.card.features}))
     if risks.shape != (1,) or not 0 <= risks[0] <= 1:
         raise ModelError(f"{model.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
-    return model, contract
+    return model, Contract(schema, model.card.features)
 
 
 def _words(error: Exception) -> str:

@@ -64,10 +64,6 @@ class Contract:
         others = [name for name in dict.fromkeys(known) if name not in self.kinds and name != self.client]
         self._decoder = self._decoder_for(others)
 
-    def blank(self) -> RequestedRows:
-        """One client of whom nothing is known."""
-        return RequestedRows([None], self._frame({name: [None] for name in self.kinds}))
-
     def client_of(self, cells: Mapping[str, str | None]) -> dict[str, Any]:
         """The row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
         readers = self._readers(list(cells))
