@@ -52,15 +52,14 @@ def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Sche
     """The current clients in the order of their risk: the columns of the list, then the features."""
     order = rank(frame[schema.client].tolist(), risks.to_numpy(np.float64))
     rows, risk = frame.iloc[order].reset_index(drop=True), risks.to_numpy(np.float64)[order]
-    blank = pd.Series([None] * len(rows), dtype=object)
     listed = {
         "rank": ranks(risk),
         "client": rows[schema.client],
         "risk": risk,
         "prediction": (risk >= threshold).astype(int),
-        "owner": rows[schema.owner] if schema.owner else blank,
-        "value": rows[schema.value] if schema.value else blank,
-        "period": rows[schema.period] if schema.period else blank,
+        "owner": rows[schema.owner] if schema.owner else None,
+        "value": rows[schema.value] if schema.value else None,
+        "period": rows[schema.period] if schema.period else None,
     }
     return pd.concat([pd.DataFrame(listed), rows[list(schema.features)].add_prefix(FEATURE)], axis=1)
 

@@ -85,15 +85,13 @@ def tell(
     return Explanation(tuple(map(one_line, told)), tuple(used))
 
 
-def page(lines: Sequence[str], width: int = 100) -> str:
+def page(lines: Sequence[str]) -> str:
     """The lines for a terminal: long ones go on below, a little further in."""
+    indents = [" " * (len(line) - len(line.lstrip()) + 2) for line in lines]
     return "\n".join(
-        textwrap.fill(
-            line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
-            break_long_words=False, break_on_hyphens=False,
-        )
-        for line in lines
-    )  # fmt: skip
+        textwrap.fill(line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        for line, indent in zip(lines, indents, strict=True)
+    )
 
 
 def live_on(records: Sequence[Record], day: str) -> Tenure | None:

@@ -136,8 +136,8 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
     outside = Problem(403, "the path leaves the input, test and practice folders; name a file inside", field="filepath")
     if "\0" in given or Path(given).is_absolute() or ".." in Path(given).parts:
         raise outside
-    asked, real = root / given, _real(root / given)
-    homes = [(path, home) for folder in folders for path, home in ((asked, folder), (real, _real(folder)))]
+    asked, real = root / given, Path(os.path.realpath(root / given))
+    homes = [pair for folder in folders for pair in ((asked, folder), (real, Path(os.path.realpath(folder))))]
     below = [path.relative_to(home) for path, home in homes if path.is_relative_to(home)]
     if not any(path is real and path.is_relative_to(home) for path, home in homes):
         raise outside
@@ -157,10 +157,6 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
     if len(content) > MAX_BODY:
         raise Problem(413, f"the file is larger than {MAX_BODY // 2**20} MiB; send it in parts", field="filepath")
     return content
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
 
 
 def _token_in(authorization: str) -> str:
