@@ -8,16 +8,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
-import itertools
 import json
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
+
+import requests
 
 from app import create_app
 from risk import command, files, paths
@@ -28,26 +30,10 @@ from risk.service.requests import Contract
 from risk.service.server import HttpServer
 from risk.settings import Settings
 
-if TYPE_CHECKING:
-    import requests
-
 TEST_ROWS = 20
-CLASSIC = ("/scoring", "/summarystats", "/diagnostics")
-OTHERS = ("/clients?limit=5", "/history", "/releases", "/report", "/health", "/")
+LIST = "/clients?limit=5"
+ASKED = ("/scoring", "/summarystats", "/diagnostics", LIST, "/history", "/releases", "/report", "/health", "/")
 PATIENCE = 3.0  # seconds that a running service has to notice what this run published
-
-
-@dataclass(frozen=True)
-class EndpointAnswer:
-    """The answer of one endpoint; `value` is its JSON, or None where it answered a page or a file."""
-
-    method: str
-    path: str
-    status: int
-    phrase: str
-    kind: str
-    size: int
-    value: Any
 
 
 @dataclass(frozen=True)
@@ -57,12 +43,12 @@ class Calls:
     url: str
     own: bool
     file: Path
-    answers: tuple[EndpointAnswer, ...] = field(repr=False)
+    answers: tuple[requests.Response, ...] = field(repr=False)
 
     @property
     def failed(self) -> list[str]:
         """The requests that were answered with an error."""
-        return [f"{it.method} {it.path}: {it.status}" for it in self.answers if it.status >= 400]
+        return [f"{_question(answer)}: {answer.status_code}" for answer in self.answers if not answer.ok]
 
 
 def call_api(settings: Settings, url: str | None = None) -> Calls:
@@ -70,8 +56,6 @@ def call_api(settings: Settings, url: str | None = None) -> Calls:
 
     Writes apireturns.txt. Raises: DataError where the service at `url` does not answer.
     """
-    import requests
-
     with requests.Session() as session, _service(settings, session, url) as (address, own):
         try:
             answers = tuple(_ask_all(session, address, holdout_clients(settings)))
@@ -86,20 +70,18 @@ def call_api(settings: Settings, url: str | None = None) -> Calls:
 
 def holdout_clients(settings: Settings) -> list[dict[str, Any]]:
     """The first clients of the test data as the service wants them; rows that it would refuse are left out."""
-    contract = Contract(settings.schema, settings.schema.kinds)
-    paths_read = sorted(settings.holdout.rglob("*.csv"))
-    clients = itertools.chain.from_iterable(_clients_in(path, contract) for path in paths_read)
-    return list(itertools.islice(clients, TEST_ROWS))
-
-
-def _clients_in(path: Path, contract: Contract) -> Iterator[dict[str, Any]]:
-    with (
-        contextlib.suppress(OSError, csv.Error, UnicodeDecodeError),
-        path.open(encoding="utf-8-sig", newline="") as file,
-    ):
-        for cells in csv.DictReader(file):
-            with contextlib.suppress(Problem):
-                yield contract.client_of(cells)
+    contract, clients = Contract(settings.schema, settings.schema.kinds), list[dict[str, Any]]()
+    for path in sorted(settings.holdout.rglob("*.csv")):
+        with (
+            contextlib.suppress(OSError, csv.Error, UnicodeDecodeError),
+            path.open(encoding="utf-8-sig", newline="") as file,
+        ):
+            for cells in csv.DictReader(file):
+                if len(clients) == TEST_ROWS:
+                    return clients
+                with contextlib.suppress(Problem):
+                    clients.append(contract.client_of(cells))
+    return clients
 
 
 @contextlib.contextmanager
@@ -108,7 +90,8 @@ def _service(settings: Settings, session: requests.Session, url: str | None) -> 
     session.trust_env = False  # neither a proxy nor .netrc stands between this machine and itself
     token = security.token_of(settings.server, settings.root)
     session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
-    configured = _configured(settings)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)
+    configured = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
     if url is not None or _is_ours_and_current(settings, session, configured):
         yield (url or configured).rstrip("/"), False
         return
@@ -124,68 +107,48 @@ def _service(settings: Settings, session: requests.Session, url: str | None) -> 
         app.extensions["rooms"].watch.stop()
 
 
-def _configured(settings: Settings) -> str:
-    host = settings.server.host
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{host}]:{settings.server.port}" if ":" in host else f"http://{host}:{settings.server.port}"
-
-
 def _is_ours_and_current(settings: Settings, session: requests.Session, url: str) -> bool:
     """Whether a service of this installation answers there with what was published last.
 
     One of this installation is given the time to notice; any other, or none, is not waited for.
     """
-    import requests
-
-    folders = {"release": settings.production, "report": settings.models / paths.REPORTS}
-    current = {name: files.resolve(folder / paths.CURRENT) for name, folder in folders.items()}
-    expected = {name: folder.name if folder else None for name, folder in current.items()}
-    expected |= {"instance": live.instance(settings.production)}
-    patience = time.monotonic() + PATIENCE
-    while time.monotonic() < patience:
+    expected: dict[str, str | None] = {"instance": live.instance(settings.production)}
+    for name, folder in (("release", settings.production), ("report", settings.models / paths.REPORTS)):
+        current = files.resolve(folder / paths.CURRENT)
+        expected[name] = current.name if current else None
+    end = time.monotonic() + PATIENCE
+    while True:
         try:
             health = session.get(f"{url}/health", timeout=(0.3, 1.0), allow_redirects=False).json()
-            found = {name: health[name] for name in expected}
+            shown = {name: health[name] for name in expected}
         except (requests.RequestException, ValueError, KeyError, TypeError):
             return False
-        if found == expected or found["instance"] != expected["instance"]:
-            return found == expected
+        if shown == expected or shown["instance"] != expected["instance"] or time.monotonic() > end:
+            return shown == expected
         time.sleep(live.PAUSE)
-    return False
 
 
-def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[EndpointAnswer]:
+def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[requests.Response]:
     """Ask one endpoint after the other, and for the first listed client by name."""
-    yield _ask(session, "POST", url, "/prediction", {"clients": rows})
-    for path in (*CLASSIC, *OTHERS):
-        answer = _ask(session, "GET", url, path)
+    ask = partial(session.request, timeout=(2.0, 30.0), allow_redirects=False)
+    yield ask("POST", f"{url}/prediction", json={"clients": rows})
+    for path in ASKED:
+        answer = ask("GET", url + path)
         yield answer
-        listed = answer.value.get("clients") if isinstance(answer.value, dict) else None
-        if listed:
-            yield _ask(session, "GET", url, "/clients/" + quote(listed[0]["client"], safe=""))
+        if path == LIST and answer.ok and (listed := answer.json()["clients"]):
+            yield ask("GET", f"{url}/clients/{quote(listed[0]['client'], safe='')}")
 
 
-def _ask(session: requests.Session, method: str, url: str, path: str, body: Any = None) -> EndpointAnswer:
-    found = session.request(method, url + path, json=body, timeout=(2.0, 30.0), allow_redirects=False)
-    kind = found.headers.get("Content-Type", "").partition(";")[0]
-    value = found.json() if kind.endswith("json") else None
-    return EndpointAnswer(method, path, found.status_code, found.reason, kind, len(found.content), value)
+def _question(answer: requests.Response) -> str:
+    return f"{answer.request.method} {answer.request.path_url}"
 
 
-def _section(answer: EndpointAnswer) -> str:
-    body = _pretty(answer.value) if answer.value is not None else f"({answer.kind}, {answer.size:,} bytes)"
-    return f"{answer.method} {answer.path}\n{answer.status} {answer.phrase}\n{body}\n"
-
-
-def _pretty(value: Any, margin: str = "\n") -> str:
-    """Return JSON for people: indented, but a list of plain values stays on one line."""
-    inner = margin + "  "
-    if isinstance(value, dict) and value:
-        lines = [f"{json.dumps(name, ensure_ascii=False)}: {_pretty(it, inner)}" for name, it in value.items()]
-        return "{" + inner + f",{inner}".join(lines) + margin + "}"
-    if isinstance(value, list) and any(isinstance(it, dict | list) for it in value):
-        return "[" + inner + f",{inner}".join(_pretty(it, inner) for it in value) + margin + "]"
-    return json.dumps(value, ensure_ascii=False)
+def _section(answer: requests.Response) -> str:
+    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    body = f"({kind}, {len(answer.content):,} bytes)"
+    if kind.endswith("json"):
+        body = json.dumps(answer.json(), indent=2, ensure_ascii=False)
+    return f"{_question(answer)}\n{answer.status_code} {answer.reason}\n{body}\n"
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

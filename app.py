@@ -84,8 +84,8 @@ def scoring() -> Response:
 def summary_statistics() -> Response:
     """Return mean, median and standard deviation of the numeric columns of the dataset."""
     snapshot = _shown().snapshot
-    statistics = snapshot["statistics"]
-    return answer({"dataset": snapshot["dataset"]["version"]} | {it: statistics[it] for it in ("n_rows", "columns")})
+    statistics = {name: snapshot["statistics"][name] for name in ("n_rows", "columns")}
+    return answer({"dataset": snapshot["dataset"]["version"]} | statistics)
 
 
 @service.get("/diagnostics")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from risk import command, files, journal, paths
+from risk.backtest import replay
 from risk.backtest.policies import Rules
 from risk.command import Answer, Run, event, log
 from risk.dataset import dataset, intake
@@ -26,7 +27,7 @@ from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import backtest_words, dependencies, explain, figures, snapshot, status
+from risk.report import explain, figures, snapshot, status, tables
 from risk.settings import Settings
 from risk.text import as_csv, counted, four_digits, number
 
@@ -76,19 +77,6 @@ def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -
     return current.beside(known, spared)
 
 
-def newest_versions(path: Path) -> tuple[str, dict[str, str]] | None:
-    """Return when an index was last asked and what it said, from the journal; None when it never was."""
-    acts = [record for record in journal.read(path) if record.get("act") == "check dependencies"]
-    return (acts[-1]["at"][:10], acts[-1]["newest"]) if acts else None
-
-
-def packages(settings: Settings) -> dict[str, Any]:
-    """Return the dependencies as people are shown them."""
-    asked = newest_versions(settings.production / paths.JOURNAL)
-    found = dependencies.packages(Path(__file__).parent, asked[1] if asked else None)
-    return {"checked_on": asked[0] if asked else None, "packages": [asdict(package) for package in found]}
-
-
 def timings(settings: Settings, run: Run | None = None) -> dict[str, Any]:
     """Return the seconds of ingestion, training and scoring, last and median."""
     found = journal.timings(settings.production / paths.JOURNAL, under_way=run.seconds if run else None)
@@ -114,7 +102,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _backtest(settings)
     if asked.check_dependencies:
         with command.writing(settings):
-            act = {"kind": "act", "act": "check dependencies", "newest": dependencies.ask_index()}
+            act = {"kind": "act", "act": status.ASKED, "newest": status.ask_index()}
             journal.append(settings.production / paths.JOURNAL, act)
     return _summary(settings)
 
@@ -151,14 +139,14 @@ def _backtest(settings: Settings) -> Answer:
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
     rules = Rules(names, settings.drift, settings.gate, settings.model.family)
-    facts = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
-    facts |= {"program": paths.PROGRAM, "settings": settings.identity}
+    facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
+    facts |= {"program": paths.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
     try:
-        told = backtest_words.over(frame, manifest, rules, facts, _bar)
+        told = replay.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
     _keep(settings, told)
-    return Answer(backtest_words.page(told), told)
+    return Answer(tables.backtest_page(told), told)
 
 
 def _bar(done: int, total: int) -> None:
@@ -211,7 +199,8 @@ def _summary(settings: Settings) -> Answer:
     """Say what the dataset, the timings and the packages look like now."""
     rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
     summary = rows.summary()
-    fields = {"statistics": asdict(summary), "seconds": timings(settings), "dependencies": packages(settings)}
+    fields = {"statistics": asdict(summary), "seconds": timings(settings)}
+    fields["dependencies"] = status.packages(settings.production / paths.JOURNAL)
     lines = [f"dataset {rows.manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
     for name, it in fields["seconds"].items():
         lines.append(f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s")

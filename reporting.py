@@ -111,7 +111,7 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
         "missing_percent": summary["missing_percent"],
         "seconds": diagnostics.timings(settings, run),
         "steps": run.steps,
-        "dependencies": diagnostics.packages(settings),
+        "dependencies": status.packages(settings.production / paths.JOURNAL),
         "leaks": leaks,
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
@@ -187,12 +187,10 @@ def _scores(
 
 def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Series) -> dict[str, Any]:
     """The scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
-    found = holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
+    scores = asdict(holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share))
     n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
-    of = {"scored_on": held_out.scored_on, "n_seen": n_seen} | out_of_fold.periods(
-        held_out.rows, settings.schema.period
-    )
-    return asdict(found) | of
+    scores |= {"scored_on": held_out.scored_on, "n_seen": n_seen}
+    return scores | out_of_fold.periods(held_out.rows, settings.schema.period)
 
 
 def _before_change(settings: Settings, digest: str) -> str | None:

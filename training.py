@@ -24,12 +24,11 @@ from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
 from risk.errors import DataError
 from risk.journal import LEAK, Attention
-from risk.modeling import families, fitting, leakage, selection
+from risk.modeling import families, fitting, leakage, reasons, selection
 from risk.modeling.metrics import Array, Floats, Marks
 from risk.modeling.selection import Challenger
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Card
-from risk.report import factors
 from risk.settings import Settings
 from risk.text import counted
 
@@ -127,7 +126,7 @@ def _write_model(
     else:
         content = model.pack(challenger, x, left)
         minimums = {it.name: it.minimum for it in schema.columns}
-        probes = factors.probes(x[challenger.rows], schema.kinds, schema.changes, minimums)
+        probes = reasons.probes(x[challenger.rows], schema.kinds, schema.changes, minimums)
         facts |= {"probes": probes, "packages": command.packages()}
         card = model.describe(challenger, x, left, schema, settings.gate.top_share, files.digest(content), facts)
     files.write(settings.models / paths.MODEL, content)

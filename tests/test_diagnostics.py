@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from risk import journal, paths
 from risk.errors import RiskError
-from risk.report import dependencies
+from risk.report import status
 from risk.service import live
 from tests.conftest import HEADER, Project, table
 
@@ -115,17 +115,21 @@ def test_where_no_index_answers_nothing_is_called_up_to_date(monkeypatch: pytest
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
 
     with pytest.raises(RiskError, match="no package index answers"):
-        dependencies.ask_index()
+        status.ask_index()
 
 
 def test_what_an_index_said_is_shown_with_its_date(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("# direct\npandas>=3.0\nabsent>=1\n")
     (tmp_path / "requirements.lock").write_text("pandas==3.1.1 \\\n    --hash=sha256:00\n")
 
-    found = {package.name: package for package in dependencies.packages(tmp_path, {"pandas": "99.0"})}
+    journal.append(tmp_path / "journal.jsonl", {"kind": "act", "act": status.ASKED, "newest": {"pandas": "99.0"}})
 
-    assert (found["pandas"].required, found["pandas"].newest, found["pandas"].up_to_date) == ("3.1.1", "99.0", False)
-    assert (found["absent"].required, found["absent"].installed) == (">=1", None)
+    told = status.packages(tmp_path / "journal.jsonl", tmp_path)
+
+    absent, pandas = told["packages"]
+    assert told["checked_on"] == journal.now()[:10]
+    assert (pandas["required"], pandas["newest"], pandas["up_to_date"]) == ("3.1.1", "99.0", False)
+    assert (absent["name"], absent["required"], absent["installed"]) == ("absent", ">=1", None)
 
 
 def test_a_report_of_any_data_and_model_touches_nothing_of_the_system(deployed: Project, tmp_path: Path) -> None:

@@ -6,14 +6,19 @@ Before the outcomes of a content are known the live model of each policy ranks i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from risk.backtest.policies import POLICIES, Decided, Policy, Production, ReplayedModel, Rows, Rules, View
+from risk.dataset.manifest import Manifest, content_order
 from risk.decision import gate
-from risk.decision.policy import NOTHING_DEPLOYED
+from risk.decision.policy import DRIFT, NOTHING_DEPLOYED
+from risk.errors import DataError
 from risk.modeling.metrics import Codes, Floats, clip, highest, list_length
+from risk.text import counted, number, percent
 
 SURE = 2.33  # standard errors from which a deployed model counts as worse than the one that it replaced
 MOST_STEPS = 60  # of more contents, neighbours are joined: each may cost a training of every policy
@@ -64,7 +69,7 @@ class Story:
 
     def delay(self, since: int) -> int | None:
         """Return how many contents passed from content `since` to the next deployment; None where none came."""
-        return min((it.step - since for it in self.changes if it.step >= since), default=None)
+        return min((change.step - since for change in self.changes if change.step >= since), default=None)
 
 
 @dataclass(frozen=True)
@@ -165,3 +170,80 @@ def expected_log_loss(truth: Floats, risks: Floats) -> float:
     """Return the mean log-loss that outcomes drawn from the true risks would have."""
     risk = clip(risks)
     return float(-np.mean(truth * np.log(risk) + (1 - truth) * np.log(1 - risk)))
+
+
+def over(
+    frame: pd.DataFrame, manifest: Manifest, rules: Rules, facts: dict[str, Any], told: Progress
+) -> dict[str, Any]:
+    """The replay of all policies over the labelled rows of a dataset, for JSON.
+
+    Raises: DataError where they come from fewer than two contents.
+    """
+    frame = frame.sort_values("content", kind="stable", ignore_index=True)
+    rows = Rows(frame, steps_of(frame["content"].to_numpy()), rules.names)
+    if rows.n_steps < 2:
+        raise DataError(
+            f"dataset {manifest.name}: its labelled rows come from {counted(rows.n_steps, 'content')}, expected at "
+            "least two to replay. Add another file with outcomes, then run again."
+        )
+    replayed = replay(rows, rules, told=told)
+    return as_dict(replayed, _contents(manifest, rows), rules.gate.top_share, **facts)
+
+
+def _contents(manifest: Manifest, rows: Rows) -> list[str]:
+    """The source of each content that was replayed; of contents that were joined the first and the last."""
+    order = content_order(manifest)
+    paths = {order[content.digest]: entry.path for entry in manifest.entries for content in entry.contents}
+    ends = rows.frame["content"].groupby(rows.step).agg(["min", "max"])
+    return [" to ".join(dict.fromkeys([paths[first], paths[last]])) for first, last in ends.to_numpy()]
+
+
+def as_dict(replayed: Replay, contents: Sequence[str], top_share: float, **facts: Any) -> dict[str, Any]:
+    """A replay, ours first in it, for JSON; `facts` come first. `contents` names each; places count from 1.
+
+    Leavers count from the first content that there was a model for. Delays count from the first alarm of ours.
+    """
+    ours, sizes = replayed.stories[0], replayed.contents
+    first = next((step for step, caught in enumerate(ours.caught) if caught is not None), len(contents))
+    alarm = next((decision.step for decision in ours.decisions if decision.reason == DRIFT), None)
+    told = facts | {
+        "contents": [
+            {"name": name, "n_rows": size.n_rows, "leavers": size.leavers, "k": size.k}
+            for name, size in zip(contents, sizes, strict=True)
+        ],
+        "first_ranked": first + 1,
+        "leavers": sum(size.leavers for size in sizes[first:]),
+        "top_share": top_share,
+        "first_alarm": None if alarm is None else alarm + 1,
+        "policies": [_policy(story, alarm) for story in replayed.stories],
+    }
+    return told | {"sentence": _sentence(told)}
+
+
+def _policy(story: Story, alarm: int | None) -> dict[str, Any]:
+    return {
+        "policy": story.policy,
+        "caught": sum(count or 0 for count in story.caught),
+        "deployments": len(story.changes),
+        "worse": sum(deployment.worse for deployment in story.changes),
+        "delay": None if alarm is None else story.delay(alarm),
+        "caught_by_content": list(story.caught),
+        "decided": [{"content": decision.pop("step") + 1} | decision for decision in map(asdict, story.decisions)],
+        "deployed": [{"content": change.pop("step") + 1} | change for change in map(asdict, story.deployments)],
+    }
+
+
+def _sentence(told: Mapping[str, Any]) -> str:
+    ours, *others = told["policies"]
+    contents = counted(len(told["contents"]) - told["first_ranked"] + 1, "content")
+    share = percent(told["top_share"], 0)
+    whole = f"Over {contents} with {counted(told['leavers'], 'leaver')}, a list of the first {share}"
+    beside = "; ".join(f"{it['policy']}: {_in_short(it)}" for it in others)
+    return f"{whole} by our decisions would have held {_in_short(ours)}. {beside[:1].upper()}{beside[1:]}."
+
+
+def _in_short(policy: Mapping[str, Any]) -> str:
+    if not policy["deployments"]:
+        return f"{number(policy['caught'])} of them without another deployment"
+    worse = f", {number(policy['worse'])} of these for the worse" if policy["worse"] else ""
+    return f"{number(policy['caught'])} with {counted(policy['deployments'], 'further deployment')}{worse}"

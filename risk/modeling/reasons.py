@@ -2,21 +2,21 @@
 
 Each feature in turn takes the values of the reference clients; what the log-odds lose by that, on average, is what
 the client's own value adds. Where features only add up this is the feature's term less its mean over the clients, and
-one row is enough for all of them.
+one row is enough for all of them. A model card asks in the same way what each feature does, by `probes`.
 
 Source: the situational importance of Štrumbelj and Kononenko, Knowledge and Information Systems 41 (2014).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from risk.modeling.metrics import Floats, Kinds, log_odds
-from risk.text import percent
+from risk.text import counted, markdown, percent
 
 SMALLEST_RISE, MOST_NAMED = 0.1, 3
 MOST_VALUES, FEWEST_VALUES = 100, 5  # of a feature that the others are compared with; more are taken at even ranks
@@ -24,22 +24,27 @@ MOST_ASKED = 300_000  # rows that the model is asked about in all: longer lists 
 MOST_ROWS = 100_000  # rows asked about at once
 MOST_TERMS = 100_000  # values of a feature, where its term does not depend on the other features
 COMMON = 0.05  # the share of clients from which on a typical value is said by how many have it
+MOST_LEVELS = 1_000  # of a categorical feature that a model card asks about, the most frequent ones
+FEW_VALUES = 6  # a number with no more of them is asked about at each
+CLEAR = 1.05  # times the odds: a smaller step between two values is hardly anything
+POINTS = ((0.1, 0.5, 0.9), (0.0, 0.5, 1.0))  # of the sorted values; the second where the first are all one value
 
+Probe = Mapping[str, Any]
 Predict = Callable[[pd.DataFrame], Floats]
 
 
 def typical(frame: pd.DataFrame, kinds: Kinds) -> dict[str, Any]:
     """The middle value of each numeric feature and the most frequent level of each categorical one."""
-    found: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        known = frame[name].dropna()
-        if kind == "numeric":
-            values = known.to_numpy(np.float64)
-            found[name] = float(np.quantile(values, 0.5, method="inverted_cdf")) if len(known) else np.nan
-        else:
-            counts = known.value_counts()
-            found[name] = min(counts[counts == counts.max()].index) if len(counts) else None
-    return found
+    return {name: _typical(frame[name].dropna(), kind) for name, kind in kinds.items()}
+
+
+def _typical(known: pd.Series, kind: str) -> Any:
+    if not len(known):
+        return None
+    if kind == "numeric":
+        return float(np.quantile(known.to_numpy(np.float64), 0.5, method="inverted_cdf"))
+    counts = known.value_counts()
+    return min(counts[counts == counts.max()].index)
 
 
 def reasons(
@@ -121,3 +126,95 @@ def _plain(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "unknown"
     return f"{value:,.10g}" if isinstance(value, (float, int)) else str(value)
+
+
+# --- what each feature does, for a model card -------------------------------------------------------------------------
+
+
+def probes(
+    x: pd.DataFrame, kinds: Kinds, changes: Mapping[str, str], minimums: Mapping[str, float | None]
+) -> list[dict[str, Any]]:
+    """For each feature the values to ask the model about, all of which occur in the rows; None is missing.
+
+    `typical` is the middle value or the most frequent level. A number that is the change of another one (`changes`)
+    is so small that the value before it was not below that one's minimum: together they can be a client's row.
+    """
+    asked = {name: _probe(name, kind, x[name].dropna(), len(x)) for name, kind in kinds.items()}
+    for name, source in changes.items():
+        least, typical = minimums.get(source), asked[source]["typical"]
+        lowest = min((value for value in asked[source]["values"] if value is not None), default=None)
+        if least is not None and lowest is not None:
+            known = x[name].dropna()
+            asked[name] = _probe(name, kinds[name], known[known <= typical - least], len(x))
+            asked[name]["typical"] = _typical(known[known <= lowest - least], kinds[name])
+        asked[name]["change_of"] = source
+    return list(asked.values())
+
+
+def _probe(name: str, kind: str, known: pd.Series, n_rows: int) -> dict[str, Any]:
+    if kind == "numeric":
+        values, n_unasked = _points(known), 0
+    else:
+        counts = known.value_counts()
+        levels = sorted(counts.index, key=lambda level: (-counts[level], level))  # the most frequent first
+        values, n_unasked = levels[:MOST_LEVELS], max(0, len(levels) - MOST_LEVELS)
+    values = [*values, *([None] if len(known) < n_rows else [])]
+    return {"name": name, "kind": kind, "typical": _typical(known, kind), "values": values, "n_unasked": n_unasked}
+
+
+def _points(known: pd.Series) -> list[Any]:
+    values = np.unique(known.to_numpy(np.float64))
+    for points in POINTS:
+        if len(values) > FEW_VALUES:
+            picked = np.unique(np.quantile(known.to_numpy(np.float64), points, method="inverted_cdf"))
+            if len(picked) > 1:
+                return [float(value) for value in picked]
+    return [float(value) for value in values]
+
+
+def effects(predict: Predict, probes: Sequence[Probe]) -> dict[str, list[str]]:
+    """The typical value of each feature, and how the risk moves with its values, both safe in Markdown.
+
+    Each feature in turn takes its values, the others stay at the typical ones.
+    """
+    typical = {probe["name"]: probe["typical"] for probe in probes}
+    rows = [
+        typical | dict.fromkeys(_moved(probe, value, probes), value) for probe in probes for value in probe["values"]
+    ]
+    risks = iter(predict(pd.DataFrame(rows)).tolist() if rows else ())
+    return {
+        probe["name"]: [_shown(probe["typical"]), _effect(probe, [next(risks) for _ in probe["values"]])]
+        for probe in probes
+    }
+
+
+def _moved(probe: Probe, value: Any, probes: Sequence[Probe]) -> list[str]:
+    """The features that take this value together: where a number is missing, its change is missing too."""
+    return [probe["name"], *(it["name"] for it in probes if value is None and it.get("change_of") == probe["name"])]
+
+
+def _effect(probe: Probe, risks: Sequence[float]) -> str:
+    named = [f"{percent(risk)} at {_shown(value)}" for value, risk in zip(probe["values"], risks, strict=True)]
+    more = [f"{counted(probe['n_unasked'], 'rarer level')} not asked about"] if probe["n_unasked"] else []
+    return f"{_way(probe, risks)}{', '.join([*named, *more])}" or "it is missing in every row"
+
+
+def _way(probe: Probe, risks: Sequence[float]) -> str:
+    """The way in which the risk moves with a number; for levels nothing, unless there is only one value."""
+    odds = [max(risk, 1e-12) / max(1 - risk, 1e-12) for risk in risks]
+    if len(odds) == 1:
+        return "the same in every row: "
+    if probe["kind"] != "numeric":
+        return ""
+    numeric = [it for value, it in zip(probe["values"], odds, strict=True) if value is not None]
+    if max(numeric) < CLEAR * min(numeric):
+        return "hardly anything: "
+    if numeric in (sorted(numeric), sorted(numeric, reverse=True)):
+        return "higher is riskier: " if numeric[-1] > numeric[0] else "lower is riskier: "
+    return "now higher, now lower: "
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, (int, float)):
+        return markdown(value or "missing")
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.12g}"

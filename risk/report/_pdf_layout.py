@@ -14,15 +14,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import (
-    BaseDocTemplate,
-    CondPageBreak,
-    Flowable,
-    Frame,
-    Image,
-    PageTemplate,
-    Paragraph,
-)
+from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, Image, PageTemplate, Paragraph
 from reportlab.platypus import Table as Grid
 
 from risk.report.figures import (
@@ -101,15 +93,14 @@ def table(data: Table, width: float = WIDTH) -> Flowable:
         ("LINEBELOW", (0, 0), (-1, 0), 0.9, HexColor(ACCENT)),
         ("LINEBELOW", (0, 1), (-1, -1), 0.4, HexColor(LINE)),
         *(("ALIGN", (x, 0), (x, -1), "RIGHT") for x, column in enumerate(columns) if column.is_number),
-        *(("LEFTPADDING", (x, 0), (x, -1), 7) for x in _texts_after_numbers(columns)),
+        *(  # a text would stand too close to the numbers before it
+            ("LEFTPADDING", (x, 0), (x, -1), 7)
+            for x, (left, right) in enumerate(pairwise(columns), start=1)
+            if left.is_number and not right.is_number
+        ),
     ]
     widths = [column.width * scale for column in columns]
     return _grid([head, *body], widths, rules, repeatRows=1, spaceBefore=2, spaceAfter=6)
-
-
-def _texts_after_numbers(columns: Sequence[TableColumn]) -> list[int]:
-    """The columns that would stand too close to the numbers before them."""
-    return [x for x, (left, right) in enumerate(pairwise(columns), start=1) if left.is_number and not right.is_number]
 
 
 def _cell(column: TableColumn, cell: object, scale: float) -> object:
@@ -160,9 +151,7 @@ def _padding(x: float, y: float) -> list[tuple[object, ...]]:
 
 def picture(png: bytes, width: float) -> Flowable:
     """The picture, scaled to this width in points."""
-    image = Image(BytesIO(png), hAlign="LEFT")
-    image.drawWidth, image.drawHeight = width, width * image.imageHeight / image.imageWidth
-    return image
+    return Image(BytesIO(png), width, A4[1], kind="proportional", hAlign="LEFT")
 
 
 class _Pages(Canvas):  # type: ignore[misc]
@@ -182,15 +171,12 @@ def document(story: Sequence[Flowable], *, title: str, footer: str, made_at: str
     `made_at` (ISO, UTC) is the date of the file; SOURCE_DATE_EPOCH in the environment has no effect.
     """
     register_fonts()
-    pdf = BytesIO()
-
-    def draw_footer(canvas: Any, template: Any) -> None:
-        _draw_footer(canvas, shown(footer, 90))
-
+    pdf, words = BytesIO(), shown(footer, 90)
     frame = Frame(MARGIN, BOTTOM, WIDTH, A4[1] - TOP - BOTTOM, 0, 0, 0, 0)
     template = BaseDocTemplate(
-        pdf, pagesize=A4, pageTemplates=[PageTemplate(frames=[frame], onPageEnd=draw_footer)], title=title, author="",
-        lang="en", initialFontName=REGULAR, invariant=1, pageCompression=1, displayDocTitle=1,
+        pdf, pagesize=A4, title=title, author="", lang="en",
+        pageTemplates=[PageTemplate(frames=[frame], onPageEnd=lambda canvas, _: _draw_footer(canvas, words))],
+        initialFontName=REGULAR, invariant=1, pageCompression=1, displayDocTitle=1,
     )  # fmt: skip
     template.beforeDocument = lambda: _set_date(template.canv, made_at)
     template.afterFlowable = lambda flowable: _add_to_outline(template.canv, flowable)

@@ -28,25 +28,22 @@ def of_run(
 
     `published` are its intents, each with the line that ended it; `settings` is the digest of the present settings.
     """
+    decision = [run["sentence"]] if run.get("gate") and run.get("sentence") else []
     sections = {
         "What was known": _known(run),
         "Was there a reason to train?": _reason(run),
         "What was compared": _compared(run.get("candidates") or []),
-        "How it was judged": _judged(run),
+        "How it was judged": [*decision, *_gate(run.get("gate") or {}), *_scores(run.get("scores") or {})],
         "What followed": _followed(run, published),
         "For the record": _recorded(run, settings),
     }
-    told = [_headline(run)]
-    for title, lines in sections.items():
-        told += ["", title, *(f"  {line}" for line in lines)] if lines else []
-    return told
-
-
-def _headline(run: Record) -> str:
     outcome = str(run.get("outcome"))
     unasked = outcome == "no drift" and not run.get("scan")
     words = "there was nothing to check" if unasked else OUTCOMES.get(outcome)
-    return f"{named(run)}, {moment(run.get('at'))}: {outcome}{f' ({words})' if words else ''}."
+    shown = [f"{named(run)}, {moment(run.get('at'))}: {outcome}{f' ({words})' if words else ''}."]
+    for title, lines in sections.items():
+        shown += ["", title, *(f"  {line}" for line in lines)] if lines else []
+    return shown
 
 
 def named(run: Record) -> str:
@@ -133,19 +130,15 @@ def _window(window: Record) -> str:
     files = "in the newest file" if contents == 1 else f"in the newest {number(contents)} files"
     size = f"{counted(window.get('n_rows') or 0, 'row')}, {number(window.get('leavers'))} left"
     chi2 = f"χ² {number(window.get('chi2'), 1)}, {number(window.get('df'))} degrees of freedom"
-    pattern = f"a pattern as strong comes by chance in {_cases(window.get('p'))} ({chi2}, p {p_value(window.get('p'))})"
+    p = window.get("p")
+    cases = "an unknown share of cases" if p is None else "fewer than 1 of 10,000 cases"
+    if p is not None and p >= 0.0001:
+        cases = f"{100 * p:.0f} of 100 cases" if p >= 0.01 else f"{10_000 * p:.0f} of 10,000 cases"
+    pattern = f"a pattern as strong comes by chance in {cases} ({chi2}, p {p_value(p)})"
     win, beside = window.get("relative_gain"), window.get("balanced_p")
     gain = f"a new model would remove {percent(max(win, 0.0))} of the error" if win is not None else "gain unknown"
     like = f"; beside rows of training, weighted to be like these, p {p_value(beside)}" if beside is not None else ""
     return f"{files} ({size}): {pattern}; {gain}{like}: {'alarm' if window.get('rings') else 'no alarm'}"
-
-
-def _cases(p: float | None) -> str:
-    if p is None:
-        return "an unknown share of cases"
-    if p >= 0.01:
-        return f"{100 * p:.0f} of 100 cases"
-    return f"{10_000 * p:.0f} of 10,000 cases" if p >= 0.0001 else "fewer than 1 of 10,000 cases"
 
 
 def _compared(candidates: Sequence[Record]) -> list[str]:
@@ -159,13 +152,9 @@ def _compared(candidates: Sequence[Record]) -> list[str]:
     return [title, how, *lines] if lines else []
 
 
-def _judged(run: Record) -> list[str]:
-    gate, scores = run.get("gate") or {}, run.get("scores") or {}
-    decision = [run["sentence"]] if gate and run.get("sentence") else []
-    return [*decision, *(_gate(gate) if gate else []), *(_scores(scores) if scores else [])]
-
-
 def _gate(gate: Record) -> list[str]:
+    if not gate:
+        return []
     against = gate.get("against")
     champion = "the average risk" if against == BASE_RATE else f"the live model, {against}"
     rows = f"{counted(gate.get('n_rows') or 0, 'row')} of {counted(gate.get('n_clients') or 0, 'client')}"
@@ -216,6 +205,8 @@ def _forward(gate: Record) -> list[str]:
 
 
 def _scores(scores: Record) -> list[str]:
+    if not scores:
+        return []
     rows, f1 = counted(scores.get("n_rows") or 0, "row"), number(scores.get("f1"), 3)
     of = f", {one_line(scores['scored_on'])}" if scores.get("scored_on") else ""
     others = f"AUC {number(scores.get('auc'), 3)}, log-loss {number(scores.get('log_loss'), 3)}"

@@ -52,26 +52,22 @@ def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Sche
     """The current clients in the order of their risk: the columns of the list, then the features."""
     order = rank(frame[schema.client].tolist(), risks.to_numpy(np.float64))
     rows, risk = frame.iloc[order].reset_index(drop=True), risks.to_numpy(np.float64)[order]
-    blank = pd.Series([None] * len(rows), dtype=object)
     listed = {
         "rank": ranks(risk),
         "client": rows[schema.client],
         "risk": risk,
         "prediction": (risk >= threshold).astype(int),
-        "owner": rows[schema.owner] if schema.owner else blank,
-        "value": rows[schema.value] if schema.value else blank,
-        "period": rows[schema.period] if schema.period else blank,
+        "owner": rows[schema.owner] if schema.owner else None,
+        "value": rows[schema.value] if schema.value else None,
+        "period": rows[schema.period] if schema.period else None,
     }
     return pd.concat([pd.DataFrame(listed), rows[list(schema.features)].add_prefix(FEATURE)], axis=1)
 
 
 def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Schema) -> list[dict[str, Any]]:
     """The clients whom there is time to call, first the one at the highest risk, each with its reasons."""
-    owners = everyone["owner"].tolist() if capacity.per == "owner" and schema.owner else None
-    chosen = everyone.iloc[first(owners, len(everyone), capacity.calls_per_week)]
-    values = everyone[[FEATURE + name for name in schema.features]].rename(
-        columns=lambda name: name.removeprefix(FEATURE)
-    )
+    chosen = first(everyone, capacity)
+    values = everyone[[FEATURE + name for name in schema.features]].set_axis(list(schema.features), axis=1)
     adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
     why = reasons(model.risks, values.loc[chosen.index], schema.kinds, values, adds_up=adds_up)
     rows = [
@@ -93,17 +89,10 @@ def ranks(risks: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.asarray(np.searchsorted(ordered, ordered, side="left") + 1, dtype=np.int64)
 
 
-def first(owners: Sequence[str | None] | None, n_clients: int, calls_per_week: int) -> list[int]:
-    """The places of the clients to call: the first ones in all, or the first ones of each owner."""
-    if owners is None:
-        return list(range(min(calls_per_week, n_clients)))
-    called: dict[str | None, int] = {}
-    chosen = []
-    for place, owner in enumerate(owners):
-        called[owner] = called.get(owner, 0) + 1
-        if called[owner] <= calls_per_week:
-            chosen.append(place)
-    return chosen
+def first(everyone: pd.DataFrame, capacity: Capacity) -> pd.DataFrame:
+    """The clients to call: the first ones in all, or the first ones of each owner; those without one are one group."""
+    groups = everyone.groupby("owner", dropna=False, sort=False) if capacity.per == "owner" else everyone
+    return groups.head(capacity.calls_per_week)
 
 
 def risks_csv(everyone: pd.DataFrame) -> bytes:

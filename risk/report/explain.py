@@ -23,6 +23,10 @@ LAST = "last"
 MOST_SOURCES = 50  # that the journal keeps of a run
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 ENDS = ("done", "abandoned")
+ACTS = {
+    "check dependencies": "asked the package index for the newest versions",
+    "backtest": "had the policy replayed over the company's own files (backtest)",
+}
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,13 @@ def tell(
     return Explanation(tuple(map(one_line, told)), tuple(used))
 
 
-def page(lines: Sequence[str], width: int = 100) -> str:
+def page(lines: Sequence[str]) -> str:
     """The lines for a terminal: long ones go on below, a little further in."""
+    indents = [" " * (len(line) - len(line.lstrip()) + 2) for line in lines]
     return "\n".join(
-        textwrap.fill(
-            line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2),
-            break_long_words=False, break_on_hyphens=False,
-        )
-        for line in lines
-    )  # fmt: skip
+        textwrap.fill(line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        for line, indent in zip(lines, indents, strict=True)
+    )
 
 
 def live_on(records: Sequence[Record], day: str) -> Tenure | None:
@@ -125,11 +127,8 @@ def _live(live: Tenure | None, origin: Callable[[str], Origin]) -> list[str]:
         told.append("  It is provisional: not proven better than the average risk.")
     if made.dataset is None:
         return [*told, "  Its folder is gone, so what it was trained on is not known here."]
-    paths = ", ".join(made.sources)
-    return [
-        *told,
-        f"  It was trained on dataset {made.dataset}, made of {counted(len(made.sources), 'source')}: {paths}.",
-    ]
+    sources = f"{counted(len(made.sources), 'source')}: {', '.join(made.sources)}"
+    return [*told, f"  It was trained on dataset {made.dataset}, made of {sources}."]
 
 
 def _events(record: Record, pairs: Sequence[Pair], records: Sequence[Record]) -> list[str]:
@@ -140,7 +139,8 @@ def _events(record: Record, pairs: Sequence[Pair], records: Sequence[Record]) ->
     if kind == "run":
         told += [_short(record, _of(record, pairs))]
     elif kind == "act":
-        told += [_act(record)]
+        act = record.get("act")
+        told += [f"{person(record)} {ACTS.get(str(act), f'did this: {act}')}."]
     elif kind in ENDS:
         finished = [it.get("run") for it in records if it.get("kind") == "run"]
         ended = [pair for pair in pairs if pair[1] is record and pair[0].get("run") not in finished]
@@ -160,24 +160,16 @@ def _short(run: Record, published: Sequence[Pair]) -> str:
     return f"{named(run)}: {run.get('outcome')}. {why + '.' if why else ''}{asked}".rstrip()
 
 
-def _act(record: Record) -> str:
-    if record.get("act") == "check dependencies":
-        return f"{person(record)} asked the package index for the newest versions."
-    if record.get("act") == "backtest":
-        return f"{person(record)} had the policy replayed over the company's own files (backtest)."
-    return f"{person(record)} did this: {record.get('act')}."
-
-
 def _pairs(records: Sequence[Record]) -> list[Pair]:
     """Every intent with the line that ended it, in the order of these ends; those without an end come last."""
-    found: list[Pair] = []
+    pairs: list[Pair] = []
     under_way: dict[Any, Record] = {}
     for record in records:
         if record.get("kind") == "intent":
             under_way[record.get("release")] = record
         elif record.get("kind") in ENDS and record.get("release") in under_way:
-            found.append((under_way.pop(record.get("release")), record))
-    return found + [(intent, None) for intent in under_way.values()]
+            pairs.append((under_way.pop(record.get("release")), record))
+    return pairs + [(intent, None) for intent in under_way.values()]
 
 
 def _of(run: Record, pairs: Sequence[Pair]) -> list[Pair]:

@@ -18,7 +18,6 @@ from risk.report.words import tested
 from risk.text import MORE, NOTHING, counted, number, percent
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Blue against orange is told apart by every kind of colour blindness, and in grey print by lightness.
@@ -78,25 +77,46 @@ def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predic
     from matplotlib.colors import LinearSegmentedColormap
 
     rows = ((confusion["tn"], confusion["fp"]), (confusion["fn"], confusion["tp"]))
-    shares = [[count / max(sum(row), 1) for count in row] for row in rows]
+    shares = [count / sum(row) if sum(row) else None for row in rows for count in row]
+    happened = [f"{name}\n{counted(sum(row), 'row')}" for name, row in zip(HAPPENED, rows, strict=True)]
     with _figure() as figure:
+        import seaborn  # here and not above: it loads pyplot
+
         axes = figure.add_subplot()
-        axes.imshow(shares, cmap=LinearSegmentedColormap.from_list("shares", [SOFT, ACCENT_SOFT]), vmin=0, vmax=1)
-        axes.axhline(0.5, color="white", linewidth=3)
-        axes.axvline(0.5, color="white", linewidth=3)
-        _write_cells(axes, rows, shares)
-        _name_sides(axes, [sum(row) for row in rows])
-        axes.set_title(shown(title, 60))
+        seaborn.heatmap(
+            [[share or 0 for share in shares[:2]], [share or 0 for share in shares[2:]]], vmin=0, vmax=1, cbar=False,
+            cmap=LinearSegmentedColormap.from_list("shares", [SOFT, ACCENT_SOFT]), linewidths=3, ax=axes, fmt="",
+            annot=[list(map(number, row)) for row in rows], annot_kws={"color": INK, "size": 15, "weight": "bold"},
+            xticklabels=HAPPENED, yticklabels=happened,
+        )  # fmt: skip
+        for count, share in zip(list(axes.texts), shares, strict=True):
+            x, y = count.get_position()
+            axes.text(x, y + 0.23, "nobody" if share is None else percent(share), ha="center", va="center")
+        axes.set(xlabel="predicted", ylabel="happened", title=shown(title, 60))
+        axes.tick_params(axis="y", rotation=0)
         return _png(figure)
 
 
 def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, and what happened") -> bytes:
     """The picture of bins (`risk`, `share`, `n_rows`): stated risk against the share who left."""
+    risks, shares, sizes = ([bin[name] for bin in bins] for name in ("risk", "share", "n_rows"))
+    end, largest = min(1.0, 1.12 * max([*risks, *shares, 0.1])), max(sizes, default=1)
     with _figure() as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        _draw_calibration(above, bins)
-        _draw_sizes(below, bins)
-        above.set_title(shown(title, 60))
+        above.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
+        above.plot(
+            risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False
+        )
+        dashed = {"transform": above.transAxes, "ha": "right", "fontsize": 7.5, "color": QUIET}
+        above.text(0.98, 0.04, "dashed: stated = happened", **dashed)
+        above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=shown(title, 60))
+        above.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
+        above.grid(color=LINE, linewidth=0.5)
+        above.set_axisbelow(True)
+        below.vlines(risks, 0, sizes, color=ACCENT, linewidth=4)
+        below.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
+        below.set_xlabel("stated risk")
+        below.xaxis.set_major_formatter(lambda risk, _: percent(risk, 0))
         return _png(figure)
 
 
@@ -132,42 +152,6 @@ def _added_up(policy: Mapping[str, Any]) -> list[int]:
     return list(accumulate(count or 0 for count in policy["caught_by_content"]))
 
 
-def _draw_calibration(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
-    risks, shares = [one["risk"] for one in bins], [one["share"] for one in bins]
-    end = min(1.0, 1.12 * max([*risks, *shares, 0.1]))
-    axes.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.plot(risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False)
-    axes.text(0.98, 0.04, "dashed: stated = happened", transform=axes.transAxes, ha="right", fontsize=7.5, color=QUIET)
-    axes.set(xlim=(0, end), ylim=(0, end), ylabel="share who left")
-    axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
-    axes.grid(color=LINE, linewidth=0.5)
-    axes.set_axisbelow(True)
-
-
-def _draw_sizes(axes: Axes, bins: Sequence[Mapping[str, float]]) -> None:
-    largest = max((one["n_rows"] for one in bins), default=1)
-    axes.vlines([one["risk"] for one in bins], 0, [one["n_rows"] for one in bins], color=ACCENT, linewidth=4)
-    axes.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
-    axes.set_xlabel("stated risk")
-    axes.xaxis.set_major_formatter(lambda risk, _: percent(risk, 0))
-
-
-def _write_cells(axes: Axes, rows: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]) -> None:
-    for y, row in enumerate(rows):
-        for x, count in enumerate(row):
-            axes.text(x, y - 0.07, number(count), ha="center", va="center", fontsize=15, fontweight="bold")
-            share = percent(shares[y][x]) if sum(row) else "nobody"
-            axes.text(x, y + 0.2, share, ha="center", va="center", fontsize=8.5)
-
-
-def _name_sides(axes: Axes, totals: Sequence[int]) -> None:
-    happened = [f"{name}\n{counted(total, 'row')}" for name, total in zip(HAPPENED, totals, strict=True)]
-    axes.set(xticks=[0, 1], yticks=[0, 1], xticklabels=HAPPENED, yticklabels=happened, aspect="auto")
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("happened")
-    axes.spines[:].set_visible(False)
-
-
 @contextmanager
 def _figure() -> Iterator[Figure]:
     """Yield an empty figure in our look, whatever the user's own settings of matplotlib are."""
@@ -191,22 +175,18 @@ def _png(figure: Figure) -> bytes:
 # --- fonts and text ---------------------------------------------------------------------------------------------------
 
 
-def font_file(name: str) -> Path:
-    """The font's file in matplotlib's own data, without importing matplotlib."""
-    package = find_spec("matplotlib")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("matplotlib, which holds the font of the report, is not installed: run make, or pip")
-    return Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
-
-
 @cache
 def register_fonts() -> None:
     """Make both fonts known to reportlab; a second call costs nothing."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.ttfonts import TTFont
 
+    package = find_spec("matplotlib")  # the fonts are of its data, and it need not be imported for them
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("matplotlib, which holds the font of the report, is not installed: run make, or pip")
     for name in (REGULAR, BOLD):
-        pdfmetrics.registerFont(TTFont(name, str(font_file(name))))
+        font = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
+        pdfmetrics.registerFont(TTFont(name, str(font)))
     pdfmetrics.registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR, boldItalic=BOLD)
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from risk.modeling.leakage import words
+from risk.modeling import leakage, reasons
+from risk.modeling.reasons import Predict
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.registry.releases import BASE_RATE
-from risk.report import factors
-from risk.report.factors import Predict
-from risk.text import counted, interval, markdown, number, percent
+from risk.report import words
+from risk.text import NOTHING, counted, markdown, number, percent
 
 Facts = Mapping[str, Any]
 
 MOST_SOURCES = 50
+FACTOR = ("factor", "kind", "how it enters", "typical", "what it does")
 NAMES = {"f1": "F1", "auc": "AUC", "log_loss": "log-loss", "brier": "Brier score", "capture": "capture"}
 
 
@@ -27,12 +28,13 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
     `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
     manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.
     """
+    family = f"Family: {markdown(card.get('family'))}."
     parts = {
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
         "## What it is not for": NOT_FOR,
         "## Data": _data(card, dataset),
-        "## Factors": _factors(card, predict),
+        "## Factors": [family, "", *_table(FACTOR, factors(card, predict)), "", ASKED],
         "## Scores": _scores(card, verdict),
         "## Calibration": _calibration(card, verdict),
         "## Caveats": _caveats(card, verdict),
@@ -60,12 +62,16 @@ ASKED = (
     "that occur in its training rows. It is an association: to change the figure need not change whether the client "
     "leaves."
 )
-PROVISIONAL = "- It is provisional: use the order of its list with care, and do not rely on the percentages."
+LEVELS = "one indicator per level that at least ten rows bear; the rarer ones are one level"
+MISSING = "a missing value counts as the median, with an indicator of its own where training rows had such"
+THRESHOLDS = "by thresholds on the value, where at least 30 training rows had one; a missing value goes its own way"
+GROUPS = "by groups of levels; a missing or unseen level goes its own way"
+SCALED = {"logistic": "standardised", "quadratic": "standardised and cut at ±3, with its square and products"}
 TESTED = {
     "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
     "seen clients": "the model was trained on rows of these clients, so it looks better there than it is.",
 }
-WORDS = (
+RATED = (
     "- Out of fold: each row was rated by a model that was not trained on it. Lower is better for log-loss and Brier "
     "score, higher for the others."
 )
@@ -77,9 +83,8 @@ def _standing(card: Facts, verdict: Facts) -> list[str]:
         overruled = "A person overruled the verdict" if _overruled(verdict) else "The verdict was favourable too"
         return [f"**Deployed by force.** {overruled}; the reason given: {markdown(forced)}"]
     if verdict.get("provisional") and card.get("leaks"):
-        return [
-            "**Provisional.** It uses a column that seems to know the answer, so nothing proves it; see the caveats."
-        ]
+        why = "It uses a column that seems to know the answer, so nothing proves it; see the caveats."
+        return [f"**Provisional.** {why}"]
     if verdict.get("provisional"):
         return ["**Provisional.** It is not proven better than the average risk: do not rely on its percentages."]
     if not verdict.get("deploy"):
@@ -116,7 +121,7 @@ def _data(card: Facts, dataset: Facts) -> list[str]:
 
 
 def _trained_on(card: Facts) -> str:
-    """Return what was fitted on how many rows: of very many a sample, of a recalibrated model its sigmoid alone."""
+    """What was fitted on how many rows: of very many a sample, of a recalibrated model its sigmoid alone."""
     n_rows, n_labelled, learned = card.get("n_rows") or 0, card.get("n_labelled") or 0, card.get("learned", ALL_ROWS)
     rows = counted(n_rows, "row")
     if learned == RECALIBRATED:
@@ -126,24 +131,48 @@ def _trained_on(card: Facts) -> str:
     return f"Trained on {rows} ({markdown(learned)})"
 
 
-def _factors(card: Facts, predict: Predict) -> list[str]:
-    rows = [[it.name, it.kind, it.enters, it.typical, it.does] for it in factors.of(card, predict)]
-    told = _table(["factor", "kind", "how it enters", "typical", "what it does"], rows)
-    return [f"Family: {markdown(card.get('family'))}.", "", *told, "", ASKED]
+def factors(card: Facts, predict: Predict) -> list[list[str]]:
+    """Name, kind, way in, typical value and effect of every feature, safe in Markdown.
+
+    A card of an older program has no `probes`: then what a feature does is not told.
+    """
+    probes = card.get("probes") or []
+    described = {it["name"]: it for it in (card.get("reference") or {}).get("features") or ()}
+    effects = reasons.effects(predict, probes)
+    kinds = {name: feature["kind"] for name, feature in (described | {it["name"]: it for it in probes}).items()}
+    unknown = [NOTHING, "not recorded: the program that trained it kept no values to ask about"]
+    return [
+        [markdown(name), kind, _enters(card, described.get(name), kind), *effects.get(name, unknown)]
+        for name, kind in kinds.items()
+    ]
+
+
+def _enters(card: Facts, feature: Facts | None, kind: str) -> str:
+    if card.get("learned") == RECALIBRATED:
+        return "as in the model whose risks were set right"
+    if card.get("family") == "boosting":
+        return GROUPS if kind != "numeric" else THRESHOLDS
+    scaled = SCALED.get(str(card.get("family")))
+    if scaled is None:
+        return f"as a {kind} value"
+    value = "the logarithm of 1 + the value" if feature and feature["log"] else "the value"
+    return LEVELS if kind != "numeric" else f"{value}, {scaled}; {MISSING}"
 
 
 def _scores(card: Facts, verdict: Facts) -> list[str]:
     where, tested = _scored_on(verdict)
-    found = {"out of fold": card.get("scores") or {}, where: verdict.get("scores") or {}}
-    rows = [[NAMES[name], *(cell for scores in found.values() for cell in _score(scores, name))] for name in NAMES]
-    header = ["score", *(word for name in found for word in (name, "95 % interval"))]
+    scores = {"out of fold": card.get("scores") or {}, where: verdict.get("scores") or {}}
+    rows = [
+        [name, *(cell for it in scores.values() for cell in words.measured(it, key))] for key, name in NAMES.items()
+    ]
+    header = ["score", *(word for name in scores for word in (name, "95 % interval"))]
     sizes = [
         f"- {name}: {number(it.get('n_rows'))} rows, {number(it.get('n_leavers'))} of them left; capture: the share of "
         f"these among the first {number(it.get('capture_k'))} names."
-        for name, it in found.items()
+        for name, it in scores.items()
         if it
     ]
-    return [*_table(header, rows), "", *sizes, *tested, WORDS]
+    return [*_table(header, rows), "", *sizes, *tested, RATED]
 
 
 def _scored_on(verdict: Facts) -> tuple[str, list[str]]:
@@ -154,33 +183,27 @@ def _scored_on(verdict: Facts) -> tuple[str, list[str]]:
     return "test data" if scored_on is None else markdown(scored_on), []
 
 
-def _score(scores: Facts, name: str) -> tuple[str, str]:
-    share = name == "capture"
-    value = percent(scores.get(name)) if share else number(scores.get(name), 3)
-    return value, interval(scores.get(f"{name}_interval"), share=share)
-
-
 def _calibration(card: Facts, verdict: Facts) -> list[str]:
     own, tested = ((it.get("scores") or {}).get("calibration") for it in (card, verdict))
     bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict)[0])
     rows = [[percent(it["risk"]), percent(it["share"]), number(it["n_rows"])] for it in bins]
-    return [
-        f"Of those with about this risk, so many left ({where}):",
-        "",
-        *_table(["stated risk", "left", "rows"], rows),
-    ]
+    told = f"Of those with about this risk, so many left ({where}):"
+    return [told, "", *_table(["stated risk", "left", "rows"], rows)]
 
 
 def _caveats(card: Facts, verdict: Facts) -> list[str]:
     n_leavers = (card.get("scores") or {}).get("n_leavers")
-    found = [f"- {number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
-    found += [PROVISIONAL] if verdict.get("provisional") else []
-    found += ["- The gate did not ask for it; a person did."] if _overruled(verdict) else []
-    found += [
-        f"- When it was trained, leakage was found. {markdown(it, 1000)}" for it in words(card.get("leaks") or ())
-    ]
-    found += [] if verdict.get("scores") else ["- It was not measured on test data."]
-    return [*found, "- Its scores are of the past. Each report measures it on the newest outcomes."]
+    caveats = [f"{number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
+    if verdict.get("provisional"):
+        caveats.append("It is provisional: use the order of its list with care, and do not rely on the percentages.")
+    if _overruled(verdict):
+        caveats.append("The gate did not ask for it; a person did.")
+    for leak in leakage.words(card.get("leaks") or ()):
+        caveats.append(f"When it was trained, leakage was found. {markdown(leak, 1000)}")
+    if not verdict.get("scores"):
+        caveats.append("It was not measured on test data.")
+    caveats.append("Its scores are of the past. Each report measures it on the newest outcomes.")
+    return [f"- {caveat}" for caveat in caveats]
 
 
 def _overruled(verdict: Facts) -> bool:
@@ -200,8 +223,4 @@ def _origin(card: Facts, verdict: Facts) -> list[str]:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]

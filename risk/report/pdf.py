@@ -8,17 +8,7 @@ from typing import Any
 from reportlab.platypus import Flowable, Spacer
 
 from risk.report import tables, words
-from risk.report._pdf_layout import (
-    HALF,
-    document,
-    figures_in_a_row,
-    panel,
-    picture,
-    section,
-    side_by_side,
-    table,
-    text,
-)
+from risk.report._pdf_layout import HALF, document, figures_in_a_row, panel, picture, section, side_by_side, table, text
 from risk.text import counted, moment, number
 
 Snapshot = Mapping[str, Any]
@@ -69,7 +59,7 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
 def _what_happened(snapshot: Snapshot) -> list[Flowable]:
     finding, banner = words.finding(snapshot), words.banner(snapshot["release"])
     parts = [text(words.headline(snapshot), "lead"), *([text(finding)] if finding else []), text(snapshot["reason"])]
-    attention = [it["sentence"] for it in snapshot.get("attention", [])]
+    attention = [thing["sentence"] for thing in snapshot.get("attention", [])]
     return [
         panel(parts, alert=snapshot["outcome"] == "failed"),
         *(_alert(banner[0], [banner[1]]) if banner else []),
@@ -129,7 +119,7 @@ def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
     shown += [text(f"On {on}", "subheading")] if newest else []
     shown += [text(words.scored_on(scores, newest)), table(tables.scores(scores, on)), Spacer(0, 6)]
     drawn = [picture(pictures[name], HALF) for name in PICTURES if name in pictures]
-    return [*shown, *([side_by_side(*([it] for it in drawn))] if len(drawn) == 2 else drawn)]
+    return [*shown, *([side_by_side(drawn[:1], drawn[1:])] if len(drawn) == 2 else drawn)]
 
 
 def _decision(record: Snapshot) -> list[Flowable]:

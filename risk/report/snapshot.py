@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from risk.schema import Schema
-from risk.text import hours_of
 
 if TYPE_CHECKING:
     from risk.dataset.manifest import Entry, Manifest
@@ -93,22 +92,11 @@ def of_schema(schema: Schema) -> dict[str, Any]:
     return {name: getattr(schema, name) for name in named} | {"features": dict(schema.kinds)}
 
 
-def expectation(every: str | None, last_arrival: str | None) -> dict[str, Any] | None:
-    """Return what is expected and when new rows came last (ISO, UTC), for the snapshot; None where nothing is."""
-    if every is None or last_arrival is None:
-        return None
-    return {"every": every, "last_arrival": last_arrival, "due": _moment(last_arrival) + 3600 * hours_of(every)}
-
-
 def overdue(expected: Mapping[str, Any] | None, now: float) -> str | None:
     """The sentence that warns of a feed that has stopped; `now` in seconds since 1970."""
     if expected is None or now <= expected["due"]:
         return None
-    hours = (now - _moment(expected["last_arrival"])) / 3600
+    hours = (now - datetime.fromisoformat(expected["last_arrival"]).timestamp()) / 3600
     since = f"{hours:,.0f} hours" if hours < 72 else f"{hours / 24:,.0f} days"
     every = f"they are expected every {expected['every']}"
     return f"No new rows have come for {since}; {every}. Check the system that delivers the files."
-
-
-def _moment(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

@@ -1,8 +1,13 @@
-"""The state of the installation: what is live, what the last run did, what is kept and how much room it takes."""
+"""The state of the installation: what is live, what the last run did, what is kept, and the packages it needs."""
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +19,11 @@ from risk.errors import DataError, RiskError
 from risk.registry import audit, proven, releases
 from risk.report import snapshot
 from risk.settings import Settings
+from risk.text import hours_of
 
+ROOT = Path(__file__).parents[2]
+ASKED = "check dependencies"  # the act of asking the package index
+LAST_RUN = ("run", "at", "outcome", "sentence", "error")
 OF_NOW = (journal.RECORD, journal.STOPPED)  # these are looked at when they are asked for
 
 
@@ -27,23 +36,22 @@ def status(settings: Settings) -> Answer:
         chain, sound = str(error), False
     misplaced = audit.misplaced(settings.production) if sound else []
     runs = journal.runs(path) if sound else []
-    last, live = runs[-1:], releases.linked(settings.production)
+    last, live = next(reversed(runs), None), releases.linked(settings.production)
     damaged = proven.damage(settings.production, live) if sound and live else []
     is_proven = sound and live is not None and not damaged
-    damaged += [it for it in audit.undescribed(settings.production, settings.ingested) if it not in damaged]
-    failed = bool(last) and last[0].get("outcome") == journal.FAILED
+    damaged += [fault for fault in audit.undescribed(settings.production, settings.ingested) if fault not in damaged]
+    failed = last is not None and last.get("outcome") == journal.FAILED
     try:
         manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
     except DataError as error:
         manifest, damaged = Manifest(settings.input_folder_path, settings.schema.identity), damaged or [str(error)]
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
-    room = {folder.name: _bytes(folder) for folder in (settings.ingested, settings.models, settings.production)}
+    folders = (settings.ingested, settings.models, settings.production)
+    files = {folder.name: [path for path in folder.rglob("*") if not path.is_symlink()] for folder in folders}
     fields: dict[str, Any] = {
         "release": live.name if live else None,
         "provisional": live.provisional if live and is_proven else None,
-        "last_run": {name: last[0].get(name) for name in ("run", "at", "outcome", "sentence", "error")}
-        if last
-        else None,
+        "last_run": {name: last.get(name) for name in LAST_RUN} if last else None,
         "dataset": manifest.name if manifest.number else None,
         **manifest.counts,
         "held": manifest.held,
@@ -55,18 +63,23 @@ def status(settings: Settings) -> Answer:
         "other_versions": releases.other_versions(made_with),
         "damaged": damaged,
         "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
-        "bytes": room,
+        "bytes": {name: sum(it.lstat().st_size for it in found if it.is_file()) for name, found in files.items()},
     }
-    is_well = sound and not (misplaced or damaged or failed)
-    return Answer("\n".join(_lines(fields)), fields, exit_code=0 if is_well else 1)
+    is_ill = not sound or misplaced or damaged or failed
+    return Answer("\n".join(_lines(fields)), fields, exit_code=1 if is_ill else 0)
 
 
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
-    """Return when new rows are due, counted from the last arrival; a run under way counts."""
+    """What is expected and when new rows came last (ISO, UTC), for the snapshot; None where nothing is.
+
+    New rows are due so long after the last arrival; one of a run under way counts.
+    """
     came = journal.now() if run and run.record.get("arrived") else None
-    return snapshot.expectation(
-        settings.expected_every, came or journal.last_arrival(settings.production / paths.JOURNAL)
-    )
+    came = came or journal.last_arrival(settings.production / paths.JOURNAL)
+    if settings.expected_every is None or came is None:
+        return None
+    due = datetime.fromisoformat(came).timestamp() + 3600 * hours_of(settings.expected_every)
+    return {"every": settings.expected_every, "last_arrival": came, "due": due}
 
 
 def due(settings: Settings) -> float | None:
@@ -96,5 +109,50 @@ def _lines(fields: dict[str, Any]) -> list[str]:
     ]
 
 
-def _bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+# --- packages ---------------------------------------------------------------------------------------------------------
+
+
+def packages(record: Path, root: Path = ROOT) -> dict[str, Any]:
+    """The direct dependencies as people are shown them; the newest versions as an index said them last, if ever."""
+    asked: dict[str, Any] = next((it for it in reversed(journal.read(record)) if it.get("act") == ASKED), {})
+    newest, found = asked.get("newest"), []
+    for name, required in _required(root).items():
+        here = releases.installed(name)
+        latest = newest.get(name, here) if newest is not None else None
+        told = {"name": name, "required": required, "installed": here, "newest": latest}
+        found.append(told | {"up_to_date": latest == here if latest else None})
+    return {"checked_on": asked["at"][:10] if asked else None, "packages": found}
+
+
+def _required(root: Path) -> dict[str, str]:
+    """Each direct dependency of requirements.txt with its pin from requirements.lock, else its bound."""
+    direct, locked = (
+        path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+        for path in (root / "requirements.txt", root / "requirements.lock")
+    )
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", locked, re.MULTILINE))
+    bounds = re.findall(r"^([a-z0-9][\w.-]*)([^#\n]*)", direct.lower(), re.MULTILINE)
+    return {name: pins.get(name, bound.strip()) for name, bound in sorted(bounds)}
+
+
+def ask_index() -> dict[str, str]:
+    """The newest version of every outdated package, by the user's own pip configuration.
+
+    Raises: RiskError when no index answers: pip itself would then list nothing and look content.
+    """
+    if _pip("index", "versions", "pip", "--retries", "0", "--timeout", "5").returncode != 0:
+        raise RiskError(
+            "dependencies: no package index answers, so what is newest could not be checked; try again when connected"
+        )
+    listed = _pip("list", "--outdated", "--format", "json")
+    try:
+        return {row["name"].lower(): row["latest_version"] for row in json.loads(listed.stdout)}
+    except (ValueError, KeyError, TypeError) as error:
+        raise RiskError(
+            f"dependencies: pip gave no list ({listed.stderr.strip()[-200:]}); run pip list --outdated to see"
+        ) from error
+
+
+def _pip(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)

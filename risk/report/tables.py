@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from risk.report.words import STATES, TROUBLED, p_value, score_rows
-from risk.text import NOTHING, counted, digits_for, moment, number, percent
+from risk.text import NOTHING, counted, digits_for, moment, number, one_line, percent
 
 Facts = Mapping[str, Any]
 
@@ -141,14 +141,12 @@ def sources(snapshot: Facts, most: int) -> Table:
         TableColumn("Source", 160, longest=110, is_strong=True), _number("Read", 50), _number("Accepted", 54),
         _number("Refused", 52), _number("Known", 50), TableColumn("State", 150, longest=180),
     ]  # fmt: skip
-    picked = [_source_row(it) for it in [*troubled, *sound[::-1]][:most]]
-    return Table("What was read, and what of it is in", columns, picked, len(by_age) - len(picked))
-
-
-def _source_row(source: Facts) -> list[str]:
-    state = STATES.get(source["state"], source["state"])
-    counts = [number(source[key]) for key in ("rows_read", "accepted", "refused", "duplicate")]
-    return [source["path"], *counts, f"{state}: {source['reason']}" if source["reason"] else state]
+    rows = []
+    for source in [*troubled, *sound[::-1]][:most]:
+        counts = [number(source[key]) for key in ("rows_read", "accepted", "refused", "duplicate")]
+        state = STATES.get(source["state"], source["state"])
+        rows.append([source["path"], *counts, f"{state}: {source['reason']}" if source["reason"] else state])
+    return Table("What was read, and what of it is in", columns, rows, len(by_age) - len(rows))
 
 
 def refusals(snapshot: Facts) -> Table:
@@ -222,3 +220,19 @@ def backtest(replayed: Facts) -> Table:
     titles = ("leavers on the lists", "share", "deployments", "worse", "delay")
     columns = [TableColumn("policy", 150, is_strong=True), *(_number(title, 80) for title in titles)]
     return Table("How it would have gone", columns, rows)
+
+
+def backtest_page(told: Facts) -> str:
+    """Return what people read in a terminal: the sentence, the table, and what ours decided when."""
+    lines = [f"Backtest of dataset {told['dataset']}: {counted(told['n_rows'], 'labelled row')}.", told["sentence"], ""]
+    policies = backtest(told)
+    lines += _aligned([[column.title for column in policies.columns], *policies.rows])
+    names = [one_line(content["name"]) for content in told["contents"]]
+    decided = [[it["outcome"], it["reason"]] for it in told["policies"][0]["decided"]]
+    ours = [[name, *decision] for name, decision in zip(names, decided, strict=True)]
+    return "\n".join([*lines, "", "Our decisions, content by content:", *_aligned(ours)])
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]

@@ -62,14 +62,13 @@ def banner(release: Facts | None) -> tuple[str, str] | None:
     if release.get("forced"):
         why = f"The verdict did not favour it; the reason that was given: {release['forced']}"
         return "A person deployed this release", why
-    return ("This release is provisional", _provisional(release)) if release["provisional"] else None
-
-
-def _provisional(release: Facts) -> str:
+    if not release["provisional"]:
+        return None
     why = f"It was trained on {counted(release['n_rows'], 'row')} and has not been proven better than the average risk"
     if release.get("leaks"):
         why = f"It uses {', '.join(release['leaks'])}, which seems to know the answer, so nothing proves it"
-    return f"{why}. Use the order of the call list with care, and do not rely on the percentages."
+    advice = "Use the order of the call list with care, and do not rely on the percentages."
+    return "This release is provisional", f"{why}. {advice}"
 
 
 def other_warnings(snapshot: Facts) -> list[str]:
@@ -203,18 +202,24 @@ def _seen(scores: Facts) -> str:
 
 def score_rows(scores: Facts) -> list[list[str]]:
     """One row per score: its name, value, interval, and what it means."""
+    of_auc = "It takes clients who left and clients who stayed."
+    if scores["auc"] is not None:
+        times = f"{number(100 * scores['auc'])} times in 100"
+        of_auc = f"Of one client who left and one who stayed, the first has the higher risk {times}."
     shown = [
         ("f1", "F1", _of_f1(scores["confusion"])),
         ("capture", f"First {number(scores['capture_k'])}", _of_capture(scores)),
-        ("auc", "AUC", _of_auc(scores["auc"])),
+        ("auc", "AUC", of_auc),
         ("log_loss", "Log-loss", _beside_the_average(scores, "log-loss")),
         ("brier", "Brier", _beside_the_average(scores, "brier")),
     ]
-    shares = {"capture": percent(scores["capture"])}
-    return [
-        [name, shares.get(key) or number(scores[key], 3), interval(scores[f"{key}_interval"], share=key in shares), of]
-        for key, name, of in shown
-    ]
+    return [[name, *measured(scores, key), meaning] for key, name, meaning in shown]
+
+
+def measured(scores: Facts, key: str) -> tuple[str, str]:
+    """The value of a score, and its 95 % interval."""
+    value, bounds, is_share = scores.get(key), scores.get(f"{key}_interval"), key == "capture"
+    return percent(value) if is_share else number(value, 3), interval(bounds, share=is_share)
 
 
 def _of_f1(confusion: Mapping[str, int]) -> str:
@@ -231,12 +236,6 @@ def _of_capture(scores: Facts) -> str:
         return "Nobody left, so there was nobody to reach."
     return (f"Calling the {counted(k, 'client')} with the highest risk reaches {number(100 * capture)} of 100 who "
             f"leave; calls at random would reach {number(100 * k / scores['n_rows'])}.")  # fmt: skip
-
-
-def _of_auc(auc: float | None) -> str:
-    if auc is None:
-        return "It takes clients who left and clients who stayed."
-    return f"Of one client who left and one who stayed, the first has the higher risk {number(100 * auc)} times in 100."
 
 
 def _beside_the_average(scores: Facts, name: str) -> str:

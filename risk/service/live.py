@@ -14,9 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from risk import files, journal, paths, tick
 from risk.command import event
-from risk.errors import DataError, ModelError, RiskError
+from risk.errors import DataError, ModelError, ReleaseError, RiskError
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
 from risk.service.predictions import TORN, LiveState, Shown, load_clients
@@ -120,7 +122,10 @@ class Watch:
         except Exception as error:  # whatever a damaged file makes of its reader
             faults.append(self._named(f"the deployed model cannot be used: {_words(error)}"))
         try:
-            shown = _load_reports(self._reports)
+            folder = files.resolve(self._reports / paths.CURRENT)
+            if folder is None and os.path.lexists(self._reports / paths.CURRENT):
+                raise DataError(f"the set that {paths.REPORTS}/{paths.CURRENT} names is missing")
+            shown = load_shown(folder) if folder else None
         except Exception as error:
             faults.append(self._named(f"{TORN}: {_words(error)}"))
         return LiveState(model, contract, shown, tuple(faults), former.record)
@@ -154,22 +159,13 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _load_reports(shelf: Path) -> Shown | None:
-    """The newest report set; None where there is none yet. Raises: as `load_shown`."""
-    folder = files.resolve(shelf / paths.CURRENT)
-    if folder is None and os.path.lexists(shelf / paths.CURRENT):
-        raise DataError(f"the set that {shelf.name}/{paths.CURRENT} names is missing")
-    return load_shown(folder) if folder else None
-
-
 def _load_model(production: Path, release: releases.Release, schema: Schema) -> tuple[Model, Contract]:
     """Load a proven release and see that it answers a client of whom nothing is known."""
     model = proven.opened(production, release)
-    contract = Contract(schema, model.card.features)
-    risks = model.risks(contract.blank().frame)
+    risks = model.risks(pd.DataFrame({name: [None] for name in model.card.features}))
     if risks.shape != (1,) or not 0 <= risks[0] <= 1:
         raise ModelError(f"{model.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
-    return model, contract
+    return model, Contract(schema, model.card.features)
 
 
 def _words(error: Exception) -> str:
@@ -179,9 +175,8 @@ def _words(error: Exception) -> str:
 
 def card_of(production: Path, name: str) -> bytes | None:
     """The model card of a release, by its name or number; None where there is no such release or no card."""
-    shelf = production / paths.RELEASES
-    found = [folder for folder in shelf.glob("[0-9]*-*") if name in (folder.name, str(paths.number_of(folder.name)))]
-    with contextlib.suppress(OSError, IndexError):
-        papers = releases.object_in(found[0] / paths.CARD)
-        return (OLD_CARD if papers.get("probes") is None else b"") + (found[0] / paths.MODEL_CARD).read_bytes()
+    with contextlib.suppress(OSError, ReleaseError):
+        folder = releases.named(production, name).folder
+        is_old = releases.object_in(folder / paths.CARD).get("probes") is None
+        return (OLD_CARD if is_old else b"") + (folder / paths.MODEL_CARD).read_bytes()
     return None

@@ -62,17 +62,13 @@ def check_names(body: bytes, n_names: int) -> None:
             nonlocal n_objects
             names = [name for name, _ in pairs]
             if len(set(names)) < len(names):
-                raise _twice(names, n_objects)
+                name = next(name for name in names if names.count(name) > 1)
+                row = None if name in ("clients", "ids", "filepath") else n_objects
+                place = "" if row is None else f"row {row}: "
+                raise Problem(422, f"{place}{name}: occurs twice; give it once", row=row, field=name)
             n_objects += 1
 
         json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
-
-
-def _twice(names: list[str], row: int) -> Problem:
-    name = next(name for name in names if names.count(name) > 1)
-    if name in ("clients", "ids", "filepath"):
-        return Problem(422, f"{name}: occurs twice; give it once", field=name)
-    return Problem(422, f"row {row}: {name}: occurs twice; give it once", row=row, field=name)
 
 
 def misfit(message: str) -> Problem:

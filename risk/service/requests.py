@@ -64,10 +64,6 @@ class Contract:
         others = [name for name in dict.fromkeys(known) if name not in self.kinds and name != self.client]
         self._decoder = self._decoder_for(others)
 
-    def blank(self) -> RequestedRows:
-        """One client of whom nothing is known."""
-        return RequestedRows([None], self._frame({name: [None] for name in self.kinds}))
-
     def client_of(self, cells: Mapping[str, str | None]) -> dict[str, Any]:
         """The row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
         readers = self._readers(list(cells))
@@ -80,32 +76,29 @@ class Contract:
         """Return what a JSON body asks. Raises: Problem 400 where it is not JSON, 413 or 422 where it does not fit."""
         body = body.removeprefix(codecs.BOM_UTF8)
         try:
-            found = self._decoder.decode(body)
-        except msgspec.ValidationError as error:
             try:
-                is_a_client = self._is_a_client(body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-                raise Problem(400, f"the body is not JSON in UTF-8 ({fault}); send an object or a list") from fault
-            if is_a_client:
-                return self.read_json(b"[" + body + b"]")
-            raise misfit(str(error)) from error
+                asked = self._decoder.decode(body)
+            except msgspec.ValidationError as error:
+                if self._is_a_client(body):
+                    return self.read_json(b"[" + body + b"]")
+                raise misfit(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Problem(400, f"the body is not JSON in UTF-8 ({error}); send an object or a list") from error
-        if isinstance(found, list):
-            check_names(body, self._n_names(found))
-            return self._rows(found)
-        given = [name for name in ("clients", "ids", "filepath") if getattr(found, name) is not UNSET]
+        if isinstance(asked, list):
+            check_names(body, self._n_names(asked))
+            return self._rows(asked)
+        given = [name for name in ("clients", "ids", "filepath") if getattr(asked, name) is not UNSET]
         if len(given) != 1:
             raise Problem(422, f"found {' and '.join(given) or 'none'} of clients, ids, filepath; expected exactly one")
-        clients = (
-            [] if found.clients is UNSET else found.clients if isinstance(found.clients, list) else [found.clients]
-        )
-        check_names(body, 1 + self._n_names(clients))
-        if found.filepath is not UNSET:
-            return File(found.filepath)
-        if found.ids is not UNSET:
-            return Ids([str(name) for name in _few_enough(found.ids)])
-        return self._rows(clients)
+        if asked.clients is not UNSET:
+            clients = asked.clients if isinstance(asked.clients, list) else [asked.clients]
+            check_names(body, 1 + self._n_names(clients))
+            return self._rows(clients)
+        check_names(body, 1)
+        if asked.filepath is not UNSET:
+            return File(asked.filepath)
+        _check_size(len(asked.ids))
+        return Ids(list(map(str, asked.ids)))
 
     def read_csv(self, content: bytes) -> RequestedRows:
         """The rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
@@ -117,8 +110,7 @@ class Contract:
         readers = self._readers(header)
         columns: dict[str, list[Any]] = {name: [] for name in readers}
         for row, (line, cells) in enumerate(lines):
-            if row == MAX_ROWS:
-                raise _too_many()
+            _check_size(row + 1)
             if len(cells) != len(header):
                 raise Problem(
                     422, f"line {line}: found {len(cells)} fields, expected {len(header)} as in line 1", row=row
@@ -134,7 +126,10 @@ class Contract:
 
     def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
         """The decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
-        types: dict[str, Any] = {name: self._type_of(name) for name in self.kinds}
+        types: dict[str, Any] = {
+            name: (_NAME if self.kinds[name] == "categorical" else Annotated[float, Meta(ge=least)]) | None
+            for name, least in self.features.items()
+        }
         optional: dict[str, Any] = {self.client: _NAME | int | None}
         optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}
         fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
@@ -157,25 +152,19 @@ class Contract:
             return False
         return not names.isdisjoint(self._names.values()) and names.isdisjoint(("clients", "ids", "filepath"))
 
-    def _n_names(self, found: list[Any]) -> int:
+    def _n_names(self, clients: list[Any]) -> int:
         """How many names of columns stand in the clients, each once."""
         optional = list(self._names)[len(self.kinds) :]
-        unset = sum(list(map(attrgetter(name), found)).count(UNSET) for name in optional)
-        return len(found) * len(self._names) - unset
+        unset = sum(list(map(attrgetter(name), clients)).count(UNSET) for name in optional)
+        return len(clients) * len(self._names) - unset
 
-    def _type_of(self, name: str) -> Any:
-        if self.kinds[name] == "categorical":
-            return _NAME | None
-        minimum = self.features[name]
-        return (float if minimum is None else Annotated[float, Meta(ge=minimum)]) | None
-
-    def _rows(self, found: list[Any]) -> RequestedRows:
-        _few_enough(found)
-        columns = {name: list(map(attrgetter(f"c{place}"), found)) for place, name in enumerate(self.kinds)}
+    def _rows(self, clients: list[Any]) -> RequestedRows:
+        _check_size(len(clients))
+        columns = {name: list(map(attrgetter(f"c{place}"), clients)) for place, name in enumerate(self.kinds)}
         for name, kind in self.kinds.items():
             if kind == "categorical":
                 columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
-        named = map(attrgetter(f"c{len(self.kinds)}"), found)
+        named = map(attrgetter(f"c{len(self.kinds)}"), clients)
         return RequestedRows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
 
     def _frame(self, columns: Mapping[str, list[Any]]) -> pd.DataFrame:
@@ -235,11 +224,6 @@ def _records(content: bytes, wanted: Collection[str]) -> Iterator[tuple[int, lis
         raise Problem(400, f"line {line}: not readable as CSV ({error}); quote fields with commas or quotes") from error
 
 
-def _few_enough(found: list[Any]) -> list[Any]:
-    if len(found) > MAX_ROWS:
-        raise _too_many()
-    return found
-
-
-def _too_many() -> Problem:
-    return Problem(413, f"found more than {MAX_ROWS:,} rows; send them in several requests")
+def _check_size(n_rows: int) -> None:
+    if n_rows > MAX_ROWS:
+        raise Problem(413, f"found more than {MAX_ROWS:,} rows; send them in several requests")

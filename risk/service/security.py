@@ -60,7 +60,8 @@ class Guard:
         everybody comes from this machine. Raises: Problem 401, 403 or 421.
         """
         if self.token is not None:
-            if path not in OPEN and not _same(_token_in(authorization), self.token):
+            given, token = (text.encode("utf-8", "surrogateescape") for text in (_token_in(authorization), self.token))
+            if path not in OPEN and not hmac.compare_digest(given, token):
                 raise Problem(401, "the token is missing or wrong; send it as Bearer, or as the password of Basic",
                               WWW_Authenticate='Basic realm="risk", charset="UTF-8"')  # fmt: skip
         elif sender and not is_loopback(sender):
@@ -68,7 +69,7 @@ class Guard:
         elif forwarded := next(filter(_FORWARDED.search, names), None):
             raise Problem(403, f"{forwarded[:40]} says that a proxy stands before this service, and there is no token; "
                           f"set {TOKEN} or server.token_file")  # fmt: skip
-        elif not is_loopback(_name_in(host)):
+        elif not is_loopback(host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]):
             raise Problem(421, "the Host header does not name this machine; use http://localhost or http://127.0.0.1")
 
 
@@ -91,12 +92,13 @@ def token_of(server: Server, root: Path) -> str | None:
 
     Raises: ConfigError where the file is not readable or empty, or the token is too short to keep others out.
     """
-    given, place = os.environ.get(TOKEN, ""), TOKEN
-    token = given.strip()
-    if not given and server.token_file is None:
+    token, place = os.environ.get(TOKEN, ""), TOKEN
+    if not token and server.token_file is None:
         return None
-    if not given:
-        token, place = _filed(root / str(server.token_file)), str(root / str(server.token_file))
+    if not token:
+        place = str(root / str(server.token_file))
+        token = _filed(Path(place))
+    token = token.strip()
     n_bytes = len(token.encode("utf-8", "surrogateescape"))
     if n_bytes < SHORTEST:
         raise ConfigError(
@@ -108,14 +110,14 @@ def token_of(server: Server, root: Path) -> str | None:
 
 def _filed(path: Path) -> str:
     try:
-        token = path.read_text(encoding="utf-8-sig").strip()
+        content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: the token is not readable ({error}); expected a file with one line of text"
         ) from error
-    if not token:
+    if not content.strip():
         raise ConfigError(f"{path}: found nothing, expected one line with the token")
-    return token
+    return content
 
 
 def is_loopback(host: str) -> bool:
@@ -134,8 +136,8 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
     outside = Problem(403, "the path leaves the input, test and practice folders; name a file inside", field="filepath")
     if "\0" in given or Path(given).is_absolute() or ".." in Path(given).parts:
         raise outside
-    asked, real = root / given, _real(root / given)
-    homes = [(path, home) for folder in folders for path, home in ((asked, folder), (real, _real(folder)))]
+    asked, real = root / given, Path(os.path.realpath(root / given))
+    homes = [pair for folder in folders for pair in ((asked, folder), (real, Path(os.path.realpath(folder))))]
     below = [path.relative_to(home) for path, home in homes if path.is_relative_to(home)]
     if not any(path is real and path.is_relative_to(home) for path, home in homes):
         raise outside
@@ -157,17 +159,6 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
     return content
 
 
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))
-
-
-def _name_in(host: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
-
-
 def _token_in(authorization: str) -> str:
     """The token that an Authorization header carries: Bearer, or the password of Basic."""
     scheme, _, given = authorization.partition(" ")
@@ -182,7 +173,3 @@ def _token_in(authorization: str) -> str:
         return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError):
         return ""
-
-
-def _same(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode("utf-8", "surrogateescape"))

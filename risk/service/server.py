@@ -117,7 +117,10 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
     def add_task(self, task: Any) -> None:
         """Let a request wait, unless no thread is free and too much waits already."""
         with self.lock:
-            task.waits_since, task.work = time.monotonic(), _milliseconds(task.requests[0])
+            request = task.requests[0]
+            kind = str(request.headers.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+            milliseconds = 1 + request.body_bytes_received // BYTES_A_MILLISECOND.get(kind, 25_000)
+            task.waits_since, task.work = time.monotonic(), milliseconds
             free = len(self.threads) - self.stop_count - self.active_count
             too_much = task.work + sum(it.work for it in self.queue) > MOST_WAITING
             if too_much and len(self.queue) >= max(free, 1) and not task.total_outbufs_len:
@@ -139,12 +142,6 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
             self.told = now
             log.warning(event("overloaded", requests_refused=len(late)))
         return late
-
-
-def _milliseconds(request: Any) -> int:
-    """Return about how long a request keeps a thread busy, by the size and kind of its body."""
-    kind = str(request.headers.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
-    return 1 + int(request.body_bytes_received // BYTES_A_MILLISECOND.get(kind, 25_000))
 
 
 def connection_limit() -> int:

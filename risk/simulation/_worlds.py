@@ -18,7 +18,7 @@ clients are the first 2,000 places of the world of 10,000. A place whose client 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from risk.errors import UsageError
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 Clients = NDArray[np.void]
+Stream = Callable[[int, str], np.random.Generator]  # of a quantity in a month
 
 FIRST_YEAR = 2026
 GROUPS = ("source", "practice", "test")
@@ -106,17 +107,13 @@ class Month:
     exited: Whole
     risk: Floats
 
-    @property
-    def period(self) -> str:
-        """Return the ISO month."""
-        return period_of(self.number)
-
     def csv_lines(self, places: NDArray[np.intp] | slice, labelled: bool) -> list[str]:
         """Return the line of each client in these places, its outcome blank where it is not `labelled`."""
         figures = (self.lastmonth_activity, self.lastyear_activity, self.number_of_employees, self.contract_value)
+        period = period_of(self.number)
         columns = [column[places].tolist() for column in (self.client, self.owner, *figures, self.exited)]
         return [
-            f"{client},{self.period},{owner},{'' if math.isnan(lastmonth) else int(lastmonth)},{lastyear},{employees},"
+            f"{client},{period},{owner},{'' if math.isnan(lastmonth) else int(lastmonth)},{lastyear},{employees},"
             f"{value:.2f},{exited if labelled else ''}\n"
             for client, owner, lastmonth, lastyear, employees, value, exited in zip(*columns, strict=True)
         ]
@@ -154,17 +151,26 @@ def history(
     for given, known in ((world, WORLDS), (fault, FAULTS), (group, GROUPS)):
         if given not in known:
             raise UsageError(f"'{given}': there is no such world, fault or group; expected one of {', '.join(known)}")
-    streams = _Streams(seed, GROUPS.index(group), clients)
-    state = _newcomers(streams, 1 - WARM_UP, smaller=False)
+
+    def stream(number: int, quantity: str) -> np.random.Generator:
+        place = QUANTITIES.index(quantity)
+        return np.random.default_rng([seed, GROUPS.index(group), number + WARM_UP, place])
+
+    state = _newcomers(stream, clients, group, 1 - WARM_UP, smaller=False)
     for number in range(1 - WARM_UP, months + 1):
-        missing = streams.at(number, "missing").random(clients) < MISSING_SHARE
+        missing = stream(number, "missing").random(clients) < MISSING_SHARE
         lastmonth, lastyear = np.where(missing, np.nan, state["year"][:, -1]), state["year"].sum(axis=1)
         risk = true_risk(world, number - since, lastmonth, lastyear, state["employees"])
-        exited = streams.at(number, "exit").random(clients) < risk
+        exited = stream(number, "exit").random(clients) < risk
         if number >= 1:
-            seen = _month(number, state, lastmonth, lastyear, exited.astype(np.int64), risk)
+            names, owners = np.char.mod("corp-%08d", state["number"]), np.array(OWNERS)[state["owner"]]
+            sizes, values = state["employees"].copy(), state["value"].copy()
+            seen = Month(number, names, owners, lastmonth, lastyear, sizes, values, exited.astype(np.int64), risk)
             yield _faulty(seen, fault) if world == "broken" and number == since else seen
-        state = _next(streams, number + 1, state, exited, smaller=world == "harmless" and number + 1 >= since)
+        shake = stream(number + 1, "month").standard_normal(clients)
+        joining = _newcomers(stream, clients, group, number + 1, smaller=world == "harmless" and number + 1 >= since)
+        _live_a_month(state, shake)
+        state[exited] = joining[exited]
 
 
 def true_risk(world: str, months: int, lastmonth: Floats, lastyear: Whole, employees: Whole) -> Floats:
@@ -193,27 +199,17 @@ def _logit(rule: Rule, lastmonth: Floats, lastyear: Whole, employees: Whole) -> 
     return np.asarray(rule.intercept + activity + rule.employees * np.log1p(employees) + rule.quiet * quiet)
 
 
-@dataclass(frozen=True)
-class _Streams:
-    seed: int
-    group: int
-    clients: int
-
-    def at(self, number: int, quantity: str) -> np.random.Generator:
-        return np.random.default_rng([self.seed, self.group, number + WARM_UP, QUANTITIES.index(quantity)])
-
-
-def _newcomers(streams: _Streams, number: int, smaller: bool) -> Clients:
+def _newcomers(stream: Stream, clients: int, group: str, number: int, smaller: bool) -> Clients:
     """Return a client for every place, with the year behind it, as it would join in month `number`."""
-    normal = {name: streams.at(number, name).standard_normal(streams.clients) for name in ("size", "level", "value")}
+    normal = {name: stream(number, name).standard_normal(clients) for name in ("size", "level", "value")}
     size = 4.0 + 1.2 * normal["size"] + (SMALLER if smaller else 0.0)
-    joined = np.zeros(streams.clients, CLIENT)
-    joined["number"] = (max(0, number - 1) * PLACES + np.arange(streams.clients)) * len(GROUPS) + streams.group
+    joined = np.zeros(clients, CLIENT)
+    joined["number"] = (max(0, number - 1) * PLACES + np.arange(clients)) * len(GROUPS) + GROUPS.index(group)
     joined["employees"] = np.maximum(1, np.rint(np.exp(size)))
-    joined["owner"] = streams.at(number, "owner").integers(len(OWNERS), size=streams.clients)
+    joined["owner"] = stream(number, "owner").integers(len(OWNERS), size=clients)
     joined["level"] = 0.5 + 0.8 * size + 0.8 * normal["level"]
     joined["value"] = np.round(np.exp(2.0 + 0.4 * size + 0.6 * joined["level"] + 0.4 * normal["value"]), 2)
-    shakes = streams.at(number, "year").standard_normal((streams.clients, 13))
+    shakes = stream(number, "year").standard_normal((clients, 13))
     joined["deviation"] = shakes[:, 0] * SHAKE / np.sqrt(1 - PERSISTENCE**2)
     for past in range(1, 13):
         _live_a_month(joined, shakes[:, past])
@@ -224,20 +220,6 @@ def _live_a_month(state: Clients, shake: Floats) -> None:
     state["deviation"] = PERSISTENCE * state["deviation"] + SHAKE * shake
     state["year"][:, :-1] = state["year"][:, 1:].copy()
     state["year"][:, -1] = np.rint(np.exp(state["level"] + state["deviation"]))
-
-
-def _next(streams: _Streams, number: int, state: Clients, exited: NDArray[np.bool_], smaller: bool) -> Clients:
-    """Return the clients of month `number`: who stayed lives a month on, who left is replaced."""
-    after = state.copy()
-    _live_a_month(after, streams.at(number, "month").standard_normal(streams.clients))
-    after[exited] = _newcomers(streams, number, smaller)[exited]
-    return after
-
-
-def _month(number: int, state: Clients, lastmonth: Floats, lastyear: Whole, exited: Whole, risk: Floats) -> Month:
-    names, owners = np.char.mod("corp-%08d", state["number"]), np.array(OWNERS)[state["owner"]]
-    employees, values = state["employees"].copy(), state["value"].copy()
-    return Month(number, names, owners, lastmonth, lastyear, employees, values, exited, risk)
 
 
 def _faulty(month: Month, fault: str) -> Month:

@@ -18,8 +18,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,115 +35,95 @@ CLIENTS = 10_000
 MONTH_FILE = re.compile(r"clients_(\d{4}-(?:0[1-9]|1[0-2]))\.csv")
 
 
-@dataclass(frozen=True)
-class Options:
-    """What is to be written; None means the default of the act."""
-
-    folder: Path
-    world: str = "steady"
-    months: int | None = None
-    clients: int | None = None
-    seed: int = 1
-    since: int | None = None
-    fault: str = FAULTS[0]
-    group: str = GROUPS[0]
-
-
-@dataclass(frozen=True)
-class Written:
-    """The files that were written, in order."""
-
-    folder: Path
-    names: tuple[str, ...]
-    clients: int
-
-
-def drop(options: Options) -> Written:
+def drop(
+    folder: Path, series: Series, months: int | None = None, clients: int | None = None, fault: str = FAULTS[0]
+) -> list[Month]:
     """Write the labels of the newest month of the folder and the next months (one unless `months` says more).
 
     An empty folder gets the first month.
     Raises: UsageError when the newest file of the folder holds other clients than this world has in that month.
     """
-    newest = max(_months_in(options.folder), default=0)
-    known = _clients_in(options.folder / _name(newest)) if newest else []
-    last = newest + (options.months or 1)
-    since = _since(options, newest, last)
-    told = _history(options, last, options.clients or len(known) or CLIENTS, since)
-    if newest and list(told[newest - 1].client) != known:
+    newest = max(_months_in(folder), default=0)
+    known = []
+    if newest:
+        with refusals(folder / _name(newest)):
+            lines = (folder / _name(newest)).read_text(encoding="utf-8", errors="replace").splitlines()
+        known = [line.partition(",")[0] for line in lines[1:]]
+    last = newest + (months or 1)
+    series = _begin(series, newest, last)
+    story = _history(series, last, clients or len(known) or CLIENTS, fault)
+    if newest and list(story[newest - 1].client) != known:
         raise UsageError(
-            f"{options.folder / _name(newest)}: its clients are not those of "
-            f"{Series(options.world, since, options.seed, options.group).words}; "
-            f"expected the options that the file was made with ({begun(options.folder).words}); "
+            f"{folder / _name(newest)}: its clients are not those of {series.words}; "
+            f"expected the options that the file was made with ({begun(folder).words}); "
             "give those, or another --folder"
         )
-    _remember(options, since)
-    return _write_months(options.folder, told[max(newest, 1) - 1 :])
+    return _write_months(folder, series, story[max(newest, 1) - 1 :])
 
 
-def start(options: Options) -> Written:
+def start(
+    folder: Path, series: Series, months: int | None = None, clients: int | None = None, fault: str = FAULTS[0]
+) -> list[Month]:
     """Write a history from the first month on (eight unless `months` says else), labelled but for the newest month.
 
     Raises: UsageError when the folder holds months after its end.
     """
-    last = options.months or 8
-    later = [number for number in _months_in(options.folder) if number > last]
+    last = months or 8
+    later = [number for number in _months_in(folder) if number > last]
     if later:
         raise UsageError(
-            f"{options.folder / _name(min(later))}: lies after {period_of(last)}, where the new history "
+            f"{folder / _name(min(later))}: lies after {period_of(last)}, where the new history "
             "ends; expected no later month; remove it, or give another --folder or more --months"
         )
-    since = _since(options, 0, last)
-    told = _history(options, last, options.clients or CLIENTS, since)
-    _remember(options, since)
-    return _write_months(options.folder, told)
+    series = _begin(series, 0, last)
+    return _write_months(folder, series, _history(series, last, clients or CLIENTS, fault))
 
 
-def hold_out(options: Options) -> Written:
-    """Write testdata.csv: one labelled row per client, of a month drawn at random from the first eight (or `months`).
+def _hold_out(folder: Path, series: Series, last: int, clients: int, fault: str) -> None:
+    """Write testdata.csv: one labelled row per client, of a month drawn at random from the first to the last.
 
     The month is drawn for a place, whoever has it then: drawn from a client's own months, leavers would come too often.
     """
-    last, clients = options.months or 8, options.clients or CLIENTS
-    drawn = np.random.default_rng([options.seed, len(GROUPS)]).integers(1, last + 1, size=clients)
+    drawn = np.random.default_rng([series.seed, len(GROUPS)]).integers(1, last + 1, size=clients)
     rows: list[str] = []
-    for month in _history(options, last, clients, _since(options, 0, last)):
+    for month in _history(_begin(series, 0, last), last, clients, fault):
         rows += month.csv_lines(np.flatnonzero(drawn == month.number), labelled=True)
-    _write(options.folder / HOLDOUT, rows)
-    return Written(options.folder, (HOLDOUT,), clients)
+    _write(folder / HOLDOUT, rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     given = _parser().parse_args(arguments)
     try:
-        written, goes_on = _act(given)
-        say(f"{written.folder}: wrote {', '.join(written.names)}; {written.clients} clients, {goes_on}")
+        say(_act(given))
     except RiskError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 
 
-def _act(given: argparse.Namespace) -> tuple[Written, str]:
-    """Write what was asked for, and what was not said as the series was begun; say with which options that was."""
+def _act(given: argparse.Namespace) -> str:
+    """Write what was asked for, and what was not said as the series was begun; say what, and with which options."""
     folder = given.folder or FOLDERS[given.group or GROUPS[0]]
     goes_on = not given.start and given.group != "test" and bool(_months_in(folder))
-    series = begun(folder) if goes_on else usual(folder)
-    world = given.world or series.world
+    former = begun(folder) if goes_on else usual(folder)
+    world, group = given.world or former.world, given.group or former.group
     if given.fault and world != "broken":
         raise UsageError(
             f"--fault {given.fault}: found with --world {world}; expected only with --world broken; "
             "add that, or leave --fault out"
         )
-    options = Options(
-        folder, world, given.months, given.clients, series.seed if given.seed is None else given.seed,
-        given.since or (series.since if world == series.world else None), given.fault or FAULTS[0],
-        given.group or series.group,
-    )  # fmt: skip
-    if options.group == "test":
-        return hold_out(options), f"world {world}"
-    written = start(options) if given.start else drop(options)
-    return written, f"world {world}" + (f"; the series continues with {begun(folder).words}" if goes_on else "")
+    since = given.since or (former.since if world == former.world else None)
+    series = Series(world, since, former.seed if given.seed is None else given.seed, group)
+    fault = given.fault or FAULTS[0]
+    if group == "test":
+        clients = given.clients or CLIENTS
+        _hold_out(folder, series, given.months or 8, clients, fault)
+        return f"{folder}: wrote {HOLDOUT}; {clients} clients, world {world}"
+    months = (start if given.start else drop)(folder, series, given.months, given.clients, fault)
+    names, clients = ", ".join(_name(month.number) for month in months), len(months[0].client)
+    continues = f"; the series continues with {begun(folder).words}" if goes_on else ""
+    return f"{folder}: wrote {names}; {clients} clients, world {world}{continues}"
 
 
 def usual(folder: Path) -> Series:
@@ -160,7 +139,8 @@ def begun(folder: Path) -> Series:
     with contextlib.suppress(TypeError):  # no object, other names, or a list for a name
         series = Series(**read_json(path))
         numbers = [series.seed, 0 if series.since is None else series.since]
-        if series.world in worlds() and series.group in GROUPS and all(type(it) is int and it >= 0 for it in numbers):
+        are_numbers = all(type(number) is int and number >= 0 for number in numbers)
+        if series.world in worlds() and series.group in GROUPS and are_numbers:
             return series
     raise UsageError(
         f"{path}: the options of this series are damaged. Nothing is written. "
@@ -168,25 +148,15 @@ def begun(folder: Path) -> Series:
     )
 
 
-def _remember(options: Options, since: int) -> None:
-    """Keep what the next month must know; the clients of a broken month are those of the steady world."""
-    steady, path = options.world in ("steady", "broken"), options.folder / BEGUN
-    series = Series("steady" if steady else options.world, None if steady else since, options.seed, options.group)
-    with refusals(path):
-        path.unlink(missing_ok=True)
-    if series != usual(options.folder):
-        write(path, as_json(asdict(series)))
-
-
-def _since(options: Options, newest: int, last: int) -> int:
+def _begin(series: Series, newest: int, last: int) -> Series:
+    """The series with the month of its change: the one named, else the first in which this drop can show it."""
     # A changed rule shows in labels, so it begins with the month that this drop labels; the rest shows in the new rows.
     shown_by = {"broken": last, "harmless": newest + 1}
-    return options.since or shown_by.get(options.world, max(newest, 1))
+    return replace(series, since=series.since or shown_by.get(series.world, max(newest, 1)))
 
 
-def _history(options: Options, last: int, clients: int, since: int) -> list[Month]:
-    chosen = {"seed": options.seed, "since": since, "fault": options.fault, "group": options.group}
-    return list(history(options.world, last, clients=clients, **chosen))  # type: ignore[arg-type]
+def _history(series: Series, last: int, clients: int, fault: str) -> list[Month]:
+    return list(history(**asdict(series), months=last, clients=clients, fault=fault))
 
 
 def _name(number: int) -> str:
@@ -198,16 +168,23 @@ def _months_in(folder: Path) -> list[int]:
     return [number for match in found if match and (number := number_of(match[1])) >= 1]
 
 
-def _clients_in(path: Path) -> list[str]:
-    with refusals(path), path.open(encoding="utf-8", errors="replace") as file:
-        return [line.partition(",")[0] for line in islice(file, 1, None)]
-
-
-def _write_months(folder: Path, months: Sequence[Month]) -> Written:
+def _write_months(folder: Path, series: Series, months: list[Month]) -> list[Month]:
     """Write the months in order: killed between two of them, the next drop goes on from the last one written."""
+    _remember(folder, series)
     for month in months:
         _write(folder / _name(month.number), month.csv_lines(slice(None), labelled=month is not months[-1]))
-    return Written(folder, tuple(_name(month.number) for month in months), len(months[0].client))
+    return months
+
+
+def _remember(folder: Path, series: Series) -> None:
+    """Keep what the next month must know; the clients of a broken month are those of the steady world."""
+    path = folder / BEGUN
+    if series.world in ("steady", "broken"):
+        series = replace(series, world="steady", since=None)
+    with refusals(path):
+        path.unlink(missing_ok=True)
+    if series != usual(folder):
+        write(path, as_json(asdict(series)))
 
 
 def _write(path: Path, rows: Sequence[str]) -> None:

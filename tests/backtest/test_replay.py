@@ -15,7 +15,7 @@ from risk.backtest import policies, replay
 from risk.backtest.policies import Rows, Rules
 from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
-from risk.report import backtest_words, figures, tables
+from risk.report import figures, tables
 from risk.settings import Drift, GateRule
 from tests.conftest import Installations, Project, table
 
@@ -47,7 +47,7 @@ def turned() -> Replay:
 @pytest.fixture(scope="module")
 def told(turned: Replay) -> dict[str, Any]:
     names = [f"dataset{number}.csv" for number in range(1, 9)]
-    return backtest_words.as_dict(turned, names, 0.1, dataset="8-abc", n_rows=3200)
+    return replay.as_dict(turned, names, 0.1, dataset="8-abc", n_rows=3200)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def test_a_backtest_counts_as_the_replay_did(turned: Replay, told: dict[str, Any
 def test_a_page_shows_names_from_data_on_one_line(told: dict[str, Any]) -> None:
     first = {**told["contents"][0], "name": "a\x1b[2Jb\nc.csv"}
 
-    page = backtest_words.page({**told, "contents": [first, *told["contents"][1:]]})
+    page = tables.backtest_page({**told, "contents": [first, *told["contents"][1:]]})
 
     assert "\x1b" not in page
     assert "b\\nc.csv" in page

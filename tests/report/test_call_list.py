@@ -8,6 +8,7 @@ import pytest
 
 from risk.modeling import families, fitting, reasons
 from risk.report import call_list
+from risk.settings import Capacity
 
 
 def test_the_highest_risk_comes_first_and_ties_go_by_name() -> None:
@@ -24,11 +25,14 @@ def test_differences_beyond_twelve_digits_are_none() -> None:
 
 
 def test_there_is_time_to_call_so_many_in_all_or_of_each_owner() -> None:
-    owners = ["x", "x", "y", "x", None, "y"]
+    everyone = pd.DataFrame({"owner": ["x", "x", "y", "x", None, "y"]})
 
-    assert call_list.first(None, 6, 2) == [0, 1]
-    assert call_list.first(None, 1, 2) == [0]
-    assert call_list.first(owners, 6, 1) == [0, 2, 4]
+    in_all, of_each = Capacity(2, "all"), Capacity(1, "owner")
+
+    assert call_list.first(everyone, in_all).index.tolist() == [0, 1]
+    assert call_list.first(everyone[:1], in_all).index.tolist() == [0]
+    assert call_list.first(everyone, of_each).index.tolist() == [0, 2, 4]
+    assert call_list.first(everyone.assign(owner=None), of_each).index.tolist() == [0]
 
 
 def test_a_reason_names_the_figure_that_raises_the_risk_above_the_average() -> None:

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk.modeling import families, fitting
-from risk.report import factors
-from risk.report.factors import Factor
+from risk.modeling import families, fitting, reasons
+from risk.report import model_card
 
 KINDS = {
     "usage": "numeric",
@@ -46,17 +45,17 @@ def left(x: pd.DataFrame) -> np.ndarray:
 
 
 def probed(x: pd.DataFrame) -> list[dict[str, Any]]:
-    return factors.probes(x, KINDS, {"rise": "usage"}, {"usage": 0.0})
+    return reasons.probes(x, KINDS, {"rise": "usage"}, {"usage": 0.0})
 
 
 def value(text: str, name: str) -> object:
     return None if text == "missing" else float(text.replace(",", "")) if KINDS[name] == "numeric" else text
 
 
-def shown(told: list[Factor], name: str) -> list[tuple[str, object]]:
+def shown(rows: list[list[str]], name: str) -> list[tuple[str, object]]:
     """Return the figures that a row of the table shows, each with the value it stands for."""
-    (one,) = (it for it in told if it.name == name)
-    figures = re.findall(r"([\d.]+ %) at (.*?)(?=, [\d.]+ % at |, \d+ rarer|$)", one.does)
+    (effect,) = (cells[-1] for cells in rows if cells[0] == name)
+    figures = re.findall(r"([\d.]+ %) at (.*?)(?=, [\d.]+ % at |, \d+ rarer|$)", effect)
     return [(percent, value(text, name)) for percent, text in figures]
 
 
@@ -66,12 +65,12 @@ def test_every_figure_of_the_table_is_the_models_own_answer(family: families.Fam
     x = rows(seed)
     estimator = fitting.fit(family, KINDS, x, left(x))
 
-    told = factors.of(
+    told = model_card.factors(
         {"family": family.name, "probes": probed(x)},
         lambda frame: fitting.risks_of(estimator, fitting.features(frame, KINDS)),
     )
 
-    typical = {it.name: value(it.typical, it.name) for it in told}
+    typical = {cells[0]: value(cells[3], cells[0]) for cells in told}
     for name in KINDS:
         assert shown(told, name), name
         for figure, found in shown(told, name):
@@ -118,6 +117,6 @@ def test_a_change_is_never_larger_than_the_number_allows_whose_change_it_is() ->
 def test_the_way_of_a_number_is_told_of_all_its_values(risks: tuple[float, ...], way: str) -> None:
     probe = {"name": "n", "kind": "numeric", "typical": 2.0, "values": [1.0, 2.0, 3.0], "n_unasked": 0}
 
-    (told,) = factors.of({"probes": [probe]}, lambda frame: np.array(risks))
+    (cells,) = model_card.factors({"probes": [probe]}, lambda frame: np.array(risks))
 
-    assert told.does.startswith(f"{way}: ")
+    assert cells[-1].startswith(f"{way}: ")

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from risk import files, journal
 from risk.errors import ConfigError
-from risk.report import snapshot
+from risk.report import snapshot, status
 from risk.text import hours_of
 from tests.conftest import Installations, Project, deploy
 
@@ -53,10 +54,11 @@ def test_another_interval_is_refused_in_one_sentence(project: Project, text: str
         _ = project.settings
 
 
-def test_a_feed_is_late_only_after_it_was_due() -> None:
-    expected = snapshot.expectation("1 day", "2026-11-20T00:00:00Z")
+def test_a_feed_is_late_only_after_it_was_due(deployed: Project) -> None:
+    expected = status.expectation(deployed.settings)
     assert expected is not None
 
+    assert expected["due"] == datetime.fromisoformat(expected["last_arrival"]).timestamp() + 24 * 3600
     assert snapshot.overdue(expected, expected["due"]) is None
     assert "No new rows have come for 25 hours" in str(snapshot.overdue(expected, expected["due"] + 3600))
     assert snapshot.overdue(None, 9e9) is None

@@ -13,13 +13,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, roc_auc_score
 
-from risk.simulation._worlds import history, month
-from risk.simulation.simulate import COLUMNS, Options, drop, main, start
+from risk.simulation._worlds import Series, history, month
+from risk.simulation.simulate import COLUMNS, drop, main, start
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "reference" / "made-up-clients.md"
 FEATURES = ("lastmonth_activity", "lastyear_activity", "number_of_employees")
 Row = dict[str, str]
+STEADY = Series()
 
 
 def rows_of(*paths: Path) -> list[Row]:
@@ -108,20 +109,20 @@ def test_the_committed_data_can_be_learned() -> None:
 
 
 def test_the_first_drop_writes_the_first_month_without_labels(tmp_path: Path) -> None:
-    written = drop(Options(tmp_path, clients=50))
+    written = drop(tmp_path, STEADY, clients=50)
 
     path = tmp_path / "clients_2026-01.csv"
-    assert written.names == (path.name,)
+    assert [month.number for month in written] == [1]
     assert path.read_bytes().startswith(COLUMNS.encode() + b"\n")
     assert b"\r" not in path.read_bytes()
     assert [row["exited"] for row in rows_of(path)] == [""] * 50
 
 
 def test_a_drop_fills_in_the_labels_and_adds_the_next_month(tmp_path: Path) -> None:
-    drop(Options(tmp_path, clients=400))
+    drop(tmp_path, STEADY, clients=400)
     blank = rows_of(tmp_path / "clients_2026-01.csv")
 
-    drop(Options(tmp_path))
+    drop(tmp_path, STEADY)
 
     first, second = rows_of(tmp_path / "clients_2026-01.csv"), rows_of(tmp_path / "clients_2026-02.csv")
     assert [row | {"exited": ""} for row in first] == blank
@@ -134,17 +135,17 @@ def test_a_drop_fills_in_the_labels_and_adds_the_next_month(tmp_path: Path) -> N
 def test_drops_one_by_one_write_what_a_whole_history_writes(tmp_path: Path) -> None:
     one_by_one, at_once, whole = (tmp_path / name for name in ("one", "two", "three"))
     for _ in range(4):
-        drop(Options(one_by_one, clients=80))
+        drop(one_by_one, STEADY, clients=80)
 
-    drop(Options(at_once, clients=80, months=4))
-    start(Options(whole, clients=80, months=4))
+    drop(at_once, STEADY, clients=80, months=4)
+    start(whole, STEADY, clients=80, months=4)
 
     assert len(contents(whole)) == 4
     assert contents(one_by_one) == contents(at_once) == contents(whole)
 
 
 def test_the_file_says_what_the_month_says(tmp_path: Path) -> None:
-    start(Options(tmp_path, clients=300, months=2))
+    start(tmp_path, STEADY, clients=300, months=2)
 
     rows = rows_of(tmp_path / "clients_2026-01.csv")
     truth = next(history("steady", 1, clients=300))
@@ -157,9 +158,9 @@ def test_the_file_says_what_the_month_says(tmp_path: Path) -> None:
 
 
 def test_the_labels_that_come_with_a_dropped_change_follow_the_turned_rule(tmp_path: Path) -> None:
-    start(Options(tmp_path, clients=2_000, months=3))
+    start(tmp_path, STEADY, clients=2_000, months=3)
 
-    drop(Options(tmp_path, world="change"))
+    drop(tmp_path, Series("change"))
 
     rows = rows_of(tmp_path / "clients_2026-03.csv")
     turned, steady = (month(world, 3, clients=2_000) for world in ("change", "steady"))
@@ -168,10 +169,10 @@ def test_the_labels_that_come_with_a_dropped_change_follow_the_turned_rule(tmp_p
 
 
 def test_a_harmless_shift_begins_in_the_month_that_is_dropped(tmp_path: Path) -> None:
-    start(Options(tmp_path, clients=500, months=3))
+    start(tmp_path, STEADY, clients=500, months=3)
     before = contents(tmp_path)
 
-    drop(Options(tmp_path, world="harmless"))
+    drop(tmp_path, Series("harmless"))
 
     known = {row["corporation"] for row in rows_of(tmp_path / "clients_2026-03.csv")}
     last = rows_of(tmp_path / "clients_2026-04.csv")
@@ -182,12 +183,12 @@ def test_a_harmless_shift_begins_in_the_month_that_is_dropped(tmp_path: Path) ->
 
 
 def test_the_drop_after_a_broken_one_sends_the_good_version(tmp_path: Path) -> None:
-    start(Options(tmp_path / "good", clients=300, months=4))
-    start(Options(tmp_path / "bad", clients=300, months=2))
+    start(tmp_path / "good", STEADY, clients=300, months=4)
+    start(tmp_path / "bad", STEADY, clients=300, months=2)
 
-    drop(Options(tmp_path / "bad", world="broken", fault="swapped"))
+    drop(tmp_path / "bad", Series("broken"), fault="swapped")
     broken = rows_of(tmp_path / "bad" / "clients_2026-03.csv")
-    drop(Options(tmp_path / "bad"))
+    drop(tmp_path / "bad", STEADY)
 
     good = rows_of(tmp_path / "good" / "clients_2026-03.csv")
     assert [row["lastyear_activity"] for row in broken] == [row["number_of_employees"] for row in good]
@@ -240,7 +241,7 @@ def test_a_series_that_is_begun_again_forgets_the_former(tmp_path: Path) -> None
 def test_a_damaged_memory_of_a_series_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], kept: bytes
 ) -> None:
-    drop(Options(tmp_path, clients=50))
+    drop(tmp_path, STEADY, clients=50)
     (tmp_path / ".simulate.json").write_bytes(kept)
     before = contents(tmp_path)
 
@@ -265,7 +266,7 @@ def test_a_damaged_memory_of_a_series_is_one_line(
 def test_a_wrong_option_is_refused_and_nothing_is_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    start(Options(tmp_path, clients=100, months=3))
+    start(tmp_path, STEADY, clients=100, months=3)
     before = contents(tmp_path)
 
     code = main(["--folder", str(tmp_path), *arguments])
@@ -300,7 +301,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
     for name in ("clients_2026-13.csv", "clients_2026-05.csv.part", "notes.txt", "clients_2025-12.csv"):
         (tmp_path / name).write_text("mine")
 
-    drop(Options(tmp_path, clients=10))
+    drop(tmp_path, STEADY, clients=10)
 
     kept = contents(tmp_path)
     assert len(kept.pop("clients_2026-01.csv")) > 100
