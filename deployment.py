@@ -13,7 +13,7 @@ import sys
 from dataclasses import asdict
 
 from risk import command, files, paths
-from risk.command import Answer, Run, event, log
+from risk.command import Answer, Run
 from risk.dataset import dataset, manifest
 from risk.decision import policy, verdict
 from risk.errors import DataError, NotFavouredError, ReleaseError, UsageError
@@ -23,6 +23,7 @@ from risk.registry.releases import Release
 from risk.report import model_card
 from risk.report import snapshot as snapshots
 from risk.settings import Settings
+from risk.text import event, log
 
 PAPERS = (paths.MODEL, paths.CARD, paths.LEARNED_RISKS, paths.LATEST_SCORE)
 

@@ -17,7 +17,7 @@ from typing import Any
 from risk import command, files, journal, paths
 from risk.backtest import replay
 from risk.backtest.policies import Rules
-from risk.command import Answer, Run, event, log
+from risk.command import Answer, Run
 from risk.dataset import dataset, intake
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
@@ -29,7 +29,7 @@ from risk.reading import reader
 from risk.registry import audit, model, proven, releases
 from risk.report import explain, figures, snapshot, status, tables
 from risk.settings import Settings
-from risk.text import as_csv, counted, four_digits, number
+from risk.text import as_csv, counted, event, four_digits, log, number
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from risk import command, files, journal, paths, text
-from risk.command import Answer, Run, event, log
+from risk.command import Answer, Run
 from risk.dataset import database, dataset, inbox, intake, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
@@ -29,7 +29,7 @@ from risk.reading import reader
 from risk.registry import releases
 from risk.settings import Settings
 from risk.settings import changed as changed_settings
-from risk.text import placed
+from risk.text import event, log, placed
 
 QUOTATION = re.compile(": ['\"]")  # so begins what a warning quotes of a file: columns; of an older program, clients
 

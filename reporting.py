@@ -20,7 +20,7 @@ import pandas as pd
 
 import diagnostics
 from risk import command, files, journal, paths
-from risk.command import Answer, Run, event, log
+from risk.command import Answer, Run
 from risk.dataset import dataset, intake
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout, policy
@@ -32,6 +32,7 @@ from risk.registry.model import Model
 from risk.report import call_list, figures, pdf, snapshot, status
 from risk.service import live
 from risk.settings import Settings
+from risk.text import event, log
 
 KEPT_SETS = 20
 RESTED = "reported"

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from risk import command, files, journal, paths
-from risk.command import Answer, Run, event, log
+from risk.command import Answer, Run
 from risk.dataset import dataset
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout, verdict
@@ -25,6 +25,7 @@ from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.registry.releases import BASE_RATE
 from risk.settings import Settings
+from risk.text import event, log
 
 
 def judge(settings: Settings, run: Run) -> Verdict:

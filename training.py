@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from risk import command, files, journal, paths
-from risk.command import Answer, Run, event, log
+from risk.command import Answer, Run
 from risk.dataset import dataset
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
@@ -30,7 +30,7 @@ from risk.modeling.selection import Challenger
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Card
 from risk.settings import Settings
-from risk.text import counted
+from risk.text import counted, event, log
 
 
 def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) -> Card:

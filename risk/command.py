@@ -19,9 +19,7 @@ from risk import files, journal, paths, tick
 from risk.errors import DeadlineError, DiskError, RiskError
 from risk.journal import Attention
 from risk.settings import Settings, load
-from risk.text import one_line, placed
-
-log = logging.getLogger("risk")
+from risk.text import event, log, one_line, placed
 
 NEEDS_A_PERSON = 4  # the exit code of a run that is done and found something new that needs a person
 
@@ -178,11 +176,6 @@ def ended_if_failed(run: Run) -> Iterator[None]:
         raise
 
 
-def event(name: str, **facts: Any) -> str:
-    """Return a log line: the event, then key=value; whatever could break the line is escaped."""
-    return " ".join([name, *(f"{key}={_plain(value)}" for key, value in facts.items())])
-
-
 def packages() -> dict[str, str]:
     """Return the version of every package that a decision may hang on and that is loaded."""
     known = ("duckdb", "numpy", "pandas", "scipy", "sklearn")
@@ -219,11 +212,6 @@ def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
         with contextlib.suppress(DiskError):
             say(json.dumps({"outcome": journal.FAILED, "error": str(error)}, ensure_ascii=False))
     return exit_code
-
-
-def _plain(value: Any) -> str:
-    text = one_line(str(value))
-    return json.dumps(text, ensure_ascii=False) if " " in text or not text else text
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import functools
+import hashlib
+import json
 import re
 from dataclasses import field
 from typing import Annotated, Any, Literal
@@ -12,7 +14,6 @@ from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, mo
 from pydantic.dataclasses import dataclass
 
 from risk.errors import ConfigError
-from risk.files import as_json, digest
 from risk.text import CONTROL
 
 Kind = Literal["numeric", "categorical"]
@@ -169,7 +170,9 @@ class Schema:
     def identity(self) -> str:
         """A digest of all that decides how a file is read: another one is another dataset."""
         values = [self.target_values.stayed, self.target_values.left, self.missing, self.extra_columns]
-        return digest(as_json([[[c.name, c.kind, c.minimum] for c in self.columns], values]))[:12]
+        known = [[[c.name, c.kind, c.minimum] for c in self.columns], values]
+        written = json.dumps(known, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return hashlib.sha256(written.encode()).hexdigest()[:12]
 
 
 # --- a database as a source ---

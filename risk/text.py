@@ -1,11 +1,14 @@
-"""Text for people and by people: numbers, text from data on one line or in Markdown, cells of a CSV, strict JSON."""
+"""Text for people and by people: numbers, text from data on one line or in Markdown, lines of the log, CSV, JSON."""
 
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+log = logging.getLogger("risk")
 
 NOTHING = "–"
 MORE = "…"
@@ -23,6 +26,13 @@ _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 def one_line(text: object) -> str:
     """Return the text on one line, with control and other unprintable characters as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text))
+
+
+def event(name: str, **facts: Any) -> str:
+    """A line of the log: the event, then key=value; whatever could break the line is escaped."""
+    texts = {key: one_line(value) for key, value in facts.items()}
+    quoted = {key: json.dumps(it, ensure_ascii=False) if " " in it or not it else it for key, it in texts.items()}
+    return " ".join([name, *(f"{key}={it}" for key, it in quoted.items())])
 
 
 def markdown(text: object, longest: int = 200) -> str:

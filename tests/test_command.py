@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import command, paths
+from risk import command, paths, text
 from risk.command import Answer
 from risk.errors import DeadlineError, RiskError
 from risk.settings import Settings
@@ -159,7 +159,7 @@ def test_a_failed_run_is_journaled_with_its_error(deployed: Project) -> None:
 
 
 def test_control_characters_of_a_file_name_stay_out_of_the_log() -> None:
-    line = command.event("source", path="a\nb\x1b[31m.csv", rows=3)
+    line = text.event("source", path="a\nb\x1b[31m.csv", rows=3)
 
     assert line == r"source path=a\nb\x1b[31m.csv rows=3"
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import files, paths
-from risk.command import event, log
 from risk.dataset import intake, manifest
 from risk.dataset.counts import counted
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import RiskError
 from risk.schema import Schema
+from risk.text import event, log
 
 KEPT_VERSIONS = 5
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from risk.command import event, log
 from risk.dataset.dataset import Dataset
 from risk.decision import policy
 from risk.decision.policy import Names
@@ -22,6 +21,7 @@ from risk.registry.model import Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import Release
 from risk.schema import Schema
+from risk.text import event, log
 
 MOST_ROWS = 20_000  # rows of the training that the scan for drift lays beside new ones
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from risk.command import Run, event, log
+from risk.command import Run
 from risk.dataset.dataset import Dataset
 from risk.dataset.inbox import natural
 from risk.dataset.manifest import Entry
@@ -27,7 +27,7 @@ from risk.registry.model import Card, Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import Release
 from risk.settings import Drift, ModelChoice
-from risk.text import counted
+from risk.text import counted, event, log
 
 MOST_NAMED = 3  # late sources
 ENOUGH = 200  # labelled rows by which a point in time is known

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from risk import files, journal, paths, tick
-from risk.command import event
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
 from risk.service.predictions import TORN, LiveState, Shown, load_clients
 from risk.service.problems import ReportObject
 from risk.service.requests import Contract
+from risk.text import event
 
 if TYPE_CHECKING:
     from risk.registry.model import Model

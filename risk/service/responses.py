@@ -11,13 +11,12 @@ import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from risk.command import event
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
 from risk.service import security
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
-from risk.text import counted, moment, number, percent
+from risk.text import counted, event, moment, number, percent
 
 log = logging.getLogger("risk")
 

@@ -18,11 +18,11 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from risk.command import event
 from risk.errors import DiskError
 from risk.service import security
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY
+from risk.text import event
 
 DRAIN_SECONDS = 20.0
 MOST_CONNECTIONS = 2_000
