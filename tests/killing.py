@@ -151,7 +151,7 @@ def run(
             remember()
         if meet:
             Watch(project.root, meet).start()
-        return project.run(script, *words)
+        return project.run(script, *words, whole=True)
 
     return apart(work)
 
@@ -196,7 +196,7 @@ def record(project: Project, shelf: Path, *words: str, script: str = "fullproces
         remember()
         keeper = _Keeper(project.root, shelf)
         Watch(project.root, keeper.meet).start()
-        said = project.run(script, *words)
+        said = project.run(script, *words, whole=True)
         return Recording(tuple(keeper.operations), tuple(keeper.states), said)
 
     return apart(work)

@@ -163,7 +163,7 @@ def test_a_disk_without_room_for_what_duckdb_writes_harms_nothing(next_run: Stor
         killing.apicalls.call_api = lambda settings: None  # type: ignore[assignment, misc, return-value]
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-        said = next_run.project.run("fullprocess")
+        said = next_run.project.run("fullprocess", whole=True)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         return said
 
@@ -267,7 +267,7 @@ def cut(story: Story, shelf: Path) -> tuple[list[tuple[str, Path]], set[str]]:
     def work() -> tuple[list[tuple[str, Path]], set[str]]:
         disk = PowerCut(story.project.root, shelf)
         killing.Watch(story.project.root, disk.meet).start()
-        assert story.project.run("fullprocess").code == 0
+        assert story.project.run("fullprocess", whole=True).code == 0
         disk.settle()
         kept, there = set(disk.durable()) - set(killing.WRITTEN), set(killing.tree(story.project.root))
         return list(disk.found.values()), kept ^ there
