@@ -165,7 +165,7 @@ def same(text: str, value: object, kind: str, schema: Schema) -> bool:
     return value == text
 
 
-@pytest.mark.parametrize(("chunk", "n_files"), [(1 << 25, 700), (100, 150)], ids=["whole", "in chunks"])
+@pytest.mark.parametrize(("chunk", "n_files"), [(1 << 25, 400), (100, 90)], ids=["whole", "in chunks"])
 @pytest.mark.parametrize("schema", SCHEMAS, ids=["plain", "rich"])
 def test_the_fast_and_the_exact_reading_agree(
     chunk: int, n_files: int, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from risk.reading import _stream
 from risk.reading.reader import Content, Source, read_frame, warnings_of
 from risk.schema import Feature, Schema
 from tests.exactly import exact_rows
@@ -28,7 +29,10 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 def given(folder: Path, way: str, *lines: str, name: str = "a.csv") -> Source:
     """Write a file; of one that is read row by row, the first field of each line has quotes."""
     quoted = ('"{}",{}'.format(*line.split(",", 1)) if way == QUOTED and '"' not in line else line for line in lines)
-    return write(folder, name, *quoted)
+    source = write(folder, name, *quoted)
+    if way == CHUNKS:  # a dozen of them, or more of a small file; the fixture puts the size back
+        _stream.CHUNK = max(64, source.path.stat().st_size // 12)
+    return source
 
 
 def told(content: Content, folder: Path) -> list[tuple[int | None, str]]:
