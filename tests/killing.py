@@ -17,7 +17,7 @@ import re
 import shutil
 import stat
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -237,6 +237,16 @@ def tree(root: Path) -> dict[str, bytes]:
     return found
 
 
+def digest(seen: Mapping[str, bytes | str | None]) -> str:
+    """Return the digest of what `tree` returned, or of what is like it."""
+    known = sha256()
+    for name in sorted(seen):
+        content = seen[name]
+        kept = content if isinstance(content, bytes) else repr(content).encode()
+        known.update(f"{name}\0{len(kept)}\0".encode() + kept)
+    return known.hexdigest()
+
+
 # what no two runs have in common, and what the next one does not look at: times, digests, words of an error
 _INCIDENTAL = re.compile(
     rb'\d{4}-\d\d-\d\dT[\d:.]+Z?|[0-9a-f]{64}|"(?:error|what|seconds|sentence)": *(?:"(?:\\\\.|[^"])*"|[\d.]+)'
@@ -252,7 +262,7 @@ def alike(root: Path) -> str:
     for name, content in tree(root).items():
         before, unfinished, _ = name.partition(paths.UNFINISHED)
         shown[before + unfinished] = b"" if unfinished else _INCIDENTAL.sub(b"", content)
-    return sha256(repr(sorted(shown.items())).encode()).hexdigest()
+    return digest(shown)
 
 
 class _Keeper:
@@ -265,7 +275,7 @@ class _Keeper:
 
     def meet(self, operation: Operation) -> None:
         self.operations.append(operation)
-        now = "" if operation.name == "half of file" else sha256(repr(tree(self._root)).encode()).hexdigest()
+        now = "" if operation.name == "half of file" else digest(tree(self._root))
         if now and now == self._last:
             self.states[-1] = replace(self.states[-1], operations=(*self.states[-1].operations, operation))
             return

@@ -157,7 +157,7 @@ def test_a_run_that_deploys_killed_at_some_places_is_finished_by_the_next(next_r
 @pytest.mark.slow
 def test_a_real_kill_leaves_the_state_that_was_recorded(next_run: Story) -> None:
     root, start = next_run.project.root, next_run.before
-    for state in next_run.recording.states[::20]:
+    for state in next_run.recording.states[::40]:
         killing.put_back(root, start)
 
         killed = killing.run(next_run.project, meet=killing.kill_at(root, state.operations[0].number), calls=True)
