@@ -117,6 +117,7 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
         "call_list": calls,
+        "money": call_list.money(everyone, calls, settings.schema),
         "expected_leavers": call_list.expected_leavers(rated, calls, len(everyone)) if rated else None,
     }
     warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings]

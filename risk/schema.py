@@ -26,9 +26,13 @@ Name = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, config=CLOSED)
 class Feature:
+    """A column to train on. People read its `label`, and `unit` after its numbers."""
+
     kind: Kind = "numeric"
     minimum: Number | None = None
     change_of: Name | None = None
+    label: Name | None = None
+    unit: Name | None = None
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -73,6 +77,7 @@ class Schema:
     period: Name | None = None
     owner: Name | None = None
     value: Name | None = None
+    currency: Name | None = None
     horizon: str = "the next period"
     ignore: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
@@ -127,7 +132,7 @@ class Schema:
     def _changes_of_numbers(self) -> Schema:
         numbers = [name for name, it in self.features.items() if it.kind == "numeric" and it.change_of is None]
         for name, source in self.changes.items():
-            if self.features[name] != Feature(change_of=source):
+            if (self.features[name].kind, self.features[name].minimum) != ("numeric", None):
                 raise ValueError(f"feature {name!r}: change_of stands alone, without kind or minimum")
             if source not in numbers:
                 raise ValueError(
@@ -165,6 +170,11 @@ class Schema:
     def kinds(self) -> dict[str, Kind]:
         """The kind of each feature, by name, in order."""
         return {name: feature.kind for name, feature in self.features.items()}
+
+    @functools.cached_property
+    def labels(self) -> dict[str, tuple[str, str]]:
+        """The words for each feature, by name: its label (its name, unless there is one) and its unit."""
+        return {name: (it.label or name.replace("_", " "), it.unit or "") for name, it in self.features.items()}
 
     @functools.cached_property
     def identity(self) -> str:

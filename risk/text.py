@@ -66,6 +66,11 @@ def number(value: float | None, digits: int = 0) -> str:
     return f"{value:.{digits}e}" if abs(value) >= 1e15 else f"{value:z,.{digits}f}"  # type: ignore[arg-type]
 
 
+def amount(value: float | None, currency: str | None) -> str:
+    """Return a sum of money, without cents."""
+    return f"{number(value)} {currency}" if currency and _is_finite(value) else number(value)
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share between 0 and 1 as a percentage."""
     return f"{number(share * 100, digits)} %" if _is_finite(share) else NOTHING  # type: ignore[operator]

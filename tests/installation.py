@@ -89,7 +89,7 @@ def snapshot(release: str | None, listed: list[tuple[str, float]]) -> dict[str, 
     """Return what a run gathers: every key, with plain figures."""
     calls = [
         {"rank": rank, "client": name.removeprefix("'"), "risk": risk, "prediction": int(risk >= 0.4), "owner": "Ann",
-         "value": 10.5, "period": "2026-08", "reasons": ["activity 3 (typical 120)"]}
+         "value": 10.5, "value_at_risk": 9.45, "period": "2026-08", "reasons": ["activity 3 (typical 120)"]}
         for rank, (name, risk) in enumerate(listed[:2], 1)
     ]  # fmt: skip
     source = {
@@ -134,6 +134,7 @@ def snapshot(release: str | None, listed: list[tuple[str, float]]) -> dict[str, 
         "dependencies": {"checked_on": None, "packages": [package]},
         "clients": len(listed), "capacity": {"calls_per_week": 50, "per": "all"}, "call_list": calls,
         "expected_leavers": None,
+        "money": {"currency": "€", "listed": 16.8, "everyone": 22.0, "owners": [{"owner": "Ann", "at_risk": 22.0}]},
         "rejected_rows": 1, "held": [], "warnings": [], "history": [run],
         "refusals": [{"source": "clients_2026-01.csv", "line": 7, "column": "activity", "value": HOSTILE,
                       "reason": "is not a number", "expected": "a number of at least 0"}],

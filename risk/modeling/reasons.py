@@ -27,9 +27,11 @@ COMMON = 0.05  # the share of clients from which on a typical value is said by h
 MOST_LEVELS = 1_000  # of a categorical feature that a model card asks about, the most frequent ones
 FEW_VALUES = 6  # a number with no more of them is asked about at each
 CLEAR = 1.05  # times the odds: a smaller step between two values is hardly anything
+UNKNOWN = "unknown"
 POINTS = ((0.1, 0.5, 0.9), (0.0, 0.5, 1.0))  # of the sorted values; the second where the first are all one value
 
 Probe = Mapping[str, Any]
+Labels = Mapping[str, tuple[str, str]]
 Predict = Callable[[pd.DataFrame], Floats]
 
 
@@ -48,12 +50,13 @@ def _typical(known: pd.Series, kind: str) -> Any:
 
 
 def reasons(
-    predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame, *, adds_up: bool = False
-) -> list[list[str]]:
+    predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame, labels: Labels, *,
+    adds_up: bool = False,
+) -> list[list[str]]:  # fmt: skip
     """Up to three sentences per row, the weightiest first; none where no single figure stands out.
 
-    `everyone` holds the rows of all clients: a figure is compared with their average. `adds_up` says that the log-odds
-    are a sum of one term per feature.
+    `everyone` holds the rows of all clients: a figure is compared with their average. `labels` holds what people call
+    each feature, and its unit. `adds_up` says that the log-odds are a sum of one term per feature.
     """
     if frame.empty:
         return []
@@ -63,7 +66,9 @@ def reasons(
     for place in range(len(frame)):
         order = sorted(kinds, key=lambda name: -rises[name][place])
         named = [name for name in order if rises[name][place] >= SMALLEST_RISE][:MOST_NAMED]
-        sentences.append([_sentence(name, frame[name].iloc[place], usual[name], everyone[name]) for name in named])
+        sentences.append(
+            [_sentence(labels[name], frame[name].iloc[place], usual[name], everyone[name]) for name in named]
+        )
     return sentences
 
 
@@ -113,10 +118,11 @@ def _values(column: pd.Series, most: int) -> tuple[pd.Series, Floats]:
     return pd.Series(counts.index[picked], dtype=column.dtype), np.full(most, 1 / most)
 
 
-def _sentence(name: str, value: Any, usual: Any, everyone: pd.Series) -> str:
+def _sentence(words: tuple[str, str], value: Any, usual: Any, everyone: pd.Series) -> str:
     """The figure beside the typical one; one that is typical itself, with how many clients have it."""
-    label, told = name.replace("_", " "), _plain(value)
-    if told != _plain(usual):
+    (label, unit), told = words, _plain(value)
+    told += f" {unit}" if unit and told != UNKNOWN else ""
+    if _plain(value) != _plain(usual):
         return f"{label} {told} (typical {_plain(usual)})"
     share = float((everyone.isna() if pd.isna(value) else everyone == value).mean())
     return f"{label} {told} ({f'as {percent(min(share, 0.99), 0)} of clients' if share >= COMMON else 'typical'})"
@@ -124,7 +130,7 @@ def _sentence(name: str, value: Any, usual: Any, everyone: pd.Series) -> str:
 
 def _plain(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "unknown"
+        return UNKNOWN
     return f"{value:,.10g}" if isinstance(value, (float, int)) else str(value)
 
 

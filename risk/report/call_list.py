@@ -48,6 +48,23 @@ def expected_leavers(model: Model, calls: Sequence[Mapping[str, Any]], n_clients
     return asdict(fitting.expected_leavers(risks, n_clients, model.card.n_rows))
 
 
+def money(everyone: pd.DataFrame, calls: Sequence[Mapping[str, Any]], schema: Schema) -> dict[str, Any] | None:
+    """The value at risk (value × risk) on the list, of each owner's clients and of all; None where no value is known.
+
+    Clients whose value is missing are left out.
+    """
+    at_risk = everyone["value"].astype("float64") * everyone["risk"]
+    if at_risk.isna().all():
+        return None
+    owners = at_risk.groupby(everyone["owner"].astype(object)).sum().sort_values(ascending=False, kind="stable")
+    return {
+        "currency": schema.currency,
+        "listed": sum(call["value_at_risk"] or 0.0 for call in calls),
+        "everyone": float(at_risk.sum()),
+        "owners": [{"owner": name, "at_risk": float(total)} for name, total in owners.items()],
+    }
+
+
 def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Schema) -> pd.DataFrame:
     """The current clients in the order of their risk: the columns of the list, then the features."""
     order = rank(frame[schema.client].tolist(), risks.to_numpy(np.float64))
@@ -69,12 +86,16 @@ def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Sc
     chosen = first(everyone, capacity)
     values = everyone[[FEATURE + name for name in schema.features]].set_axis(list(schema.features), axis=1)
     adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
-    why = reasons(model.risks, values.loc[chosen.index], schema.kinds, values, adds_up=adds_up)
+    why = reasons(model.risks, values.loc[chosen.index], schema.kinds, values, schema.labels, adds_up=adds_up)
     rows = [
         dict(zip(LIST_COLUMNS, map(_plain, row), strict=True))
         for row in chosen[list(LIST_COLUMNS)].itertuples(index=False)
     ]
-    return [row | {"reasons": named} for row, named in zip(rows, why, strict=True)]
+    return [row | {"value_at_risk": _at_risk(row), "reasons": named} for row, named in zip(rows, why, strict=True)]
+
+
+def _at_risk(row: Mapping[str, Any]) -> float | None:
+    return None if row["value"] is None else round(row["value"] * row["risk"], 2)
 
 
 def rank(clients: Sequence[str], risks: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -104,8 +125,10 @@ def risks_csv(everyone: pd.DataFrame) -> bytes:
 def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
     """The content of calllist.csv: the clients to call, with the reasons."""
     rounded = [dict(call) | {"risk": four_digits(call["risk"])} for call in calls]
-    rows = ([*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"])] for call in rounded)
-    return as_csv((*LIST_COLUMNS, "reasons"), rows)
+    rows = (
+        [*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"]), call["value_at_risk"]] for call in rounded
+    )
+    return as_csv((*LIST_COLUMNS, "reasons", "value_at_risk"), rows)
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,8 @@ from risk.text import NOTHING, counted, digits_for, moment, number, one_line, pe
 
 Facts = Mapping[str, Any]
 
+OPTIONAL = ("owner", "value", "value_at_risk", "reasons")  # columns of the call list that may be empty
+
 
 @dataclass(frozen=True)
 class TableColumn:
@@ -69,20 +71,21 @@ def calibration(bins: Sequence[Facts]) -> Table:
 def calls(clients: Sequence[Facts], shown: Sequence[Facts]) -> Table:
     """The clients to call of which some are shown, with the columns that any of them fills."""
     columns: dict[str, tuple[TableColumn, Callable[[Facts], str]]] = {
-        "rank": (_number("Rank", 34), lambda client: number(client["rank"])),
-        "client": (TableColumn("Client", 130, longest=90, is_strong=True), lambda client: client["client"]),
+        "rank": (_number("Rank", 40), lambda client: number(client["rank"])),
+        "client": (TableColumn("Client", 120, longest=90, is_strong=True), lambda client: client["client"]),
         "risk": (_number("Risk", 44), lambda client: percent(client["risk"])),
-        "owner": (TableColumn("Owner", 76, longest=60), lambda client: client["owner"] or NOTHING),
-        "value": (_number("Value", 56, longest=16), lambda client: number(client["value"])),
-        "reasons": (TableColumn("Why", 184, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
+        "owner": (TableColumn("Owner", 68, longest=60), lambda client: client["owner"] or NOTHING),
+        "value": (_number("Value", 50, longest=16), lambda client: number(client["value"])),
+        "value_at_risk": (_number("At risk", 50, longest=16), lambda client: number(client.get("value_at_risk"))),
+        "reasons": (TableColumn("Why", 190, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
     }
     kept = [columns[key] for key in filled(clients, tuple(columns))]
     return Table("Whom to call", [column for column, _ in kept], [[cell(it) for _, cell in kept] for it in shown])
 
 
-def filled(clients: Sequence[Facts], names: Sequence[str] = ("owner", "value", "reasons")) -> list[str]:
+def filled(clients: Sequence[Facts], names: Sequence[str] = OPTIONAL) -> list[str]:
     """The columns of the call list that any client fills."""
-    return [name for name in names if any(client[name] not in (None, []) for client in clients)]
+    return [name for name in names if any(client.get(name) not in (None, []) for client in clients)]
 
 
 def scan(found: Facts) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import log
 from typing import Any
 
-from risk.text import NOTHING, counted, interval, number, percent
+from risk.text import NOTHING, amount, counted, interval, number, percent
 
 Facts = Mapping[str, Any]
 
@@ -102,15 +102,18 @@ def key_figures(snapshot: Facts) -> list[tuple[str, str]]:
 
 
 def capacity(snapshot: Facts) -> str:
-    """How many calls there is time for, and how many of those to call are expected to leave."""
-    capacity, expected = snapshot["capacity"], snapshot["expected_leavers"]
+    """How many calls there is time for, how many of those to call are expected to leave, and what they are worth."""
+    capacity, expected, money = snapshot["capacity"], snapshot["expected_leavers"], snapshot.get("money")
     per = "for each owner" if capacity["per"] == "owner" else "in all"
-    calls = f"Capacity: {counted(capacity['calls_per_week'], 'call')} a week {per}."
-    if not expected:
-        return calls
-    n_leavers, n_calls = number(round(expected["mean"])), number(len(snapshot["call_list"]))
-    bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
-    return f"{calls} About {n_leavers} of these {n_calls} are expected to leave {bounds}."
+    said = [f"Capacity: {counted(capacity['calls_per_week'], 'call')} a week {per}."]
+    if expected:
+        n_leavers, n_calls = number(round(expected["mean"])), number(len(snapshot["call_list"]))
+        bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
+        said.append(f"About {n_leavers} of these {n_calls} are expected to leave {bounds}.")
+    if money:
+        listed, everyone = (amount(money[name], money["currency"]) for name in ("listed", "everyone"))
+        said.append(f"Value at risk (value × risk): {listed} on this list, {everyone} among all clients.")
+    return " ".join(said)
 
 
 def reason_to_train(decision: Facts) -> str:

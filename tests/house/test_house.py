@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "apicalls": {"app"},
 }
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 16_923  # of scripts and risk/; it may fall
+LINES = 16_974  # of scripts and risk/; it may fall
 
 
 @cache

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from risk.modeling import families, fitting, reasons
 from risk.report import call_list
+from risk.schema import Feature, Schema
 from risk.settings import Capacity
 
 
@@ -42,9 +44,49 @@ def test_a_reason_names_the_figure_that_raises_the_risk_above_the_average() -> N
     def predict(rows: pd.DataFrame) -> np.ndarray:
         return np.where(rows["month"].fillna(0) < 10, 0.9, 0.1) * np.where(rows["plan"] == "b", 1.05, 1)
 
-    told = reasons.reasons(predict, frame, kinds, frame)
+    told = reasons.reasons(predict, frame, kinds, frame, plain(kinds))
 
     assert told == [["month 1 (typical 60)"], [], ["month unknown (typical 60)", "plan b (typical a)"], []]
+
+
+def test_a_reason_is_said_in_the_words_of_the_settings() -> None:
+    month, plan = Feature(label="Calls last month", unit="calls"), Feature("categorical", unit="months")
+    schema = Schema(period="day", features={"mthact": month, "plan": plan, "d": Feature(change_of="mthact", label="D")})
+    frame = pd.DataFrame({"mthact": [1.0, 60.0, np.nan, 60.0], "plan": ["a", "a", "b", "a"], "d": [0.0] * 4})
+
+    def predict(rows: pd.DataFrame) -> np.ndarray:
+        return np.where(rows["mthact"].fillna(0) < 10, 0.9, 0.1) * np.where(rows["plan"] == "b", 1.05, 1)
+
+    told = reasons.reasons(predict, frame, schema.kinds, frame, schema.labels)
+
+    assert told[0] == ["Calls last month 1 calls (typical 60)"]
+    assert told[2] == ["Calls last month unknown (typical 60)", "plan b months (typical a)"]
+
+
+def test_words_change_neither_the_dataset_nor_what_a_model_fits() -> None:
+    bare, said = (Schema(features={"n": it}) for it in (Feature(), Feature(label="Number", unit="€")))
+
+    assert (bare.identity, bare.kinds) == (said.identity, said.kinds)
+
+
+def test_value_at_risk_is_value_times_risk_of_those_whose_value_is_known() -> None:
+    everyone = pd.DataFrame(
+        {"owner": ["Ann", "Bo", "Ann", None], "value": [100.0, 1_000.0, np.nan, 10.0], "risk": [0.5, 0.2, 0.9, 0.1]}
+    )
+    schema = Schema(value="worth", currency="€")
+
+    money = call_list.money(everyone, [{"value_at_risk": 50.0}, {"value_at_risk": None}], schema)
+
+    assert money == {
+        "currency": "€", "listed": 50.0, "everyone": 251.0,
+        "owners": [{"owner": "Bo", "at_risk": 200.0}, {"owner": "Ann", "at_risk": 50.0}],
+    }  # fmt: skip
+    assert call_list.money(everyone.assign(value=None), [], schema) is None
+
+
+def plain(kinds: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return the names of features as their labels."""
+    return {name: (name, "") for name in kinds}
 
 
 def clients(n: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -69,7 +111,7 @@ def fitted(family: families.Family, x: pd.DataFrame, left: np.ndarray) -> reason
 def test_a_common_level_can_be_a_reason(family: families.Family) -> None:
     x, left = clients(600)
 
-    told = reasons.reasons(fitted(family, x, left), x, KINDS, x)
+    told = reasons.reasons(fitted(family, x, left), x, KINDS, x, plain(KINDS))
 
     of_level = [why for why, contract in zip(told, x["contract"], strict=True) if contract == "Month-to-month"]
     named = [
@@ -102,7 +144,8 @@ def test_long_lists_are_answered_by_fewer_questions() -> None:
 
     x = pd.DataFrame({f"f{n}": np.arange(3_000.0) for n in range(20)})
 
-    reasons.reasons(predict, x, dict.fromkeys(x, "numeric"), x)
+    kinds = dict.fromkeys(x, "numeric")
+    reasons.reasons(predict, x, kinds, x, plain(kinds))
 
     assert sum(asked) <= 3_000 * (1 + 20 * reasons.FEWEST_VALUES)
     assert max(asked) <= reasons.MOST_ROWS
