@@ -97,6 +97,7 @@ def test_a_running_service_is_given_the_time_to_notice(running: Settings) -> Non
     assert [answer.json()["release"] for answer in about_the_model] == ["2-bb", "2-bb"]
 
 
+@pytest.mark.slow
 def test_the_service_of_another_installation_is_left_alone(running: Settings, tmp_path: Path) -> None:
     other = lay_out(tmp_path / "other", server={"port": running.server.port})
 
@@ -131,6 +132,7 @@ def test_the_clients_sent_are_the_first_that_fit(settings: Settings) -> None:
     assert [client["company"] for client in found] == ["blank", "c0", "c1", "c2"]
 
 
+@pytest.mark.slow
 def test_practice_calls_ask_practice(running: Settings) -> None:
     (running.root / "practicemodels").mkdir(exist_ok=True)
     practice = load(running.root / "config.json", practice=True)

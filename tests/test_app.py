@@ -63,6 +63,7 @@ def problem_of(answer: Any, status: int) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FIGURES)
 def test_figures_before_the_first_run_say_what_to_do(bare: FlaskClient, path: str) -> None:
     told = problem_of(bare.get(path), 503)
@@ -217,6 +218,7 @@ def test_a_report_of_an_older_program_is_said_and_no_fault(tmp_path: Path, monke
             ), at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", ["", "{", "[1]", "{}", "null", "\xff", '{"release": 3}', '{"release": "1-aa"}', "[" * 99_999]
 )

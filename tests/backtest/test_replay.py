@@ -56,6 +56,7 @@ def cut() -> Replay:
     return replay.replay(rows_of(contents(8)[: 6 * 400]), RULES)
 
 
+@pytest.mark.slow
 def test_our_policy_deploys_once_the_outcomes_after_a_change_are_known(turned: Replay) -> None:
     ours = turned.story(policies.OURS)
 
@@ -103,6 +104,7 @@ def test_later_contents_do_not_change_what_was_decided_before(turned: Replay, cu
         assert one.caught[:6] == two.caught
 
 
+@pytest.mark.slow
 def test_a_first_model_waits_for_both_outcomes() -> None:
     frame = contents(3)
     frame.loc[frame["content"] == 0, "left"] = 0.0
@@ -176,6 +178,7 @@ def test_a_page_shows_names_from_data_on_one_line(told: dict[str, Any]) -> None:
     assert page.count("\n") == 3 + 5 + 1 + 8
 
 
+@pytest.mark.slow
 def test_the_figure_of_equal_backtests_has_equal_bytes(told: dict[str, Any]) -> None:
     assert figures.backtest(told["policies"]) == figures.backtest(list(told["policies"]))
 
@@ -214,6 +217,7 @@ def backtested(installations: Installations, tmp_path: Path) -> Project:
     return installations.copy(backtest, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_backtest_is_kept_and_the_next_report_shows_it(backtested: Project) -> None:
     company = backtested
 
@@ -257,6 +261,7 @@ def test_equal_contents_give_an_equal_backtest(backtested: Project) -> None:
     assert [path.read_bytes() for path in kept] == before
 
 
+@pytest.mark.slow
 def test_a_backtest_of_other_columns_or_another_program_is_not_shown(backtested: Project) -> None:
     company = backtested
     path = company.root / "models" / paths.BACKTEST

@@ -33,6 +33,7 @@ def counts(project: Project) -> tuple[dict[str, int], dict[str, int]]:
     return current(project).counts, rows_of(project).counts()
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_what_is_counted_step_by_step_is_what_is_there(
@@ -51,6 +52,7 @@ def test_what_is_counted_step_by_step_is_what_is_there(
         assert told == found
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(

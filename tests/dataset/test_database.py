@@ -148,6 +148,7 @@ def test_a_row_that_is_committed_late_within_the_overlap_is_not_lost(shop: Shop)
     assert shop.names() == []
 
 
+@pytest.mark.slow
 def test_random_histories_lose_no_row_and_end_in_silence(tmp_path: Path) -> None:
     draw = random.Random(7)
     shop = Shop(tmp_path, overlap=3)
@@ -357,6 +358,7 @@ def test_a_full_disk_is_said_and_nothing_is_taken(shop: Shop) -> None:
         shop.pull()
 
 
+@pytest.mark.slow
 def test_a_database_to_try_is_filled_with_client_files_and_grows(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / f"{number}.csv").write_text(f"{COLUMNS.replace(' ', '')}\n00{number},1,2,3,0\n")
@@ -436,6 +438,7 @@ def test_a_clock_that_is_a_day_ahead_silences_no_row(shop: Shop) -> None:
     assert not shop.news
 
 
+@pytest.mark.slow
 def test_a_local_time_ahead_of_utc_is_not_named_and_not_news_once_it_has_come(shop: Shop) -> None:
     shop.add(("a", ago(hours=2)), ("b", ago(seconds=-1)), ("local", ago(hours=-2)))
     assert shop.pull().warnings == ()
@@ -473,6 +476,7 @@ TIMES = [f"{datetime.now(UTC) - timedelta(hours=hour):%Y-%m-%d %H:%M:%S}" for ho
 SECONDS = [EPOCH - 90_000 * step for step in range(350, 0, -1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "values", "stray"),
     [
@@ -630,6 +634,7 @@ def test_a_jump_is_absurd_only_beside_all_the_way_before_it() -> None:
     assert before_jump([], None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"a,b\n1\n", b'a\n"'])
 def test_a_database_to_try_says_in_one_line_what_cannot_be_added(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:

@@ -153,6 +153,7 @@ def test_a_wide_integer_stays_itself_beside_another_files_decimals(project: Proj
     assert rows_of(project).summary().columns["lastmonth_activity"].median == 7.0
 
 
+@pytest.mark.slow
 @example("0.00001")
 @example("123456789012345.6")
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12, places=7).map(str))
@@ -181,6 +182,7 @@ def test_negative_and_tiny_decimals_are_plain(project: Project) -> None:
     assert [row.split(",")[1] for row in rows] == numbers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_column_may_have_any_name(project: Project, name: str) -> None:
     project.configure(schema={"features": {name: "numeric", "color": "categorical"}, "client": "id", "period": "when"})
@@ -340,6 +342,7 @@ def test_the_summary_is_what_pandas_says_of_the_same_rows(lively: Project) -> No
     assert found.missing_percent["lastyear_activity"] > 0
 
 
+@pytest.mark.slow
 def test_the_summary_is_the_same_to_the_last_digit_every_time(project: Project) -> None:
     draw = np.random.default_rng(1)
     project.configure(schema={"features": ["x"]})

@@ -180,6 +180,7 @@ def test_every_broken_month_of_the_simulated_world_is_found(fault: str) -> None:
     assert [one.kind for one in found] == [kinds[fault]]
 
 
+@pytest.mark.slow
 def test_ordinary_files_are_not_held() -> None:
     random = np.random.default_rng(21)
 
@@ -188,6 +189,7 @@ def test_ordinary_files_are_not_held() -> None:
     assert not found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False], ids=["known", "strangers"])
 @pytest.mark.parametrize("fault", KINDS)
 def test_faults_are_found(fault: str, known: bool) -> None:

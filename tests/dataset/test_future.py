@@ -89,6 +89,7 @@ def test_quarters_that_are_named_by_their_last_day_are_ordinary(monthly: Project
     assert "in 1 row" in ingest(monthly).warnings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stray", [1, 900], ids=["one row", "a whole file"])
 def test_after_a_period_of_the_future_a_change_is_found_all_the_same(monthly: Project, stray: int) -> None:
     fill(monthly, "testdata", "2026-09", table(60, seed=9, first=50_000))

@@ -70,6 +70,7 @@ def test_a_known_file_that_vanishes_meanwhile_stays_as_it_was(project: Project) 
     assert taken.manifest.name == before.name
 
 
+@pytest.mark.slow
 def test_a_known_file_that_is_passed_over_now_is_not_gone(project: Project) -> None:
     path = project.drop("sourcedata/one.csv", of("acme,1,2,3,0"))
     ingest(project)

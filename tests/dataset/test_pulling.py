@@ -47,6 +47,7 @@ def rows(project: Project) -> int:
     return len(project.text("ingesteddata/finaldata.csv").splitlines()) - 1
 
 
+@pytest.mark.slow
 def test_rows_of_a_database_stand_beside_those_of_the_folder(served: Project) -> None:
     assert rows(served) == 500
     assert served.text("ingesteddata/ingestedfiles.txt") == "database/clients\ndataset1.csv\n"

@@ -75,6 +75,7 @@ def test_a_good_file_is_not_held_because_of_a_bad_one_that_nobody_looked_at(proj
     assert drop(project, 3) == "in"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [hundredths, twelfths, lambda _: 0], ids=["hundredths", "twelfths", "zero"])
 def test_a_fault_is_found_all_the_same(project: Project, change: Change) -> None:
     drop(project, 1)
@@ -94,6 +95,7 @@ def test_a_feed_that_was_rightly_released_is_not_held_again(project: Project) ->
     assert drop(project, 3, twelfths) == "in"
 
 
+@pytest.mark.slow
 def test_a_faulty_first_file_is_corrected_and_frees_what_it_held(project: Project) -> None:
     assert drop(project, 1, hundredths, 350) == "in"
     assert [drop(project, number) for number in (2, 3)] == ["held", "held"]
@@ -106,6 +108,7 @@ def test_a_faulty_first_file_is_corrected_and_frees_what_it_held(project: Projec
     assert project.run("ingestion", "--verify").code == 0
 
 
+@pytest.mark.slow
 def test_held_files_that_agree_outvote_a_faulty_first_one_which_is_named(project: Project) -> None:
     drop(project, 1, hundredths)
     assert [drop(project, number) for number in (2, 3)] == ["held", "held"]
@@ -156,6 +159,7 @@ def test_only_what_was_released_can_be_withdrawn(project: Project) -> None:
         assert f"{name}: nothing of it was released (sources with a release: none). Nothing was changed." in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", [{}, {"period": "month"}], ids=["rows", "periods"])
 def test_what_a_released_revision_replaced_comes_back(project: Project, schema: dict[str, str]) -> None:
     project.configure(schema=schema)
@@ -235,6 +239,7 @@ def pull(project: Project, content: str, day: int) -> None:
     ingest(project)
 
 
+@pytest.mark.slow
 def test_a_release_of_a_database_is_withdrawn_and_later_pulls_are_not_held(served: Project) -> None:
     pull(served, table(600, seed=1), 1)
     pull(served, changed(table(600, seed=2), hundredths), 2)

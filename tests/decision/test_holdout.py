@@ -37,6 +37,7 @@ def without(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_without_test_files_a_fifth_of_the_clients_is_held_out_by_hash_and_the_report_says_so(without: Project) -> None:
     left_out = everyone(without) - trained_on(without)
 
@@ -50,6 +51,7 @@ def test_without_test_files_a_fifth_of_the_clients_is_held_out_by_hash_and_the_r
     assert len(without.text("models/clientrisks.csv").splitlines()) > 1 + 1_000 * 0.6  # everyone who stayed is ranked
 
 
+@pytest.mark.slow
 def test_who_is_held_out_hangs_on_the_name_alone_and_not_on_the_folds(without: Project) -> None:
     left_out = everyone(without) - trained_on(without)
     lines = table(1_000).splitlines()
@@ -63,6 +65,7 @@ def test_who_is_held_out_hangs_on_the_name_alone_and_not_on_the_folds(without: P
     assert counts.min() > 0.1 * len(left_out)
 
 
+@pytest.mark.slow
 def test_it_means_the_same_on_every_run(without: Project) -> None:
     left_out = everyone(without) - trained_on(without)
     without.drop("sourcedata/dataset2.csv", table(900, seed=2, turned=True, first=5_000))
@@ -78,6 +81,7 @@ def test_it_means_the_same_on_every_run(without: Project) -> None:
     assert gate["n_rows"] == 900 - len([name for name in unseen if name >= "c05000"])
 
 
+@pytest.mark.slow
 def test_they_join_the_training_when_a_test_file_with_outcomes_appears(without: Project) -> None:
     without.drop("testdata/later.csv", table(200, seed=9, first=90_000))
 
@@ -88,6 +92,7 @@ def test_they_join_the_training_when_a_test_file_with_outcomes_appears(without: 
     assert (scores["scored_on"], scores["n_rows"]) == ("held-out clients", 200)
 
 
+@pytest.mark.slow
 def test_clients_of_whom_a_model_has_seen_most_are_said_to_be_seen(project: Project) -> None:
     path = project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
     project.drop("sourcedata/dataset1.csv", table(600))
@@ -99,6 +104,7 @@ def test_clients_of_whom_a_model_has_seen_most_are_said_to_be_seen(project: Proj
     assert project.json("models/snapshot.json")["scores"]["scored_on"] == "seen clients"
 
 
+@pytest.mark.slow
 def test_test_files_without_outcomes_hold_nobody_out_themselves(project: Project) -> None:
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000, labels=False))
     project.drop("sourcedata/dataset1.csv", table(600))
@@ -109,6 +115,7 @@ def test_test_files_without_outcomes_hold_nobody_out_themselves(project: Project
     assert told == "held-out clients (20 % of all, by hash; testdata/ holds no outcome)"
 
 
+@pytest.mark.slow
 def test_a_test_file_that_cannot_be_read_is_told(project: Project) -> None:
     project.drop("testdata/testdata.csv", "corporation;exited\na;1\n")
     project.drop("sourcedata/dataset1.csv", table(600))
@@ -120,6 +127,7 @@ def test_a_test_file_that_cannot_be_read_is_told(project: Project) -> None:
     assert "is separated by semicolons" in told
 
 
+@pytest.mark.slow
 def test_another_share_holds_out_more_and_the_same_ones_first(without: Project) -> None:
     left_out = everyone(without) - trained_on(without)
     without.configure(test_share=0.4)
@@ -132,6 +140,7 @@ def test_another_share_holds_out_more_and_the_same_ones_first(without: Project) 
     assert "40 % of all" in without.json("models/snapshot.json")["scores"]["scored_on"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 8, 26])
 def test_very_few_clients_never_end_in_an_error(project: Project, n_rows: int) -> None:
     rows = [f"c{number},{number},{number},{number},{number % 2}" for number in range(n_rows)]
@@ -144,6 +153,7 @@ def test_very_few_clients_never_end_in_an_error(project: Project, n_rows: int) -
     assert (scores is not None) == (outcome == "deployed")
 
 
+@pytest.mark.slow
 def test_each_script_by_hand_holds_out_the_same_clients(project: Project) -> None:
     project.drop("sourcedata/dataset1.csv", table(600))
 

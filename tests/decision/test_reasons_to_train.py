@@ -92,6 +92,7 @@ def test_with_periods_time_decides_and_not_the_name(project: Project) -> None:
     assert last(project)["scan"] is None
 
 
+@pytest.mark.slow
 def test_rows_without_outcomes_are_compared_and_train_nothing(live: Project) -> None:
     live.drop("sourcedata/dataset6.csv", table(400, seed=2, first=2_000, labels=False))
 
@@ -148,6 +149,7 @@ def test_a_model_whose_dataset_is_not_kept_is_not_deployed(live: Project) -> Non
     assert releases.name_of(live.settings.production) == before
 
 
+@pytest.mark.slow
 def test_nobody_need_read_to_the_end(live: Project) -> None:
     script = Path(__file__).parents[2] / "deployment.py"
     command = f"'{sys.executable}' '{script}' --config '{live.root}/config.json' --list | true"
@@ -218,6 +220,7 @@ def first(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stray", ["one row", "copy"])
 def test_after_a_stray_source_a_change_is_found_all_the_same(first: Project, stray: str) -> None:
     rows = table(900, seed=1) if stray == "copy" else table(1, seed=5, first=9_000)
@@ -229,6 +232,7 @@ def test_after_a_stray_source_a_change_is_found_all_the_same(first: Project, str
     assert outcome(first)["reason_to_train"] == "drift"
 
 
+@pytest.mark.slow
 def test_after_a_mistyped_period_a_change_is_found_all_the_same(project: Project) -> None:
     project.configure(schema={"period": "month"})
 

@@ -95,6 +95,7 @@ def rings(found: list[Scan]) -> int:
     return sum(window.rings for one in found for window in one.windows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_rows", "times"), [(200, 20), (2_000, 7)])
 def test_unchanged_streams_ring_less_than_once_in_a_hundred(champions: list[Champion], n_rows: int, times: int) -> None:
     found = scans(champions, times, n_rows)

@@ -130,6 +130,7 @@ def test_every_make_target_is_explained() -> None:
     assert not missing
 
 
+@pytest.mark.slow
 def test_every_endpoint_is_in_its_page(client: FlaskClient) -> None:
     rules = [str(rule) for rule in client.application.url_map.iter_rules() if rule.endpoint != "static"]
 

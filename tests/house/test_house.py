@@ -253,6 +253,7 @@ def company(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_a_stage_writes_only_below_the_folders_that_its_head_names(company: Project) -> None:
     for name in STAGES:
         changed = changes(company, lambda name=name: company.run(name))  # type: ignore[misc]
@@ -272,12 +273,14 @@ def test_a_stage_of_the_whole_process_does_not_write_the_journal_itself(company:
         assert not changed & OF_EVERY_RUN, name
 
 
+@pytest.mark.slow
 def test_the_whole_process_writes_only_below_its_three_folders(company: Project) -> None:
     changed = changes(company, lambda: company.run("fullprocess"))
 
     assert {name.split("/")[0] for name in changed} == {"ingesteddata", "models", "production_deployment"}
 
 
+@pytest.mark.slow
 def test_a_practice_run_writes_only_below_the_practice_models(company: Project) -> None:
     company.drop("practicedata/clients.csv", table(400, seed=2))
 
@@ -286,6 +289,7 @@ def test_a_practice_run_writes_only_below_the_practice_models(company: Project) 
     assert {name.split("/")[0] for name in changed} == {"practicemodels"}
 
 
+@pytest.mark.slow
 def test_a_question_writes_nothing(company: Project) -> None:
     company.run("fullprocess")
     company.drop("sourcedata/more.csv", table(100, seed=3, first=1000))

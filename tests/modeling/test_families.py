@@ -103,6 +103,7 @@ def test_a_column_of_hundreds_of_levels_is_borne(family: Family) -> None:
     assert np.isfinite(fitting.risks_of(fitted, x)).all()
 
 
+@pytest.mark.slow
 def test_each_family_follows_what_a_simpler_one_cannot() -> None:
     draw = np.random.default_rng(0)
     x = pd.DataFrame(draw.normal(size=(3_000, 2)), columns=["a", "b"])
@@ -166,6 +167,7 @@ def test_what_is_trimmed_away_changes_no_answer() -> None:
     assert (trimmed.predict_proba(odd) == before[1]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [600, 12_000])
 def test_few_leavers_among_many_rows_are_borne(n_rows: int) -> None:
     x, _ = world(n_rows)

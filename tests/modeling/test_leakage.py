@@ -100,6 +100,7 @@ def test_without_current_clients_all_but_single_levels_are_named() -> None:
     assert {it.column for it in told} == set(x) - {"status", "dead"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_labelled", "n_current", "share"), [(600, 0, 0.06), (600, 300, 0.2), (5_000, 900, 0.03)])
 def test_no_honest_column_is_named(n_labelled: int, n_current: int, share: float) -> None:
     for seed in range(20):

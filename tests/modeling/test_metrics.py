@@ -68,6 +68,7 @@ def test_no_rows_are_an_error() -> None:
         evaluate([], [], 0.5, 5)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_true_score_about_95_times_in_100() -> None:
     truth_labels, truth_risks = drawn(200_000, seed=99)
     truth = roc_auc_score(truth_labels, truth_risks), np.mean((truth_labels - truth_risks) ** 2)

@@ -53,6 +53,7 @@ def test_out_of_fold_risks_come_from_models_that_never_saw_the_client() -> None:
     assert (again[fold != 0] != risks[fold != 0]).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", families.KNOWN, ids=lambda family: family.name)
 def test_nothing_can_be_learned_from_noise(family: families.Family) -> None:
     x, _ = world(1_000)
@@ -132,6 +133,7 @@ def released(x: pd.DataFrame, left: Floats, recent: Marks) -> selection.Incumben
     return replace(found, risks=fitting.risks_of(found.estimator, x))
 
 
+@pytest.mark.slow
 def test_a_change_of_the_world_is_learned_from_the_recent_rows() -> None:
     x, left = world(1200)
     recent = np.arange(1200) >= 800
@@ -144,6 +146,7 @@ def test_a_change_of_the_world_is_learned_from_the_recent_rows() -> None:
     assert taught.n_rows == 400
 
 
+@pytest.mark.slow
 def test_a_change_in_few_of_many_rows_is_learned_too() -> None:
     x, left = world(6_000)
     recent = np.arange(6_000) >= 5_700
@@ -154,6 +157,7 @@ def test_a_change_in_few_of_many_rows_is_learned_too() -> None:
     assert (taught.learned, taught.n_rows) == (selection.RECENT_ROWS, 300)
 
 
+@pytest.mark.slow
 def test_without_a_change_more_rows_are_preferred() -> None:
     x, left = world(1200)
     recent = np.arange(1200) >= 800
@@ -166,6 +170,7 @@ def test_without_a_change_more_rows_are_preferred() -> None:
     assert taught.release is None
 
 
+@pytest.mark.slow
 def test_when_only_the_share_of_leavers_has_changed_the_champion_is_recalibrated() -> None:
     x, left = world(3_000)
     recent = np.arange(3_000) >= 2_500
@@ -182,6 +187,7 @@ def test_when_only_the_share_of_leavers_has_changed_the_champion_is_recalibrated
     assert taught.n_rows == 500
 
 
+@pytest.mark.slow
 def test_a_recalibrated_champion_may_be_recalibrated_and_still_has_one_sigmoid() -> None:
     x, left = world(3_000)
     recent = np.arange(3_000) >= 2_500
@@ -199,6 +205,7 @@ def test_a_recalibrated_champion_may_be_recalibrated_and_still_has_one_sigmoid()
     assert taught.compared[1].log_loss < 0.9 * log_losses(left, champion.risks)[recent].mean()
 
 
+@pytest.mark.slow
 def test_the_former_release_comes_back_as_it_is_when_the_world_does() -> None:
     x, left = world(3_000)
     recent = np.arange(3_000) >= 2_800
@@ -213,6 +220,7 @@ def test_the_former_release_comes_back_as_it_is_when_the_world_does() -> None:
     assert taught.threshold == former.threshold
 
 
+@pytest.mark.slow
 def test_every_candidate_is_told_with_its_log_loss() -> None:
     x, left = world(1200)
     recent = np.arange(1200) >= 600
@@ -251,6 +259,7 @@ def test_a_fold_whose_others_know_only_stayers_gets_a_rate_and_no_error() -> Non
     assert (taught.risks > 0).all()
 
 
+@pytest.mark.slow
 def test_the_gate_is_given_risks_by_candidates_that_were_chosen_without_the_fold() -> None:
     x, left = world(600)
     everyone, clients = np.ones(600, dtype=bool), np.arange(600)
@@ -275,6 +284,7 @@ def test_of_one_candidate_the_gate_judges_its_own_risks() -> None:
     assert (taught.nested == taught.risks).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["logistic", "boosting"])
 def test_the_newest_rows_are_rated_by_the_recipe_without_them(family: str) -> None:
     x, left = world(1_200)
@@ -301,6 +311,7 @@ def test_where_nothing_is_older_or_few_rows_are_new_nothing_is_judged_forward(wh
     assert np.isnan(taught.forward).all()
 
 
+@pytest.mark.slow
 def test_a_calibrated_risk_knows_nothing_of_its_own_fold() -> None:
     x, left = world(800)
     everyone = np.ones(800, dtype=bool)

@@ -37,6 +37,7 @@ def known(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -60,6 +61,7 @@ def test_a_column_that_was_whole_and_turns_to_three_places_is_held(known: Projec
     assert reason.startswith("lastyear_activity held whole numbers, and every decimal has exactly three places now")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -80,6 +82,7 @@ def test_a_stray_decimal_in_the_history_switches_nothing_off(known: Project, his
     assert came(known, of("acme,10,1.200,3,0", "zeta,10,980,3,0")) == "held"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ["1.200.000", "-1.200.000", "1.2.3", "1.200 EUR", "n.a.", "1.2e3"])
 def test_what_is_no_decimal_acquits_no_column(known: Project, odd: str) -> None:
     assert came(known, of("acme,10,1.200,3,0", f"big,10,{odd},3,0", "zeta,10,980,3,0")) == "held"

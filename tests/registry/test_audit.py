@@ -129,6 +129,7 @@ def test_a_release_that_is_gone_or_that_no_line_tells_of_is_named(deployed: Proj
     assert "7-abcabcabcabc: no line of the journal tells of this release" in said.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut", "written anew"])
 def test_a_journal_that_was_cut_or_written_anew_is_told_by_the_reports(deployed: Project, how: str) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(30, seed=5, first=7_000))

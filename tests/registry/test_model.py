@@ -121,6 +121,7 @@ def packed(choice: str, n: int = 800) -> bytes:
     return model.pack(selection.teach(x, left, nobody, np.zeros(n), none, KINDS, choice), x, left)
 
 
+@pytest.mark.slow
 def test_every_name_on_the_allow_list_is_needed() -> None:
     for family in families.KNOWN:
         named = names_in(packed(family.name))
@@ -132,10 +133,12 @@ def test_every_name_on_the_allow_list_is_needed() -> None:
     assert not {name for _, name in model._ALLOWED} & {"partial", "getattr", "eval", "exec", "import_module", "load"}
 
 
+@pytest.mark.slow
 def test_a_model_that_stops_early_names_nothing_more() -> None:
     assert names_in(packed("boosting", families.MANY_ROWS)) <= model._ALLOWED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["logistic", "quadratic", "boosting"])
 def test_equal_rows_give_equal_bytes_in_every_process(choice: str) -> None:
     program = f"import test_model, hashlib; print(hashlib.sha256(test_model.packed({choice!r})).hexdigest())"
@@ -147,6 +150,7 @@ def test_equal_rows_give_equal_bytes_in_every_process(choice: str) -> None:
     assert found.stdout.strip() == hashlib.sha256(packed(choice)).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_boosting_model_is_a_plain_object_that_answers_by_column_names(desk: Path) -> None:
     content = packed("boosting")
     (desk / paths.MODEL).write_bytes(content)

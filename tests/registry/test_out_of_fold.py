@@ -39,6 +39,7 @@ def rows_of(project: Project) -> tuple[Dataset, model.Model, Path]:
     return Dataset(found, project.settings.schema, project.settings.ingested / "parts"), model.load(folder), folder
 
 
+@pytest.mark.slow
 def test_after_a_change_the_headline_tells_of_the_time_after_it(project: Project) -> None:
     drop(project, "sourcedata/dataset1.csv", 800)
     drop(project, "testdata/testdata.csv", 300, seed=9, first=90_000)
@@ -64,6 +65,7 @@ def test_after_a_change_the_headline_tells_of_the_time_after_it(project: Project
         assert "Each was rated by a model that was not trained on it (out of fold)." in place
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_remembered_risks(project: Project) -> None:
     drop(project, "sourcedata/dataset1.csv", 500)
     drop(project, "testdata/testdata.csv", 100, seed=9, first=90_000)
@@ -79,6 +81,7 @@ def test_the_figures_are_those_of_the_remembered_risks(project: Project) -> None
     assert not np.allclose(risks, live.risks(frame))
 
 
+@pytest.mark.slow
 def test_rows_that_the_model_was_not_trained_on_have_its_own_answers(project: Project) -> None:
     drop(project, "sourcedata/dataset1.csv", 800)
     drop(project, "testdata/testdata.csv", 100, seed=9, first=90_000)
@@ -92,6 +95,7 @@ def test_rows_that_the_model_was_not_trained_on_have_its_own_answers(project: Pr
     assert "The model was not trained on them." in words.newest_on(told["newest"])
 
 
+@pytest.mark.slow
 def test_as_many_of_the_newest_periods_are_taken_as_hold_enough_outcomes(project: Project) -> None:
     project.configure(schema={"period": "period"})
     sizes = {"2026-01": 600, "2026-02": 400, "2026-03": 40, "2026-04": 20}
@@ -109,6 +113,7 @@ def test_as_many_of_the_newest_periods_are_taken_as_hold_enough_outcomes(project
     assert "rows of test data of 2025-12;" in words.scored_on(told["scores"], told["newest"])
 
 
+@pytest.mark.slow
 def test_with_too_few_outcomes_the_headline_names_the_test_data(project: Project) -> None:
     drop(project, "sourcedata/dataset1.csv", 60)
     drop(project, "testdata/testdata.csv", 100, seed=9, first=90_000)
@@ -120,6 +125,7 @@ def test_with_too_few_outcomes_the_headline_names_the_test_data(project: Project
     assert "The model was trained on no row of these clients." in words.scored_on(told["scores"], told["newest"])
 
 
+@pytest.mark.slow
 def test_of_very_many_rows_a_sample_is_measured_and_said_to_be_one(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +141,7 @@ def test_of_very_many_rows_a_sample_is_measured_and_said_to_be_one(
     assert words.newest_on(found).startswith("Measured on a sample of ")
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_an_older_program_has_test_data_alone(project: Project) -> None:
     drop(project, "sourcedata/dataset1.csv", 400)
     drop(project, "testdata/testdata.csv", 100, seed=9, first=90_000)
@@ -151,6 +158,7 @@ def test_a_snapshot_of_an_older_program_has_test_data_alone(project: Project) ->
     assert "The model was trained on no row of these clients." in report
 
 
+@pytest.mark.slow
 def test_a_report_of_a_file_and_a_folder_claims_nothing_that_it_does_not_know(project: Project) -> None:
     drop(project, "sourcedata/dataset1.csv", 400)
     drop(project, "testdata/testdata.csv", 100, seed=9, first=90_000)

@@ -107,6 +107,7 @@ def fitted(family: families.Family, x: pd.DataFrame, left: np.ndarray) -> reason
     return lambda frame: fitting.risks_of(estimator, fitting.features(frame, KINDS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", families.KNOWN, ids=lambda it: it.name)
 def test_a_common_level_can_be_a_reason(family: families.Family) -> None:
     x, left = clients(600)

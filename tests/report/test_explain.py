@@ -54,6 +54,7 @@ def told(found: list[dict[str, Any]], asked: str = "last") -> str:
     return "\n".join(explain.tell(found, asked, today=TODAY, origin=lambda _: releases.Origin()).lines)
 
 
+@pytest.mark.slow
 def test_a_run_that_deployed_tells_what_was_known_compared_and_decided(story: Project) -> None:
     run = next(it for it in records(story) if it.get("run") == 2 and it["kind"] == "run")
 
@@ -174,6 +175,7 @@ def shortened(record: Any) -> Iterator[Any]:
             yield less
 
 
+@pytest.mark.slow
 def test_a_record_that_lacks_any_key_is_told_without_a_traceback(story: Project) -> None:
     whole = records(story)
 
@@ -306,6 +308,7 @@ def test_console_json_api_page_pdf_and_journal_tell_the_same_run_outcome_and_ver
     assert "Finding: retrain" in text
 
 
+@pytest.mark.slow
 def test_a_broken_journal_is_warned_of_in_log_snapshot_and_report(deployed: Project) -> None:
     project, path = deployed, deployed.root / JOURNAL
     path.write_text(path.read_text().replace('"forced": false', '"forced": true'))

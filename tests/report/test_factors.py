@@ -59,6 +59,7 @@ def shown(rows: list[list[str]], name: str) -> list[tuple[str, object]]:
     return [(percent, value(text, name)) for percent, text in figures]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", families.KNOWN, ids=lambda it: it.name)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_figure_of_the_table_is_the_models_own_answer(family: families.Family, seed: int) -> None:

@@ -77,6 +77,7 @@ def test_calibration_of_hardly_anything_is_a_picture(bins: list[dict[str, float]
     assert picture.format == "PNG"
 
 
+@pytest.mark.slow
 def test_titles_from_data_are_never_read_as_formulas(written: list[str]) -> None:
     plain = figures.confusion_matrix(CONFUSION, "$\\alpha$ 漢 \U0001f600")
     figures.calibration(BINS, "$\\broken{$")
@@ -85,6 +86,7 @@ def test_titles_from_data_are_never_read_as_formulas(written: list[str]) -> None
     assert plain != figures.confusion_matrix(CONFUSION, "α [U+6F22] [U+1F600]")
 
 
+@pytest.mark.slow
 def test_equal_figures_give_equal_bytes_whatever_the_settings_of_matplotlib_are() -> None:
     first = figures.confusion_matrix(CONFUSION), figures.calibration(BINS)
 
@@ -97,6 +99,7 @@ def test_equal_figures_give_equal_bytes_whatever_the_settings_of_matplotlib_are(
     assert b"Software" not in first[0] + first[1]
 
 
+@pytest.mark.slow
 def test_figures_load_matplotlib_and_seaborn_when_they_draw() -> None:
     code = ("import sys; from risk.report import figures; assert not {'matplotlib', 'seaborn'} & set(sys.modules); "
             f"figures.confusion_matrix({CONFUSION}); assert 'seaborn' in sys.modules")  # fmt: skip

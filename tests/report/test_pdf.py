@@ -187,6 +187,7 @@ def test_report_says_what_happened_and_whom_to_call_first(typical: bytes) -> Non
     assert "8 rows were refused" in text
 
 
+@pytest.mark.slow
 def test_report_shows_the_first_25_clients_first_and_the_rest_at_its_end() -> None:
     text = report(call_list=[make_client(rank, client=f"client{rank:03}") for rank in range(1, 441)])
 
@@ -300,6 +301,7 @@ def test_report_lists_what_is_not_in_first_when_there_are_many_sources() -> None
     assert "171 more in manifest.json." in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nasty", NASTY, ids=ascii)
 def test_report_shows_hostile_text_as_it_is(nasty: str) -> None:
     source = make_source(1, path=nasty, reason=nasty, state="held")
@@ -315,6 +317,7 @@ def test_report_shows_hostile_text_as_it_is(nasty: str) -> None:
     assert "The runs so far" in text
 
 
+@pytest.mark.slow
 def test_report_survives_more_warnings_and_longer_names_than_a_page_holds() -> None:
     names = [letter * 200 for letter in "WMQ@" * 30]
     warnings = [f"warning{i:02} " + "word " * 200 for i in range(60)]
@@ -385,6 +388,7 @@ def test_report_embeds_its_fonts_and_holds_no_other(typical: bytes) -> None:
     assert all("/FontFile2" in font["/FontDescriptor"] for font in fonts)
 
 
+@pytest.mark.slow
 def test_equal_snapshots_give_equal_bytes_in_every_process_and_environment(typical: bytes) -> None:
     code = ("import hashlib, test_pdf as t; from risk.report import pdf; "
             "print(hashlib.sha256(pdf.report(t.make_snapshot(), {})).hexdigest())")  # fmt: skip

@@ -54,6 +54,7 @@ def test_another_interval_is_refused_in_one_sentence(project: Project, text: str
         _ = project.settings
 
 
+@pytest.mark.slow
 def test_a_feed_is_late_only_after_it_was_due(deployed: Project) -> None:
     expected = status.expectation(deployed.settings)
     assert expected is not None
@@ -82,6 +83,7 @@ def test_a_feed_that_stops_is_told_once_in_the_report_and_always_in_the_status(d
     assert "No new rows have come" in deployed.run("fullprocess", "--status").out
 
 
+@pytest.mark.slow
 def test_health_and_page_say_that_the_feed_has_stopped(deployed: Project) -> None:
     from app import create_app
 

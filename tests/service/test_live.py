@@ -105,6 +105,7 @@ def test_a_torn_report_leaves_the_former_in_place(settings: Settings, watch: liv
     assert "cannot be shown" in watch.live.faults[0]
 
 
+@pytest.mark.slow
 def test_a_fork_watches_for_itself(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     watch.start()
@@ -245,6 +246,7 @@ def cut(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [rewrite, cut, shutil.rmtree, lambda folder: (folder / paths.MODEL).unlink()])
 def test_a_damaged_live_model_is_told_while_the_proven_one_answers_until_it_is_put_back(
     settings: Settings, watch: live.Watch, tmp_path: Path, damage: Callable[[Path], None]
@@ -288,6 +290,7 @@ def test_a_release_of_which_no_line_tells_is_not_opened(settings: Settings, watc
     assert "no line of the journal tells of this release" in watch.live.faults[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["production_deployment/releases", "models/reports/1"])
 def test_what_comes_back_is_taken_up_by_the_thread_within_two_seconds(
     settings: Settings, watch: live.Watch, place: str

@@ -87,6 +87,7 @@ def test_tables_have_captions_and_scopes(tmp_path: Path) -> None:
     assert all("scope" in attributes for tag, attributes in found.tags if tag == "th")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -121,6 +121,7 @@ def serving(application: Any) -> Iterator[int]:
         thread.join(30)
 
 
+@pytest.mark.slow
 def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -146,6 +147,7 @@ def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered
     assert [answer.result()[0] for answer in working] == [200] * 8
 
 
+@pytest.mark.slow
 def test_more_work_than_a_second_is_refused_at_once_and_an_ordinary_burst_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -170,6 +172,7 @@ def test_more_work_than_a_second_is_refused_at_once_and_an_ordinary_burst_is_not
     assert [answer.result()[0] for answer in burst] == [200] * 300
 
 
+@pytest.mark.slow
 def test_an_ordinary_burst_is_answered_whole() -> None:
     def quick(environ: Any, start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", [("Content-Length", "4")])
@@ -191,6 +194,7 @@ def started(root: Path, limit: int) -> Iterator[tuple[subprocess.Popen[str], str
         served.terminate()
 
 
+@pytest.mark.slow
 def test_idle_connections_leave_room_for_those_who_ask(tmp_path: Path) -> None:
     with started(tmp_path, 160) as (served, line), contextlib.ExitStack() as stack:
         port = int(line.rstrip().rstrip("/").rpartition(":")[2])
@@ -204,12 +208,14 @@ def test_idle_connections_leave_room_for_those_who_ask(tmp_path: Path) -> None:
         assert served.communicate(timeout=30)[1] == ""
 
 
+@pytest.mark.slow
 def test_the_first_line_says_who_is_answered_and_ends_in_the_address(tmp_path: Path) -> None:
     with started(tmp_path, 1024) as (_, line):
         assert line.startswith("without a token: answered is everybody with an account on this machine")
         assert line.split()[-1].startswith("http://127.0.0.1:")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_start_that_cannot_be_told_is_one_line(tmp_path: Path) -> None:
     lay_out(tmp_path)

@@ -23,6 +23,7 @@ def area_under_curve(exited: np.ndarray, risk: np.ndarray) -> float:
     return float((order[leavers].sum() - n_leavers * (n_leavers + 1) / 2) / (n_leavers * n_stayers))
 
 
+@pytest.mark.slow
 def test_every_steady_month_loses_about_a_fifth_of_its_clients() -> None:
     months = list(history("steady", 24))
 
@@ -53,6 +54,7 @@ def test_who_stays_is_there_in_the_next_month() -> None:
     assert staying == set(first.client.tolist()) & set(second.client.tolist())
 
 
+@pytest.mark.slow
 def test_leaving_follows_the_true_risk() -> None:
     seen = month("steady", 6, clients=20_000)
 
@@ -109,6 +111,7 @@ def test_activity_and_size_are_heavy_tailed_and_activity_lingers() -> None:
     assert np.corrcoef(deviation[0][stayed], deviation[1][stayed])[0, 1] > 0.5
 
 
+@pytest.mark.slow
 def test_a_harmless_shift_moves_the_clients_and_not_the_rule() -> None:
     steady, shifted = month("steady", 8), month("harmless", 8, since=5)
 
@@ -118,6 +121,7 @@ def test_a_harmless_shift_moves_the_clients_and_not_the_rule() -> None:
     np.testing.assert_array_equal(shifted.risk, steady_risk(shifted))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "share"), [("change", 0.6), ("segment", 0.25), ("baserate", 0.6)])
 def test_a_harmful_change_moves_the_risk_of_many_clients(world: str, share: float) -> None:
     seen = month(world, 6)

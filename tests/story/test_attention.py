@@ -31,6 +31,7 @@ def kinds(project: Project) -> list[str]:
     return [it["kind"] for it in project.run("fullprocess", "--status", "--json").json["attention"]]
 
 
+@pytest.mark.slow
 def test_a_source_that_is_refused_whole_is_told_once_and_kept_until_it_is_settled(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", "client,exited\nAcme Ltd,1\n")
 
@@ -48,6 +49,7 @@ def test_a_source_that_is_refused_whole_is_told_once_and_kept_until_it_is_settle
     assert (unsettled, kinds(deployed)) == (["rejected"], [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["fullprocess", "ingestion"])
 @pytest.mark.parametrize(
     "files",
@@ -253,6 +255,7 @@ def test_a_damaged_report_set_is_made_again(deployed: Project) -> None:
 # --- outcomes are outcomes --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_refusal_by_the_gate_is_an_outcome_and_no_failure(judged: Project) -> None:
     said = judged.run("deployment")
     line = journal.runs(judged.settings.production / paths.JOURNAL)[-1]
@@ -278,6 +281,7 @@ def test_a_challenger_that_is_not_judged_is_refused_and_no_failure(deployed: Pro
     assert deployed.run("fullprocess", "--status").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{", "null", "3", "[1]", '"x"', "{}", '{"model": "of another"}', "\xff", None])
 def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
     judged: Project, content: str | None
@@ -293,6 +297,7 @@ def test_a_verdict_that_is_damaged_or_of_another_model_covers_no_challenger(
     assert judged.run("fullprocess", "--status").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["{", "[1]", '{"release": 3}'])
 def test_a_torn_snapshot_is_made_again_by_the_next_tick(deployed: Project, content: str) -> None:
     (deployed.root / "models/reports/current" / paths.SNAPSHOT).write_text(content)
@@ -340,6 +345,7 @@ def test_the_runs_so_far_tell_what_was_decided(deployed: Project) -> None:
     assert first["reason"] != "Nothing is deployed yet."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", ["", "\n\n", ",,,,\n"])
 def test_a_source_of_a_header_alone_is_told_and_is_no_arrival(deployed: Project, lines: str) -> None:
     deployed.drop("sourcedata/dataset2.csv", f"{HEADER}\n{lines}")

@@ -54,6 +54,7 @@ def assert_same_exactly(source: Source, schema: Schema, content: Content, folder
 # --- ids that a spreadsheet rounded -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "client",
     [
@@ -108,6 +109,7 @@ def test_a_file_of_rounded_ids_is_refused_whole_without_naming_one(tmp_path: Pat
     assert content.fault.value is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ending", "n_long", "is_told"), [("0", 20, True), ("0", 19, False), ("5", 20, False)])
 def test_long_ids_that_all_end_in_zeros_are_warned_about(
     ending: str, n_long: int, is_told: bool, way: str, tmp_path: Path
@@ -169,6 +171,7 @@ def test_files_that_share_a_part_are_each_looked_at_alone(tmp_path: Path) -> Non
     assert [bool(it.warnings) for it in contents] == [False, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), [("0", "0"), ("1", "1"), ("", "1"), ("0", ""), ("", "")])
 def test_other_figures_without_opposite_outcomes_are_warned_about(
     first: str, second: str, way: str, tmp_path: Path
@@ -213,6 +216,7 @@ CLIENTS = [f"c{i},{7 * i + 3},{100 + 13 * i},{i % 5},{i % 2}" for i in range(12)
 SUMS = (sum(7 * i + 3 for i in range(12)), sum(100 + 13 * i for i in range(12)), sum(i % 5 for i in range(12)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", ["Total", "Summe", "Sum", "Grand total", "c99", "", "Gesamt:"])
 @pytest.mark.parametrize("outcome", ["", "6", "1"])
 def test_a_last_line_of_sums_is_refused_as_a_total(client: str, outcome: str, way: str, tmp_path: Path) -> None:
@@ -287,6 +291,7 @@ HALF = [sum(int(row.split(",")[place]) for row in MANY[:140]) for place in (2, 3
 GROUPS = f"North,2026-01,{HALF[0]},{HALF[1]},", f"South,2026-01,{N - HALF[0]},{X - HALF[1]},"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "totals",
     [
@@ -312,6 +317,7 @@ def test_totals_of_every_kind_at_the_end_are_no_clients(totals: list[str], way: 
     assert_same_exactly(source, MONTHLY, content, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "last",
     [
@@ -342,6 +348,7 @@ def test_a_total_is_found_before_a_remark(way: str, tmp_path: Path) -> None:
     assert_same_exactly(source, MONTHLY, content, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_total_in_the_last_lines_takes_no_client_before_it_along(way: str, tmp_path: Path) -> None:
     sources = [
         given(tmp_path, way, MONTHS, *MANY, last, f"Total,2026-01,{N + n},{X + x},", name=f"{k}.csv")
@@ -358,6 +365,7 @@ def test_a_total_in_the_last_lines_takes_no_client_before_it_along(way: str, tmp
 # --- ids that look alike ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [
@@ -414,6 +422,7 @@ def test_an_id_of_nothing_that_can_be_seen_is_blank(client: str, way: str, tmp_p
 # --- blank lines of separators ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blank", [",,,,", " , , ,,", '"","","","",""', ",,,", ",,,,,,,", "\u00a0,,,,"])
 @pytest.mark.parametrize("n_blank", [1, 30])
 def test_blank_lines_of_separators_are_skipped_and_counted(blank: str, n_blank: int, way: str, tmp_path: Path) -> None:
@@ -439,6 +448,7 @@ def test_a_blank_line_in_the_middle_is_skipped_and_lines_are_counted_on(way: str
 # --- every row is kept or told about ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_read_are_rows_kept_and_rows_told_about(seed: int, way: str, tmp_path: Path) -> None:
     chance = random.Random(seed)
@@ -476,6 +486,7 @@ def test_rows_read_are_rows_kept_and_rows_told_about(seed: int, way: str, tmp_pa
 # --- lines that are no rows -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["----", "===", "_", "* * *", "#-#", "\u2500\u2500", "\u2014", "...", "&"])
 @pytest.mark.parametrize("figures", [",,,", "1,2,3,0", "---,---,---,---"])
 def test_a_line_of_signs_alone_is_no_client(rule: str, figures: str, way: str, tmp_path: Path) -> None:
@@ -488,6 +499,7 @@ def test_a_line_of_signs_alone_is_no_client(rule: str, figures: str, way: str, t
     assert_same_exactly(source, Schema(), content, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [";;;;", "---", "----------", "\x1a", "|||"])
 def test_a_line_of_other_separators_is_refused_with_its_line(rule: str, way: str, tmp_path: Path) -> None:
     source = given(tmp_path, PLAIN if way == QUOTED else way, HEADER, "a,1,2,3,0", rule, "b,1,2,3,1")
@@ -510,6 +522,7 @@ def test_an_end_of_file_mark_costs_no_row_and_is_told(end: str, way: str, tmp_pa
     assert_same_exactly(source, Schema(), content, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["Total", "SUBTOTAL", "North Total", "Total: North", "Zwischensumme", "Sub-total 1", "Summe Nord"]
 )

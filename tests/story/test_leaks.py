@@ -81,6 +81,7 @@ def records(project: Project) -> list[dict[str, Any]]:
     return journal.runs(project.root / "production_deployment/journal.jsonl")
 
 
+@pytest.mark.slow
 def test_a_column_filled_for_leavers_only_is_named_everywhere_and_the_model_is_provisional(project: Project) -> None:
     configure(project, SCHEMA)
     fill(project)
@@ -103,6 +104,7 @@ def test_a_column_filled_for_leavers_only_is_named_everywhere_and_the_model_is_p
     assert COLUMN in project.run("diagnostics", "--explain", "last").out
 
 
+@pytest.mark.slow
 def test_predictions_and_the_page_warn_of_the_column(leaking: Project) -> None:
     client = create_app(leaking.settings).test_client()
     row = dict.fromkeys(NUMBERS, 1) | {"corporation": "new", COLUMN: None}

@@ -37,6 +37,7 @@ def company(installations: Installations, tmp_path: Path) -> Project:
     return installations.copy(deploy_company, tmp_path)
 
 
+@pytest.mark.slow
 def test_worth_and_manager_that_are_features_too_go_the_whole_way_once(company: Project) -> None:
     assert company.text("ingesteddata/finaldata.csv").splitlines()[0] == "corporation,month,charges,tenure,ann,exited"
     shown, card = company.json("models/snapshot.json"), company.json("models/trainedmodel.json")
@@ -61,6 +62,7 @@ def test_the_service_asks_for_such_a_column_once(company: Project) -> None:
     assert refused.status_code == 422
 
 
+@pytest.mark.slow
 def test_a_revised_worth_is_another_row_to_the_model(company: Project) -> None:
     before = company.json("models/snapshot.json")["dataset"]["version"]
     lines = company.text("sourcedata/clients.csv").splitlines()
