@@ -91,7 +91,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
         releases.settle(settings.production)
-        done = None if asked.force or tick.is_late(tick.read(str(settings.production))) else _done(settings, observed)
+        done = None if asked.force or tick.is_due(tick.read(str(settings.production))) else _done(settings, observed)
         if done:
             tick.remember(settings, observed, done, status.due(settings))
             return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})

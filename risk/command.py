@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import json
 import logging
 import os
@@ -51,6 +52,7 @@ class Run:
     record: dict[str, Any] = field(default_factory=dict)
     private: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    day: str = field(default_factory=lambda: today())
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -135,6 +137,11 @@ def say(text: str) -> None:
                 f"standard output: it cannot be written ({error.strerror}). What was done stays done. "
                 "Give it room, or send it elsewhere."
             ) from error
+
+
+def today() -> str:
+    """The day here and now (ISO): a call list is of a day."""
+    return datetime.date.today().isoformat()
 
 
 def run_of(settings: Settings, script: str) -> Run:

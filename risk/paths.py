@@ -34,9 +34,10 @@ REPORTS = "reports"
 SNAPSHOT = "snapshot.json"
 REPORT = "report.pdf"
 CALL_LIST = "calllist.csv"
+CALL_LIST_EXCEL = "calllist.xlsx"
 CLIENT_RISKS = "clientrisks.csv"
 CONFUSION_MATRIX = "confusionmatrix.png"
-REPORT_LINKS = (REPORT, CALL_LIST, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
+REPORT_LINKS = (REPORT, CALL_LIST, CALL_LIST_EXCEL, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
 
 # production_deployment/
 RELEASES = "releases"

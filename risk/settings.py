@@ -26,6 +26,8 @@ _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the h
 class Capacity:
     calls_per_week: Whole = Field(default=50, ge=1, le=1_000_000)
     per: Literal["all", "owner"] = "all"
+    snooze_weeks: Whole = Field(default=4, ge=0, le=520)
+    snooze_rise: Number = Field(default=0.1, gt=0, le=1)
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -42,7 +42,7 @@ def idle(arguments: list[str]) -> bool:
     try:
         production = _production(path, "--practice" in arguments)
         remembered = read(production)
-        if is_late(remembered) or recorded(production) < remembered.get("journal", 0):
+        if is_due(remembered) or recorded(production) < remembered.get("journal", 0):
             return False
         if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
             return False
@@ -52,8 +52,8 @@ def idle(arguments: list[str]) -> bool:
     return True
 
 
-def is_late(remembered: dict) -> bool:  # type: ignore[type-arg]
-    """Return True when new rows were due and nobody was told yet that they have not come."""
+def is_due(remembered: dict) -> bool:  # type: ignore[type-arg]
+    """Return True when time alone is news: new rows have not come as expected, or the call list changes by its day."""
     return bool(remembered.get("due")) and time.time() > remembered["due"]
 
 
@@ -85,7 +85,7 @@ def remember(settings: Settings, observed: str, answer: dict, due: float | None 
     """Keep what a finished run saw at its beginning, where the links point at its end, and its answer.
 
     Losing it costs one look. Where a database is a source no tick is idle before that was asked. From `due` (seconds
-    since 1970) on the next tick is work: new rows should have come, and the report must say so.
+    since 1970) on the next tick is work: new rows should have come, or the call list changes with the day.
     """
     from risk import files
 

@@ -83,9 +83,13 @@ def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | 
 
 
 def due(settings: Settings) -> float | None:
-    """Return when a tick must warn of a feed that has stopped; None where a run has warned, or nothing is expected."""
-    expected = expectation(settings)
-    return expected["due"] if expected and expected["due"] > time.time() else None
+    """Return when a tick is work without news (seconds since 1970): it must warn of a feed that has stopped, unless
+    that was done, or the call list changes by itself; None where neither is expected.
+    """
+    expected, runs = expectation(settings), journal.runs(settings.production / paths.JOURNAL)
+    changes = next((it["next_change"] for it in reversed(runs) if "next_change" in it), None)
+    times = [expected["due"]] if expected and expected["due"] > time.time() else []
+    return min([*times, *([datetime.fromisoformat(changes).timestamp()] if changes else [])], default=None)
 
 
 def _lines(fields: dict[str, Any]) -> list[str]:
