@@ -45,6 +45,8 @@ RELEASE_LINKS = (MODEL, LATEST_SCORE, INGESTED_FILES)
 JOURNAL = "journal.jsonl"
 LOCK = "fullprocess.lock"
 TICK = "tick.json"
+DELIVERY = "delivery.json"
+DELIVERY_LOCK = "delivery.lock"
 
 # beside the scripts
 CONFIG = "config.json"

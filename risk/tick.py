@@ -44,6 +44,8 @@ def idle(arguments: list[str]) -> bool:
         remembered = read(production)
         if is_due(remembered) or recorded(production) < remembered.get("journal", 0):
             return False
+        if remembered.get("delivers") and is_owed(production, remembered["journal"]):
+            return False
         if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
             return False
         os.utime(os.path.join(production, paths.LOCK))
@@ -55,6 +57,14 @@ def idle(arguments: list[str]) -> bool:
 def is_due(remembered: dict) -> bool:  # type: ignore[type-arg]
     """Return True when time alone is news: new rows have not come as expected, or the call list changes by its day."""
     return bool(remembered.get("due")) and time.time() > remembered["due"]
+
+
+def is_owed(production: str, journal: int) -> bool:
+    """Return True when a message waits for its next try, or nobody has looked for messages since this journal line."""
+    with open(os.path.join(production, paths.DELIVERY), encoding="utf-8") as file:
+        delivery = json.load(file)
+    next_try = delivery["next_try"]
+    return delivery["journal"] < journal or (next_try is not None and time.time() >= next_try)
 
 
 def recorded(production: str) -> int:
@@ -95,6 +105,7 @@ def remember(settings: Settings, observed: str, answer: dict, due: float | None 
         "folders": [str(folder) for folder in settings.watched],
         "links": links,
         "due": due,
+        "delivers": settings.deliver.is_wanted,
         "told": answer,
         "journal": recorded(str(settings.production)),
     }

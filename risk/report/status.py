@@ -17,7 +17,7 @@ from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
 from risk.registry import audit, proven, releases
-from risk.report import snapshot
+from risk.report import deliver, snapshot
 from risk.settings import Settings
 from risk.text import hours_of
 
@@ -62,6 +62,7 @@ def status(settings: Settings) -> Answer:
         "misplaced": misplaced[0] if misplaced else None,
         "other_versions": releases.other_versions(made_with),
         "damaged": damaged,
+        "undelivered": deliver.waiting(settings.deliver, settings.production),
         "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
         "bytes": {name: sum(it.lstat().st_size for it in found if it.is_file()) for name, found in files.items()},
     }
@@ -107,6 +108,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *(f"warning:  {warning}" for warning in fields["warnings"]),
         f"journal:  {fields['journal']}",
         *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),
+        *(f"not sent: {it}" for it in fields["undelivered"]),
         *(f"damaged:  {fault}" for fault in fields["damaged"]),
         *(f"needs attention: {it['sentence']}" for it in fields["attention"]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
