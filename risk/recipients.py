@@ -77,7 +77,3 @@ class Deliver:
     @property
     def is_wanted(self) -> bool:
         return bool(self.owners or self.to or self.alert_url)
-
-    @property
-    def password_file(self) -> str | None:
-        return self.smtp.password_file if self.smtp else None

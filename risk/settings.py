@@ -132,8 +132,7 @@ class Settings:
     def places(self) -> dict[str, str]:
         """The paths of the machine that a sentence may hold, each with what people are told in its place."""
         url, secret = (self.source.url, self.source.password_file) if self.source else ("", None)
-        named = url.removeprefix("sqlite:///"), secret, self.server.token_file, self.deliver.password_file
-        files = (self.root / it for it in named if it)
+        files = (self.root / it for it in (url.removeprefix("sqlite:///"), secret, self.server.token_file) if it)
         folders = (self.ingested, self.models, self.production, *self.watched, *files)
         found = {f"{whole}/": "" for whole in (self.root, self.root.resolve())}
         return found | {str(whole): folder.name for folder in folders for whole in (folder, folder.resolve())}
