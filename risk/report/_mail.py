@@ -26,7 +26,7 @@ FIRST = 5  # clients in the text of a message
 LONGEST_LINE = 160
 SILENT = f"no answer within {SECONDS:g} seconds"
 LINES = policy.SMTP.clone(cte_type="7bit")  # what every server takes
-WORKBOOK = "calllist.xlsx"
+LISTS = (paths.CALL_LIST_EXCEL, paths.CALL_LIST)  # what the set holds of them first is attached
 KINDS = {
     ".pdf": ("application", "pdf"),
     ".csv": ("text", "csv"),
@@ -50,7 +50,7 @@ def of_owner(shown: Shown, owner: str) -> EmailMessage:
         told.append(
             f"Value at risk (value × risk): {amount(sum(at_risk), (shown.get('money') or {}).get('currency'))}."
         )
-    attached = _list_file(calls)
+    attached = _list_file(calls, (shown.get("schema") or {}).get("currency"))
     text = [" ".join(told), *_first(calls), f"All of them, with the reasons: {', '.join(attached)}."]
     return _message(shown, len(calls), "\n\n".join([*text, *_caveat(shown)]), attached)
 
@@ -58,7 +58,7 @@ def of_owner(shown: Shown, owner: str) -> EmailMessage:
 def of_everyone(shown: Shown, folder: Path, known: Sequence[str]) -> EmailMessage:
     """The whole list and the report of a set; owners on the list who are not among the `known` are named."""
     calls = shown["call_list"]
-    names = WORKBOOK if (folder / WORKBOOK).is_file() else paths.CALL_LIST, paths.REPORT
+    names = next(it for it in LISTS if (folder / it).is_file()), paths.REPORT
     attached = {name: (folder / name).read_bytes() for name in names}
     attention = [f"Needs attention: {it['sentence']}" for it in shown.get("attention", ())]
     strangers = sorted({str(it["owner"]) for it in calls if it["owner"] is not None and it["owner"] not in known})
@@ -87,11 +87,11 @@ def _message(shown: Shown, n_calls: int, text: str, attached: Files) -> EmailMes
     return message
 
 
-def _list_file(calls: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+def _list_file(calls: Sequence[Mapping[str, Any]], currency: str | None) -> dict[str, bytes]:
     """The attachment with the clients of one owner: its name and content."""
-    from risk.report import call_list
+    from risk.report import spreadsheet
 
-    return {paths.CALL_LIST: call_list.calls_csv(calls)}
+    return {paths.CALL_LIST_EXCEL: spreadsheet.workbook(calls, currency)}
 
 
 def _how_many(calls: Sequence[Mapping[str, Any]], what: str) -> str:

@@ -53,7 +53,7 @@ def _sheets(calls: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
         owners.setdefault(call["owner"], []).append(call)
     sheets: dict[str, list[Mapping[str, Any]]] = {}
     for owner in sorted(owners, key=lambda it: (it is None, it)):
-        plain = _NO_NAME.sub(" ", owner or ALL)[:LONGEST_NAME].strip(" '") or ALL
+        plain = _NO_NAME.sub(" ", _as_text(owner or ALL))[:LONGEST_NAME].strip(" '") or ALL
         plain = plain if plain.lower() != "history" else f"{plain} "[:LONGEST_NAME].strip() + "_"  # Excel's own name
         name, number = plain, 1
         while name.lower() in {it.lower() for it in sheets}:
@@ -88,4 +88,5 @@ def _fill(
 
 
 def _as_text(value: Any) -> str:
-    return "yes" if value is True else str(value)[:LONGEST_CELL]
+    text = "yes" if value is True else str(value)[:LONGEST_CELL]
+    return text.encode("utf-8", "replace").decode()  # half a character is none

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import email
 import http.server
+import io
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import ssl
 import subprocess
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from email.policy import default
@@ -197,6 +199,13 @@ def attachments(message: EmailMessage) -> dict[str, str]:
     return {str(it.get_filename()): str(it.get_content()) for it in message.iter_attachments()}
 
 
+def texts_of(message: EmailMessage) -> set[str]:
+    """Return the texts in the workbook of a message."""
+    content = next(it.get_content() for it in message.iter_attachments() if it.get_filename() == "calllist.xlsx")
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        return set(re.findall("<t>([^<]*)</t>", book.read("xl/sharedStrings.xml").decode()))
+
+
 def body(message: EmailMessage) -> str:
     found = message.get_body()
     assert found is not None
@@ -219,11 +228,13 @@ def test_each_owner_gets_the_own_clients_and_the_head_gets_all_and_the_report(of
     assert body(anna).startswith(
         "2 clients of yours to call. Value at risk (value × risk): 180 €.\n\n1. acme: risk 90 %."
     )
-    assert list(attachments(anna)) == ["calllist.csv"]
+    assert list(attachments(anna)) == ["calllist.xlsx"]
     assert list(attachments(head)) == ["calllist.csv", "report.pdf"]
-    assert "acme" in attachments(anna)["calllist.csv"]
-    assert not re.search("bolt|dyne", anna.as_string())
-    assert not re.search("acme|core|dyne", bert.as_string())
+    assert {"acme", "core"} <= texts_of(anna)
+    assert not {"bolt", "dyne"} & texts_of(anna)
+    assert not {"acme", "core", "dyne"} & texts_of(bert)
+    assert not re.search("bolt|dyne", body(anna))
+    assert not re.search("acme|core|dyne", body(bert))
     assert (anna["From"], anna["To"], anna["Cc"], anna["Bcc"]) == ("list@example.com", "anna@example.com", None, None)
 
 
@@ -263,7 +274,7 @@ def test_hostile_names_add_no_header_no_line_no_link_and_no_recipient(office: Of
     assert box.recipients == ["anna@example.com", "b@example.com", "h@example.com"]
     for _, message in box.mails:
         assert message["Bcc"] is None
-        assert set(attachments(message)) <= {"calllist.csv", "report.pdf"}
+        assert set(attachments(message)) <= {"calllist.csv", "calllist.xlsx", "report.pdf"}
         assert "https://" not in body(message)
         assert not re.search(r"^Bcc|\u202e", body(message), re.MULTILINE)
 
