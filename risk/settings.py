@@ -16,7 +16,7 @@ from risk import paths
 from risk.errors import ConfigError
 from risk.files import digest
 from risk.schema import CLOSED, DatabaseSource, Name, Number, Schema, Whole
-from risk.text import hours_of, in_short, strict_json
+from risk.text import hours_of, in_short, settings_in
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
 _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the held-out clients lie"}
@@ -129,14 +129,18 @@ class Settings:
         """The paths of the machine that a sentence may hold, each with what people are told in its place."""
         url, secret = (self.source.url, self.source.password_file) if self.source else ("", None)
         files = (self.root / it for it in (url.removeprefix("sqlite:///"), secret, self.server.token_file) if it)
-        folders = (self.ingested, self.models, self.production, *self.watched, *files)
+        folders = (self.ingested, self.models, self.production, self.outcomes, *self.watched, *files)
         found = {f"{whole}/": "" for whole in (self.root, self.root.resolve())}
         return found | {str(whole): folder.name for folder in folders for whole in (folder, folder.resolve())}
 
     @property
-    def watched(self) -> tuple[Path, Path, Path]:
-        """The folders whose listing the idle tick compares."""
-        return self.input, self.holdout, self.root / self.outcomes_path
+    def outcomes(self) -> Path:
+        return self.root / self.outcomes_path
+
+    @property
+    def watched(self) -> tuple[Path, Path]:
+        """The folders whose listing the idle tick compares. Outcomes are none: alone they make no new report set."""
+        return self.input, self.holdout
 
     @property
     def links(self) -> tuple[Path, ...]:
@@ -159,7 +163,7 @@ def load(path: Path, practice: bool = False) -> Settings:
 
     Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
     """
-    found = _read(path)
+    found = settings_in(path)
     try:
         settings = TypeAdapter(Settings).validate_python(found)
     except ConfigError as error:
@@ -172,22 +176,6 @@ def load(path: Path, practice: bool = False) -> Settings:
     return settings
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = strict_json(path.read_bytes())
-    except FileNotFoundError as error:
-        told = "there is no such file; run from the project's folder or name one with --config"
-        raise ConfigError(f"{path}: {told}") from error
-    except UnicodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
-    except (OSError, ValueError, RecursionError) as error:
-        told = f"not readable as JSON ({error}); expected one object with the five folders"
-        raise ConfigError(f"{path}: {told}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: found {type(found).__name__}, expected one JSON object with the five folders")
-    return found
-
-
 def for_practice(settings: Settings) -> Settings:
     """Return the settings with every folder but the test data turned to practice."""
     models = settings.practice.output_model_path
@@ -198,6 +186,7 @@ def for_practice(settings: Settings) -> Settings:
         output_model_path=models,
         output_folder_path=f"{models}/{paths.INGESTED}",
         prod_deployment_path=f"{models}/{paths.PRODUCTION}",
+        outcomes_path=f"{models}/{paths.OUTCOMES}",
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from risk.text import CONTROL, in_short
+from risk.text import CONTROL, counted, in_short
 
 Record = dict[str, str]
 
@@ -121,5 +121,6 @@ def sentences(rejected: Sequence[RejectedLine]) -> Iterator[tuple[str, str]]:
         found = [it for it in rejected if it.source == source]
         n_lines = sum(it.line is not None for it in found)
         more = f" ({n_lines} lines of the file are left out)" if n_lines > 1 else "; it is left out" if n_lines else ""
-        told = f"{source}: {n_lines or 'all'} lines are left out; python ingestion.py --rejected says why"
+        left_out = f"{counted(n_lines, 'line')} left out" if n_lines else "the file is left out"
+        told = f"{source}: {left_out}; python ingestion.py --rejected says why"
         yield found[0].sentence + more, told

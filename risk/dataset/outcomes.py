@@ -14,6 +14,7 @@ from datetime import date
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from risk import files, tick
 from risk.dataset import _strict_csv, inbox
@@ -67,6 +68,12 @@ class Outcomes:
     def last(self, client: str) -> Contact | None:
         """The newest contact of a client."""
         return next(reversed(self.of(client)), None)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a run records of them: digest and counts, no name."""
+        counts = {"n_contacts": len(self.contacts), "n_clients": len(self.clients), "n_rejected": len(self.rejected)}
+        return {"digest": self.digest, **counts}
 
     @property
     def warnings(self) -> Iterator[tuple[str, str]]:

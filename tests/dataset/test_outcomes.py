@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 
 from risk.dataset import outcomes
 from risk.dataset.outcomes import Contact, Outcomes
+from risk.settings import load
+from tests.conftest import Project, table
 
 CAP = 10_000
 HEADER = "client,date,result,opinion,note"
@@ -132,7 +136,7 @@ def test_a_warning_names_the_first_refusal_and_the_journal_no_text_of_the_file(t
 
     expected = "date is 'acme', expected a day such as 2026-11-27 (2 lines of the file are left out)"
     assert told == f"outcomes/calls.csv: line 2: {expected}"
-    assert kept == "outcomes/calls.csv: 2 lines are left out; python ingestion.py --rejected says why"
+    assert kept == "outcomes/calls.csv: 2 lines left out; python ingestion.py --rejected says why"
 
 
 def test_reading_outcomes_imports_nothing_heavy() -> None:
@@ -140,3 +144,49 @@ def test_reading_outcomes_imports_nothing_heavy() -> None:
     code = f"import sys, risk.dataset.outcomes; sys.exit(bool({heavy} & set(sys.modules)))"
 
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# --- in a run ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def called(project: Project) -> Project:
+    """A project with one good and one bad line on calls."""
+    project.drop("sourcedata/dataset1.csv", table(20))
+    project.drop("outcomes/calls.csv", "client,date,result\nc00001,2026-11-27,stays\nsecret,c00002,stays\n")
+    return project
+
+
+def test_a_run_warns_of_refused_lines_and_records_digest_and_counts_without_a_name(called: Project) -> None:
+    said = called.run("ingestion", "--json")
+
+    assert said.code == 0
+    assert "line 3: date is 'c00002'" in said.err
+    told = called.text("production_deployment/journal.jsonl")
+    line = json.loads(told.splitlines()[-1])
+    digest = outcomes.read(called.root / "outcomes", CAP).digest
+    assert line["outcomes"] == {"digest": digest, "n_contacts": 1, "n_clients": 1, "n_rejected": 1}
+    assert line["warnings"] == ["outcomes/calls.csv: 1 line left out; python ingestion.py --rejected says why"]
+    assert not {"c00001", "c00002", "secret"} & set(re.findall(r"\w+", told))
+
+
+def test_rejected_and_check_tell_of_refused_lines(called: Project) -> None:
+    called.run("ingestion")
+    listed = called.run("ingestion", "--rejected")
+    checked = called.run("ingestion", "--check", str(called.root / "outcomes/calls.csv"))
+
+    assert listed.out == "outcomes/calls.csv: line 3: date is 'c00002', expected a day such as 2026-11-27\n"
+    assert checked.code == 1
+    assert checked.out.splitlines()[-1].endswith("calls.csv: 1 contact would be accepted, 1 refusal")
+
+
+def test_a_run_without_outcomes_records_none(project: Project) -> None:
+    project.drop("sourcedata/dataset1.csv", table(20))
+
+    project.run("ingestion")
+
+    assert '"outcomes"' not in project.text("production_deployment/journal.jsonl")
+
+
+def test_practice_has_outcomes_of_its_own(project: Project) -> None:
+    assert load(project.root / "config.json", practice=True).outcomes == project.root / "practicemodels/outcomes"
