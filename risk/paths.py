@@ -48,6 +48,8 @@ TICK = "tick.json"
 # beside the scripts
 CONFIG = "config.json"
 OUTCOMES = "outcomes"
+RECORDED = "recorded.csv"  # in outcomes: what the service was told
+RECORDED_LOCK = ".recorded.lock"
 
 # the beginning of every name that is not finished yet; whatever carries it may be deleted
 UNFINISHED = ".unfinished-"

@@ -61,6 +61,11 @@ class Outcomes:
         """The contacts of each client, the oldest first."""
         return {client: tuple(found) for client, found in groupby(self.contacts, key=lambda it: it.client)}
 
+    @cached_property
+    def newest(self) -> tuple[Contact, ...]:
+        """All contacts, those of the newest day first."""
+        return tuple(sorted(self.contacts, key=lambda it: it.date, reverse=True))
+
     def of(self, client: str) -> tuple[Contact, ...]:
         """The contacts of a client, the oldest first."""
         return self.clients.get(client, ())
