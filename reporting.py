@@ -1,6 +1,6 @@
 """Ranks every current client with the live model and publishes the report set: snapshot, PDF, lists and figures.
 
-Reads:  the dataset, the live release, test_data_path, the journal, backtest.json
+Reads:  the dataset, the live release, test_data_path, outcomes_path, the journal, backtest.json
 Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf, calllist.csv, clientrisks.csv,
         confusionmatrix.png, snapshot.json through it
 """
@@ -8,11 +8,10 @@ Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf
 from __future__ import annotations
 
 import argparse
-import itertools
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,16 @@ import pandas as pd
 import diagnostics
 from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import dataset, intake
+from risk.dataset import dataset, intake, outcomes
 from risk.dataset.dataset import Dataset
+from risk.dataset.outcomes import Outcomes
 from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import DataError
 from risk.modeling import leakage
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Model
-from risk.report import call_list, figures, pdf, snapshot, status
+from risk.report import call_list, calls, figures, pdf, snapshot, status
 from risk.service import live
 from risk.settings import Settings
 from risk.text import event, log
@@ -41,7 +41,10 @@ OTHERS = "This is a report of other data or of another model: nothing was decide
 
 @dataclass(frozen=True)
 class Subject:
-    """The rows and the model of a report, the model's folder, and its scores on the test data."""
+    """The rows and the model of a report, the model's folder, and its scores on the test data.
+
+    The rows keep those of `called` clients apart; `with_called` are the scores with these.
+    """
 
     rows: Dataset
     model: Model | None = None
@@ -51,6 +54,8 @@ class Subject:
     scores: dict[str, Any] | None = None
     leaks: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    called: Outcomes = field(default_factory=Outcomes)
+    with_called: dict[str, Any] | None = None
 
 
 def report(settings: Settings, run: Run, outcome: str) -> Path:
@@ -94,20 +99,21 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
 def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tuple[dict[str, Any], pd.DataFrame]:
     """The snapshot, everything that is ever shown, and every current client in the order of its risk."""
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
-    everyone, calls = call_list.listed(rows, model, subject.folder, settings.capacity)
+    everyone, listed = call_list.listed(rows, model, subject.folder, settings.capacity)
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
+    newest = calls.newest_scores(rows, subject.called, model, subject.folder, *limits)
     summary = asdict(rows.summary())
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | {
         "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()},
         "release": snapshot.of_release(model, subject.provisional, subject.forced),
         "scores": subject.scores,
-        "newest": out_of_fold.newest_scores(rows, model, subject.folder, *limits) if model and subject.folder else None,
+        "newest": newest[0],
         "rejected_rows": manifest.n_refused,
         "refusals": snapshot.of_refusals(intake.refused_rows(manifest, rows.parts)),
         "held": manifest.held,
-        "backtest": _backtest(settings, manifest.input_folder),
+        "backtest": snapshot.of_backtest(releases.object_in(settings.models / paths.BACKTEST), manifest),
         "statistics": {name: summary[name] for name in ("n_rows", "columns")},
         "missing_percent": summary["missing_percent"],
         "seconds": diagnostics.timings(settings, run),
@@ -116,9 +122,12 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
         "leaks": leaks,
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
-        "call_list": calls,
-        "money": call_list.money(everyone, calls, settings.schema),
-        "expected_leavers": call_list.expected_leavers(rated, calls, len(everyone)) if rated else None,
+        "call_list": listed,
+        "money": call_list.money(everyone, listed, settings.schema),
+        "expected_leavers": call_list.expected_leavers(rated, listed, len(everyone)) if rated else None,
+        "outcomes": calls.told(
+            subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
+        ),
     }
     warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings]
     return shown | {"warnings": list(dict.fromkeys(warnings))}, everyone
@@ -149,28 +158,25 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
     }
 
 
-def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
-    """The backtest that was made last, if it is of this input folder and schema, and of this program."""
-    found = releases.object_in(settings.models / paths.BACKTEST)
-    asked = {"input_folder": input_folder, "schema": settings.schema.identity, "program": paths.PROGRAM}
-    return found if asked == {name: found.get(name) for name in asked} else None
-
-
 def _live(settings: Settings) -> Subject:
     release = releases.current(settings.production)
-    rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    called = outcomes.read(settings.outcomes, settings.size_cap)
+    everyone = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    rows = everyone.apart(called, settings.fewest)
     desk = model.read_card(settings.models)
     leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
-        return Subject(rows, leaks=leaks)
+        return Subject(rows, leaks=leaks, called=called)
     live_model = proven.opened(settings.production, release)
     if live_model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, leaks=leaks)
+        return Subject(rows, leaks=leaks, called=called)
     scores, warnings = _scores(settings, rows, live_model, release.folder)
     warnings += (live_model.warning,) if live_model.warning else ()
     leaks = (*live_model.card.leaks, *leaks)
-    return Subject(rows, live_model, release.folder, release.provisional, release.forced, scores, leaks, warnings)
+    with_called = _scores(settings, everyone, live_model, release.folder)[0] if called.contacts else scores
+    proof = release.provisional, release.forced
+    return Subject(rows, live_model, release.folder, *proof, scores, leaks, warnings, called, with_called)
 
 
 def _scores(
@@ -183,7 +189,7 @@ def _scores(
     except DataError as error:
         log.warning(event("no scores", reason=error))
         return None, ()
-    before_change = _before_change(settings, held_out.digest)
+    before_change = releases.before_change(settings.production, policy.DRIFT, held_out.digest)
     return _scored(settings, scored, held_out, learned) | {"before_change": before_change}, held_out.warnings
 
 
@@ -193,14 +199,6 @@ def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Se
     n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
     scores |= {"scored_on": held_out.scored_on, "n_seen": n_seen}
     return scores | out_of_fold.periods(held_out.rows, settings.schema.period)
-
-
-def _before_change(settings: Settings, digest: str) -> str | None:
-    """The last release that was trained for drift, if this very test data was there before it."""
-    for before, after in reversed(list(itertools.pairwise(releases.all_of(settings.production)))):
-        if releases.object_in(after.folder / paths.CARD).get("reason") == policy.DRIFT:
-            return after.name if before.verdict.get("holdout") == digest else None
-    return None
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

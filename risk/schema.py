@@ -79,6 +79,7 @@ class Schema:
     value: Name | None = None
     currency: Name | None = None
     horizon: str = "the next period"
+    horizon_days: Whole | None = Field(default=None, ge=1, le=3_660)
     ignore: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

@@ -134,6 +134,11 @@ class Settings:
         return found | {str(whole): folder.name for folder in folders for whole in (folder, folder.resolve())}
 
     @property
+    def fewest(self) -> int:
+        """Leavers and stayers who were not called: with fewer of either, called clients count as well."""
+        return max(self.gate.minimum, self.drift.minimum)
+
+    @property
     def outcomes(self) -> Path:
         return self.root / self.outcomes_path
 
