@@ -1,6 +1,6 @@
 """Takes in what is new in the input folder: every source that changed is read strictly, and one version is published.
 
-Reads:  input_folder_path (CSV files, sub-folders too); outcomes_path
+Reads:  input_folder_path (CSV files, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
 Writes: output_folder_path: parts/, versions/<number>-<digest>/ with manifest.json, finaldata.csv, ingestedfiles.txt
         and rejected.csv, the link `current`, and the links of the conventional names through it
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from risk import command, files, journal, paths, text
 from risk.command import Answer, Run
-from risk.dataset import database, dataset, inbox, intake, outcomes, quarantine, versions
+from risk.dataset import database, dataset, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
@@ -68,7 +68,8 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []
     called = outcomes.read(settings.outcomes, settings.size_cap)
-    of_calls = dict(called.warnings)
+    steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
+    of_calls = dict(called.warnings) | dict(steps.warnings)
     warnings = (*_warnings(box, taken, after), *pulled.warnings, *in_all, *of_calls)
     ingested = Ingested(after, changed, taken.seen, warnings)
     run.private.update(placed(intake.warnings_in_journal(after) | of_calls, settings.places))
@@ -156,7 +157,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
         lines += [intake.sentence(source, refusal) for source, refusal in refusals]
-        of_calls = outcomes.read(settings.outcomes, settings.size_cap).rejected
+        steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
+        of_calls = [*outcomes.read(settings.outcomes, settings.size_cap).rejected, *steps.rejected]
         lines += [it.sentence for it in of_calls]
         fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in refusals]}
         fields |= {"outcomes": [asdict(it) for it in of_calls]}

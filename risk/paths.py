@@ -47,6 +47,7 @@ TICK = "tick.json"
 
 # beside the scripts
 CONFIG = "config.json"
+NEXT_STEPS = "nextsteps.csv"
 OUTCOMES = "outcomes"
 RECORDED = "recorded.csv"  # in outcomes: what the service was told
 RECORDED_LOCK = ".recorded.lock"

@@ -26,6 +26,7 @@ _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the h
 class Capacity:
     calls_per_week: Whole = Field(default=50, ge=1, le=1_000_000)
     per: Literal["all", "owner"] = "all"
+    control_share: Number = Field(default=0.0, ge=0, le=0.5)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -83,6 +84,7 @@ class Settings:
     test_share: Number = Field(default=0.2, gt=0, le=0.5)
     expected_every: str | None = None
     outcomes_path: Folder = paths.OUTCOMES
+    next_steps_path: Folder = paths.NEXT_STEPS
     deadline_hours: Number = Field(default=2.0, ge=1e-6, le=8_760)
     max_source_mb: Whole = Field(default=4096, ge=1, le=1_000_000)
     max_final_rows: Whole = Field(default=2_000_000, ge=1, le=1_000_000_000)
@@ -141,6 +143,10 @@ class Settings:
     @property
     def outcomes(self) -> Path:
         return self.root / self.outcomes_path
+
+    @property
+    def next_steps(self) -> Path:
+        return self.root / self.next_steps_path
 
     @property
     def watched(self) -> tuple[Path, Path]:

@@ -1,4 +1,4 @@
-"""Run benchmarks, print the tables and write their page: `make bench`, `make bench-decisions`."""
+"""Run benchmarks, print the tables and write their page: `make bench`, `make bench-decisions`, `make bench-calling`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.benchmarks.measure import Table
 
 HALVES = {"bench": ("ticks", "runs", "feeds", "ingestion", "models"), "bench-decisions": ("decisions", "selection")}
+HALVES |= {"bench-calling": ("calling",)}
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
 PACKAGES = ("duckdb", "numpy", "pandas", "scikit-learn", "flask", "waitress")
