@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.modeling.metrics import Array, Interval, Marks
-from risk.text import counted, interval, percent
+from risk.text import counted, number, percent
 
 TWO_SIDED_95, POWER_80 = 1.959964, 0.841621
 SAVED = 0.3  # of those who would leave: the effect of calls that a group should be large enough to show
@@ -63,16 +63,15 @@ def compare(left: Array, control: Marks, saved: float = SAVED) -> ControlCompari
     found: tuple[float, float, float] | None = None
     if min(sizes):
         (low, high), (low_control, high_control) = (_wilson(*it) for it in zip(leavers, sizes, strict=True))
-        difference = shares[1] - shares[0]
+        less = shares[1] - shares[0]
         below = math.hypot(shares[1] - low_control, high - shares[0])
         above = math.hypot(high_control - shares[1], shares[0] - low)
-        found = difference, difference - below, difference + above
+        found = less, less - below, less + above
     is_plain = found is not None and (found[1] > 0 or found[2] < 0)
     needed = 0 if is_plain else _more(sizes, leavers, saved)
     told = _sentence(sizes, leavers, found, needed, saved)
-    return ControlComparison(
-        *sizes, *leavers, *(found or (None, None, None)), saved=saved, needed=needed, sentence=told
-    )
+    bounds: tuple[float | None, float | None, float | None] = found or (None, None, None)
+    return ControlComparison(*sizes, *leavers, *bounds, saved, needed, told)
 
 
 def _wilson(count: int, n: int) -> Interval:
@@ -101,8 +100,9 @@ def _sentence(
     told = f"Of those to be called {groups[0]} left, of the control group {groups[1]}"
     if found:
         difference, *bounds = found
-        way = "fewer" if difference >= 0 else "more"
-        told += f": {percent(abs(difference))} {way} (95 % interval: {interval((bounds[0], bounds[1]), 1, share=True)})"
+        low, high = (number(100 * it, 1) for it in bounds)
+        way = f"percentage points {'fewer' if difference >= 0 else 'more'}"
+        told += f": {number(100 * abs(difference), 1)} {way} (fewer by {low} to {high} with 95 % certainty)"
     if needed:
         told += (
             f". To show that calls save {percent(saved, 0)} of the leavers, {counted(needed, 'more control client')} "

@@ -34,7 +34,7 @@ def test_the_interval_is_that_of_newcombe() -> None:
     assert found is not None
     assert (found.difference, found.low, found.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=0.0001)
     assert found.needed == 0
-    assert "20.0 % fewer (95 % interval: 5.2 % to 33.4 %)" in found.sentence
+    assert "20.0 percentage points fewer (fewer by 5.2 to 33.4 with 95 % certainty)" in found.sentence
 
 
 def test_too_small_a_group_says_how_many_more_are_needed() -> None:
