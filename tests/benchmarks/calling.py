@@ -8,6 +8,7 @@ lived three times with the same luck: nobody is called; called clients are kept 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ YEARS, CLIENTS, WARM_UP, MONTHS = 100, 1_000, 2, 12
 SAVED, LISTED, CALLED_AFTER = 0.3, 0.1, 15  # shares; days after the end of the month
 FRESH = 20_000  # clients nobody has called, on whom lists are compared by the true risks
 MOST_ALARMS, MOST_LOST = 0.1, 0.01
+NO_EVENT = -math.log(0.05)  # the one-sided 95 % bound of a count where nothing was counted
 KINDS = dict.fromkeys(("lastmonth", "level", "size"), "numeric")
 NAMES = policy.Names("client", "left", KINDS)
 RULES = Rules(NAMES, Drift(), GateRule(), "logistic")
@@ -189,6 +191,7 @@ def _rows(found: Sequence[Sequence[Year]]) -> Iterator[Row]:
         there = [years[place] for years in found]
         goal = way == APART
         more, bound = _bound([it.alerts - its.alerts for it, its in zip(there, nobody, strict=True)])
+        bound = max(bound, NO_EVENT / len(there))
         yield (
             f"{way}: additional alerts a year", f"{more:+.2f} (≤ {bound:.2f})",
             f"≤ {MOST_ALARMS}" if goal else "", bound <= MOST_ALARMS if goal else None,
