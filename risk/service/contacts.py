@@ -175,7 +175,11 @@ def blueprint(kept: ContactLog, watch: Watch) -> Blueprint:
         contact = msgspec.structs.asdict(_of_form(body) if kind == responses.FORM else _of_json(body))
         contact["date"] = contact["date"] or datetime.now().date().isoformat()
         _check(contact, watch)
-        kept.record(contact)
+        try:
+            kept.record(contact)
+        except DiskError as error:
+            log.error(event("outcomes", reason=error))
+            raise Problem(503, "nothing is recorded, for the folder cannot be written; the log says why") from error
         if kind == responses.FORM:
             return Response(status=303, headers={"Location": f"/clients/{quote(contact['client'], safe='')}"})
         return responses.answer({"recorded": contact}, 201)

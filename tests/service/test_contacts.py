@@ -152,6 +152,17 @@ def test_before_the_first_report_nobody_can_be_recorded(tmp_path: Path) -> None:
     assert told.status_code == 503
 
 
+def test_a_contact_that_cannot_be_written_is_said_without_a_path(client: FlaskClient, tmp_path: Path) -> None:
+    (tmp_path / "root/outcomes").mkdir()
+    (tmp_path / "root/outcomes/recorded.csv").write_text("client,date,result\n")
+
+    told = client.post("/outcomes", json=CALL)
+
+    assert told.status_code == 503
+    assert "the log says why" in told.json["detail"]
+    assert str(tmp_path) not in told.text
+
+
 # --- who may record ---------------------------------------------------------------------------------------------------
 
 
