@@ -9,9 +9,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,11 @@ class Contact:
     source: str = ""
     line: int = 0
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What the line tells, wherever it stands."""
+        return self.client, self.date, self.result, self.opinion, self.note
+
 
 @dataclass(frozen=True)
 class Outcomes:
@@ -53,7 +58,7 @@ class Outcomes:
     @cached_property
     def digest(self) -> str:
         """A digest of what was contacted, whichever files say it."""
-        told = sorted(astuple(it)[: len(COLUMNS)] for it in self.contacts)
+        told = sorted(it.told for it in self.contacts)
         return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:12]
 
     @cached_property
@@ -100,7 +105,7 @@ def read(folder: Path, size_cap: int) -> Outcomes:
         found = of_file(folder / name, source, size_cap)
         rejected += found.rejected
         for contact in found.contacts:
-            contacts.setdefault(astuple(contact)[: len(COLUMNS)], contact)
+            contacts.setdefault(contact.told, contact)
     in_order = sorted(contacts.values(), key=lambda it: (it.client, it.date, it.source, it.line))
     return Outcomes(tuple(in_order), tuple(rejected))
 
@@ -129,9 +134,13 @@ def faults(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _fault(record: Record) -> str | None:
-    return next((why for _, why in faults(record)), None)
+    """The first fault of a record on one line."""
+    client, day, result, opinion, note = (record[name] for name in COLUMNS)
+    is_one = client and result in RESULTS and opinion in OPINIONS and len(note) <= LONGEST_NOTE and _is_day(day)
+    return None if is_one else next(why for _, why in faults(record))
 
 
+@lru_cache(10_000)
 def _is_day(text: str) -> bool:
     try:
         return bool(_DAY.fullmatch(text) and date.fromisoformat(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +109,7 @@ def test_all_rows_are_taken_where_too_few_others_are_left_and_that_is_said(month
 def test_without_a_period_a_row_is_treated_that_came_in_after_the_call(project: Project) -> None:
     project.drop("sourcedata/one.csv", of("a,1,2,3,0", "b,1,2,3,0", "c,1,2,3,1"))
     ingest(project)
-    today = date.today()
+    today = datetime.now(UTC).date()
     before = date.fromordinal(today.toordinal() - 2).isoformat()
     long_ago = date.fromordinal(today.toordinal() - 70).isoformat()
 
@@ -123,7 +123,7 @@ def test_without_a_period_a_row_is_treated_that_came_in_after_the_call(project: 
 def test_of_a_file_beside_the_dataset_without_a_period_no_row_is_treated(project: Project) -> None:
     project.drop("sourcedata/one.csv", of("a,1,2,3,0", "b,1,2,3,1"))
     ingest(project)
-    apart = rows_of(project).apart(called(("a", date.today().isoformat(), "stays")), 0)
+    apart = rows_of(project).apart(called(("a", datetime.now(UTC).date().isoformat(), "stays")), 0)
 
     frame = apart.clients().drop(columns=["position"])
 

@@ -23,7 +23,6 @@ from risk.service.problems import Problem
 from tests.installation import HOSTILE, deploy, lay_out, report
 
 CAP = 1_000_000
-TODAY = date.today().isoformat()
 CALL = {"client": "acme, inc.", "result": "stays"}
 HEADER = "client,date,result,opinion,note\n"
 
@@ -38,13 +37,17 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     app.extensions["rooms"].watch.stop()
 
 
+def today() -> str:
+    return date.today().isoformat()
+
+
 def recorded(root: Path) -> str:
     path = root / "root/outcomes/recorded.csv"
     return path.read_text() if path.exists() else ""
 
 
 def contact(**told: str) -> dict[str, str]:
-    return {"client": "acme", "date": TODAY, "result": "reached", "opinion": "", "note": ""} | told
+    return {"client": "acme", "date": today(), "result": "reached", "opinion": "", "note": ""} | told
 
 
 def keep(folder: Path, numbers: range) -> None:
@@ -65,11 +68,11 @@ def test_a_contact_is_recorded_as_one_line_and_shown_at_once(client: FlaskClient
     assert lines[0] + "\n" == HEADER
     assert lines[1:] == [
         '"acme, inc.","2026-01-31","stays","leaves"," =1+1; he said ""no"", <b>"',
-        f'"acme, inc.","{TODAY}","stays","",""',
+        f'"acme, inc.","{today()}","stays","",""',
     ]
     shown = client.get("/outcomes").json
     assert [(it["date"], it["source"]) for it in shown["contacts"]] == [
-        (TODAY, "outcomes/recorded.csv"), ("2026-01-31", "outcomes/recorded.csv"),
+        (today(), "outcomes/recorded.csv"), ("2026-01-31", "outcomes/recorded.csv"),
     ]  # fmt: skip
     assert client.get("/clients/acme, inc.").json["contacts"] == shown["contacts"]
     assert shown["contacts"][1]["note"] == note
@@ -95,7 +98,7 @@ def test_the_form_of_a_page_is_answered_by_the_clients_page(client: FlaskClient,
     assert told.status_code == 303
     assert told.headers["Location"] == "/clients/%3Cscript%3Ealert%28%27x%27%29%3C%2Fscript%3E"
     assert client.get(told.headers["Location"]).json["client"] == HOSTILE
-    assert recorded(tmp_path).endswith(f'"{TODAY}","not reached","","näh"\n')
+    assert recorded(tmp_path).endswith(f'"{today()}","not reached","","näh"\n')
 
 
 @pytest.mark.parametrize(
@@ -241,7 +244,7 @@ def test_a_file_of_which_only_the_header_was_begun_is_begun_again(tmp_path: Path
 
     ContactLog(tmp_path, CAP).record(contact())
 
-    assert (tmp_path / "recorded.csv").read_text() == f'{HEADER}"acme","{TODAY}","reached","",""\n'
+    assert (tmp_path / "recorded.csv").read_text() == f'{HEADER}"acme","{today()}","reached","",""\n'
 
 
 def test_a_line_that_finds_no_room_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
