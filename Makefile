@@ -12,8 +12,8 @@ PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-extras check serve simulate demo-database bench bench-decisions cron uncron lock clean \
-        reset-demo broken
+.PHONY: help run test test-fast test-extras check serve simulate demo-database bench bench-decisions bench-calling cron uncron lock \
+        clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ bench: .venv/.installed-dev ## run the benchmarks
 
 bench-decisions: .venv/.installed-dev ## measure the decisions beside the familiar rules (a quarter of an hour)
 	@$(PY) -m tests.benchmarks decisions
+
+bench-calling: .venv/.installed-dev ## measure what calling does to alerts and model (half an hour)
+	@$(PY) -m tests.benchmarks calling
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 

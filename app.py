@@ -1,7 +1,8 @@
 """Serve predictions, the newest figures and the page.
 
-Reads: production_deployment/current, models/reports/current, test, input and practice files that a request names.
-Writes: nothing.
+Reads:  production_deployment/current, models/reports/current, outcomes_path; test, input and practice files that a
+        request names
+Writes: outcomes_path: recorded.csv, one line for each contact that is recorded
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from jinja2 import UndefinedError
 from risk import command
 from risk.paths import CALL_LIST, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import live, responses, security
+from risk.service import contacts, live, responses, security
 from risk.service.predictions import NO_REPORT, Shown, listed, predicted
 from risk.service.problems import OldReport, Problem
 from risk.service.requests import Ids
@@ -41,6 +42,7 @@ class Rooms:
 
     settings: Settings
     watch: live.Watch
+    contacts: contacts.ContactLog
     instance: str
     reach: str
 
@@ -51,9 +53,12 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     app.url_map.merge_slashes = False  # nothing is redirected
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
-    app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production), admitted.reach)
-    app.register_blueprint(service)
-    responses.furnish(app, admitted, {"service.clients": ("limit", "offset", "owner")})
+    kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
+    app.extensions["rooms"] = Rooms(settings, watch, kept, instance, admitted.reach)
+    for part in (service, contacts.blueprint(kept, watch)):
+        app.register_blueprint(part)
+    queries = {"service.clients": ("limit", "offset", "owner"), "contacts.listing": ("limit", "offset", "client")}
+    responses.furnish(app, admitted, queries)
     return app
 
 
@@ -109,12 +114,13 @@ def clients() -> Response:
 
 @service.get("/clients/<path:name>")
 def client(name: str) -> Response:
-    """Return one current client, with the reasons if the client is on the call list."""
+    """Return one current client with all contacts, and with the reasons if the client is on the call list."""
     shown = _shown()
     if name not in shown.clients.places:
         raise Problem(404, "this is not a current client; /clients lists them")
     reasons = next((call["reasons"] for call in shown.snapshot["call_list"] if call["client"] == name), None)
-    return answer({"release": shown.release} | shown.clients.row(shown.clients.places[name]) | {"reasons": reasons})
+    told = {"reasons": reasons, "contacts": _rooms().contacts.outcomes.of(name)[::-1]}
+    return answer({"release": shown.release} | shown.clients.row(shown.clients.places[name]) | told)
 
 
 @service.get("/history")
@@ -143,13 +149,13 @@ def card(name: str) -> Response:
 @service.get("/report")
 def report() -> Response:
     """Return the report as a PDF."""
-    return _file(_shown().report, "application/pdf", f'inline; filename="{REPORT}"')
+    return responses.file(_shown().report, "application/pdf", f'inline; filename="{REPORT}"')
 
 
 @service.get("/calllist.csv")
 def call_list() -> Response:
     """Return the call list as the CSV file that the newest report set holds."""
-    return _file(_shown().calls, "text/csv", f'attachment; filename="{CALL_LIST}"')
+    return responses.file(_shown().calls, "text/csv", f'attachment; filename="{CALL_LIST}"')
 
 
 @service.get("/health")
@@ -216,12 +222,6 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
     command.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")
     server.run(ended.is_set)
     app.extensions["rooms"].watch.stop()
-
-
-def _file(content: bytes | None, kind: str, disposition: str) -> Response:
-    if content is None:
-        raise Problem(503, NO_REPORT)
-    return Response(content, mimetype=kind, headers={"Content-Disposition": disposition})
 
 
 def _rooms() -> Rooms:

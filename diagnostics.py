@@ -1,6 +1,7 @@
 """Tells how the system is: its data, its timings, its packages, and whether there is a reason to train.
 
-Reads:  output_folder_path, prod_deployment_path, test_data_path, requirements.txt, requirements.lock
+Reads:  output_folder_path, prod_deployment_path, test_data_path, outcomes_path, requirements.txt,
+        requirements.lock
 Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest one too, and in output_model_path
         backtest.json and backtest.png
 """
@@ -18,7 +19,7 @@ from risk import command, files, journal, paths
 from risk.backtest import replay
 from risk.backtest.policies import Rules
 from risk.command import Answer, Run
-from risk.dataset import dataset, intake
+from risk.dataset import dataset, intake, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, policy, reasons_to_train
@@ -72,9 +73,10 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
 
 
 def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -> Dataset:
-    """Return the rows without those of clients who are held out."""
+    """Return the rows without those of clients who are held out, and those whose outcome a call may have changed."""
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
-    return current.beside(known, spared)
+    called = outcomes.read(settings.outcomes, settings.size_cap)
+    return current.beside(known, spared).apart(called, settings.fewest)
 
 
 def timings(settings: Settings, run: Run | None = None) -> dict[str, Any]:

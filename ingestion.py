@@ -1,6 +1,6 @@
 """Takes in what is new in the input folder: every source that changed is read strictly, and one version is published.
 
-Reads:  input_folder_path (CSV files, sub-folders too)
+Reads:  input_folder_path (CSV files, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
 Writes: output_folder_path: parts/, versions/<number>-<digest>/ with manifest.json, finaldata.csv, ingestedfiles.txt
         and rejected.csv, the link `current`, and the links of the conventional names through it
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import re
 import shutil
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from risk import command, files, journal, paths, text
 from risk.command import Answer, Run
-from risk.dataset import database, dataset, inbox, intake, quarantine, versions
+from risk.dataset import database, dataset, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
@@ -30,8 +29,6 @@ from risk.registry import releases
 from risk.settings import Settings
 from risk.settings import changed as changed_settings
 from risk.text import event, log, placed
-
-QUOTATION = re.compile(": ['\"]")  # so begins what a warning quotes of a file: columns; of an older program, clients
 
 
 @dataclass(frozen=True)
@@ -70,9 +67,13 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     changed = current is None or after.name != current.name
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []
-    warnings = (*_warnings(box, taken, after), *pulled.warnings, *in_all)
+    called = outcomes.read(settings.outcomes, settings.size_cap)
+    steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
+    of_calls = dict(called.warnings) | dict(steps.warnings)
+    warnings = (*_warnings(box, taken, after), *pulled.warnings, *in_all, *of_calls)
     ingested = Ingested(after, changed, taken.seen, warnings)
-    run.private.update(placed(_in_journal(after), settings.places))
+    run.private.update(placed(intake.warnings_in_journal(after) | of_calls, settings.places))
+    run.note(**({"outcomes": called.facts} if called.contacts or called.rejected else {}))
     for warning in ingested.warnings:
         log.warning(event("source", warning=warning))
     if taken.seen != seen:
@@ -137,18 +138,6 @@ def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
     ]
 
 
-def _in_journal(after: Manifest) -> dict[str, str]:
-    """Return what the journal keeps of each warning that quotes a file: there may be a client in it."""
-    kept = {}
-    for entry in after.entries:
-        if entry.state == "refused" and entry.reason:
-            kept[entry.reason] = str(entry.stated_reason)
-        warnings = (it for content in entry.shown for it in content.warnings)
-        for warning in (it for it in warnings if QUOTATION.search(it)):
-            kept[f"{entry.path}: {warning}"] = f"{entry.path}: there is a warning; the report of the run says it"
-    return kept
-
-
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", nargs="+", metavar="FILE", help="test files without taking them in")
     parser.add_argument("--release", metavar="SOURCE", help="take in a source that is held back as a faulty feed")
@@ -168,7 +157,11 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
         lines += [intake.sentence(source, refusal) for source, refusal in refusals]
+        steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
+        of_calls = [*outcomes.read(settings.outcomes, settings.size_cap).rejected, *steps.rejected]
+        lines += [it.sentence for it in of_calls]
         fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in refusals]}
+        fields |= {"outcomes": [asdict(it) for it in of_calls]}
         return Answer("\n".join(lines) or "no row is refused", fields)
     if asked.export:
         _check_there(settings, current)
@@ -219,6 +212,13 @@ def _check(settings: Settings, names: list[str]) -> Answer:
     lines, total, warned = [], 0, 0
     absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
     for name in names:
+        if Path(name).resolve().parent == settings.outcomes.resolve():
+            called = outcomes.of_file(Path(name), name, settings.size_cap)
+            lines += [it.sentence for it in called.rejected]
+            accepted = f"{text.counted(len(called.contacts), 'contact')} would be accepted"
+            lines.append(f"{name}: {accepted}, {text.counted(len(called.rejected), 'refusal')}")
+            total += len(called.rejected)
+            continue
         with tempfile.TemporaryDirectory() as scratch:
             source, parts = reader.Source(name, Path(name)), Path(scratch)
             ((_, content),) = reader.read([source], settings.schema, parts, size_cap=1 << 62)

@@ -1,6 +1,6 @@
 """Ranks every current client with the live model and publishes the report set: snapshot, PDF, lists and figures.
 
-Reads:  the dataset, the live release, test_data_path, the journal, backtest.json
+Reads:  the dataset, the live release, test_data_path, outcomes_path, the journal, backtest.json
 Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf, calllist.csv, clientrisks.csv,
         confusionmatrix.png, snapshot.json through it
 """
@@ -26,7 +26,7 @@ from risk.dataset.dataset import Dataset
 from risk.decision import holdout
 from risk.modeling import leakage
 from risk.registry import out_of_fold, proven, releases
-from risk.report import call_list, figures, pdf, snapshot, spreadsheet, status
+from risk.report import call_list, calls, figures, pdf, snapshot, spreadsheet, status
 from risk.report import subject as subjects
 from risk.report.call_list import Past
 from risk.report.subject import Subject
@@ -86,20 +86,21 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
     """The snapshot, everything that is ever shown, and every current client in the order of its risk."""
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
     made = call_list.listed(rows, model, subject.folder, settings.capacity, _past(run))
-    everyone, calls = made.everyone, made.calls
+    everyone, listed = made.everyone, made.calls
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
+    newest = calls.newest_scores(rows, subject.called, model, subject.folder, *limits)
     summary = asdict(rows.summary())
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | {
         "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()},
         "release": snapshot.of_release(model, subject.provisional, subject.forced),
         "scores": subject.scores,
-        "newest": out_of_fold.newest_scores(rows, model, subject.folder, *limits) if model and subject.folder else None,
+        "newest": newest[0],
         "rejected_rows": manifest.n_refused,
         "refusals": snapshot.of_refusals(intake.refused_rows(manifest, rows.parts)),
         "held": manifest.held,
-        "backtest": _backtest(settings, manifest.input_folder),
+        "backtest": snapshot.of_backtest(releases.object_in(settings.models / paths.BACKTEST), manifest),
         "statistics": {name: summary[name] for name in ("n_rows", "columns")},
         "missing_percent": summary["missing_percent"],
         "seconds": diagnostics.timings(settings, run),
@@ -110,9 +111,12 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
         "risks": everyone["risk"].tolist(),
         "as_of": made.about["as_of"],
         "list": made.about,
-        "call_list": calls,
-        "money": call_list.money(everyone, calls, settings.schema),
-        "expected_leavers": call_list.expected_leavers(rated, calls, len(everyone)) if rated else None,
+        "call_list": listed,
+        "money": call_list.money(everyone, listed, settings.schema),
+        "expected_leavers": call_list.expected_leavers(rated, listed, len(everyone)) if rated else None,
+        "outcomes": calls.told(
+            subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
+        ),
     }
     warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings]
     return shown | {"warnings": list(dict.fromkeys(warnings))}, everyone

@@ -1,6 +1,7 @@
 """Scores the challenger on the held-out clients and judges it against what is live.
 
-Reads:  output_model_path (the challenger and its papers), test_data_path, the dataset, the live release
+Reads:  output_model_path (the challenger and its papers), test_data_path, the dataset, the live release,
+        outcomes_path
 Writes: output_model_path: latestscore.txt (F1 on the test data), verdict.json (what deployment may do)
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import dataset
+from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout, verdict
 from risk.decision.holdout import Holdout
@@ -39,7 +40,7 @@ def judge(settings: Settings, run: Run) -> Verdict:
             f"{settings.models}: the challenger was trained on dataset {card.dataset}, the current one is "
             f"{manifest.name}; run python training.py first"
         )
-    rows = current.beside(live.manifest if live else None)
+    rows = _without_called(settings, current.beside(live.manifest if live else None))
     held_out = _holdout(settings, settings.models, rows)
     covered = {"model": challenger.digest, "champion": live.name if live else BASE_RATE, "dataset": manifest.name}
     covered |= {"holdout": held_out.digest, "reason": card.reason}
@@ -59,6 +60,10 @@ def judge(settings: Settings, run: Run) -> Verdict:
         log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
     run.note(gate=found.gate, scores=found.scores, sentence=found.sentence)
     return found
+
+
+def _without_called(settings: Settings, rows: Dataset) -> Dataset:
+    return rows.apart(outcomes.read(settings.outcomes, settings.size_cap), settings.fewest)
 
 
 def _holdout(settings: Settings, folder: Path, rows: Dataset) -> Holdout:
@@ -104,6 +109,7 @@ def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
         held_out = holdout.of_file(Path(asked.data), settings.schema)
     else:
         rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+        rows = _without_called(settings, rows)
         held_out = _holdout(settings, folder, rows)
     found = _score(settings, scored, held_out)
     line = f"F1 {found.f1:.3f} on {found.n_rows} rows of {held_out.scored_on}"

@@ -1,7 +1,8 @@
 """Trains a challenger on the labelled rows and lays it on the desk with its card. It is not live yet.
 
 Reads:  output_folder_path: the current version of the dataset; the live release and the one before it; test_data_path
-        (while no test file holds an outcome, a share of the clients is held out)
+        (while no test file holds an outcome, a share of the clients is held out); outcomes_path (rows whose outcome a
+        call may have changed are left out)
 Writes: output_model_path: trainedmodel.pkl, trainedmodel.json (its card), learnedrisks.parquet (out-of-fold risks)
 """
 
@@ -18,7 +19,7 @@ import pandas as pd
 
 from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import dataset
+from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
@@ -48,9 +49,11 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     live = proven.live(settings.production)
     spared = holdout.share(settings.holdout, schema, settings.test_share, size_cap=settings.size_cap)
     rows = current.beside(live.manifest if live else None, spared)
+    rows = rows.apart(outcomes.read(settings.outcomes, settings.size_cap), settings.fewest)
     labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
     left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
     _check(settings, run, manifest, left)
+    run.note(warnings=[*run.record.get("warnings", []), *rows.words(labelled, "in training")])
     reason, x = why["name"] if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
     champion = incumbents.champion(live, labelled, schema, reason)
     former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None

@@ -50,7 +50,10 @@ DELIVERY_LOCK = "delivery.lock"
 
 # beside the scripts
 CONFIG = "config.json"
+NEXT_STEPS = "nextsteps.csv"
 OUTCOMES = "outcomes"
+RECORDED = "recorded.csv"  # in outcomes: what the service was told
+RECORDED_LOCK = ".recorded.lock"
 
 # the beginning of every name that is not finished yet; whatever carries it may be deleted
 UNFINISHED = ".unfinished-"

@@ -81,6 +81,7 @@ class Schema:
     currency: Name | None = None
     renewal: Name | None = None
     horizon: str = "the next period"
+    horizon_days: Whole | None = Field(default=None, ge=1, le=3_660)
     ignore: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from risk.errors import ConfigError
 from risk.files import digest
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, DatabaseSource, Name, Number, Schema, Whole
-from risk.text import hours_of, in_short, strict_json
+from risk.text import hours_of, in_short, settings_in
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
 _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the held-out clients lie"}
@@ -29,6 +29,7 @@ class Capacity:
     per: Literal["all", "owner"] = "all"
     snooze_weeks: Whole = Field(default=4, ge=0, le=520)
     snooze_rise: Number = Field(default=0.1, gt=0, le=1)
+    control_share: Number = Field(default=0.0, ge=0, le=0.5)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -87,6 +88,7 @@ class Settings:
     test_share: Number = Field(default=0.2, gt=0, le=0.5)
     expected_every: Annotated[str, AfterValidator(lambda text: (hours_of(text), text)[1])] | None = None
     outcomes_path: Folder = paths.OUTCOMES
+    next_steps_path: Folder = paths.NEXT_STEPS
     deadline_hours: Number = Field(default=2.0, ge=1e-6, le=8_760)
     max_source_mb: Whole = Field(default=4096, ge=1, le=1_000_000)
     max_final_rows: Whole = Field(default=2_000_000, ge=1, le=1_000_000_000)
@@ -126,14 +128,27 @@ class Settings:
         """The paths of the machine that a sentence may hold, each with what people are told in its place."""
         url, secret = (self.source.url, self.source.password_file) if self.source else ("", None)
         files = (self.root / it for it in (url.removeprefix("sqlite:///"), secret, self.server.token_file) if it)
-        folders = (self.ingested, self.models, self.production, *self.watched, *files)
+        folders = (self.ingested, self.models, self.production, self.outcomes, *self.watched, *files)
         found = {f"{whole}/": "" for whole in (self.root, self.root.resolve())}
         return found | {str(whole): folder.name for folder in folders for whole in (folder, folder.resolve())}
 
     @property
-    def watched(self) -> tuple[Path, Path, Path]:
-        """The folders whose listing the idle tick compares."""
-        return self.input, self.holdout, self.root / self.outcomes_path
+    def fewest(self) -> int:
+        """Leavers and stayers who were not called: with fewer of either, called clients count as well."""
+        return max(self.gate.minimum, self.drift.minimum)
+
+    @property
+    def outcomes(self) -> Path:
+        return self.root / self.outcomes_path
+
+    @property
+    def next_steps(self) -> Path:
+        return self.root / self.next_steps_path
+
+    @property
+    def watched(self) -> tuple[Path, Path]:
+        """The folders whose listing the idle tick compares. Outcomes are none: alone they make no new report set."""
+        return self.input, self.holdout
 
     @property
     def links(self) -> tuple[Path, ...]:
@@ -156,7 +171,7 @@ def load(path: Path, practice: bool = False) -> Settings:
 
     Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
     """
-    found = _read(path)
+    found = settings_in(path)
     try:
         settings = TypeAdapter(Settings).validate_python(found)
     except ConfigError as error:
@@ -167,21 +182,6 @@ def load(path: Path, practice: bool = False) -> Settings:
     settings = for_practice(settings) if practice else settings
     _check_folders(settings)
     return settings
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = strict_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; run from the project's folder or name one with --config") from error
-    except UnicodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
-    except (OSError, ValueError, RecursionError) as error:
-        told = f"not readable as JSON ({error}); expected one object with the five folders"
-        raise ConfigError(f"{path}: {told}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: found {type(found).__name__}, expected one JSON object with the five folders")
-    return found
 
 
 def for_practice(settings: Settings) -> Settings:
@@ -195,6 +195,7 @@ def for_practice(settings: Settings) -> Settings:
         output_model_path=models,
         output_folder_path=f"{models}/{paths.INGESTED}",
         prod_deployment_path=f"{models}/{paths.PRODUCTION}",
+        outcomes_path=f"{models}/{paths.OUTCOMES}",
     )
 
 

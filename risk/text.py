@@ -6,7 +6,10 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from risk.errors import ConfigError
 
 log = logging.getLogger("risk")
 
@@ -142,6 +145,23 @@ def four_digits(risk: float) -> str:
 
 
 # --- JSON that people write -------------------------------------------------------------------------------------------
+
+
+def settings_in(path: Path) -> dict[str, Any]:
+    """The object that a settings file holds. Raises: ConfigError where it is not there, or holds none."""
+    expected = "expected one object with the five folders"
+    try:
+        found = strict_json(path.read_bytes())
+    except FileNotFoundError as error:
+        told = "there is no such file; run from the project's folder or name one with --config"
+        raise ConfigError(f"{path}: {told}") from error
+    except UnicodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not readable as JSON ({error}); {expected}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: found {type(found).__name__}, expected one JSON object with the five folders")
+    return found
 
 
 def strict_json(content: bytes) -> Any:

@@ -56,7 +56,6 @@ def test_nothing_changed_is_idle_and_beats_the_heart(rested: Project) -> None:
         lambda p: p.drop("sourcedata/b.csv", "x"),
         lambda p: p.drop("sourcedata/a.csv", "x", age=5),
         lambda p: p.drop("testdata/t.csv", "x"),
-        lambda p: p.drop("outcomes/calls.csv", "x"),
         lambda p: p.configure(capacity={"calls_per_week": 9}),
         lambda p: (p.root / "sourcedata" / "a.csv").unlink(),
         lambda p: (p.root / "production_deployment" / "current").symlink_to("releases"),
@@ -164,6 +163,12 @@ def test_settings_with_a_mark_before_them_let_a_tick_be_idle(project: Project) -
 
     assert idle(project)
     assert tick.answer(["--config", str(path), "--json"]).startswith('{"run": 3')
+
+
+def test_outcomes_alone_are_no_work(rested: Project) -> None:
+    rested.drop("outcomes/calls.csv", "client,date,result\nacme,2026-11-27,stays\n")
+
+    assert idle(rested)
 
 
 def replaced(path: Path) -> None:

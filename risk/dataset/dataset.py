@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,10 @@ from numpy.typing import NDArray
 from risk import files, paths
 from risk.dataset import manifest as manifests
 from risk.dataset._accepted_rows import PLAIN, AcceptedRows
-from risk.dataset.counts import DatasetCounts
 from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
+from risk.dataset.outcomes import Outcomes
+from risk.dataset.summary import ColumnStatistics, Summary
+from risk.dataset.treated import ComparableRows, treatment
 from risk.errors import DataError
 from risk.reading.sql import literal, quoted
 from risk.schema import Column, Schema
@@ -29,46 +30,36 @@ if TYPE_CHECKING:
 
 ADDED = ("row", "content", "position")  # what frames hold beside the columns of the schema
 SPARE = 1.1  # times as many rows as are wanted are drawn, so that each outcome has enough
-SHORT = {"mean": "mean", "median": "median", "standard_deviation": "sd"}
 
 
-@dataclass(frozen=True)
-class ColumnStatistics:
-    mean: float | None
-    median: float | None
-    standard_deviation: float | None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """Of the labelled rows: their number, statistics of each number column, percent missing of every column."""
-
-    n_rows: int
-    columns: dict[str, ColumnStatistics]
-    missing_percent: dict[str, float]
-
-    def lines(self) -> list[str]:
-        """A line for each column, as people read it in a terminal."""
-        texts = []
-        for name, percent in self.missing_percent.items():
-            statistics = self.columns.get(name)
-            pairs = asdict(statistics).items() if statistics else ()
-            shown = "  ".join(f"{SHORT[what]} {'-' if value is None else f'{value:,.4g}'}" for what, value in pairs)
-            texts.append(f"  {name:<24} {percent:6.2f} % missing  {shown}".rstrip())
-        return texts
-
-
-class Dataset(DatasetCounts):
+class Dataset(ComparableRows):
     """The rows of one manifest, as frames in the order of `row`.
 
     Frames hold the schema's columns (numbers float64, text object, target 0/1/NaN) and `row` (uint64, the same for the
     same client, period and features), `content` (order of the content), `position`. Their order by `row` is that of no
-    file. A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs.
+    file. A share of the clients may be `spared`, as held out: no `labelled`, `news` or `recent` row is theirs. Rows
+    may be kept `apart`, as treated: none of these, and none that is `held_out`, is such a row then.
     """
 
     def beside(self, known: Manifest | None, spared: float = 0) -> Dataset:
         """Return these rows beside a known manifest, without a share of the clients."""
-        return Dataset(self.manifest, self.schema, self.parts, known, spared)
+        return Dataset(self.manifest, self.schema, self.parts, known, spared, self.treatment)
+
+    def apart(self, called: Outcomes, minimum: int) -> Dataset:
+        """Return these rows with those kept apart whose outcome a call may have changed.
+
+        They are not where fewer leavers or stayers than `minimum` would be left: then all are taken.
+        """
+        found = None
+        if called.contacts:
+            periods = self.rows_by_period() if self.schema.period and not self.schema.horizon_days else ()
+            found = treatment(called, self.schema.horizon_days, periods, minimum)
+        return Dataset(self.manifest, self.schema, self.parts, self.known, self._spared, found)
+
+    def of(self, clients: Sequence[str]) -> pd.DataFrame:
+        """The labelled rows of these clients, treated ones too."""
+        named = ", ".join(map(literal, clients)) or "null"
+        return self._frame(self._rows, self._with_outcome(f"{self._rows.client} in ({named})"))
 
     def labelled(self, most: int | None = None) -> pd.DataFrame:
         """The labelled rows: what may be trained on.
@@ -78,12 +69,14 @@ class Dataset(DatasetCounts):
         """
         n_labelled = self.manifest.counts.get("n_labelled", 0) * (1 - self._spared)
         if most is None or n_labelled <= most:
-            return self._frame(self._rows, self._with_outcome(f"not {self._rows.held_out(self._spared)}"))
-        return self._frame(self._rows, self._sample(SPARE * most / n_labelled, most))
+            query = self._with_outcome(f"not {self._rows.held_out(self._spared)}")
+        else:
+            query = self._sample(SPARE * most / n_labelled, most)
+        return self.untreated(self._frame(self._rows, query))
 
     def held_out(self, share: float) -> pd.DataFrame:
         """The labelled rows of the clients who are held out at this share."""
-        return self._frame(self._rows, self._with_outcome(self._rows.held_out(share)))
+        return self.untreated(self._frame(self._rows, self._with_outcome(self._rows.held_out(share))))
 
     def news(self) -> pd.DataFrame:
         """The labelled rows of contents that the known manifest does not have, without rows that it knew."""
@@ -101,7 +94,7 @@ class Dataset(DatasetCounts):
             f"""select * from ({fresh_rows}) r where not exists
                 (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
         )
-        return frame[frame["content"].isin([place.order for place in fresh])].reset_index(drop=True)
+        return self.untreated(frame[frame["content"].isin([it.order for it in fresh])].reset_index(drop=True))
 
     def recent(self, contents: int | None) -> pd.DataFrame:
         """The news of the last so many contents; all for None. After a change, older news tell of the past."""

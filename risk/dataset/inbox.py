@@ -59,9 +59,9 @@ def list_sources(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS)
     after = _listing(folder)
     sources, skipped = [], {}
     for name in sorted(after, key=natural):
-        fault = _fault(folder, name, after[name], size_cap) or (CHANGES if before.get(name) != after[name] else None)
-        if fault:
-            skipped[name.encode("utf-8", "backslashreplace").decode()] = fault
+        why = fault(folder, name, after[name], size_cap) or (CHANGES if before.get(name) != after[name] else None)
+        if why:
+            skipped[name.encode("utf-8", "backslashreplace").decode()] = why
         else:
             sources.append(InboxFile(name, folder / name, after[name]))
     return Inbox(tuple(sources), skipped)
@@ -93,7 +93,7 @@ def _listing(folder: Path) -> dict[str, tuple[int, int, int, int]]:
     return {name: (size, modified, changed, inode) for name, size, modified, changed, inode in entries}
 
 
-def _fault(folder: Path, name: str, signature: tuple[int, int, int, int], size_cap: int) -> str | None:
+def fault(folder: Path, name: str, signature: Sequence[int], size_cap: int) -> str | None:
     """Say why a file is no source, or return None."""
     path = folder / name
     try:

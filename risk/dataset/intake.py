@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from risk.schema import Schema
 from risk.text import as_csv
 
 OURS = (*ADDED, "file_row_number")  # names that frames and parts need
+QUOTATION = re.compile(": ['\"]")  # so begins what a warning quotes of a file: columns; of an older program, clients
 Seen = dict[str, list[int | str]]
 
 
@@ -121,6 +123,18 @@ def sentence(source: str, refusal: Refusal) -> str:
     column = f"{refusal.column} " if refusal.column else ""
     value = f"({refusal.value!r}) " if refusal.value is not None else ""
     return f"{source}: {line}{column}{value}{refusal.reason}; expected {refusal.expected}"
+
+
+def warnings_in_journal(manifest: Manifest) -> dict[str, str]:
+    """What the journal keeps of each warning that quotes a file: there may be a client in it."""
+    kept = {}
+    for entry in manifest.entries:
+        if entry.state == "refused" and entry.reason:
+            kept[entry.reason] = str(entry.stated_reason)
+        warnings = (it for content in entry.shown for it in content.warnings)
+        for warning in (it for it in warnings if QUOTATION.search(it)):
+            kept[f"{entry.path}: {warning}"] = f"{entry.path}: there is a warning; the report of the run says it"
+    return kept
 
 
 def _check_names(schema: Schema) -> None:

@@ -57,7 +57,7 @@ def read(folder: Path, dataset: Dataset, asked: float, learned_clients: set[str]
     DataError where there is no labelled row at all.
     """
     found, client = _in(folder, dataset.schema, size_cap), dataset.schema.client
-    rows, told = found.rows, HELD_OUT
+    rows, told = found.rows if found.rows.empty else dataset.untreated(found.rows), HELD_OUT
     if rows.empty:
         rows = dataset.held_out(asked)
         rows = dataset.labelled() if rows.empty else rows

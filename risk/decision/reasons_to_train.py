@@ -86,6 +86,7 @@ def check(
     if before and (late := _late(rows, before["run"])):
         return _told_late(run, late)
     news = rows.news()
+    run.note(warnings=[*run.record.get("warnings", []), *rows.words(news, "in the drift check")])
     n_labelled = rows.manifest.counts["n_labelled"]
     return policy.reason(news, champion.risks(news), _names(rows), known, n_labelled, rule, choice)
 

@@ -49,7 +49,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class KnownOutcomes:
     """The labelled rows, one entry per row: 1 for who left, the number of the client, the fold."""
 
     left: Floats
@@ -74,7 +74,7 @@ def leaks(
 
     `features` and `current` hold the columns of the labelled rows and of the clients whose outcome is not known yet.
     """
-    rows = Outcomes(np.asarray(left, dtype=np.float64), pd.factorize(clients)[0], np.asarray(fold))
+    rows = KnownOutcomes(np.asarray(left, dtype=np.float64), pd.factorize(clients)[0], np.asarray(fold))
     found: list[Leak | None] = []
     for name in kinds:
         if name not in trusted:
@@ -103,7 +103,7 @@ def plain(found: Iterable[Leak]) -> list[dict[str, Any]]:
 # --- too good alone ---------------------------------------------------------------------------------------------------
 
 
-def _too_good(name: str, values: Array, codes: Codes, rows: Outcomes) -> Leak | None:
+def _too_good(name: str, values: Array, codes: Codes, rows: KnownOutcomes) -> Leak | None:
     if min(rows.totals[:2]) < FEWEST:
         return None
     filled = 1 * (codes != BLANK)
@@ -119,7 +119,7 @@ def _too_good(name: str, values: Array, codes: Codes, rows: Outcomes) -> Leak | 
     return None
 
 
-def _by_value(values: Array, codes: Codes, rows: Outcomes) -> tuple[float, float]:
+def _by_value(values: Array, codes: Codes, rows: KnownOutcomes) -> tuple[float, float]:
     """Return how well the levels or bins tell, by the other folds; a good number is also tried as it is, both ways."""
     numeric = values.dtype != object
     told = _alone(_shares(_bins(values, codes) if numeric else codes, rows), rows)
@@ -138,7 +138,7 @@ def _bins(values: Array, codes: Codes) -> Codes:
     return np.where(codes == BLANK, BLANK, np.searchsorted(edges, values) + 1)
 
 
-def _shares(codes: Codes, rows: Outcomes) -> Codes:
+def _shares(codes: Codes, rows: KnownOutcomes) -> Codes:
     """Return the rows ranked by the share of leavers that their level has in the other folds."""
     shape = (int(codes.max()) + 1, int(rows.fold.max()) + 1)
     cell, size = codes * shape[1] + rows.fold, shape[0] * shape[1]
@@ -149,7 +149,7 @@ def _shares(codes: Codes, rows: Outcomes) -> Codes:
     return ranks
 
 
-def _alone(score: Codes, rows: Outcomes) -> tuple[float, float]:
+def _alone(score: Codes, rows: KnownOutcomes) -> tuple[float, float]:
     """Return the AUC of a score, and its lower 95 % bound by the variance over clients.
 
     The bound is never nearer to the AUC than half of a client of the rarer outcome on the wrong side would allow.
@@ -169,7 +169,7 @@ def _alone(score: Codes, rows: Outcomes) -> tuple[float, float]:
 # --- of one outcome only ----------------------------------------------------------------------------------------------
 
 
-def _of_one_outcome(name: str, here: Codes, there: Codes, levels: Array, rows: Outcomes) -> Leak | None:
+def _of_one_outcome(name: str, here: Codes, there: Codes, levels: Array, rows: KnownOutcomes) -> Leak | None:
     n_codes, left = len(levels) + 1, rows.left == 1
     with_outcome = [np.bincount(here[left == outcome], minlength=n_codes) for outcome in (False, True)]
     now = np.bincount(there, minlength=n_codes)
@@ -196,7 +196,7 @@ def _shown(level: Any) -> str:
     return one_line(f"{level:g}" if isinstance(level, float) else level)[:SHOWN]
 
 
-def _whole(here: Codes, of_others: Codes, now: Codes, outcome: int, rows: Outcomes) -> int:
+def _whole(here: Codes, of_others: Codes, now: Codes, outcome: int, rows: KnownOutcomes) -> int:
     """Return how many clients of an outcome hold anything but the one value of all others, if that is no chance."""
     if np.count_nonzero(of_others) != 1 or np.count_nonzero(now) > 1:
         return 0
@@ -206,7 +206,7 @@ def _whole(here: Codes, of_others: Codes, now: Codes, outcome: int, rows: Outcom
 
 
 def _level(
-    here: Codes, of_these: Codes, of_others: Codes, now: Codes, levels: Array, outcome: int, rows: Outcomes
+    here: Codes, of_these: Codes, of_others: Codes, now: Codes, levels: Array, outcome: int, rows: KnownOutcomes
 ) -> int | None:
     """Return the most frequent level that all of its rows, which are too many for chance, share an outcome with,
 
@@ -223,7 +223,7 @@ def _level(
     return level if _pure(k, outcome, rows) <= BY_CHANCE and absent <= ABSENT else None
 
 
-def _pure(k: int, outcome: int, rows: Outcomes) -> float:
+def _pure(k: int, outcome: int, rows: KnownOutcomes) -> float:
     return _all_of(k, rows.totals[outcome], rows.totals[1 - outcome])
 
 

@@ -182,8 +182,7 @@ def _labelled(rows: Dataset, steps: Sequence[tuple[str, int]], most: int) -> New
         total = max(manifest.counts.get("n_labelled", 0), n_rows)
         frame, order = rows.labelled(min(most, math.ceil(MOST_ROWS * total / n_rows))), content_order(manifest)
     else:
-        beside = Dataset(manifest, rows.schema, rows.parts, known)
-        frame, order = beside.news(), content_order(manifest, known)
+        frame, order = rows.beside(known).news(), content_order(manifest, known)
     inside = frame[period] >= first if period else frame["content"].isin([order[digest] for digest in fresh])
     paths = {order[it.digest]: entry.path for entry in manifest.entries for it in entry.contents}
     return NewestRows(frame[inside].reset_index(drop=True), paths, sampled)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,14 @@ def named(production: Path, name: str) -> Release:
             return release
     known = ", ".join(release.name for release in found) or "none yet"
     raise ReleaseError(f"{production}: there is no release {name!r}; there are: {known}")
+
+
+def before_change(production: Path, reason: str, digest: str) -> str | None:
+    """The last release that was trained for this reason, if the test data of this digest was there before it."""
+    for before, after in reversed(list(pairwise(all_of(production)))):
+        if object_in(after.folder / paths.CARD).get("reason") == reason:
+            return after.name if before.verdict.get("holdout") == digest else None
+    return None
 
 
 def rolled_back(production: Path, dataset: str) -> set[str]:

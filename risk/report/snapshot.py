@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from risk.paths import PROGRAM
 from risk.schema import Schema
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ def of_schema(schema: Schema) -> dict[str, Any]:
     """Return what the columns mean."""
     named = ("client", "target", "period", "owner", "value", "currency", "renewal", "horizon")
     return {name: getattr(schema, name) for name in named} | {"features": dict(schema.kinds)}
+
+
+def of_backtest(made: dict[str, Any], manifest: Manifest) -> dict[str, Any] | None:
+    """The backtest that was made last, if it is of this input folder and schema, and of this program."""
+    wanted = {"input_folder": manifest.input_folder, "schema": manifest.schema, "program": PROGRAM}
+    return made if wanted == {name: made.get(name) for name in wanted} else None
 
 
 def overdue(expected: Mapping[str, Any] | None, now: float) -> str | None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from risk import paths
-from risk.dataset import dataset
+from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
+from risk.dataset.outcomes import Outcomes
 from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import DataError
@@ -24,7 +23,10 @@ from risk.text import event, log
 
 @dataclass(frozen=True)
 class Subject:
-    """The rows and the model of a report, the model's folder, and its scores on the test data."""
+    """The rows and the model of a report, the model's folder, and its scores on the test data.
+
+    The rows keep those of `called` clients apart; `with_called` are the scores with these.
+    """
 
     rows: Dataset
     model: Model | None = None
@@ -34,24 +36,30 @@ class Subject:
     scores: dict[str, Any] | None = None
     leaks: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    called: Outcomes = field(default_factory=Outcomes)
+    with_called: dict[str, Any] | None = None
 
 
 def live(settings: Settings) -> Subject:
     """The dataset and the deployed model with its scores; no model where none is deployed or it is of other columns."""
     release = releases.current(settings.production)
-    rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    called = outcomes.read(settings.outcomes, settings.size_cap)
+    everyone = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+    rows = everyone.apart(called, settings.fewest)
     desk = models.read_card(settings.models)
     leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
-        return Subject(rows, leaks=leaks)
-    live_model = proven.opened(settings.production, release)
-    if live_model.card.schema != settings.schema.identity:
+        return Subject(rows, leaks=leaks, called=called)
+    model = proven.opened(settings.production, release)
+    if model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, leaks=leaks)
-    measured, warnings = scores(settings, rows, live_model, release.folder)
-    warnings += (live_model.warning,) if live_model.warning else ()
-    leaks = (*live_model.card.leaks, *leaks)
-    return Subject(rows, live_model, release.folder, release.provisional, release.forced, measured, leaks, warnings)
+        return Subject(rows, leaks=leaks, called=called)
+    measured, warnings = scores(settings, rows, model, release.folder)
+    warnings += (model.warning,) if model.warning else ()
+    leaks = (*model.card.leaks, *leaks)
+    with_called = scores(settings, everyone, model, release.folder)[0] if called.contacts else measured
+    proof = release.provisional, release.forced
+    return Subject(rows, model, release.folder, *proof, measured, leaks, warnings, called, with_called)
 
 
 def scores(
@@ -64,7 +72,7 @@ def scores(
     except DataError as error:
         log.warning(event("no scores", reason=error))
         return None, ()
-    before_change = _before_change(settings, held_out.digest)
+    before_change = releases.before_change(settings.production, policy.DRIFT, held_out.digest)
     return scored(settings, model, held_out, learned) | {"before_change": before_change}, held_out.warnings
 
 
@@ -74,11 +82,3 @@ def scored(settings: Settings, model: Model, held_out: Holdout, learned: pd.Seri
     n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
     measured |= {"scored_on": held_out.scored_on, "n_seen": n_seen}
     return measured | out_of_fold.periods(held_out.rows, settings.schema.period)
-
-
-def _before_change(settings: Settings, digest: str) -> str | None:
-    """The last release that was trained for drift, if this very test data was there before it."""
-    for before, after in reversed(list(itertools.pairwise(releases.all_of(settings.production)))):
-        if releases.object_in(after.folder / paths.CARD).get("reason") == policy.DRIFT:
-            return after.name if before.verdict.get("holdout") == digest else None
-    return None

@@ -14,12 +14,14 @@ from werkzeug.exceptions import HTTPException
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
 from risk.service import security
+from risk.service.predictions import NO_REPORT
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
 from risk.text import counted, event, moment, number, percent
 
 log = logging.getLogger("risk")
 
+FORM = "application/x-www-form-urlencoded"
 SHOWN = {"calls": 200, "sources": 50}  # on the page
 SENTENCES = {
     404: "nothing is at this path; / lists the endpoints",
@@ -57,9 +59,16 @@ def answer(value: Any, status: int = 200, kind: str = "application/json") -> Res
     return Response(msgspec.json.encode(value), status, mimetype=kind)
 
 
+def file(content: bytes | None, kind: str, disposition: str) -> Response:
+    """A file of the newest report set. Raises: Problem 503 where it is not there."""
+    if content is None:
+        raise Problem(503, NO_REPORT)
+    return Response(content, mimetype=kind, headers={"Content-Disposition": disposition})
+
+
 def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> RequestedRows | Ids:
     """Return what the body asks for; a file that it names is read, where it lies in one of the folders."""
-    kind, body = _text_body()
+    kind, body = text_body("application/json", "text/csv")
     if kind == "text/csv":
         return contract.read_csv(body)
     found = contract.read_json(body)
@@ -74,19 +83,25 @@ def whole_number(name: str, default: int, most: int) -> int:
     return int(text)
 
 
-def _text_body() -> tuple[str, bytes]:
-    """Return kind and bytes of the request's body. Raises: Problem 415 where it is no JSON or CSV text in UTF-8."""
+def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
+    """Return kind and bytes of the request's body.
+
+    Raises: Problem 415 where it is no text in UTF-8 of one of the kinds, 413 where it has more bytes.
+    """
     kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
     packed = request.headers.get("Content-Encoding", "identity").strip().lower()
     if packed not in ("", "identity"):
         raise Problem(415, f"the body is compressed ({packed[:40]}); send it uncompressed", Accept_Encoding="identity")
-    if kind not in ("application/json", "text/csv"):
+    if kind not in kinds:
         found = f"the Content-Type is {kind[:80]!r}" if kind else "the body has no Content-Type"
-        hint = "; curl -d sends that unless it is told otherwise" if kind.endswith("x-www-form-urlencoded") else ""
-        raise Problem(415, f"{found}{hint}; send it with -H 'Content-Type: application/json', or text/csv for CSV")
+        hint = "; curl -d sends that unless it is told otherwise" if kind == FORM else ""
+        csv = ", or text/csv for CSV" if "text/csv" in kinds else ""
+        raise Problem(415, f"{found}{hint}; send it with -H 'Content-Type: application/json'{csv}")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
     body = request.get_data(cache=False)
+    if len(body) > most:
+        raise Problem(413, f"the body is larger than {most:,} bytes; send less")
     if other := next((reason for start, reason in KNOWN_STARTS.items() if body.startswith(start)), None):
         raise Problem(415, f"the body {other}; send JSON or CSV text in UTF-8")
     return kind, body

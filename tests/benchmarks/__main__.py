@@ -1,4 +1,4 @@
-"""Run benchmarks, print the tables and write their page: `make bench`, `make bench-decisions`."""
+"""Run benchmarks, print the tables and write their page: `make bench`, `make bench-decisions`, `make bench-calling`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.benchmarks.measure import Table
 HALVES = {
     "bench": ("ticks", "runs", "feeds", "ingestion", "models", "quiet"),
     "bench-decisions": ("decisions", "selection"),
+    "bench-calling": ("calling",),
 }
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"

@@ -17,7 +17,7 @@ from ingesting import current, entry, final, ingest, months, of, rows_of
 from risk import paths
 from risk.dataset import dataset
 from risk.dataset.counts import Given
-from risk.dataset.dataset import ColumnStatistics
+from risk.dataset.summary import ColumnStatistics
 from risk.errors import DiskError
 from tests.conftest import HEADER, Project, table
 
