@@ -36,6 +36,7 @@ REPORT = "report.pdf"
 CALL_LIST = "calllist.csv"
 CLIENT_RISKS = "clientrisks.csv"
 CONFUSION_MATRIX = "confusionmatrix.png"
+LISTS = "lists"
 REPORT_LINKS = (REPORT, CALL_LIST, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
 
 # production_deployment/

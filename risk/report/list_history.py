@@ -1,0 +1,102 @@
+"""Call lists as they were: the last one of each day, kept so that what was said can be compared with what happened.
+
+A list is one parquet file of its day until it goes into the file of its year, which is sorted by client. Each file
+says in its metadata which lists it holds. The journal names the digest of every list, and a list counts when its rows
+have that digest: a list that a killed run left replaces no other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from risk import files
+from risk.reading.sql import connect
+from risk.report import list_files
+from risk.report.list_files import KeptList, ListFacts
+
+
+def rows_of(everyone: pd.DataFrame, calls: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows to keep of every current client, in the order of the clients."""
+    listed = {call["client"]: bool(call.get("control")) for call in calls}
+    clients = everyone["client"].astype(object)
+    rows = pd.DataFrame({
+        "client": clients,
+        "rank": everyone["rank"].astype(np.int32),
+        "risk": np.round(everyone["risk"].to_numpy(np.float64), 4),
+        "value": everyone["value"].astype("float64"),
+        "period": everyone["period"].astype(object),
+        "on_list": clients.isin(list(listed)),
+        "control": [listed.get(client, False) for client in clients],
+        "open": everyone["open"].astype(bool),
+    })  # fmt: skip
+    return rows.iloc[sorted(range(len(rows)), key=rows["client"].tolist().__getitem__)].reset_index(drop=True)
+
+
+def journaled(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The digest of the list of each day by these lines of runs, oldest first."""
+    noted = (it for record in records for it in (*record.get("lists", ()), record.get("list")) if it)
+    return {it["as_of"]: it["digest"] for it in noted}
+
+
+def on_disk(folder: Path) -> list[KeptList]:
+    """Every list that a file holds, by day, then by run; where two files hold it, as that of its year does."""
+    return _each_once(list_files.held(folder))
+
+
+def _each_once(held: Iterable[KeptList]) -> list[KeptList]:
+    found = {(it.facts.as_of, it.digest): it for it in sorted(held, key=lambda it: -len(it.file))}
+    return sorted(found.values(), key=lambda it: (it.facts.as_of, it.facts.run))
+
+
+def counted(kept: Sequence[KeptList], noted: Mapping[str, str]) -> tuple[list[KeptList], list[str]]:
+    """The lists that the journal names, by day, and the days whose list is missing or another one than it names."""
+    good = {it.facts.as_of: it for it in kept if noted.get(it.facts.as_of) == it.digest}
+    days = {*noted, *(it.facts.as_of for it in kept)}
+    return [good[day] for day in sorted(good)], sorted(days - set(good))
+
+
+def keep(
+    folder: Path, made: Sequence[tuple[ListFacts, pd.DataFrame]], noted: Mapping[str, str], run: int
+) -> list[KeptList]:
+    """Write lists, each the last of its day; return what the run has to journal: these, and what it left when killed.
+
+    The list that the journal names of a day stays until it names another one. Raises: DiskError.
+    """
+    files.make_folder(folder)
+    held, newest, days = list_files.held(folder), max(noted, default=""), {facts.as_of for facts, _ in made}
+    proven = {it.facts.as_of for it in held if noted.get(it.facts.as_of) == it.digest}
+    stay, left = [], []
+    for it in _each_once(held):
+        day = it.facts.as_of
+        if noted.get(day) == it.digest or (day not in proven | days and it.facts.run != run):
+            stay.append(it)
+        elif day not in days and it.facts.run == run and day >= newest:
+            left.append(it)
+    fresh = [list_files.write(folder, facts, rows) for facts, rows in made]
+    stay = list_files.consolidated(folder, stay, noted, max([newest, *days]))
+    gone = {it.file for it in held} - {it.file for it in (*stay, *left, *fresh)}
+    files.tidy(folder, lambda name: name not in gone)
+    return [*left, *fresh]
+
+
+def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
+    """What each list said of one client, the oldest first. Raises: DiskError."""
+    lists = {it.facts.as_of: it for it in on_disk(folder)}  # of two of a day the later run made the one that counts
+    told = ("rank", "risk", "value", "period", "on_list", "control")
+    query = f"select cast(as_of as varchar), {', '.join(told)} from ({list_files.select(folder, list(lists.values()))})"
+    with list_files.refusals(folder), connect(threads=1) as connection:
+        rows = connection.execute(f"{query} where client = ? order by as_of", [client]).fetchall()
+    return [
+        {
+            "as_of": day,
+            "replayed": lists[day].facts.replayed,
+            **dict(zip(told, row, strict=True)),
+            "risk": float(row[1]),
+        }
+        for day, *row in rows
+    ]
