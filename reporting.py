@@ -2,7 +2,7 @@
 
 Reads:  the dataset, the live release, test_data_path, the journal, backtest.json
 Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf, calllist.csv, clientrisks.csv,
-        confusionmatrix.png, snapshot.json through it
+        confusionmatrix.png, snapshot.json through it; lists/: the list of the day
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ from risk.errors import DataError
 from risk.modeling import leakage
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Model
-from risk.report import call_list, figures, pdf, snapshot, status
+from risk.report import call_list, figures, list_history, pdf, replayed_lists, snapshot, status, track_record
+from risk.report.list_files import ListFacts
 from risk.service import live
 from risk.settings import Settings
 from risk.text import event, log
@@ -53,15 +55,23 @@ class Subject:
     warnings: tuple[str, ...] = ()
 
 
-def report(settings: Settings, run: Run, outcome: str) -> Path:
-    """Publish the report set of what is live now; one that this run has published already stands."""
+def report(settings: Settings, run: Run, outcome: str, as_of: str | None = None) -> Path:
+    """Publish the report set of what is live now, with the list of a day; one that this run has published stands."""
     subject, home = _live(settings), settings.models / paths.REPORTS
     current, live_name = files.resolve(home / paths.CURRENT), subject.model.name if subject.model else None
     identity = (run.number, outcome, subject.rows.manifest.name, live_name, settings.identity)
     if current and snapshot.identity(releases.object_in(current / paths.SNAPSHOT)) == identity:
+        _keep(settings, run, [])
         return current
+    as_of = as_of or today()
+    _replay(settings, run, subject, as_of)
     shown, everyone = _gather(settings, run, outcome, subject)
-    folder = _publish(settings, _make(shown, everyone), int(current.name) + 1 if current else 1)
+    shown |= {"as_of": as_of, "track_record": _track_record(settings, run, subject.rows, as_of)}
+    contents = _make(shown, everyone)
+    if subject.model:
+        facts = ListFacts(as_of, run.number, subject.model.card.n_rows)
+        _keep(settings, run, [(facts, list_history.rows_of(everyone, shown["call_list"]))])
+    folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
     return folder
 
@@ -86,6 +96,39 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
     }
     matrix = pictures.get("confusion matrix")
     return contents | ({paths.CONFUSION_MATRIX: matrix} if matrix else {})
+
+
+# --- the lists as they were -------------------------------------------------------------------------------------------
+
+
+def today() -> str:
+    """The day of the list, by the clock of this machine."""
+    return date.today().isoformat()
+
+
+def _keep(settings: Settings, run: Run, made: list[tuple[ListFacts, pd.DataFrame]]) -> None:
+    """Keep lists, and note for the journal their digests and those of what the run left when it was killed."""
+    kept = list_history.keep(settings.models / paths.LISTS, made, _noted(settings, run), run.number)
+    if real := [it.noted for it in kept if not it.facts.replayed]:
+        run.note(list=real[-1])
+    if others := [it.noted for it in kept if it.noted not in real[-1:]]:
+        run.note(lists=[*run.record.get("lists", []), *others])
+
+
+def _noted(settings: Settings, run: Run) -> dict[str, str]:
+    return list_history.journaled([*journal.runs(settings.production / paths.JOURNAL), run.record])
+
+
+def _replay(settings: Settings, run: Run, subject: Subject, as_of: str) -> None:
+    """Make the lists of past periods where there is none yet; not with a column that seems to know the answer."""
+    before = list_history.on_disk(settings.models / paths.LISTS)
+    is_first = not _noted(settings, run) and all(it.facts.run == run.number for it in before)
+    if subject.model and is_first and not leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted):
+        _keep(settings, run, replayed_lists.made(subject.rows, settings.capacity, as_of, run.number))
+
+
+def _track_record(settings: Settings, run: Run, rows: Dataset, as_of: str) -> dict[str, Any]:
+    return track_record.record(settings.models / paths.LISTS, rows, _noted(settings, run), as_of)
 
 
 # --- gather -----------------------------------------------------------------------------------------------------------

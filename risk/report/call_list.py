@@ -77,6 +77,7 @@ def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Sche
         "owner": rows[schema.owner] if schema.owner else None,
         "value": rows[schema.value] if schema.value else None,
         "period": rows[schema.period] if schema.period else None,
+        "open": rows[schema.target].isna(),  # what comes of the client is not known yet
     }
     return pd.concat([pd.DataFrame(listed), rows[list(schema.features)].add_prefix(FEATURE)], axis=1)
 

@@ -63,20 +63,32 @@ class KeptList:
 
 
 def digest(facts: ListFacts, rows: pd.DataFrame | Mapping[str, Any]) -> str:
-    """The SHA-256 of a list, whatever file its rows come from: of its facts, then of each column in order of client."""
+    """The SHA-256 of a list, whatever file its rows come from: of its facts, then of each column in order of client.
+
+    Clients and periods are texts, or these as `hashes`.
+    """
     values = np.asarray(rows["value"], dtype="<f8")
+    texts = [np.asarray(rows[name]) for name in ("client", "period")]
     columns = [
-        "\n".join(rows["client"]).encode(),
-        "\n".join(period or "" for period in rows["period"]).encode(),
-        np.asarray(rows["rank"], dtype="<i4").tobytes(),
-        np.rint(np.asarray(rows["risk"], dtype=np.float64) * 10_000).astype("<u2").tobytes(),
-        (np.where(np.isnan(values), np.nan, values) + 0.0).tobytes(),
-        *(np.asarray(rows[name], dtype="u1").tobytes() for name in ("on_list", "control", "open")),
+        *(it if it.dtype == np.uint8 else hashes(it.tolist()) for it in texts),
+        np.asarray(rows["rank"], dtype="<i4"),
+        np.rint(np.asarray(rows["risk"], dtype=np.float64) * 10_000).astype("<u2"),
+        np.where(np.isnan(values), np.nan, values) + 0.0,
+        *(np.asarray(rows[name], dtype="u1") for name in ("on_list", "control", "open")),
     ]
     whole = hashlib.sha256(json.dumps([asdict(facts), len(values)], sort_keys=True).encode())
     for column in columns:
-        whole.update(hashlib.sha256(column).digest())
+        whole.update(hashlib.sha256(column.tobytes()).digest())
     return whole.hexdigest()
+
+
+def hashes(texts: Sequence[str | None]) -> NDArray[np.uint8]:
+    """16 bytes for each text, of its SHA-256; zeros for None."""
+    known: dict[str | None, bytes] = {None: bytes(16)}
+    for text in texts:
+        if text not in known:
+            known[text] = hashlib.sha256(str(text).encode()).digest()[:16]
+    return np.frombuffer(b"".join(map(known.__getitem__, texts)), dtype=np.uint8).reshape(-1, 16)
 
 
 def select(folder: Path, kept: Sequence[KeptList]) -> str:

@@ -8,11 +8,14 @@ have that digest: a list that a killed run left replaces no other one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
 
 from risk import files
 from risk.reading.sql import connect
@@ -100,3 +103,68 @@ def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
         }
         for day, *row in rows
     ]
+
+
+@dataclass(frozen=True)
+class Said:
+    """The rows of lists in the order of client and day, one array per column, each row with what came of it.
+
+    In them `client` and `period` are places in these texts (a period may be -1, none) and `list` one in `lists`; `left`
+    is 1, 0, or NaN where that is not known; `number` is that of the outcomes.
+    """
+
+    lists: tuple[KeptList, ...]
+    clients: NDArray[Any]
+    periods: NDArray[Any]
+    rows: dict[str, NDArray[Any]]
+
+
+# what came of each row: the label of that very row, or the next label of the client that a later run took in
+OF_ROW = "left join outcomes k on s.client = k.client and s.period = k.period and s.open"
+OF_CLIENT = """asof left join (select client, run, arg_min("left", position) as "left", null as number
+    from outcomes group by client, run) k on s.client = k.client and s.run < k.run"""
+
+
+def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_period: bool) -> Said:
+    """What lists said, beside what came of it: of open rows, without periods of clients. Raises: DiskError."""
+    made = pd.DataFrame({"as_of": [it.facts.as_of for it in kept], "run": [it.facts.run for it in kept]})
+    with list_files.refusals(folder), connect(threads=2) as connection:
+        connection.register("outcomes", outcomes)
+        connection.register("made", made.assign(list=range(len(kept))))
+        connection.execute(
+            f"""create temp table said as select l.* exclude (as_of), list, run
+            from ({list_files.select(folder, kept)}) l join made on l.as_of = cast(made.as_of as date)"""
+        )
+        clients, periods = _coded(connection, "client"), _coded(connection, "period")
+        rows = list_files.columns(
+            connection,
+            f"""select c.code as client, coalesce(p.code, -1) as period, list, rank, cast(risk as double) as risk,
+                value, on_list, control, open, k."left" as "left", cast(k.number as double) as number
+            from said s join clients c on s.client = c.it left join periods p on s.period = p.it
+            {OF_ROW if by_period else OF_CLIENT} order by c.code, list""",
+        )
+    return Said(tuple(kept), clients, periods, rows)
+
+
+def broken(told: Said) -> list[str]:
+    """The days of the lists whose rows have another digest than the journal names."""
+    clients, periods = list_files.hashes(told.clients.tolist()), list_files.hashes([*told.periods, None])
+    order = np.argsort(told.rows["list"], kind="stable")
+    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
+    days = []
+    for place, it in enumerate(told.lists):
+        inside = order[ends[place] : ends[place + 1]]
+        rows = {name: told.rows[name][inside] for name in list_files.FIELDS}
+        texts = {"client": clients[rows["client"]], "period": periods[rows["period"]]}
+        if list_files.digest(it.facts, rows | texts) != it.digest:
+            days.append(it.facts.as_of)
+    return days
+
+
+def _coded(connection: DuckDBPyConnection, name: str) -> NDArray[Any]:
+    """The distinct texts of a column in their order; their places go into a table."""
+    distinct = f"select distinct {name} as it from said where {name} is not null"
+    connection.execute(
+        f"create temp table {name}s as select it, row_number() over (order by it) - 1 as code from ({distinct})"
+    )
+    return list_files.columns(connection, f"select it from {name}s order by code")["it"]
