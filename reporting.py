@@ -8,12 +8,12 @@ Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf
 from __future__ import annotations
 
 import argparse
-import itertools
+import contextlib
+import datetime
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,29 @@ import pandas as pd
 import diagnostics
 from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import dataset, intake
+from risk.dataset import intake
 from risk.dataset.dataset import Dataset
-from risk.decision import holdout, policy
-from risk.decision.holdout import Holdout
-from risk.errors import DataError
+from risk.decision import holdout
+from risk.errors import RiskError
 from risk.modeling import leakage
-from risk.registry import model, out_of_fold, proven, releases
+from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
-from risk.report import call_list, figures, list_history, pdf, replayed_lists, snapshot, status, track_record
+from risk.report import (
+    call_list,
+    figures,
+    list_history,
+    pdf,
+    replayed_lists,
+    snapshot,
+    spreadsheet,
+    status,
+    track_record,
+)  # fmt: skip
+from risk.report import subject as subjects
+from risk.report.call_list import Past
 from risk.report.list_files import ListFacts
+from risk.report.moves import FormerList
+from risk.report.subject import Subject
 from risk.service import live
 from risk.settings import Settings
 from risk.text import event, log
@@ -41,35 +54,26 @@ RESTED = "reported"
 OTHERS = "This is a report of other data or of another model: nothing was decided by it."
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The rows and the model of a report, the model's folder, and its scores on the test data."""
-
-    rows: Dataset
-    model: Model | None = None
-    folder: Path | None = None
-    provisional: bool = False
-    forced: str | None = None
-    scores: dict[str, Any] | None = None
-    leaks: tuple[dict[str, Any], ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-def report(settings: Settings, run: Run, outcome: str, as_of: str | None = None) -> Path:
-    """Publish the report set of what is live now, with the list of a day; one that this run has published stands."""
-    subject, home = _live(settings), settings.models / paths.REPORTS
+def report(settings: Settings, run: Run, outcome: str) -> Path:
+    """Publish the report set of what is live now; one that this run has published already stands."""
+    subject, home = subjects.live(settings), settings.models / paths.REPORTS
     current, live_name = files.resolve(home / paths.CURRENT), subject.model.name if subject.model else None
-    identity = (run.number, outcome, subject.rows.manifest.name, live_name, settings.identity)
-    if current and snapshot.identity(releases.object_in(current / paths.SNAPSHOT)) == identity:
+    identity = (run.number, run.day, outcome, subject.rows.manifest.name, live_name, settings.identity)
+    published = releases.object_in(current / paths.SNAPSHOT) if current else {}
+    stands = snapshot.identity(published) == identity
+    if current and stands:
+        run.note(as_of=published["as_of"], next_change=published["list"]["next_change"])
         _keep(settings, run, [])
         return current
-    as_of = as_of or today()
-    _replay(settings, run, subject, as_of)
-    shown, everyone = _gather(settings, run, outcome, subject)
-    shown |= {"as_of": as_of, "track_record": _track_record(settings, run, subject.rows, as_of)}
+    _replay(settings, run, subject)
+    shown, everyone = _gather(settings, run, outcome, subject, _past(settings, run, subject))
+    shown["track_record"] = track_record.record(
+        settings.models / paths.LISTS, subject.rows, _noted(settings, run), run.day
+    )
+    run.note(as_of=shown["as_of"], next_change=shown["list"]["next_change"])
     contents = _make(shown, everyone)
     if subject.model:
-        facts = ListFacts(as_of, run.number, subject.model.card.n_rows)
+        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name)
         _keep(settings, run, [(facts, list_history.rows_of(everyone, shown["call_list"]))])
     folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
@@ -91,6 +95,7 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
     contents: dict[str, files.Content] = {
         paths.SNAPSHOT: files.as_json(shown),
         paths.CALL_LIST: call_list.calls_csv(shown["call_list"]),
+        paths.CALL_LIST_EXCEL: spreadsheet.workbook(shown["call_list"], shown["schema"]["currency"]),
         paths.CLIENT_RISKS: call_list.risks_csv(everyone),
         paths.REPORT: pdf.report(shown, pictures),
     }
@@ -101,9 +106,21 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
 # --- the lists as they were -------------------------------------------------------------------------------------------
 
 
-def today() -> str:
-    """The day of the list, by the clock of this machine."""
-    return date.today().isoformat()
+def _past(settings: Settings, run: Run, subject: Subject) -> Past:
+    """What was there before the list of today."""
+    folder, noted, today = settings.models / paths.LISTS, _noted(settings, run), datetime.date.fromisoformat(run.day)
+    monday = today - datetime.timedelta(days=today.weekday())
+    week = list_history.former(folder, noted, monday.isoformat())
+    return Past(run.day, list_history.former(folder, noted, run.day), week, _model_of(settings, subject, week))
+
+
+def _model_of(settings: Settings, subject: Subject, former: FormerList | None) -> Model | None:
+    """The model that a list was made by; None where it cannot be had any more."""
+    if former is None or former.release is None or subject.model is None or former.release == subject.model.name:
+        return subject.model if former and former.release else None
+    with contextlib.suppress(RiskError):
+        return proven.opened(settings.production, releases.named(settings.production, former.release))
+    return None
 
 
 def _keep(settings: Settings, run: Run, made: list[tuple[ListFacts, pd.DataFrame]]) -> None:
@@ -119,25 +136,24 @@ def _noted(settings: Settings, run: Run) -> dict[str, str]:
     return list_history.journaled([*journal.runs(settings.production / paths.JOURNAL), run.record])
 
 
-def _replay(settings: Settings, run: Run, subject: Subject, as_of: str) -> None:
+def _replay(settings: Settings, run: Run, subject: Subject) -> None:
     """Make the lists of past periods where there is none yet; not with a column that seems to know the answer."""
     before = list_history.on_disk(settings.models / paths.LISTS)
     is_first = not _noted(settings, run) and all(it.facts.run == run.number for it in before)
     if subject.model and is_first and not leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted):
-        _keep(settings, run, replayed_lists.made(subject.rows, settings.capacity, as_of, run.number))
-
-
-def _track_record(settings: Settings, run: Run, rows: Dataset, as_of: str) -> dict[str, Any]:
-    return track_record.record(settings.models / paths.LISTS, rows, _noted(settings, run), as_of)
+        _keep(settings, run, replayed_lists.made(subject.rows, settings.capacity, run.day, run.number))
 
 
 # --- gather -----------------------------------------------------------------------------------------------------------
 
 
-def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tuple[dict[str, Any], pd.DataFrame]:
+def _gather(
+    settings: Settings, run: Run, outcome: str, subject: Subject, past: Past
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """The snapshot, everything that is ever shown, and every current client in the order of its risk."""
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
-    everyone, calls = call_list.listed(rows, model, subject.folder, settings.capacity)
+    made = call_list.listed(rows, model, subject.folder, settings.capacity, past)
+    everyone, calls = made.everyone, made.calls
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
     summary = asdict(rows.summary())
@@ -159,6 +175,8 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
         "leaks": leaks,
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
+        "as_of": made.about["as_of"],
+        "list": made.about,
         "call_list": calls,
         "money": call_list.money(everyone, calls, settings.schema),
         "expected_leavers": call_list.expected_leavers(rated, calls, len(everyone)) if rated else None,
@@ -199,57 +217,17 @@ def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
     return found if asked == {name: found.get(name) for name in asked} else None
 
 
-def _live(settings: Settings) -> Subject:
-    release = releases.current(settings.production)
-    rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
-    desk = model.read_card(settings.models)
-    leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
-    if release is None:
-        return Subject(rows, leaks=leaks)
-    live_model = proven.opened(settings.production, release)
-    if live_model.card.schema != settings.schema.identity:
-        log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, leaks=leaks)
-    scores, warnings = _scores(settings, rows, live_model, release.folder)
-    warnings += (live_model.warning,) if live_model.warning else ()
-    leaks = (*live_model.card.leaks, *leaks)
-    return Subject(rows, live_model, release.folder, release.provisional, release.forced, scores, leaks, warnings)
-
-
-def _scores(
-    settings: Settings, rows: Dataset, scored: Model, folder: Path
-) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """The scores on the clients who are held out now, None where no outcome is known, and warnings."""
-    learned = out_of_fold.read(folder)["client"]
-    try:
-        held_out = holdout.read(settings.holdout, rows, settings.test_share, set(learned), size_cap=settings.size_cap)
-    except DataError as error:
-        log.warning(event("no scores", reason=error))
-        return None, ()
-    before_change = _before_change(settings, held_out.digest)
-    return _scored(settings, scored, held_out, learned) | {"before_change": before_change}, held_out.warnings
-
-
-def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Series) -> dict[str, Any]:
-    """The scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
-    scores = asdict(holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share))
-    n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
-    scores |= {"scored_on": held_out.scored_on, "n_seen": n_seen}
-    return scores | out_of_fold.periods(held_out.rows, settings.schema.period)
-
-
-def _before_change(settings: Settings, digest: str) -> str | None:
-    """The last release that was trained for drift, if this very test data was there before it."""
-    for before, after in reversed(list(itertools.pairwise(releases.all_of(settings.production)))):
-        if releases.object_in(after.folder / paths.CARD).get("reason") == policy.DRIFT:
-            return after.name if before.verdict.get("holdout") == digest else None
-    return None
-
-
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FILE", help="report on the rows of this file instead of the dataset")
     parser.add_argument("--model", metavar="FOLDER", help="report with the model in this folder, not the live release")
+    parser.add_argument(
+        "--as-of", metavar="DATE", type=_day, help="make the list of this day (YYYY-MM-DD), not of today"
+    )
     parser.add_argument("--to", metavar="FOLDER", default="report", help="where such a report goes (default: report)")
+
+
+def _day(text: str) -> str:
+    return datetime.date.fromisoformat(text).isoformat()
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
@@ -257,6 +235,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _elsewhere(settings, asked)
 
     def by_hand(run: Run) -> Answer:
+        run.day = asked.as_of or run.day
         folder = report(settings, run, RESTED)
         shown = files.read_json(folder / paths.SNAPSHOT)
         ranked = f"{shown['clients']} clients, {len(shown['call_list'])} to call"
@@ -276,14 +255,15 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))
             rows = Dataset(manifest, settings.schema, Path(scratch))
             held_out = holdout.of_file(Path(asked.data), settings.schema) if rows.counts()["n_labelled"] else None
-            scores = _scored(settings, scored, held_out, out_of_fold.read(folder)["client"]) if held_out else None
+            learned = out_of_fold.read(folder)["client"]
+            scores = subjects.scored(settings, scored, held_out, learned) if held_out else None
         else:
-            rows = _live(settings).rows
-            scores, _ = _scores(settings, rows, scored, folder)
+            rows = subjects.live(settings).rows
+            scores, _ = subjects.scores(settings, rows, scored, folder)
         verdict = releases.object_in(folder / paths.VERDICT)  # of this model, or nothing proves it
         unproven = verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
         subject = Subject(rows, scored, folder, unproven, None, scores, tuple(scored.card.leaks))
-        contents = _make(*_gather(settings, run, RESTED, subject))
+        contents = _make(*_gather(settings, run, RESTED, subject, Past(run.day)))
     for name, content in contents.items():
         files.write(Path(asked.to) / name, content)
     return Answer(f"{RESTED}: {Path(asked.to) / paths.REPORT}", {"outcome": RESTED, "folder": asked.to})

@@ -37,12 +37,13 @@ GROUP = 40_960  # rows that are read together; a client's rows lie in one group 
 class ListFacts:
     """What is known of a list beside its rows: its day, and whether it was made afterwards from what was known then.
 
-    `n_trained` rows had its model; `run` made it.
+    `n_trained` rows had its model, which is that of the release; `run` made it.
     """
 
     as_of: str
     run: int
     n_trained: int
+    release: str | None = None
     replayed: bool = False
 
 
@@ -153,7 +154,7 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
             continue
         try:
             with refusals(folder), connect(threads=1) as connection:
-                sound = [it for it in days if digest(it.facts, _rows(connection, folder, it)) == it.digest]
+                sound = [it for it in days if digest(it.facts, rows_of(connection, folder, it)) == it.digest]
                 whole = [it for it in of_year if it.file == file or it in sound]
                 merged = [replace(it, file=file) for it in whole]
                 if sound:
@@ -165,7 +166,8 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
     return sorted(lists, key=lambda it: it.facts.as_of)
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
+def rows_of(connection: duckdb.DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
+    """The rows of a list in the order of the clients."""
     return columns(connection, f"select * from ({select(folder, [kept])}) order by client")
 
 

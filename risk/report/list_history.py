@@ -21,6 +21,7 @@ from risk import files
 from risk.reading.sql import connect
 from risk.report import list_files
 from risk.report.list_files import KeptList, ListFacts
+from risk.report.moves import FormerList
 
 
 def rows_of(everyone: pd.DataFrame, calls: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -103,6 +104,33 @@ def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
         }
         for day, *row in rows
     ]
+
+
+def former(folder: Path, noted: Mapping[str, str], before: str) -> FormerList | None:
+    """The last real list of a day before this one (ISO) that is as the journal names it. Raises: DiskError."""
+    lists, _ = counted(on_disk(folder), noted)
+    for it in reversed([it for it in lists if it.facts.as_of < before and not it.facts.replayed]):
+        with list_files.refusals(folder), connect(threads=1) as connection:
+            rows = list_files.rows_of(connection, folder, it)
+        if list_files.digest(it.facts, rows) == it.digest:
+            columns = {name: rows[name] for name in ("rank", "risk", "on_list")}
+            return FormerList(it.facts.as_of, it.facts.release, pd.DataFrame(columns, index=rows["client"]))
+    return None
+
+
+def risks_at(folder: Path, noted: Mapping[str, str], days: Mapping[str, str]) -> dict[str, float]:
+    """The risk of each client on the last real list of its day (ISO) or before; without those on none.
+
+    Raises: DiskError.
+    """
+    lists, _ = counted(on_disk(folder), noted)
+    rows = list_files.select(folder, [it for it in lists if not it.facts.replayed])
+    asked = pd.DataFrame({"client": list(days), "day": list(days.values())}, dtype=object)
+    with list_files.refusals(folder), connect(threads=1) as connection:
+        connection.register("asked", asked)
+        query = f"""select client, arg_max(cast(risk as double), as_of) from ({rows}) join asked using (client)
+            where as_of <= cast(day as date) group by client order by client"""
+        return dict(connection.execute(query).fetchall())
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from risk.dataset.dataset import Dataset
 from risk.modeling import families, fitting
-from risk.report import call_list, list_history
+from risk.report import call_list, list_history, moves
 from risk.report.list_files import ListFacts
 from risk.settings import Capacity
 
@@ -45,9 +45,9 @@ def made(rows: Dataset, capacity: Capacity, as_of: str, run: int) -> list[tuple[
         clients = rows.during(period, period)
         risks = pd.Series(fitting.risks_of(model, fitting.features(clients, schema.kinds)), index=clients.index)
         everyone = call_list.ranked(clients, risks, THRESHOLD, schema).assign(open=True)
-        calls = call_list.first(everyone, capacity)[["client"]].to_dict("records")
+        calls = moves.chosen(everyone, capacity, (), set())["client"]
         facts = ListFacts(end_of(period), run, len(known), replayed=True)
-        lists.append((facts, list_history.rows_of(everyone, [{"client": it["client"]} for it in calls])))
+        lists.append((facts, list_history.rows_of(everyone, [{"client": client} for client in calls])))
     return lists
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.benchmarks.measure import Table
 
 HALVES = {
-    "bench": ("ticks", "runs", "feeds", "ingestion", "models", "lists"),
+    "bench": ("ticks", "runs", "feeds", "ingestion", "models", "quiet", "lists"),
     "bench-decisions": ("decisions", "selection"),
 }
 BENCHES = [name for half in HALVES.values() for name in half]

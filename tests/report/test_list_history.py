@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def sound(folder: Path, noted: Noted) -> list[str]:
     """Return the days whose rows on disk have the digest that the journal names."""
     lists, _ = list_history.counted(list_history.on_disk(folder), noted)
     with list_files.connect(threads=1) as connection:
-        rows = [list_files._rows(connection, folder, it) for it in lists]
+        rows = [list_files.rows_of(connection, folder, it) for it in lists]
     pairs = zip(lists, rows, strict=True)
     return [it.facts.as_of for it, found in pairs if list_files.digest(it.facts, found) == it.digest]
 
@@ -179,3 +180,39 @@ def test_a_kill_at_any_point_loses_no_list_and_counts_none_twice(
     assert [it.facts.as_of for it in lists] == sound(tmp_path, noted | resumed) == [*noted, "2026-02-01"]
     assert broken == []
     assert len(list_history.of_client(tmp_path, "c007")) == len(noted) + 1
+
+
+def test_the_last_list_before_a_day_is_that_of_the_release_that_made_it(tmp_path: Path) -> None:
+    facts, rows = made("2026-01-05", run=1)
+    later, others = made("2026-01-12", run=2, seed=2)
+    kept = list_history.keep(tmp_path, [(replace(facts, release="1-ab"), rows), (later, others)], {}, 2)
+
+    former = list_history.former(tmp_path, noted_of(kept), "2026-01-12")
+
+    assert former is not None
+    assert (former.as_of, former.release) == ("2026-01-05", "1-ab")
+    assert former.clients["rank"].to_dict() == rows.set_index("client")["rank"].to_dict()
+    assert former.listed == set(rows.loc[rows["on_list"], "client"])
+    assert list_history.former(tmp_path, noted_of(kept), "2026-01-05") is None
+
+
+def test_a_list_that_was_made_afterwards_or_changed_is_no_former_list(tmp_path: Path) -> None:
+    facts, rows = made("2026-01-05")
+    kept = list_history.keep(tmp_path, [(replace(facts, replayed=True), rows), made("2026-01-12")], {}, 1)
+    noted = noted_of(kept) | {"2026-01-12": "another"}
+
+    assert list_history.former(tmp_path, noted, "2026-02-01") is None
+    assert list_history.former(tmp_path / "none", {}, "2026-02-01") is None
+
+
+def test_the_risk_at_the_time_of_a_contact_is_that_of_the_last_list_before(tmp_path: Path) -> None:
+    noted = kept_daily(tmp_path, 20)
+
+    asked = {"c001": "2026-01-07", "c002": "2026-03-01", "c003": "2025-12-31", "nobody": "2026-01-07"}
+    risks = list_history.risks_at(tmp_path, noted, asked)
+
+    said = {name: made(day, seed=seed)[1].set_index("client")["risk"][name] for name, day, seed in (
+        ("c001", "2026-01-07", 7), ("c002", "2026-01-20", 20),
+    )}  # fmt: skip
+    assert risks == pytest.approx(said)
+    assert list_history.risks_at(tmp_path / "none", {}, asked) == {}

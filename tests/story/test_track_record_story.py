@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import reporting
 from risk import paths
 from risk.report import list_history
 from tests.conftest import HEADER, Installations, Project, table
@@ -32,7 +31,7 @@ def four_months(project: Project) -> None:
 
 def run_of_day(project: Project, day: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reporting, "today", lambda: day)
+        patch.setattr("risk.command.today", lambda: day)
         said = project.run("fullprocess", "--json")
     assert said.code == 0, said.err
     return said.json
@@ -129,3 +128,15 @@ def test_without_a_period_the_next_label_of_a_client_grades(project: Project) ->
     assert (grade["as_of"], grade["n_known"], grade["n_left"]) == ("2026-05-20", 300, n_left)
     assert grade["simple_share"] is None
     assert record(project)["n_leavers"] == n_left
+
+
+def test_the_list_says_what_changed_since_that_of_an_earlier_week(begun: Project) -> None:
+    begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
+
+    run_of_day(begun, "2026-06-20")
+
+    shown = begun.json("models/snapshot.json")
+    assert shown["list"]["previous"] == "2026-05-20"
+    assert {call["move"] for call in shown["call_list"]} <= {"new", "risen", "fallen", "same"}
+    assert all(call["moved_by"] in (None, "the client changed") for call in shown["call_list"])
+    assert begun.json("models/reports/1/snapshot.json")["list"]["previous"] is None  # a replayed list is no former one
