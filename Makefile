@@ -41,7 +41,7 @@ check: .venv/.installed-dev ## ruff and mypy, without the tests
 serve: .venv/.installed ## start the API and the page (ARGS="--port 8001")
 	@$(PY) app.py $(ARGS)
 
-simulate: .venv/.installed ## drop the next month of simulated clients into sourcedata (ARGS="--help")
+simulate: .venv/.installed ## drop the next month of simulated clients and of calls (ARGS="--help")
 	@$(PY) -m risk.simulation.simulate $(ARGS)
 
 demo-database: .venv/.installed-dev ## fill clients.db with the shipped files, to try a database as a source
@@ -113,7 +113,7 @@ lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versi
 
 # --- taking away ------------------------------------------------------------------------------------------------------
 
-SHIPPED := sourcedata testdata practicedata
+SHIPPED := sourcedata testdata practicedata outcomes
 
 define ASK
 	[ "$(YES)" = 1 ] || { [ -t 0 ] && printf 'Go on? [y/N] ' && read -r answer && \

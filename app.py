@@ -1,7 +1,7 @@
 """Serve predictions, the newest figures and the page.
 
-Reads:  production_deployment/current, models/reports/current, outcomes_path; test, input and practice files that a
-        request names
+Reads:  production_deployment/current, models/reports/current, models/lists, outcomes_path; test, input and practice
+        files that a request names
 Writes: outcomes_path: recorded.csv, one line for each contact that is recorded
 """
 
@@ -13,12 +13,15 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 from jinja2 import UndefinedError
 
 from risk import command
-from risk.paths import CALL_LIST, REPORT
+from risk.errors import DiskError
+from risk.paths import CALL_LIST, LISTS, REPORT
+from risk.report import list_history
 from risk.report import snapshot as snapshots
 from risk.service import contacts, live, responses, security
 from risk.service.predictions import NO_REPORT, Shown, listed, predicted
@@ -27,7 +30,7 @@ from risk.service.requests import Ids
 from risk.service.responses import answer
 from risk.service.server import HttpServer
 from risk.settings import Settings
-from risk.text import placed
+from risk.text import event, log, placed
 
 service = Blueprint("service", __name__)
 
@@ -119,8 +122,30 @@ def client(name: str) -> Response:
     if name not in shown.clients.places:
         raise Problem(404, "this is not a current client; /clients lists them")
     reasons = next((call["reasons"] for call in shown.snapshot["call_list"] if call["client"] == name), None)
-    told = {"reasons": reasons, "contacts": _rooms().contacts.outcomes.of(name)[::-1]}
-    return answer({"release": shown.release} | shown.clients.row(shown.clients.places[name]) | told)
+    told = {"release": shown.release} | shown.clients.row(shown.clients.places[name])
+    told |= {"reasons": reasons, "contacts": _rooms().contacts.outcomes.of(name)[::-1]}
+    return answer(told | {"history": _history(name)})
+
+
+@service.get("/clients/<path:name>/history")
+def client_history(name: str) -> Response:
+    """Return what each kept call list said of a client, who may have left since."""
+    slashed = f"{name}/history"
+    if slashed in _shown().clients.places:  # a client of this very name
+        return client(slashed)
+    history = _history(name)
+    if not history:
+        raise Problem(404, "no call list named this client; /clients lists the current ones")
+    return answer({"client": name, "history": history})
+
+
+@service.get("/trackrecord")
+def track_record() -> Response:
+    """Return the kept call lists beside what came of the clients, and who left."""
+    record = _shown().snapshot.get("track_record")
+    if record is None:
+        raise Problem(503, OLD_REPORT)
+    return answer(record)
 
 
 @service.get("/history")
@@ -227,6 +252,14 @@ def serve(settings: Settings, host: str | None = None, port: int | None = None) 
 def _rooms() -> Rooms:
     rooms: Rooms = current_app.extensions["rooms"]
     return rooms
+
+
+def _history(name: str) -> list[dict[str, Any]]:
+    try:
+        return list_history.of_client(_rooms().settings.models / LISTS, name)
+    except DiskError as error:
+        log.warning(event("fault", reason=error))
+        raise Problem(503, "the kept call lists cannot be read; the log says why") from error
 
 
 def _shown() -> Shown:

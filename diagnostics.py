@@ -1,7 +1,7 @@
 """Tells how the system is: its data, its timings, its packages, and whether there is a reason to train.
 
-Reads:  output_folder_path, prod_deployment_path, test_data_path, outcomes_path, requirements.txt,
-        requirements.lock
+Reads:  output_folder_path, prod_deployment_path, test_data_path, outcomes_path, requirements.txt, requirements.lock; of
+        output_model_path the newest report set
 Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest one too, and in output_model_path
         backtest.json and backtest.png
 """
@@ -28,7 +28,7 @@ from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import explain, figures, snapshot, status, tables
+from risk.report import explain, figures, snapshot, status, tables, track_record_words
 from risk.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log, number
 
@@ -89,6 +89,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predict", metavar="FILE", help="print the risk of every row of a file as CSV")
     parser.add_argument("--check-dependencies", action="store_true", help="ask the package index what is newest")
     parser.add_argument("--explain", metavar="WHEN", help="tell why: last, a run's number, or a day as 2026-11-21")
+    parser.add_argument("--track-record", action="store_true", help="tell what came of the clients on former lists")
     parser.add_argument("--verify", action="store_true", help="compute the journal's chain and its digests again")
     parser.add_argument("--backtest", action="store_true", help="replay four policies over what is in; takes minutes")
 
@@ -98,6 +99,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _predict(settings, Path(asked.predict))
     if asked.explain is not None:
         return _explain(settings, asked.explain)
+    if asked.track_record:
+        return _track_record(settings)
     if asked.verify:
         return _verify(settings)
     if asked.backtest:
@@ -122,6 +125,16 @@ def _explain(settings: Settings, asked: str) -> Answer:
     live = asdict(found.live) if found.live else None
     told = {"asked": asked, "journal": broken or "sound", "text": lines, "live": live, "records": found.records}
     return Answer(explain.page(lines), told, exit_code=1 if broken else 0)
+
+
+def _track_record(settings: Settings) -> Answer:
+    """Tell the track record as the newest report has it; exit code 1 where a list is not as the journal names it."""
+    shown = releases.object_in(settings.models / paths.SNAPSHOT)
+    record = shown.get("track_record")
+    if record is None:
+        raise DataError(f"{settings.models / paths.SNAPSHOT}: no track record was made yet. Run fullprocess.py.")
+    page = track_record_words.page(record, shown["schema"]["horizon"])
+    return Answer(page, record, exit_code=1 if record["broken"] else 0)
 
 
 def _verify(settings: Settings) -> Answer:

@@ -2,7 +2,7 @@
 
 Reads:  the dataset, the live release, test_data_path, outcomes_path, the journal, backtest.json
 Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf, calllist.csv, clientrisks.csv,
-        confusionmatrix.png, snapshot.json through it
+        confusionmatrix.png, snapshot.json through it; lists/: the list of the day
 """
 
 from __future__ import annotations
@@ -21,14 +21,26 @@ import pandas as pd
 import diagnostics
 from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import intake
+from risk.dataset import intake, next_steps
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout
 from risk.modeling import leakage
 from risk.registry import out_of_fold, proven, releases
-from risk.report import call_list, calls, figures, pdf, snapshot, spreadsheet, status
+from risk.report import (
+    call_list,
+    calls,
+    figures,
+    list_history,
+    pdf,
+    snapshot,
+    spreadsheet,
+    status,
+    track_record,
+)  # fmt: skip
 from risk.report import subject as subjects
 from risk.report.call_list import Past
+from risk.report.kept_lists import KeptLists
+from risk.report.list_files import ListFacts
 from risk.report.subject import Subject
 from risk.service import live
 from risk.settings import Settings
@@ -44,14 +56,25 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     subject, home = subjects.live(settings), settings.models / paths.REPORTS
     current, live_name = files.resolve(home / paths.CURRENT), subject.model.name if subject.model else None
     identity = (run.number, run.day, outcome, subject.rows.manifest.name, live_name, settings.identity)
+    lists = KeptLists(settings.models / paths.LISTS, settings.production, run)
     published = releases.object_in(current / paths.SNAPSHOT) if current else {}
     stands = snapshot.identity(published) == identity
     if current and stands:
         run.note(as_of=published["as_of"], next_change=published["list"]["next_change"])
+        lists.keep()
         return current
-    shown, everyone = _gather(settings, run, outcome, subject)
+    if subject.model and not leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted):
+        lists.replay(subject.rows, settings.capacity)
+    steps = next_steps.read(settings.next_steps, settings.schema.kinds, settings.size_cap).steps
+    past = lists.past(subject.model, subject.called, steps)
+    shown, everyone = _gather(settings, run, outcome, subject, past)
+    shown["track_record"] = track_record.record(lists.folder, subject.rows, lists.noted, run.day)
     run.note(as_of=shown["as_of"], next_change=shown["list"]["next_change"])
-    folder = _publish(settings, _make(shown, everyone), int(current.name) + 1 if current else 1)
+    contents = _make(shown, everyone)
+    if subject.model:
+        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name)
+        lists.keep(facts, list_history.rows_of(everyone, shown["call_list"]))
+    folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
     return folder
 
@@ -82,10 +105,12 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
 # --- gather -----------------------------------------------------------------------------------------------------------
 
 
-def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tuple[dict[str, Any], pd.DataFrame]:
+def _gather(
+    settings: Settings, run: Run, outcome: str, subject: Subject, past: Past
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """The snapshot, everything that is ever shown, and every current client in the order of its risk."""
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
-    made = call_list.listed(rows, model, subject.folder, settings.capacity, _past(run))
+    made = call_list.listed(rows, model, subject.folder, settings.capacity, past)
     everyone, listed = made.everyone, made.calls
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
@@ -120,11 +145,6 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
     }
     warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings]
     return shown | {"warnings": list(dict.fromkeys(warnings))}, everyone
-
-
-def _past(run: Run) -> Past:
-    """What was there before the list of today."""
-    return Past(run.day)
 
 
 def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
@@ -205,7 +225,7 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
         verdict = releases.object_in(folder / paths.VERDICT)  # of this model, or nothing proves it
         unproven = verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
         subject = Subject(rows, scored, folder, unproven, None, scores, tuple(scored.card.leaks))
-        contents = _make(*_gather(settings, run, RESTED, subject))
+        contents = _make(*_gather(settings, run, RESTED, subject, Past(run.day)))
     for name, content in contents.items():
         files.write(Path(asked.to) / name, content)
     return Answer(f"{RESTED}: {Path(asked.to) / paths.REPORT}", {"outcome": RESTED, "folder": asked.to})

@@ -37,6 +37,7 @@ CALL_LIST = "calllist.csv"
 CALL_LIST_EXCEL = "calllist.xlsx"
 CLIENT_RISKS = "clientrisks.csv"
 CONFUSION_MATRIX = "confusionmatrix.png"
+LISTS = "lists"
 REPORT_LINKS = (REPORT, CALL_LIST, CALL_LIST_EXCEL, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
 
 # production_deployment/

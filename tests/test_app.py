@@ -12,16 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import requests
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import journal, paths
+from risk import files, journal, paths
+from risk.report import list_history
+from risk.report.list_files import ListFacts
 from risk.service import security
 from risk.service.requests import MAX_BODY
 from risk.settings import Settings, load
-from tests.installation import HOSTILE, deploy, lay_out, report
+from tests.installation import HOSTILE, deploy, lay_out, report, snapshot
 from tests.service.test_server import serving
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +72,49 @@ def test_figures_before_the_first_run_say_what_to_do(bare: FlaskClient, path: st
     told = problem_of(bare.get(path), 503)
 
     assert told["detail"] == "no model is deployed; run fullprocess.py"
+
+
+@pytest.fixture
+def kept(settings: Settings) -> Iterator[None]:
+    """Keep a list of each of two days, of two clients one of whom left since; they are gone after the test."""
+    folder, noted = settings.models / paths.LISTS, {}
+    for run, day in enumerate(("2026-07-01", "2026-07-08"), 1):
+        rows = pd.DataFrame({"rank": [1, 2], "client": ["acme, inc.", "left/1"], "risk": [0.91237, 0.5], "open": True})
+        rows = list_history.rows_of(rows.assign(value=[None, 2.5], period="2026-06"), [{"client": "acme, inc."}])
+        (it,) = list_history.keep(folder, [(ListFacts(day, run, 100), rows)], noted, run)
+        noted |= {day: it.digest}
+    yield
+    files.remove(folder)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_client_is_answered_with_what_each_list_said(client: FlaskClient) -> None:
+    told = client.get("/clients/acme, inc.").json
+
+    said = {"replayed": False, "rank": 1, "risk": 0.9124, "value": None, "period": "2026-06", "on_list": True}
+    assert told["history"] == [{"as_of": day, "control": False} | said for day in ("2026-07-01", "2026-07-08")]
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_client_who_left_still_has_a_history(client: FlaskClient) -> None:
+    told = client.get("/clients/left%2F1/history").json
+
+    assert (told["client"], [it["rank"] for it in told["history"]]) == ("left/1", [2, 2])
+    problem_of(client.get("/clients/left%2F1"), 404)
+    problem_of(client.get("/clients/nobody/history"), 404)
+
+
+def test_the_track_record_is_that_of_the_newest_report(settings: Settings, client: FlaskClient) -> None:
+    problem_of(client.get("/trackrecord"), 503)  # the set of an older program has none
+    record = {"lists": [], "sentence": "No list has been graded yet.", "leavers": []}
+    listed = [("acme, inc.", 0.9)]
+
+    report(settings, "7", "1-aa", listed, shown=snapshot("1-aa", listed) | {"track_record": record})
+    client.application.extensions["rooms"].watch.poll()
+
+    assert client.get("/trackrecord").json == record
+    report(settings, "1", "1-aa")
+    client.application.extensions["rooms"].watch.poll()
 
 
 def test_a_prediction_before_the_first_run_says_what_to_do(bare: FlaskClient) -> None:

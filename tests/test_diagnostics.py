@@ -203,3 +203,33 @@ def test_status_says_how_the_system_is_and_a_broken_journal_is_exit_code_one(dep
     assert (well.code, broken.code) == (0, 1)
     assert "release:  1-" in well.out
     assert "another hand" in broken.out
+
+
+def test_the_track_record_is_told_as_the_newest_report_has_it(deployed: Project) -> None:
+    shown = deployed.json("models/snapshot.json")
+
+    said, as_json = (
+        deployed.run("diagnostics", "--track-record"),
+        deployed.run("diagnostics", "--track-record", "--json"),
+    )
+
+    assert (said.code, as_json.json) == (0, shown["track_record"])
+    assert said.out.startswith("No list has been graded yet")
+
+
+def test_a_track_record_that_was_never_made_is_one_line(project: Project) -> None:
+    said = project.run("diagnostics", "--track-record")
+
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "no track record was made yet. Run fullprocess.py." in said.err
+
+
+def test_a_list_that_is_not_as_the_journal_names_it_is_exit_code_one(deployed: Project) -> None:
+    (path,) = (deployed.root / "models" / "lists").iterdir()
+    path.unlink()
+    deployed.run("reporting")
+
+    said = deployed.run("diagnostics", "--track-record")
+
+    assert said.code == 1
+    assert f"The list of {path.name[:10]} is missing or not as it was" in said.out

@@ -79,6 +79,11 @@ class Outcomes:
         """The newest contact of a client."""
         return next(reversed(self.of(client)), None)
 
+    def reached(self, day: str) -> dict[str, str]:
+        """The last day until this one (ISO) on which each client was reached."""
+        talks = (it for it in self.contacts if it.result != NOT_REACHED and it.date <= day)
+        return {it.client: it.date for it in talks}  # the oldest first
+
     @property
     def facts(self) -> dict[str, Any]:
         """What a run records of them: digest and counts, no name."""

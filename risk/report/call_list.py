@@ -12,10 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from risk.dataset.next_steps import NextStep, next_step
+from risk.dataset.outcomes import Outcomes
 from risk.modeling import families, fitting
 from risk.registry import out_of_fold
 from risk.registry.model import Model
 from risk.report import moves
+from risk.report.control import is_control
 from risk.report.moves import FormerList
 from risk.report.reason_words import explained
 from risk.report.snapshot import LIST_COLUMNS
@@ -28,23 +31,28 @@ if TYPE_CHECKING:
 
 FEATURE = "feature: "
 SOON = 90  # days: a renewal that is not further off is counted down
-AT_THE_END = ("reasons", "value_at_risk", "context", "changed", "move", "moved_by", "renewal")  # of calllist.csv
+AT_THE_END = (
+    "reasons", "value_at_risk", "context", "changed", "move", "moved_by", "renewal", "next_step", "contact", "control",
+)  # of calllist.csv  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Past:
     """What was there before the list of a day (ISO).
 
-    `earlier` is the last list of an earlier day, `week` that of an earlier week with the model of its release,
-    `contacts` the last contact of each client, and `then` the risk on the list at the time of it.
+    `earlier` is the last list of an earlier day, `week` that of an earlier week with the model of its release; `called`
+    are all contacts, `reached` is the last day on which each client was, `then` the risk on the list of that day;
+    `steps` is the advice of the team.
     """
 
     day: str
     earlier: FormerList | None = None
     week: FormerList | None = None
     week_model: Model | None = None
-    contacts: Mapping[str, Any] = field(default_factory=dict)
+    called: Outcomes = field(default_factory=Outcomes)
+    reached: Mapping[str, str] = field(default_factory=dict)
     then: Mapping[str, float] = field(default_factory=dict)
+    steps: tuple[NextStep, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,12 +75,13 @@ def listed(rows: Dataset, model: Model | None, folder: Path | None, capacity: Ca
     risks = pd.Series(model.risks(frame), index=frame.index)
     risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], folder)
     everyone = ranked(frame, risks, model.card.threshold, schema)
-    by_client = dict(zip(everyone["client"], everyone["risk"], strict=True)) if past.contacts else {}
-    off = moves.snoozed(past.contacts, past.day, capacity, by_client, past.then)
+    by_client = dict(zip(everyone["client"], everyone["risk"], strict=True)) if past.reached else {}
+    off = moves.snoozed(past.reached, past.day, capacity, by_client, past.then)
     former = past.earlier.listed if past.earlier else set()
     chosen = moves.chosen(everyone, capacity, off, former)
     before = rows.before(frame.iloc[chosen["row"].to_numpy()])
     calls = to_call(chosen, everyone, model, before, schema, past)
+    calls = [call | _beside(call, past, capacity) for call in calls]
     moved = moves.of_calls(calls, past.week, _by_former_model(past, chosen, schema))
     calls = [call | move for call, move in zip(calls, moved, strict=True)]
     gone = moves.gone(past.week, calls, everyone, off)
@@ -133,6 +142,7 @@ def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Sche
         "period": rows[schema.period] if schema.period else None,
         "renewal": rows[schema.renewal] if schema.renewal else None,
         "row": order,
+        "open": rows[schema.target].isna(),  # what comes of the client is not known yet
     }
     return pd.concat([pd.DataFrame(listed), rows[list(schema.features)].add_prefix(FEATURE)], axis=1)
 
@@ -154,8 +164,24 @@ def to_call(
         row
         | {"value_at_risk": _at_risk(row), "renews_in_days": _days_to(row["renewal"], past.day)}
         | {name: getattr(it, name) for name in ("reasons", "context", "changed", "drivers")}
-        for row, it in zip(rows, why, strict=True)
+        | {"next_step": next_step(past.steps, *it.leading, columns) if it.leading else None}
+        for row, it, columns in zip(rows, why, _columns(chosen, schema), strict=True)
     ]
+
+
+def _columns(chosen: pd.DataFrame, schema: Schema) -> list[dict[str, Any]]:
+    """The values of each client by the names of the columns: those that a segment of an advice may ask for."""
+    names = {"client": schema.client, "owner": schema.owner, "value": schema.value, "period": schema.period}
+    names |= {FEATURE + name: name for name in schema.features}
+    kept = {name: chosen[ours].tolist() for ours, name in names.items() if name}
+    return [dict(zip(kept, values, strict=True)) for values in zip(*kept.values(), strict=True)]
+
+
+def _beside(call: Mapping[str, Any], past: Past, capacity: Capacity) -> dict[str, Any]:
+    """The last contact of a client, and whether it is drawn as control and not called."""
+    contacts = [it for it in past.called.of(call["client"]) if it.date <= past.day]
+    told = {name: getattr(contacts[-1], name) for name in ("date", "result", "opinion", "note")} if contacts else None
+    return {"contact": told, "control": is_control(call["client"], past.day, capacity.control_share)}
 
 
 def _at_risk(row: Mapping[str, Any]) -> float | None:
@@ -198,7 +224,11 @@ def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def cell(value: Any) -> Any:
-    """A value of a call as one cell of a table: a list is one text."""
+    """A value of a call as one cell of a table: a list is one text, a contact its day and result, true is yes."""
+    if isinstance(value, dict):
+        return f"{value['date']}: {value['result']}"
+    if isinstance(value, bool):
+        return "yes" if value else None
     return "; ".join(value) if isinstance(value, list) else value
 
 

@@ -20,7 +20,6 @@ from risk.settings import Capacity
 STAYS = 1.1  # who is on the list stays until the rank is beyond so many times its length
 STEP = 0.2  # in log-odds: a smaller move is none
 MAIN = 2.0  # one cause is named alone where it moved the risk so many times as much as the other
-NOT_REACHED = "not reached"  # such a contact leaves the client on the list
 NEW, RISEN, FALLEN, SAME = "new", "risen", "fallen", "same"
 CALLED, LEFT, NO_LONGER = "called", "left", "no longer at risk"
 
@@ -48,17 +47,16 @@ class Snooze:
 
 
 def snoozed(
-    contacts: Mapping[str, Any], day: str, capacity: Capacity, risks: Mapping[str, float], then: Mapping[str, float]
+    reached: Mapping[str, str], day: str, capacity: Capacity, risks: Mapping[str, float], then: Mapping[str, float]
 ) -> dict[str, Snooze]:
     """The clients who stay off the list of a day because they were called, unless their risk has risen since.
 
-    `contacts` holds the last contact of a client (`date`, `result`), `risks` the risk now, `then` that of the list at
-    the time of the contact.
+    `reached` holds the last day (ISO) on which a client was, `risks` the risk now, `then` that of the list on that day.
     """
     found = {}
-    for client, contact in contacts.items():
-        until = (date.fromisoformat(contact.date) + timedelta(weeks=capacity.snooze_weeks)).isoformat()
-        if contact.result == NOT_REACHED or not contact.date <= day < until or client not in risks:
+    for client, called in reached.items():
+        until = (date.fromisoformat(called) + timedelta(weeks=capacity.snooze_weeks)).isoformat()
+        if not called <= day < until or client not in risks:
             continue
         if risks[client] - then.get(client, risks[client]) < capacity.snooze_rise:
             found[client] = Snooze(client, until)

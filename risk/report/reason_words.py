@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from risk.dataset.next_steps import Direction
 from risk.modeling.metrics import Floats, Kinds
 from risk.modeling.reasons import Predict, rises, times_the_risk, typical
 from risk.schema import Schema
@@ -39,7 +40,7 @@ class Why:
     context: list[str]
     changed: list[str]
     drivers: list[tuple[str, float]]
-    leading: tuple[str, str] | None
+    leading: tuple[str, Direction] | None
 
 
 def explained(
@@ -104,7 +105,7 @@ class _Client:
     def has_changed(self, name: str) -> bool:
         return _plain(self.row[name]) != _plain(self.before[name])
 
-    def direction(self, name: str) -> str:
+    def direction(self, name: str) -> Direction:
         value, usual = self.row[name], self.usual.of(name, self.index, self.row[name])[0]
         if self.schema.kinds[name] != "numeric" or pd.isna(value) or usual is None or value == usual:
             return ""

@@ -18,7 +18,8 @@ COLUMNS = {
     "rank": ("Rank", 7), "client": ("Client", 28), "risk": ("Risk", 8), "value": ("Value", 12),
     "value_at_risk": ("Value at risk", 13), "renewal": ("Renewal", 12), "move": ("Since last week", 14),
     "reasons": ("Why", 60), "changed": ("What else changed", 40), "context": ("Context", 30),
-    "next_step": ("Next step", 40), "control": ("Control: do not call", 18), "period": ("Period", 11),
+    "next_step": ("Next step", 40), "contact": ("Last contact", 22),
+    "control": ("Control: do not call", 18), "period": ("Period", 11),
 }  # fmt: skip
 
 
@@ -75,9 +76,9 @@ def _fill(
         )
         for line, call in enumerate(calls, 1):
             value = cell(call.get(key))
-            if value is None or value is False:
+            if value is None:
                 continue
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
+            if isinstance(value, (int, float)):
                 sheet.write_number(line, place, value, formats.get(key, formats["text"]))
             else:
                 sheet.write_string(line, place, _as_text(value), formats["text"])
@@ -88,5 +89,5 @@ def _fill(
 
 
 def _as_text(value: Any) -> str:
-    text = "yes" if value is True else str(value)[:LONGEST_CELL]
+    text = str(value)[:LONGEST_CELL]
     return text.encode("utf-8", "replace").decode()  # half a character is none

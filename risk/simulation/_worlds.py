@@ -11,8 +11,9 @@ Whether a client leaves is one throw of a coin that falls with its risk; that is
 
 The turned rule: logit risk = -5.2 - 0.6 a + 0.6 b + 0.5 e. Falling activity matters little, and large clients go first.
 
-Everything is a function of the arguments alone. Every quantity of every month has a random stream of its own, so 2,000
-clients are the first 2,000 places of the world of 10,000. A place whose client left is taken by a new client.
+A client whom a call saves stays (`_calls`). Everything is a function of the arguments alone. Every quantity of every
+month has a random stream of its own, so without calls 2,000 clients are the first 2,000 places of the world of 10,000.
+A place whose client left is taken by a new client.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.errors import UsageError
+from risk.simulation._calls import Calls
+from risk.simulation._calls import calls as make_calls
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -53,7 +56,7 @@ BASERATE_SHIFT = 0.8  # on the logit
 PERSISTENCE = 0.8  # of a client's deviation from its level, from month to month, on the log of activity
 SHAKE = 0.45  # the new part of that deviation
 SMALLER = -1.5  # on the log of number_of_employees
-QUANTITIES = ("size", "level", "value", "owner", "year", "month", "missing", "exit")
+QUANTITIES = ("size", "level", "value", "owner", "year", "month", "missing", "exit", "call")
 
 
 @dataclass(frozen=True)
@@ -82,19 +85,22 @@ class Series:
     since: int | None = None
     seed: int = 1
     group: str = GROUPS[0]
+    calls: int = 0  # a month
 
     @property
     def words(self) -> str:
         """The options as they are typed."""
         since = f" --since {period_of(self.since)}" if self.since else ""
-        return f"--world {self.world}{since} --seed {self.seed} --group {self.group}"
+        calls = f" --calls {self.calls}" if self.calls else ""
+        return f"--world {self.world}{since} --seed {self.seed} --group {self.group}{calls}"
 
 
 @dataclass(frozen=True)
 class Month:
     """What is seen of every client in one month, whether it leaves in the month after, and its true risk of doing so.
 
-    `lastmonth_activity` is nan where it is missing. In a faulty month the figures are wrong and the risk is true.
+    `lastmonth_activity` is nan where it is missing. In a faulty month the figures are wrong and the risk is true. The
+    risk is that without a call; `exited` is what happens after the calls.
     """
 
     number: int
@@ -106,6 +112,7 @@ class Month:
     contract_value: Floats
     exited: Whole
     risk: Floats
+    calls: Calls
 
     def csv_lines(self, places: NDArray[np.intp] | slice, labelled: bool) -> list[str]:
         """Return the line of each client in these places, its outcome blank where it is not `labelled`."""
@@ -142,7 +149,7 @@ def month(world: str, number: int, *, since: int | None = None, **chosen: Any) -
 
 def history(
     world: str, months: int, *, clients: int = 10_000, seed: int = 1, since: int = 1, fault: str = "zeroed",
-    group: str = "source",
+    group: str = "source", calls: int = 0,
 ) -> Iterator[Month]:  # fmt: skip
     """Yield months 1 to `months` of a world whose change begins with month `since`.
 
@@ -162,10 +169,13 @@ def history(
         lastmonth, lastyear = np.where(missing, np.nan, state["year"][:, -1]), state["year"].sum(axis=1)
         risk = true_risk(world, number - since, lastmonth, lastyear, state["employees"])
         exited = stream(number, "exit").random(clients) < risk
+        made = make_calls(calls if number >= 1 else 0, stream(number, "call"), lastmonth, lastyear, exited)
+        exited[made.place[made.saved]] = False
         if number >= 1:
             names, owners = np.char.mod("corp-%08d", state["number"]), np.array(OWNERS)[state["owner"]]
             sizes, values = state["employees"].copy(), state["value"].copy()
-            seen = Month(number, names, owners, lastmonth, lastyear, sizes, values, exited.astype(np.int64), risk)
+            left = exited.astype(np.int64)
+            seen = Month(number, names, owners, lastmonth, lastyear, sizes, values, left, risk, made)
             yield _faulty(seen, fault) if world == "broken" and number == since else seen
         shake = stream(number + 1, "month").standard_normal(clients)
         joining = _newcomers(stream, clients, group, number + 1, smaller=world == "harmless" and number + 1 >= since)

@@ -5,10 +5,11 @@
     python -m risk.simulation.simulate --start --clients 2000      a history from the first month on
 
 `exited` is blank in the newest month: who leaves is known a month later. So a drop writes the newest month of the
-folder again, with its labels, and then the next one without.
+folder again, with its labels, and then the next one without. The calls that were made meanwhile, and what came of them,
+go into a file of their own beside the folder.
 
 Reads: the newest clients_YYYY-MM.csv of the folder (which month, which clients).
-Writes: clients_YYYY-MM.csv; for the group `test` testdata.csv.
+Writes: clients_YYYY-MM.csv; for the group `test` testdata.csv; with calls outcomes/YYYY-MM.csv beside the folder.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ import numpy as np
 from risk.command import say
 from risk.errors import RiskError, UsageError
 from risk.files import as_json, read_json, refusals, write
+from risk.paths import OUTCOMES
 from risk.simulation._worlds import FAULTS, GROUPS, PLACES, Month, Series, history, number_of, period_of, worlds
+from risk.text import counted
 
 COLUMNS = "corporation,period,owner,lastmonth_activity,lastyear_activity,number_of_employees,contract_value,exited"
 BEGUN, HOLDOUT = ".simulate.json", "testdata.csv"  # the first is hidden, so it is no source
 FOLDERS = {"source": Path("sourcedata"), "practice": Path("practicedata"), "test": Path("testdata")}
 CLIENTS = 10_000
+CALLS = 40  # a month, of the team behind sourcedata
+CALL_COLUMNS = "client,date,result,opinion,note"
 MONTH_FILE = re.compile(r"clients_(\d{4}-(?:0[1-9]|1[0-2]))\.csv")
 
 
@@ -114,7 +119,8 @@ def _act(given: argparse.Namespace) -> str:
             "add that, or leave --fault out"
         )
     since = given.since or (former.since if world == former.world else None)
-    series = Series(world, since, former.seed if given.seed is None else given.seed, group)
+    seed, calls = (getattr(former if getattr(given, it) is None else given, it) for it in ("seed", "calls"))
+    series = Series(world, since, seed, group, calls)
     fault = given.fault or FAULTS[0]
     if group == "test":
         clients = given.clients or CLIENTS
@@ -123,12 +129,14 @@ def _act(given: argparse.Namespace) -> str:
     months = (start if given.start else drop)(folder, series, given.months, given.clients, fault)
     names, clients = ", ".join(_name(month.number) for month in months), len(months[0].client)
     continues = f"; the series continues with {begun(folder).words}" if goes_on else ""
-    return f"{folder}: wrote {names}; {clients} clients, world {world}{continues}"
+    called = f"; {counted(calls, 'call')} a month in {folder.parent / OUTCOMES}" if calls else ""
+    return f"{folder}: wrote {names}; {clients} clients, world {world}{called}{continues}"
 
 
 def usual(folder: Path) -> Series:
     """Return the series that a folder has without a file that says so."""
-    return Series(group="practice" if folder == FOLDERS["practice"] else GROUPS[0])
+    calls = CALLS if folder == FOLDERS["source"] else 0
+    return Series(group="practice" if folder == FOLDERS["practice"] else GROUPS[0], calls=calls)
 
 
 def begun(folder: Path) -> Series:
@@ -138,7 +146,7 @@ def begun(folder: Path) -> Series:
         return usual(folder)
     with contextlib.suppress(TypeError):  # no object, other names, or a list for a name
         series = Series(**read_json(path))
-        numbers = [series.seed, 0 if series.since is None else series.since]
+        numbers = [series.seed, 0 if series.since is None else series.since, series.calls]
         are_numbers = all(type(number) is int and number >= 0 for number in numbers)
         if series.world in worlds() and series.group in GROUPS and are_numbers:
             return series
@@ -172,7 +180,12 @@ def _write_months(folder: Path, series: Series, months: list[Month]) -> list[Mon
     """Write the months in order: killed between two of them, the next drop goes on from the last one written."""
     _remember(folder, series)
     for month in months:
-        _write(folder / _name(month.number), month.csv_lines(slice(None), labelled=month is not months[-1]))
+        labelled = month is not months[-1]
+        if labelled and series.calls:  # known by the time that the labels are
+            called_in = period_of(month.number + 1)
+            calls = "".join(month.calls.csv_lines(month.client, called_in))
+            write(folder.parent / OUTCOMES / f"{called_in}.csv", f"{CALL_COLUMNS}\n{calls}".encode())
+        _write(folder / _name(month.number), month.csv_lines(slice(None), labelled=labelled))
     return months
 
 
@@ -204,6 +217,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--fault", choices=FAULTS, help=f"of the world broken (default: {FAULTS[0]})")
     add("--months", type=_count, help="how many (default: 1; 8 with --start and for the group test)")
     add("--seed", type=int, choices=range(1_000_000), metavar="N", help=f"{of_series} 1")
+    add("--calls", type=int, choices=range(PLACES), metavar="N", help=f"{of_series} {CALLS} in sourcedata, 0 elsewhere")
     add("--start", action="store_true", help="write a whole history from the first month on")
     add("--group", choices=GROUPS, help="whose clients: no client is in two groups")
     return parser

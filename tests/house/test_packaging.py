@@ -297,7 +297,7 @@ def test_a_refused_make_clean_removes_nothing(used: Path) -> None:
 @pytest.fixture
 def cloned(project: Path) -> Path:
     """Return a project whose shipped data is committed, and was changed, added to and taken from since."""
-    for name in ("sourcedata", "testdata", "practicedata"):
+    for name in ("sourcedata", "testdata", "practicedata", "outcomes"):
         (project / name).mkdir()
         (project / name / "a b.csv").write_text("shipped")
         (project / name / "gone.csv").write_text("shipped")

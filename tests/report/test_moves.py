@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
 import pytest
 
 from risk.report import moves
 from risk.report.moves import FormerList, Snooze
 from risk.settings import Capacity
-
-
-@dataclass(frozen=True)
-class Called:
-    date: str
-    result: str = "reached"
 
 
 def clients(names: str, owners: str | None = None) -> pd.DataFrame:
@@ -55,27 +47,26 @@ def test_who_was_called_stays_off_the_list_and_gives_the_place_to_another() -> N
 
 
 @pytest.mark.parametrize(
-    ("contact", "risk_then", "until"),
+    ("called", "risk_then", "until"),
     [
-        (Called("2026-11-20"), 0.9, "2026-12-18"),
-        (Called("2026-11-27", "stays"), 0.9, "2026-12-25"),
-        (Called("2026-11-20", "not reached"), 0.9, None),
-        (Called("2026-10-30"), 0.9, None),
-        (Called("2026-11-28"), 0.9, None),
-        (Called("2026-11-20"), 0.79, None),
-        (Called("2026-11-20"), 0.81, "2026-12-18"),
+        ("2026-11-20", 0.9, "2026-12-18"),
+        ("2026-11-27", 0.9, "2026-12-25"),
+        ("2026-10-30", 0.9, None),
+        ("2026-11-28", 0.9, None),
+        ("2026-11-20", 0.79, None),
+        ("2026-11-20", 0.81, "2026-12-18"),
     ],
 )
-def test_a_client_who_was_called_rests_unless_the_risk_has_risen(
-    contact: Called, risk_then: float, until: str | None
+def test_a_client_who_was_reached_rests_unless_the_risk_has_risen(
+    called: str, risk_then: float, until: str | None
 ) -> None:
-    off = moves.snoozed({"a": contact}, "2026-11-27", Capacity(), {"a": 0.9}, {"a": risk_then})
+    off = moves.snoozed({"a": called}, "2026-11-27", Capacity(), {"a": 0.9}, {"a": risk_then})
 
     assert off == ({"a": Snooze("a", until)} if until else {})
 
 
 def test_somebody_who_is_no_client_any_more_needs_no_rest() -> None:
-    assert moves.snoozed({"a": Called("2026-11-20")}, "2026-11-27", Capacity(), {}, {}) == {}
+    assert moves.snoozed({"a": "2026-11-20"}, "2026-11-27", Capacity(), {}, {}) == {}
 
 
 def test_a_move_is_named_by_the_step_of_the_risk_and_by_who_made_it() -> None:

@@ -67,10 +67,13 @@ def test_the_documented_commands_make_the_committed_files(tmp_path: Path, monkey
     codes = [main(command) for command in documented_commands()]
 
     assert codes == [0, 0, 0]
-    for folder in ("sourcedata", "practicedata", "testdata"):
+    for folder in ("sourcedata", "practicedata", "testdata", "outcomes"):
         made = contents(tmp_path / folder)
         committed = {name: (ROOT / folder / name).read_bytes() for name in made}
-        if folder != "testdata":  # whoever dropped a month since then has labels in the newest of these
+        if folder in (
+            "sourcedata",
+            "practicedata",
+        ):  # whoever dropped a month since then has labels in the newest of these
             newest = max(made)
             made[newest], committed[newest] = unlabelled(made[newest]), unlabelled(committed[newest])
         assert made == committed
@@ -315,3 +318,51 @@ def test_the_command_says_in_one_line_what_it_wrote(tmp_path: Path) -> None:
 
     assert done.stdout == f"{tmp_path}: wrote clients_2026-01.csv; 20 clients, world steady\n"
     assert done.stderr == ""
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+CALLED = Series(calls=30)
+
+
+def test_a_drop_writes_the_calls_of_the_month_whose_labels_it_brings(tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    drop(folder, CALLED, clients=300)
+    before = (tmp_path / "outcomes").exists()
+
+    drop(folder, CALLED)
+
+    rows = rows_of(tmp_path / "outcomes" / "2026-02.csv")
+    assert not before
+    assert list(rows[0]) == ["client", "date", "result", "opinion", "note"]
+    assert len(rows) == len({row["client"] for row in rows}) == 30
+    assert {row["client"] for row in rows} <= clients_of(folder / "clients_2026-01.csv")
+    assert {row["date"][:7] for row in rows} == {"2026-02"}
+    assert [row["date"] for row in rows] == sorted(row["date"] for row in rows)
+    assert {row["result"] for row in rows} <= {"reached", "not reached", "stays", "undecided", "leaving"}
+    assert {row["opinion"] for row in rows} <= {"", "stays", "leaves", "unsure"}
+
+
+def test_drops_one_by_one_write_the_calls_of_a_whole_history(tmp_path: Path) -> None:
+    one_by_one, whole = tmp_path / "a" / "source", tmp_path / "b" / "source"
+    for _ in range(4):
+        drop(one_by_one, CALLED, clients=200)
+
+    start(whole, CALLED, clients=200, months=4)
+
+    assert contents(one_by_one) == contents(whole)
+    assert contents(tmp_path / "a" / "outcomes") == contents(tmp_path / "b" / "outcomes")
+    assert sorted(contents(tmp_path / "b" / "outcomes")) == ["2026-02.csv", "2026-03.csv", "2026-04.csv"]
+
+
+def test_a_series_goes_on_with_its_calls_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ["--folder", str(tmp_path / "source")]
+    main([*folder, "--start", "--clients", "200", "--months", "2", "--calls", "20"])
+
+    code = main(folder)
+
+    assert code == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"20 calls a month in {tmp_path / 'outcomes'}" in last
+    assert last.endswith("the series continues with --world steady --seed 1 --group source --calls 20")
+    assert len(rows_of(tmp_path / "outcomes" / "2026-03.csv")) == 20

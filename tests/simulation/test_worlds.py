@@ -225,3 +225,49 @@ def test_every_world_says_what_happens_in_it() -> None:
 def test_months_are_counted_from_the_first(number: int, period: str) -> None:
     assert period_of(number) == period
     assert number_of(period) == number
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_call_changes_nothing_but_that_some_of_the_reached_leavers_stay() -> None:
+    without, called = month("steady", 1, clients=2_000), month("steady", 1, clients=2_000, calls=200)
+
+    saved = called.calls.place[called.calls.saved]
+    results = np.array(called.calls.result)[called.calls.saved]
+
+    np.testing.assert_array_equal(np.flatnonzero(without.exited != called.exited), saved)
+    np.testing.assert_array_equal(without.risk, called.risk)
+    assert len(saved) > 10
+    assert (without.exited[saved] == 1).all()
+    assert set(results) == {"stays"}
+
+
+@pytest.mark.slow
+def test_three_in_ten_of_the_reached_who_would_leave_are_saved() -> None:
+    saved = reached = 0
+    for seen in history("steady", 12, clients=4_000, calls=400):
+        was_reached = np.array(seen.calls.result) != "not reached"
+        leaving = (seen.exited[seen.calls.place] == 1) | seen.calls.saved
+        saved, reached = saved + int(seen.calls.saved.sum()), reached + int((was_reached & leaving).sum())
+
+    assert reached > 1_000
+    assert 0.26 < saved / reached < 0.34
+
+
+def test_the_team_calls_those_who_fell_below_their_usual_month() -> None:
+    seen = month("steady", 3, clients=2_000, calls=100)
+
+    called = seen.calls.place
+
+    assert seen.risk[called].mean() > 2 * seen.risk.mean()
+    assert np.nanmean((12 * seen.lastmonth_activity / seen.lastyear_activity)[called]) < 0.6
+
+
+def test_saved_clients_are_there_in_the_next_month() -> None:
+    first, second = history("steady", 2, clients=1_000, calls=100)
+
+    saved = first.client[first.calls.place[first.calls.saved]]
+
+    assert len(saved) > 3
+    assert set(saved) <= set(second.client)

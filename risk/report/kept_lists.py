@@ -1,0 +1,74 @@
+"""Kept lists as a run sees them: what was there before its own list, and its own list among them."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from risk import journal, paths
+from risk.command import Run
+from risk.dataset.dataset import Dataset
+from risk.dataset.next_steps import NextStep
+from risk.dataset.outcomes import Outcomes
+from risk.errors import RiskError
+from risk.registry import proven, releases
+from risk.registry.model import Model
+from risk.report import list_history, replayed_lists
+from risk.report.call_list import Past
+from risk.report.list_files import ListFacts
+from risk.report.moves import FormerList
+from risk.settings import Capacity
+
+
+@dataclass(frozen=True)
+class KeptLists:
+    """The folder of the kept lists, that of production, and the run under way, which journals what it keeps."""
+
+    folder: Path
+    production: Path
+    run: Run
+
+    @property
+    def noted(self) -> Mapping[str, str]:
+        """The digest of the list of each day, as the journal and this run name it."""
+        return list_history.journaled([*journal.runs(self.production / paths.JOURNAL), self.run.record])
+
+    def past(self, live: Model | None, called: Outcomes, steps: Sequence[NextStep]) -> Past:
+        """What was there before the list of the run's day. Raises: DiskError."""
+        noted, today = self.noted, datetime.date.fromisoformat(self.run.day)
+        monday = today - datetime.timedelta(days=today.weekday())
+        week = list_history.former(self.folder, noted, monday.isoformat())
+        reached = called.reached(self.run.day)
+        then = list_history.risks_at(self.folder, noted, reached) if reached else {}
+        earlier = list_history.former(self.folder, noted, self.run.day)
+        return Past(self.run.day, earlier, week, self._model_of(week, live), called, reached, then, tuple(steps))
+
+    def _model_of(self, former: FormerList | None, live: Model | None) -> Model | None:
+        """The model that a list was made by; None where it cannot be had any more."""
+        if former is None or former.release is None or live is None or former.release == live.name:
+            return live if former and former.release else None
+        with contextlib.suppress(RiskError):
+            return proven.opened(self.production, releases.named(self.production, former.release))
+        return None
+
+    def keep(self, facts: ListFacts | None = None, rows: pd.DataFrame | None = None) -> None:
+        """Keep a list, and note for the journal its digest and those of what the run left when it was killed."""
+        self._keep([(facts, rows)] if facts and rows is not None else [])
+
+    def _keep(self, made: Sequence[tuple[ListFacts, pd.DataFrame]]) -> None:
+        kept = list_history.keep(self.folder, made, self.noted, self.run.number)
+        if real := [it.noted for it in kept if not it.facts.replayed]:
+            self.run.note(list=real[-1])
+        if others := [it.noted for it in kept if it.noted not in real[-1:]]:
+            self.run.note(lists=[*self.run.record.get("lists", []), *others])
+
+    def replay(self, rows: Dataset, capacity: Capacity) -> None:
+        """Make the lists of past periods, where there is no list yet."""
+        before = list_history.on_disk(self.folder)
+        if not self.noted and all(it.facts.run == self.run.number for it in before):
+            self._keep(replayed_lists.made(rows, capacity, self.run.day, self.run.number))

@@ -1,0 +1,200 @@
+"""The files of kept call lists: one of each day, and one of each year, sorted by client.
+
+Each says in its metadata which lists it holds, with the digest of their rows, whatever file these lie in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk import files
+from risk.errors import DiskError
+from risk.reading.sql import connect, literal, pattern
+from risk.text import event, log
+
+FIELDS = {
+    "client": "varchar", "rank": "integer", "risk": "decimal(5, 4)", "value": "double", "period": "varchar",
+    "on_list": "boolean", "control": "boolean", "open": "boolean",
+}  # fmt: skip
+SUFFIX, METADATA = ".parquet", "lists"
+MOST_DAYS = 12  # files of days that lie beside the file of their year: each costs a reader about a millisecond
+GROUP = 40_960  # rows that are read together; a client's rows lie in one group of a year
+
+
+@dataclass(frozen=True)
+class ListFacts:
+    """What is known of a list beside its rows: its day, and whether it was made afterwards from what was known then.
+
+    `n_trained` rows had its model, which is that of the release; `run` made it.
+    """
+
+    as_of: str
+    run: int
+    n_trained: int
+    release: str | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class KeptList:
+    """A list on disk, with the digest of its rows."""
+
+    facts: ListFacts
+    digest: str
+    n: int
+    file: str = ""
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What the journal says of it."""
+        told = {"as_of": self.facts.as_of, "digest": self.digest, "n": self.n}
+        return told | ({"replayed": True} if self.facts.replayed else {})
+
+
+def digest(facts: ListFacts, rows: pd.DataFrame | Mapping[str, Any]) -> str:
+    """The SHA-256 of a list, whatever file its rows come from: of its facts, then of each column in order of client.
+
+    Clients and periods are texts, or these as `hashes`.
+    """
+    values = np.asarray(rows["value"], dtype="<f8")
+    texts = [np.asarray(rows[name]) for name in ("client", "period")]
+    columns = [
+        *(it if it.dtype == np.uint8 else hashes(it.tolist()) for it in texts),
+        np.asarray(rows["rank"], dtype="<i4"),
+        np.rint(np.asarray(rows["risk"], dtype=np.float64) * 10_000).astype("<u2"),
+        np.where(np.isnan(values), np.nan, values) + 0.0,
+        *(np.asarray(rows[name], dtype="u1") for name in ("on_list", "control", "open")),
+    ]
+    whole = hashlib.sha256(json.dumps([asdict(facts), len(values)], sort_keys=True).encode())
+    for column in columns:
+        whole.update(hashlib.sha256(column.tobytes()).digest())
+    return whole.hexdigest()
+
+
+def hashes(texts: Sequence[str | None]) -> NDArray[np.uint8]:
+    """16 bytes for each text, of its SHA-256; zeros for None."""
+    known: dict[str | None, bytes] = {None: bytes(16)}
+    for text in texts:
+        if text not in known:
+            known[text] = hashlib.sha256(str(text).encode()).digest()[:16]
+    return np.frombuffer(b"".join(map(known.__getitem__, texts)), dtype=np.uint8).reshape(-1, 16)
+
+
+def select(folder: Path, kept: Sequence[KeptList]) -> str:
+    """The query of the rows of lists, each with its day `as_of`."""
+    parts = []
+    for file, lists in itertools.groupby(sorted(kept, key=lambda it: it.file), key=lambda it: it.file):
+        days = ", ".join(f"date {literal(it.facts.as_of)}" for it in lists)
+        parts.append(f"select * from read_parquet({literal(pattern(folder / file))}) where as_of in ({days})")
+    empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in FIELDS.items())
+    return " union all ".join(parts) or f"select date '2000-01-01' as as_of, {empty} where false"
+
+
+@contextlib.contextmanager
+def refusals(folder: Path) -> Iterator[None]:
+    """Turn what DuckDB cannot read or write below a folder into one sentence."""
+    try:
+        yield
+    except duckdb.Error as error:
+        why = str(error).splitlines()[0]
+        raise DiskError(
+            f"{folder}: the lists cannot be read or written ({why}). What was there before is unchanged. "
+            "Make room or put the folder back from a backup, then run again.",
+            record=f"{folder}: the lists cannot be read or written; the log says why",
+        ) from error
+
+
+def held(folder: Path) -> list[KeptList]:
+    """Every list of every file; a file that cannot be read holds none."""
+    query = f"select decode(value) from parquet_kv_metadata(?) where decode(key) = {literal(METADATA)}"
+    found = []
+    for path in sorted(folder.glob(f"[0-9]*{SUFFIX}")):
+        try:
+            with connect(threads=1) as connection:
+                told = connection.execute(query, [pattern(path)]).fetchall()
+            for facts, whole, n in json.loads(told[0][0]) if told else ():
+                found.append(KeptList(ListFacts(**facts), whole, n, path.name))
+        except (duckdb.Error, ValueError, TypeError) as error:
+            log.warning(event("a file of lists cannot be read", path=path, reason=str(error).splitlines()[0]))
+    return found
+
+
+def write(folder: Path, facts: ListFacts, rows: pd.DataFrame) -> KeptList:
+    """Write a list as the file of its day."""
+    whole = digest(facts, rows)
+    kept = KeptList(facts, whole, len(rows), f"{facts.as_of}-{whole[:12]}{SUFFIX}")
+    fields = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in FIELDS.items())
+    with refusals(folder), connect(threads=1) as connection:
+        connection.register("made", rows)
+        _write(connection, f"select date {literal(facts.as_of)} as as_of, {fields} from made", folder, [kept])
+    return kept
+
+
+def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], newest: str) -> list[KeptList]:
+    """Take days into the file of their year, where the year is over or many lie there; whatever fails can wait."""
+    lists = list(stay)
+    for year, kept in itertools.groupby(stay, key=lambda it: it.facts.as_of[:4]):
+        file = f"{year}{SUFFIX}"
+        of_year = list(kept)
+        days = [it for it in of_year if it.file != file and noted.get(it.facts.as_of) == it.digest]
+        is_damaged = (folder / file).exists() and all(it.file != file for it in of_year)
+        if is_damaged or len(days) <= (MOST_DAYS if year == newest[:4] else 0):
+            continue
+        try:
+            with refusals(folder), connect(threads=1) as connection:
+                sound = [it for it in days if digest(it.facts, rows_of(connection, folder, it)) == it.digest]
+                whole = [it for it in of_year if it.file == file or it in sound]
+                merged = [replace(it, file=file) for it in whole]
+                if sound:
+                    _write(connection, select(folder, whole), folder, merged)
+        except DiskError as error:
+            log.warning(event("days of lists stay in files of their own", year=year, reason=error))
+            continue
+        lists = [it for it in lists if it not in whole] + merged
+    return sorted(lists, key=lambda it: it.facts.as_of)
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
+    """The rows of a list in the order of the clients."""
+    return columns(connection, f"select * from ({select(folder, [kept])}) order by client")
+
+
+def columns(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, NDArray[Any]]:
+    """The answer to a query as arrays; a missing number is NaN, a missing text None."""
+    answer = connection.execute(query).fetchnumpy()
+    return {name: _filled(column) for name, column in answer.items()}
+
+
+def _filled(column: Any) -> NDArray[Any]:
+    if not np.ma.isMaskedArray(column):
+        return np.asarray(column)
+    if column.dtype.kind != "O":
+        return np.asarray(column.filled(np.nan) if column.dtype.kind == "f" else column.data)
+    texts = np.array(column.data, dtype=object)
+    texts[np.ma.getmaskarray(column)] = None
+    return texts
+
+
+def _write(connection: duckdb.DuckDBPyConnection, query: str, folder: Path, kept: Sequence[KeptList]) -> None:
+    """Write the file of lists, the same bytes for the same lists."""
+    told = json.dumps([[asdict(it.facts), it.digest, it.n] for it in kept], sort_keys=True)
+    options = f"format parquet, compression zstd, parquet_version v2, row_group_size {GROUP}"
+    options += f", kv_metadata {{{METADATA}: {literal(told)}}}"
+    ordered = f"select * from ({query}) order by client, as_of"
+
+    def copy(path: Path) -> None:
+        connection.execute(f"copy ({ordered}) to {literal(str(path))} ({options})")
+
+    files.write(folder / kept[0].file, copy)

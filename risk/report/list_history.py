@@ -1,0 +1,198 @@
+"""Call lists as they were: the last one of each day, kept so that what was said can be compared with what happened.
+
+A list is one parquet file of its day until it goes into the file of its year, which is sorted by client. Each file
+says in its metadata which lists it holds. The journal names the digest of every list, and a list counts when its rows
+have that digest: a list that a killed run left replaces no other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from duckdb import DuckDBPyConnection
+from numpy.typing import NDArray
+
+from risk import files
+from risk.reading.sql import connect
+from risk.report import list_files
+from risk.report.list_files import KeptList, ListFacts
+from risk.report.moves import FormerList
+
+
+def rows_of(everyone: pd.DataFrame, calls: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows to keep of every current client, in the order of the clients."""
+    listed = {call["client"]: bool(call.get("control")) for call in calls}
+    clients = everyone["client"].astype(object)
+    rows = pd.DataFrame({
+        "client": clients,
+        "rank": everyone["rank"].astype(np.int32),
+        "risk": np.round(everyone["risk"].to_numpy(np.float64), 4),
+        "value": everyone["value"].astype("float64"),
+        "period": everyone["period"].astype(object),
+        "on_list": clients.isin(list(listed)),
+        "control": [listed.get(client, False) for client in clients],
+        "open": everyone["open"].astype(bool),
+    })  # fmt: skip
+    return rows.iloc[sorted(range(len(rows)), key=rows["client"].tolist().__getitem__)].reset_index(drop=True)
+
+
+def journaled(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The digest of the list of each day by these lines of runs, oldest first."""
+    noted = (it for record in records for it in (*record.get("lists", ()), record.get("list")) if it)
+    return {it["as_of"]: it["digest"] for it in noted}
+
+
+def on_disk(folder: Path) -> list[KeptList]:
+    """Every list that a file holds, by day, then by run; where two files hold it, as that of its year does."""
+    return _each_once(list_files.held(folder))
+
+
+def _each_once(held: Iterable[KeptList]) -> list[KeptList]:
+    found = {(it.facts.as_of, it.digest): it for it in sorted(held, key=lambda it: -len(it.file))}
+    return sorted(found.values(), key=lambda it: (it.facts.as_of, it.facts.run))
+
+
+def counted(kept: Sequence[KeptList], noted: Mapping[str, str]) -> tuple[list[KeptList], list[str]]:
+    """The lists that the journal names, by day, and the days whose list is missing or another one than it names."""
+    good = {it.facts.as_of: it for it in kept if noted.get(it.facts.as_of) == it.digest}
+    days = {*noted, *(it.facts.as_of for it in kept)}
+    return [good[day] for day in sorted(good)], sorted(days - set(good))
+
+
+def keep(
+    folder: Path, made: Sequence[tuple[ListFacts, pd.DataFrame]], noted: Mapping[str, str], run: int
+) -> list[KeptList]:
+    """Write lists, each the last of its day; return what the run has to journal: these, and what it left when killed.
+
+    The list that the journal names of a day stays until it names another one. Raises: DiskError.
+    """
+    files.make_folder(folder)
+    held, newest, days = list_files.held(folder), max(noted, default=""), {facts.as_of for facts, _ in made}
+    proven = {it.facts.as_of for it in held if noted.get(it.facts.as_of) == it.digest}
+    stay, left = [], []
+    for it in _each_once(held):
+        day = it.facts.as_of
+        if noted.get(day) == it.digest or (day not in proven | days and it.facts.run != run):
+            stay.append(it)
+        elif day not in days and it.facts.run == run and day >= newest:
+            left.append(it)
+    fresh = [list_files.write(folder, facts, rows) for facts, rows in made]
+    stay = list_files.consolidated(folder, stay, noted, max([newest, *days]))
+    gone = {it.file for it in held} - {it.file for it in (*stay, *left, *fresh)}
+    files.tidy(folder, lambda name: name not in gone)
+    return [*left, *fresh]
+
+
+def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
+    """What each list said of one client, the oldest first. Raises: DiskError."""
+    lists = {it.facts.as_of: it for it in on_disk(folder)}  # of two of a day the later run made the one that counts
+    told = ("rank", "risk", "value", "period", "on_list", "control")
+    query = f"select cast(as_of as varchar), {', '.join(told)} from ({list_files.select(folder, list(lists.values()))})"
+    with list_files.refusals(folder), connect(threads=1) as connection:
+        rows = connection.execute(f"{query} where client = ? order by as_of", [client]).fetchall()
+    return [
+        {
+            "as_of": day,
+            "replayed": lists[day].facts.replayed,
+            **dict(zip(told, row, strict=True)),
+            "risk": float(row[1]),
+        }
+        for day, *row in rows
+    ]
+
+
+def former(folder: Path, noted: Mapping[str, str], before: str) -> FormerList | None:
+    """The last real list of a day before this one (ISO) that is as the journal names it. Raises: DiskError."""
+    lists, _ = counted(on_disk(folder), noted)
+    for it in reversed([it for it in lists if it.facts.as_of < before and not it.facts.replayed]):
+        with list_files.refusals(folder), connect(threads=1) as connection:
+            rows = list_files.rows_of(connection, folder, it)
+        if list_files.digest(it.facts, rows) == it.digest:
+            columns = {name: rows[name] for name in ("rank", "risk", "on_list")}
+            return FormerList(it.facts.as_of, it.facts.release, pd.DataFrame(columns, index=rows["client"]))
+    return None
+
+
+def risks_at(folder: Path, noted: Mapping[str, str], days: Mapping[str, str]) -> dict[str, float]:
+    """The risk of each client on the last real list of its day (ISO) or before; without those on none.
+
+    Raises: DiskError.
+    """
+    lists, _ = counted(on_disk(folder), noted)
+    rows = list_files.select(folder, [it for it in lists if not it.facts.replayed])
+    asked = pd.DataFrame({"client": list(days), "day": list(days.values())}, dtype=object)
+    with list_files.refusals(folder), connect(threads=1) as connection:
+        connection.register("asked", asked)
+        query = f"""select client, arg_max(cast(risk as double), as_of) from ({rows}) join asked using (client)
+            where as_of <= cast(day as date) group by client order by client"""
+        return dict(connection.execute(query).fetchall())
+
+
+@dataclass(frozen=True)
+class Said:
+    """The rows of lists in the order of client and day, one array per column, each row with what came of it.
+
+    In them `client` and `period` are places in these texts (a period may be -1, none) and `list` one in `lists`; `left`
+    is 1, 0, or NaN where that is not known; `number` is that of the outcomes.
+    """
+
+    lists: tuple[KeptList, ...]
+    clients: NDArray[Any]
+    periods: NDArray[Any]
+    rows: dict[str, NDArray[Any]]
+
+
+# what came of each row: the label of that very row, or the next label of the client that a later run took in
+OF_ROW = "left join outcomes k on s.client = k.client and s.period = k.period and s.open"
+OF_CLIENT = """asof left join (select client, run, arg_min("left", position) as "left", null as number
+    from outcomes group by client, run) k on s.client = k.client and s.run < k.run"""
+
+
+def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_period: bool) -> Said:
+    """What lists said, beside what came of it: of open rows, without periods of clients. Raises: DiskError."""
+    made = pd.DataFrame({"as_of": [it.facts.as_of for it in kept], "run": [it.facts.run for it in kept]})
+    with list_files.refusals(folder), connect(threads=2) as connection:
+        connection.register("outcomes", outcomes)
+        connection.register("made", made.assign(list=range(len(kept))))
+        connection.execute(
+            f"""create temp table said as select l.* exclude (as_of), list, run
+            from ({list_files.select(folder, kept)}) l join made on l.as_of = cast(made.as_of as date)"""
+        )
+        clients, periods = _coded(connection, "client"), _coded(connection, "period")
+        rows = list_files.columns(
+            connection,
+            f"""select c.code as client, coalesce(p.code, -1) as period, list, rank, cast(risk as double) as risk,
+                value, on_list, control, open, k."left" as "left", cast(k.number as double) as number
+            from said s join clients c on s.client = c.it left join periods p on s.period = p.it
+            {OF_ROW if by_period else OF_CLIENT} order by c.code, list""",
+        )
+    return Said(tuple(kept), clients, periods, rows)
+
+
+def broken(told: Said) -> list[str]:
+    """The days of the lists whose rows have another digest than the journal names."""
+    clients, periods = list_files.hashes(told.clients.tolist()), list_files.hashes([*told.periods, None])
+    order = np.argsort(told.rows["list"], kind="stable")
+    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
+    days = []
+    for place, it in enumerate(told.lists):
+        inside = order[ends[place] : ends[place + 1]]
+        rows = {name: told.rows[name][inside] for name in list_files.FIELDS}
+        texts = {"client": clients[rows["client"]], "period": periods[rows["period"]]}
+        if list_files.digest(it.facts, rows | texts) != it.digest:
+            days.append(it.facts.as_of)
+    return days
+
+
+def _coded(connection: DuckDBPyConnection, name: str) -> NDArray[Any]:
+    """The distinct texts of a column in their order; their places go into a table."""
+    distinct = f"select distinct {name} as it from said where {name} is not null"
+    connection.execute(
+        f"create temp table {name}s as select it, row_number() over (order by it) - 1 as code from ({distinct})"
+    )
+    return list_files.columns(connection, f"select it from {name}s order by code")["it"]

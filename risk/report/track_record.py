@@ -1,0 +1,184 @@
+"""The track record: kept call lists graded by what came of the clients, by what was said before.
+
+The outcome of a row is not the list's own work: clients who were called may have stayed for that. Nothing of it enters
+a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk.dataset import labels
+from risk.dataset.dataset import Dataset
+from risk.modeling.fitting import expected_leavers
+from risk.modeling.metrics import Floats, highest
+from risk.report import list_history, track_record_words
+from risk.report.list_files import ListFacts
+from risk.report.list_history import Said
+from risk.schema import Schema
+
+COMPLETE = 0.95  # the share of outcomes that are known of a list that counts as complete: some clients never get one
+NO_LABELS = pd.DataFrame({name: [] for name in ("client", "period", "run", "left", "number", "position")})
+SHOWN_BEFORE = 3  # lists before a client left
+MOST_LEAVERS = 200  # that are shown, those who left last
+
+Rows = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Grade:
+    """One list beside what came of it; shares are of all who left, and None where nobody did or none can be had."""
+
+    as_of: str
+    replayed: bool
+    n_listed: int
+    n_clients: int
+    n_known: int
+    n_left: int
+    listed_known: int
+    listed_left: int
+    share_caught: float | None
+    random_share: float | None
+    simple_share: float | None
+    expected: float
+    expected_low: int
+    expected_high: int
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Leaver:
+    """A client who left, and what the last lists before said, the newest first."""
+
+    client: str
+    period: str | None
+    said: tuple[dict[str, Any], ...]
+    warned: bool
+
+
+@dataclass(frozen=True)
+class Leavers:
+    """All who left since the first list: those shown, how many there are, and how many of them no list warned of.
+
+    `lead_days_median` is from a client's first place on a list to the first list without it.
+    """
+
+    leavers: tuple[Leaver, ...] = ()
+    n_leavers: int = 0
+    n_unwarned: int = 0
+    lead_days_median: float | None = None
+
+
+def record(folder: Path, rows: Dataset, noted: Mapping[str, str], as_of: str) -> dict[str, Any]:
+    """The track record of the lists in a folder by the labels of the dataset, as the snapshot holds it."""
+    kept, broken = list_history.counted(list_history.on_disk(folder), noted)
+    number = simple_rule(rows.schema)
+    known = labels.known(rows, number) if kept else NO_LABELS
+    told = list_history.said(folder, kept, known, by_period=rows.schema.period is not None)
+    if changed := list_history.broken(told):
+        broken = sorted([*broken, *changed])
+        kept = [it for it in kept if it.facts.as_of not in changed]
+        told = list_history.said(folder, kept, known, by_period=rows.schema.period is not None)
+    grades, left = graded(told), leavers(told, as_of)
+    left = with_strangers(left, told, known) if rows.schema.period else left
+    rule = f"lowest {rows.schema.labels[number][0]} first" if number else None
+    shown = {"lists": [asdict(it) | {"simple_rule": rule} for it in grades], **asdict(left), "broken": broken}
+    return shown | {"sentence": track_record_words.sentence(shown, rows.schema.horizon)}
+
+
+def simple_rule(schema: Schema) -> str | None:
+    """The number that a team without a model sorts by, the lowest first: the first one that files hold."""
+    return next((name for name, it in schema.features.items() if it.kind == "numeric" and not it.change_of), None)
+
+
+def graded(told: Said) -> list[Grade]:
+    """Every list beside what came of it, the oldest first."""
+    order = np.argsort(told.rows["list"], kind="stable")
+    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
+    parts = (order[ends[place] : ends[place + 1]] for place in range(len(told.lists)))
+    return [
+        _grade(kept.facts, {name: column[part] for name, column in told.rows.items()}, bool(len(told.periods)))
+        for kept, part in zip(told.lists, parts, strict=True)
+    ]
+
+
+def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
+    left, listed = rows["left"], rows["on_list"].astype(bool)
+    known = ~np.isnan(left)
+    n_known, n_left = int(known.sum()), int((left == 1).sum())
+    listed_known, listed_left = int((known & listed).sum()), int((left[listed] == 1).sum())
+    expected = expected_leavers(rows["risk"][known & listed], n_known, facts.n_trained)
+    asked = rows["open"].sum() if by_period else len(left)
+    return Grade(
+        facts.as_of, facts.replayed, int(listed.sum()), len(left), n_known, n_left, listed_known, listed_left,
+        share_caught=listed_left / n_left if n_left else None,
+        random_share=listed_known / n_known if n_known else None,
+        simple_share=simple_share(rows["number"][known], left[known], listed_known),
+        expected=expected.mean, expected_low=expected.low, expected_high=expected.high,
+        complete=bool(n_known and n_known >= COMPLETE * asked),
+    )  # fmt: skip
+
+
+def simple_share(numbers: Floats, left: Floats, k: int) -> float | None:
+    """The share of leavers among the k clients with the lowest number; one without comes last, equals share places."""
+    if not left.sum() or np.isnan(numbers).all():
+        return None
+    return float(highest(np.where(np.isnan(numbers), -np.inf, -numbers), k) @ left / left.sum())
+
+
+def leavers(told: Said, as_of: str) -> Leavers:
+    """Every client of these lists who left, with what the last lists before had said; `as_of` is today."""
+    rows, days = told.rows, [*(it.facts.as_of for it in told.lists), as_of]
+    at = np.flatnonzero(rows["left"] == 1)
+    last = at[np.append(rows["client"][at][1:] != rows["client"][at][:-1], True)] if len(at) else at
+    first = np.searchsorted(rows["client"], rows["client"][last])
+    on_list = rows["on_list"].astype(bool)
+    before = last[:, None] - np.arange(SHOWN_BEFORE)
+    warned = (on_list[np.maximum(before, 0)] & (before >= first[:, None])).any(axis=1)
+    listed = np.append(np.flatnonzero(on_list), len(on_list))
+    first_listed = listed[np.searchsorted(listed, first)]
+    ordinals = np.array([date.fromisoformat(day).toordinal() for day in days])
+    gone, seen = ordinals[rows["list"][last] + 1], first_listed <= last
+    lead = gone[seen] - ordinals[rows["list"][first_listed[seen]]]
+    newest = np.argsort(-rows["list"][last], kind="stable")[:MOST_LEAVERS]
+    shown = [_leaver(told, rows, range(last[it], max(first[it], last[it] - SHOWN_BEFORE + 1) - 1, -1)) for it in newest]
+    median = float(np.median(lead)) if len(lead) else None
+    return Leavers(tuple(shown), len(last), int((~warned).sum()), median)
+
+
+def _leaver(told: Said, rows: Rows, places: Sequence[int] | range) -> Leaver:
+    said = tuple(
+        {
+            "as_of": told.lists[rows["list"][it]].facts.as_of,
+            "rank": int(rows["rank"][it]),
+            "risk": round(float(rows["risk"][it]), 4),
+            "on_list": bool(rows["on_list"][it]),
+        }
+        for it in places
+    )
+    period = rows["period"][places[0]]
+    named = str(told.periods[period]) if period >= 0 else None
+    return Leaver(str(told.clients[rows["client"][places[0]]]), named, said, any(it["on_list"] for it in said))
+
+
+def with_strangers(found: Leavers, told: Said, known: pd.DataFrame) -> Leavers:
+    """The leavers with those who came and left between two lists, whom no list could name."""
+    first = told.rows["period"][told.rows["list"] == 0]
+    if not len(first):
+        return found
+    later = known["period"] > told.periods[first.max()]
+    left = known[(known["left"] == 1) & later & ~known["client"].isin(told.clients)]
+    strangers = [
+        Leaver(client, period, (), False) for client, period in zip(left["client"], left["period"], strict=True)
+    ]
+    ordered = sorted([*found.leavers, *strangers], key=lambda it: it.period or "", reverse=True)
+    n_leavers, n_unwarned = found.n_leavers + len(strangers), found.n_unwarned + len(strangers)
+    return Leavers(tuple(ordered[:MOST_LEAVERS]), n_leavers, n_unwarned, found.lead_days_median)

@@ -1,0 +1,96 @@
+"""The track record in words, for page, PDF and console."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from risk.text import counted, number, percent
+
+Facts = Mapping[str, Any]
+
+NONE_YET = "No list has been graded yet: no outcome is known of a client on an earlier list."
+REPLAYED = "replayed: made afterwards from what was known then"
+
+
+def sentence(record: Facts, horizon: str) -> str:
+    """The newest list whose outcomes are known, in a manager's words; the newest with any where none is complete."""
+    graded = [it for it in record["lists"] if it["listed_known"] and it["n_left"]]
+    chosen = next(iter([it for it in graded if it["complete"]][-1:] or graded[-1:]), None)
+    return NONE_YET if chosen is None else of_list(chosen, horizon)
+
+
+def of_list(grade: Facts, horizon: str) -> str:
+    """One graded list in words."""
+    when = f"{'' if horizon.startswith(('in ', 'within ')) else 'in '}{horizon}"
+    whose = f"the list of {day(grade['as_of'])}{f' ({REPLAYED})' if grade['replayed'] else ''}"
+    n_left, n_known = number(grade["listed_left"]), number(grade["listed_known"])
+    if grade["listed_known"] < grade["n_listed"]:
+        said = f"Of the {number(grade['n_listed'])} on {whose}, what came of {n_known} is known: {n_left} left {when}"
+    else:
+        said = f"Of the {n_known} on {whose}, {n_left} left {when}"
+    parts = [f"{said}; the list held {percent(grade['share_caught'], 0)} of all who left."]
+    parts.append(f"Random: {percent(grade['random_share'], 0)}.")
+    if grade["simple_share"] is not None:
+        rule = grade["simple_rule"]
+        parts.append(f"{rule[:1].upper()}{rule[1:]}: {percent(grade['simple_share'], 0)}.")
+    return " ".join([*parts, f"The list said {number(grade['expected_low'])} to {number(grade['expected_high'])}."])
+
+
+def of_leavers(record: Facts) -> str:
+    """How many left, and how many of them the lists warned of."""
+    n_leavers, n_unwarned = record["n_leavers"], record["n_unwarned"]
+    if not n_leavers:
+        return "Nobody who stood on a list is known to have left."
+    warned = f"of {number(n_leavers - n_unwarned)} the lists before had warned, of {number(n_unwarned)} they had not"
+    days = record["lead_days_median"]
+    lead = (
+        f" They stood on a list {counted(round(days), 'day')} before they were gone (median)."
+        if days is not None
+        else ""
+    )
+    return f"{counted(n_leavers, 'client')} left since the first list: {warned}.{lead}"
+
+
+def of_broken(record: Facts) -> str | None:
+    """The lists that are not as the journal names them; None where all are."""
+    days = record["broken"]
+    if not days:
+        return None
+    which = f"The {'lists' if len(days) > 1 else 'list'} of {', '.join(days)}"
+    are = "are missing or not as they were" if len(days) > 1 else "is missing or not as it was"
+    return f"{which} {are} when the journal named them, and not graded. Put models/lists back from a backup."
+
+
+def page(record: Facts, horizon: str) -> str:
+    """The whole track record as lines of a console."""
+    lines = [record["sentence"], of_leavers(record), *filter(None, [of_broken(record)]), ""]
+    heads = f"{'clients':>8} {'listed':>7} {'left':>6} {'said':>9} {'caught':>7} {'random':>7} {'simple':>7}"
+    lines.append(f"{'list of':<12} {heads}")
+    for it in record["lists"]:
+        said = f"{number(it['expected_low'])}-{number(it['expected_high'])}"
+        shares = " ".join(f"{percent(it[name], 0):>7}" for name in ("share_caught", "random_share", "simple_share"))
+        marks = f"{'  replayed' if it['replayed'] else ''}{'' if it['complete'] else '  not all known'}"
+        counts = f"{number(it['n_clients']):>8} {number(it['n_listed']):>7} {number(it['listed_left']):>6}"
+        lines.append(f"{it['as_of']:<12} {counts} {said:>9} {shares}{marks}")
+    if record["lists"]:
+        lines += [
+            "",
+            f"left: of those listed, {horizon}; said: the 90 % interval of the list; caught: share of all who left",
+        ]
+        lines.append(
+            f"replayed: {REPLAYED.partition(': ')[2]}; simple: {record['lists'][-1]['simple_rule'] or 'no rule'}"
+        )
+    for it in [it for it in record["leavers"] if not it["warned"]][:10]:
+        said = (
+            ", ".join(f"{row['as_of']} rank {row['rank']} risk {row['risk']:.4f}" for row in it["said"]) or "on no list"
+        )
+        lines.append(f"nobody warned of {it['client']} ({it['period'] or 'no period'}): {said}")
+    return "\n".join(lines)
+
+
+def day(text: str) -> str:
+    """A day as people write it: 1 July 2026."""
+    written = date.fromisoformat(text)
+    return f"{written.day} {written:%B %Y}"

@@ -1,0 +1,142 @@
+"""The track record of whole runs: lists that were made afterwards, real ones, their grades when outcomes come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from risk import paths
+from risk.report import list_history
+from tests.conftest import HEADER, Installations, Project, table
+
+SCHEMA = {"period": "period"}
+
+
+def month(number: int, *, labels: bool = True, n: int = 300) -> str:
+    """Return the file of a month: the same clients each time, so that every row but the newest is a former one."""
+    rows = table(n, seed=number, labels=labels).splitlines()[1:]
+    return "\n".join([HEADER + ",period", *(f"{row},2026-{number:02d}" for row in rows)]) + "\n"
+
+
+def four_months(project: Project) -> None:
+    """Do a first run on three months with outcomes and one without, its list of 20 May."""
+    project.configure(schema=SCHEMA, model={"family": "logistic"}, capacity={"calls_per_week": 20})
+    for number in range(1, 5):
+        project.drop(f"sourcedata/2026-{number:02d}.csv", month(number, labels=number < 4))
+    project.drop("testdata/testdata.csv", month(9).replace("\nc", "\nd"))
+    run_of_day(project, "2026-05-20")
+
+
+def run_of_day(project: Project, day: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("risk.command.today", lambda: day)
+        said = project.run("fullprocess", "--json")
+    assert said.code == 0, said.err
+    return said.json
+
+
+@pytest.fixture
+def begun(installations: Installations, tmp_path: Path) -> Project:
+    return installations.copy(four_months, tmp_path)
+
+
+def record(project: Project) -> Any:
+    return project.json("models/snapshot.json")["track_record"]
+
+
+def journal(project: Project) -> list[dict[str, Any]]:
+    from risk import journal
+
+    return journal.read(project.settings.production / paths.JOURNAL)
+
+
+def test_the_first_run_makes_lists_as_they_would_have_been_made(begun: Project) -> None:
+    lists = record(begun)["lists"]
+
+    assert [(it["as_of"], it["replayed"], it["complete"]) for it in lists] == [
+        ("2026-02-28", True, True),
+        ("2026-03-31", True, True),
+    ]
+    assert all(it["n_listed"] == 20 and it["share_caught"] > 1.5 * it["random_share"] for it in lists)
+    (run,) = (it for it in journal(begun) if it["kind"] == "run")
+    assert [(it["as_of"], it["replayed"]) for it in run["lists"]] == [("2026-02-28", True), ("2026-03-31", True)]
+    assert (run["list"]["as_of"], run["list"]["n"]) == ("2026-05-20", 300)
+
+
+def test_outcomes_grade_the_list_that_was_made_before_them(begun: Project) -> None:
+    begun.drop("sourcedata/2026-04.csv", month(4))
+    begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
+
+    run_of_day(begun, "2026-06-20")
+
+    newest = record(begun)["lists"][-1]
+    left = {row.split(",")[0] for row in month(4).splitlines()[1:] if row.split(",")[4] == "1"}
+    listed = {row.split(",")[1] for row in begun.text("models/reports/1/calllist.csv").splitlines()[1:]}
+    assert (newest["as_of"], newest["replayed"], newest["complete"]) == ("2026-05-20", False, True)
+    assert (newest["n_left"], newest["listed_left"]) == (len(left), len(left & listed))
+    assert record(begun)["sentence"].startswith(f"Of the 20 on the list of 20 May 2026, {len(left & listed)} left")
+
+
+def test_a_later_run_makes_no_lists_of_the_past(begun: Project) -> None:
+    begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
+
+    run_of_day(begun, "2026-06-20")
+
+    last = [it for it in journal(begun) if it["kind"] == "run"][-1]
+    assert "lists" not in last
+    assert last["list"]["as_of"] == "2026-06-20"
+
+
+def test_of_one_day_the_last_list_counts(begun: Project) -> None:
+    for number in (5, 6):
+        begun.drop(f"sourcedata/2026-{number:02d}.csv", month(number, labels=False))
+        run_of_day(begun, "2026-06-20")
+
+    days = [it["as_of"] for it in record(begun)["lists"]]
+    noted = list_history.journaled(it for it in journal(begun) if it["kind"] == "run")
+    kept, broken = list_history.counted(list_history.on_disk(begun.settings.models / paths.LISTS), noted)
+
+    assert days == ["2026-02-28", "2026-03-31", "2026-05-20", "2026-06-20"]  # as the run before left it
+    assert [it.n for it in kept if it.facts.as_of == "2026-06-20"] == [300]
+    assert broken == []
+
+
+def test_a_list_that_was_changed_is_named_and_not_graded(begun: Project) -> None:
+    (path,) = (begun.settings.models / paths.LISTS).glob("2026-03-31-*")
+    (other,) = (begun.settings.models / paths.LISTS).glob("2026-02-28-*")
+    path.write_bytes(other.read_bytes())
+    begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
+
+    run_of_day(begun, "2026-06-20")
+
+    assert record(begun)["broken"] == ["2026-03-31"]
+    assert "2026-03-31" not in [it["as_of"] for it in record(begun)["lists"]]
+
+
+def test_without_a_period_the_next_label_of_a_client_grades(project: Project) -> None:
+    project.drop("sourcedata/a.csv", table(300, labels=False) + table(300, seed=5, first=5000).split("\n", 1)[1])
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
+    run_of_day(project, "2026-05-20")
+    project.drop("sourcedata/b.csv", table(300))
+
+    run_of_day(project, "2026-06-20")
+
+    (grade,) = record(project)["lists"]
+    n_left = sum(row.endswith(",1") for row in table(300).splitlines())
+    assert (grade["as_of"], grade["n_known"], grade["n_left"]) == ("2026-05-20", 300, n_left)
+    assert grade["simple_share"] is None
+    assert record(project)["n_leavers"] == n_left
+
+
+def test_the_list_says_what_changed_since_that_of_an_earlier_week(begun: Project) -> None:
+    begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
+
+    run_of_day(begun, "2026-06-20")
+
+    shown = begun.json("models/snapshot.json")
+    assert shown["list"]["previous"] == "2026-05-20"
+    assert {call["move"] for call in shown["call_list"]} <= {"new", "risen", "fallen", "same"}
+    assert all(call["moved_by"] in (None, "the client changed") for call in shown["call_list"])
+    assert begun.json("models/reports/1/snapshot.json")["list"]["previous"] is None  # a replayed list is no former one
