@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from risk import files
@@ -24,6 +23,9 @@ from risk.report import list_files
 from risk.report.list_files import KeptList, ListFacts
 from risk.report.moves import FormerList
 from risk.text import event, log
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 def rows_of(everyone: pd.DataFrame, calls: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
