@@ -7,6 +7,7 @@ have that digest: a list that a killed run left replaces no other one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,16 +193,23 @@ def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_p
 def broken(told: Said) -> list[str]:
     """The days of the lists whose rows have another digest than the journal names."""
     clients, periods = list_files.hashes(told.clients.tolist()), list_files.hashes([*told.periods, None])
-    order = np.argsort(told.rows["list"], kind="stable")
-    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
     days = []
-    for place, it in enumerate(told.lists):
-        inside = order[ends[place] : ends[place + 1]]
-        rows = {name: told.rows[name][inside] for name in list_files.FIELDS}
+    for it, rows in zip(told.lists, by_list(told, list_files.FIELDS), strict=True):
         texts = {"client": clients[rows["client"]], "period": periods[rows["period"]]}
         if list_files.digest(it.facts, rows | texts) != it.digest:
             days.append(it.facts.as_of)
     return days
+
+
+def by_list(told: Said, names: Iterable[str]) -> list[dict[str, NDArray[Any]]]:
+    """These columns of each list, in the order of the clients."""
+    order = np.argsort(told.rows["list"], kind="stable")
+    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
+    ordered = {name: told.rows[name][order] for name in names}
+    return [
+        {name: column[first:last] for name, column in ordered.items()}
+        for first, last in itertools.pairwise(ends.tolist())
+    ]
 
 
 def _coded(connection: DuckDBPyConnection, name: str) -> NDArray[Any]:

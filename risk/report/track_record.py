@@ -120,13 +120,9 @@ def simple_rule(schema: Schema) -> str | None:
 
 def graded(told: Said) -> list[Grade]:
     """Every list beside what came of it, the oldest first."""
-    order = np.argsort(told.rows["list"], kind="stable")
-    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
-    parts = (order[ends[place] : ends[place + 1]] for place in range(len(told.lists)))
-    return [
-        _grade(kept.facts, {name: column[part] for name, column in told.rows.items()}, bool(len(told.periods)))
-        for kept, part in zip(told.lists, parts, strict=True)
-    ]
+    names, by_period = ("left", "on_list", "treated", "risk", "open", "number"), bool(len(told.periods))
+    parts = list_history.by_list(told, names)
+    return [_grade(kept.facts, rows, by_period) for kept, rows in zip(told.lists, parts, strict=True)]
 
 
 def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
@@ -197,8 +193,8 @@ def with_strangers(found: Leavers, told: Said, known: pd.DataFrame) -> Leavers:
     first = told.rows["period"][told.rows["list"] == 0]
     if not len(first):
         return found
-    later = known["period"] > told.periods[first.max()]
-    left = known[(known["left"] == 1) & later & ~known["client"].isin(told.clients)]
+    left = known[(known["left"] == 1) & (known["period"] > told.periods[first.max()])]
+    left = left[~left["client"].isin(told.clients)]
     strangers = [
         Leaver(client, period, (), False) for client, period in zip(left["client"], left["period"], strict=True)
     ]
