@@ -147,10 +147,6 @@ class Dataset(ComparableRows):
             return rows.resolved(f"({rows.client}, {rows.period}) in ({newest})")
         return f"select * from accepted where position in (select max(position) from accepted group by {rows.client})"
 
-    def during(self, first: str, last: str) -> pd.DataFrame:
-        """The rows of these periods, labelled or not: one of each client and period."""
-        return self._frame(self._rows, f"select * from ({self._rows.resolved(self._during((first, last)))})")
-
     def undecided(self, most: int) -> pd.DataFrame:
         """The rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
         undecided = f"select * from ({self._rows.resolved()}) where {self._rows.target} is null"

@@ -12,9 +12,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,12 +23,16 @@ from risk.errors import DiskError
 from risk.reading.sql import connect, literal, pattern
 from risk.text import event, log
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 FIELDS = {
     "client": "varchar", "rank": "integer", "risk": "decimal(5, 4)", "value": "double", "period": "varchar",
     "on_list": "boolean", "control": "boolean", "open": "boolean",
 }  # fmt: skip
 SUFFIX, METADATA = ".parquet", "lists"
 MOST_DAYS = 12  # files of days that lie beside the file of their year: each costs a reader about a millisecond
+YEAR_FILE = len("2026.parquet")
 GROUP = 40_960  # rows that are read together; a client's rows lie in one group of a year
 
 
@@ -94,8 +97,11 @@ def hashes(texts: Sequence[str | None]) -> NDArray[np.uint8]:
 
 def select(folder: Path, kept: Sequence[KeptList]) -> str:
     """The query of the rows of lists, each with its day `as_of`."""
-    parts = []
-    for file, lists in itertools.groupby(sorted(kept, key=lambda it: it.file), key=lambda it: it.file):
+    single = sorted({it.file for it in kept if len(it.file) > YEAR_FILE})
+    paths = ", ".join(literal(pattern(folder / file)) for file in single)
+    parts = [f"select * from read_parquet([{paths}])"] if single else []
+    of_years = [it for it in kept if it.file not in single]
+    for file, lists in itertools.groupby(sorted(of_years, key=lambda it: it.file), key=lambda it: it.file):
         days = ", ".join(f"date {literal(it.facts.as_of)}" for it in lists)
         parts.append(f"select * from read_parquet({literal(pattern(folder / file))}) where as_of in ({days})")
     empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in FIELDS.items())
@@ -105,6 +111,8 @@ def select(folder: Path, kept: Sequence[KeptList]) -> str:
 @contextlib.contextmanager
 def refusals(folder: Path) -> Iterator[None]:
     """Turn what DuckDB cannot read or write below a folder into one sentence."""
+    import duckdb
+
     try:
         yield
     except duckdb.Error as error:
@@ -118,17 +126,31 @@ def refusals(folder: Path) -> Iterator[None]:
 
 def held(folder: Path) -> list[KeptList]:
     """Every list of every file; a file that cannot be read holds none."""
-    query = f"select decode(value) from parquet_kv_metadata(?) where decode(key) = {literal(METADATA)}"
-    found = []
-    for path in sorted(folder.glob(f"[0-9]*{SUFFIX}")):
-        try:
-            with connect(threads=1) as connection:
-                told = connection.execute(query, [pattern(path)]).fetchall()
-            for facts, whole, n in json.loads(told[0][0]) if told else ():
-                found.append(KeptList(ListFacts(**facts), whole, n, path.name))
-        except (duckdb.Error, ValueError, TypeError) as error:
-            log.warning(event("a file of lists cannot be read", path=path, reason=str(error).splitlines()[0]))
-    return found
+    files_there = sorted(folder.glob(f"[0-9]*{SUFFIX}"))
+    try:
+        return _held(folder, files_there)
+    except DiskError:  # one file at least: each by itself
+        found = []
+        for path in files_there:
+            try:
+                found += _held(folder, [path])
+            except DiskError as error:
+                log.warning(event("a file of lists cannot be read", path=path, reason=error))
+        return found
+
+
+def _held(folder: Path, those: Sequence[Path]) -> list[KeptList]:
+    if not those:
+        return []
+    with refusals(folder), connect(threads=1) as connection:
+        paths = ", ".join(literal(pattern(path)) for path in those)
+        query = f"""select parse_filename(file_name), decode(value) from parquet_kv_metadata([{paths}])
+            where decode(key) = {literal(METADATA)}"""
+        told = connection.execute(query).fetchall()
+    try:
+        return [KeptList(ListFacts(**it), whole, n, name) for name, text in told for it, whole, n in json.loads(text)]
+    except (ValueError, TypeError) as error:
+        raise DiskError(f"{folder}: what a file says of its lists cannot be understood ({error})") from error
 
 
 def write(folder: Path, facts: ListFacts, rows: pd.DataFrame) -> KeptList:
@@ -166,12 +188,12 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
     return sorted(lists, key=lambda it: it.facts.as_of)
 
 
-def rows_of(connection: duckdb.DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
+def rows_of(connection: DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
     """The rows of a list in the order of the clients."""
     return columns(connection, f"select * from ({select(folder, [kept])}) order by client")
 
 
-def columns(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, NDArray[Any]]:
+def columns(connection: DuckDBPyConnection, query: str) -> dict[str, NDArray[Any]]:
     """The answer to a query as arrays; a missing number is NaN, a missing text None."""
     answer = connection.execute(query).fetchnumpy()
     return {name: _filled(column) for name, column in answer.items()}
@@ -187,7 +209,7 @@ def _filled(column: Any) -> NDArray[Any]:
     return texts
 
 
-def _write(connection: duckdb.DuckDBPyConnection, query: str, folder: Path, kept: Sequence[KeptList]) -> None:
+def _write(connection: DuckDBPyConnection, query: str, folder: Path, kept: Sequence[KeptList]) -> None:
     """Write the file of lists, the same bytes for the same lists."""
     told = json.dumps([[asdict(it.facts), it.digest, it.n] for it in kept], sort_keys=True)
     options = f"format parquet, compression zstd, parquet_version v2, row_group_size {GROUP}"

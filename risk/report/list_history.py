@@ -7,21 +7,26 @@ have that digest: a list that a killed run left replaces no other one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from risk import files
+from risk.errors import DiskError
 from risk.reading.sql import connect
 from risk.report import list_files
 from risk.report.list_files import KeptList, ListFacts
 from risk.report.moves import FormerList
+from risk.text import event, log
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 def rows_of(everyone: pd.DataFrame, calls: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -107,15 +112,24 @@ def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
 
 
 def former(folder: Path, noted: Mapping[str, str], before: str) -> FormerList | None:
-    """The last real list of a day before this one (ISO) that is as the journal names it. Raises: DiskError."""
+    """The last real list of a day before this one (ISO) that is as the journal names it."""
     lists, _ = counted(on_disk(folder), noted)
     for it in reversed([it for it in lists if it.facts.as_of < before and not it.facts.replayed]):
-        with list_files.refusals(folder), connect(threads=1) as connection:
-            rows = list_files.rows_of(connection, folder, it)
-        if list_files.digest(it.facts, rows) == it.digest:
+        if rows := sound_rows(folder, it):
             columns = {name: rows[name] for name in ("rank", "risk", "on_list")}
             return FormerList(it.facts.as_of, it.facts.release, pd.DataFrame(columns, index=rows["client"]))
     return None
+
+
+def sound_rows(folder: Path, kept: KeptList) -> dict[str, NDArray[Any]] | None:
+    """The rows of a list in the order of the clients; None where they cannot be read or have another digest."""
+    try:
+        with list_files.refusals(folder), connect(threads=1) as connection:
+            rows = list_files.rows_of(connection, folder, kept)
+    except DiskError as error:
+        log.warning(event("a list cannot be read", day=kept.facts.as_of, reason=error))
+        return None
+    return rows if list_files.digest(kept.facts, rows) == kept.digest else None
 
 
 def risks_at(folder: Path, noted: Mapping[str, str], days: Mapping[str, str]) -> dict[str, float]:
@@ -138,7 +152,7 @@ class Said:
     """The rows of lists in the order of client and day, one array per column, each row with what came of it.
 
     In them `client` and `period` are places in these texts (a period may be -1, none) and `list` one in `lists`; `left`
-    is 1, 0, or NaN where that is not known; `number` is that of the outcomes.
+    is 1, 0, or NaN where that is not known; `number` and `treated` are those of the outcomes.
     """
 
     lists: tuple[KeptList, ...]
@@ -149,7 +163,8 @@ class Said:
 
 # what came of each row: the label of that very row, or the next label of the client that a later run took in
 OF_ROW = "left join outcomes k on s.client = k.client and s.period = k.period and s.open"
-OF_CLIENT = """asof left join (select client, run, arg_min("left", position) as "left", null as number
+OF_CLIENT = """asof left join (select client, run, arg_min("left", position) as "left", null as number,
+    arg_min(treated, position) as treated
     from outcomes group by client, run) k on s.client = k.client and s.run < k.run"""
 
 
@@ -167,7 +182,8 @@ def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_p
         rows = list_files.columns(
             connection,
             f"""select c.code as client, coalesce(p.code, -1) as period, list, rank, cast(risk as double) as risk,
-                value, on_list, control, open, k."left" as "left", cast(k.number as double) as number
+                value, on_list, control, open, k."left" as "left", cast(k.number as double) as number,
+                coalesce(cast(k.treated as boolean), false) as treated
             from said s join clients c on s.client = c.it left join periods p on s.period = p.it
             {OF_ROW if by_period else OF_CLIENT} order by c.code, list""",
         )
@@ -177,16 +193,23 @@ def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_p
 def broken(told: Said) -> list[str]:
     """The days of the lists whose rows have another digest than the journal names."""
     clients, periods = list_files.hashes(told.clients.tolist()), list_files.hashes([*told.periods, None])
-    order = np.argsort(told.rows["list"], kind="stable")
-    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
     days = []
-    for place, it in enumerate(told.lists):
-        inside = order[ends[place] : ends[place + 1]]
-        rows = {name: told.rows[name][inside] for name in list_files.FIELDS}
+    for it, rows in zip(told.lists, by_list(told, list_files.FIELDS), strict=True):
         texts = {"client": clients[rows["client"]], "period": periods[rows["period"]]}
         if list_files.digest(it.facts, rows | texts) != it.digest:
             days.append(it.facts.as_of)
     return days
+
+
+def by_list(told: Said, names: Iterable[str]) -> list[dict[str, NDArray[Any]]]:
+    """These columns of each list, in the order of the clients."""
+    order = np.argsort(told.rows["list"], kind="stable")
+    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
+    ordered = {name: told.rows[name][order] for name in names}
+    return [
+        {name: column[first:last] for name, column in ordered.items()}
+        for first, last in itertools.pairwise(ends.tolist())
+    ]
 
 
 def _coded(connection: DuckDBPyConnection, name: str) -> NDArray[Any]:

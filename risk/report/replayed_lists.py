@@ -12,6 +12,7 @@ from itertools import accumulate
 import numpy as np
 import pandas as pd
 
+from risk.dataset import labels
 from risk.dataset.dataset import Dataset
 from risk.modeling import families, fitting
 from risk.report import call_list, list_history, moves
@@ -42,7 +43,7 @@ def made(rows: Dataset, capacity: Capacity, as_of: str, run: int) -> list[tuple[
         if families.rarer(left) < families.FEWEST_OF_EACH:
             continue
         model = fitting.fit(families.KNOWN[0], schema.kinds, fitting.features(known, schema.kinds), left)
-        clients = rows.during(period, period)
+        clients = labels.during(rows, period, period)
         risks = pd.Series(fitting.risks_of(model, fitting.features(clients, schema.kinds)), index=clients.index)
         everyone = call_list.ranked(clients, risks, THRESHOLD, schema).assign(open=True)
         calls = moves.chosen(everyone, capacity, (), set())["client"]

@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 
 from risk.dataset import labels
 from risk.dataset.dataset import Dataset
+from risk.errors import DiskError
 from risk.modeling.fitting import expected_leavers
 from risk.modeling.metrics import Floats, highest
 from risk.report import list_history, track_record_words
-from risk.report.list_files import ListFacts
+from risk.report.list_files import KeptList, ListFacts
 from risk.report.list_history import Said
 from risk.schema import Schema
 
 COMPLETE = 0.95  # the share of outcomes that are known of a list that counts as complete: some clients never get one
-NO_LABELS = pd.DataFrame({name: [] for name in ("client", "period", "run", "left", "number", "position")})
+NO_LABELS = pd.DataFrame({name: [] for name in ("client", "period", "run", "left", "number", "position", "treated")})
 SHOWN_BEFORE = 3  # lists before a client left
 MOST_LEAVERS = 200  # that are shown, those who left last
 
@@ -35,7 +36,10 @@ Rows = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Grade:
-    """One list beside what came of it; shares are of all who left, and None where nobody did or none can be had."""
+    """One list beside what came of it; shares are of all who left, and None where nobody did or none can be had.
+
+    Of `listed_treated` clients a call may have changed the outcome; the `untreated` counts and share leave them out.
+    """
 
     as_of: str
     replayed: bool
@@ -45,6 +49,9 @@ class Grade:
     n_left: int
     listed_known: int
     listed_left: int
+    listed_treated: int
+    untreated_left: int
+    untreated_share_caught: float | None
     share_caught: float | None
     random_share: float | None
     simple_share: float | None
@@ -82,16 +89,28 @@ def record(folder: Path, rows: Dataset, noted: Mapping[str, str], as_of: str) ->
     kept, broken = list_history.counted(list_history.on_disk(folder), noted)
     number = simple_rule(rows.schema)
     known = labels.known(rows, number) if kept else NO_LABELS
-    told = list_history.said(folder, kept, known, by_period=rows.schema.period is not None)
-    if changed := list_history.broken(told):
-        broken = sorted([*broken, *changed])
-        kept = [it for it in kept if it.facts.as_of not in changed]
-        told = list_history.said(folder, kept, known, by_period=rows.schema.period is not None)
+    told, changed = _said(folder, kept, known, by_period=rows.schema.period is not None)
+    broken = sorted([*broken, *changed])
     grades, left = graded(told), leavers(told, as_of)
     left = with_strangers(left, told, known) if rows.schema.period else left
     rule = f"lowest {rows.schema.labels[number][0]} first" if number else None
     shown = {"lists": [asdict(it) | {"simple_rule": rule} for it in grades], **asdict(left), "broken": broken}
     return shown | {"sentence": track_record_words.sentence(shown, rows.schema.horizon)}
+
+
+def _said(folder: Path, kept: list[KeptList], known: pd.DataFrame, *, by_period: bool) -> tuple[Said, list[str]]:
+    """What the lists said that are as the journal names them, and the days of the others."""
+    try:
+        told = list_history.said(folder, kept, known, by_period=by_period)
+        changed = list_history.broken(told)
+    except DiskError:  # of one file at least
+        changed = [it.facts.as_of for it in kept if list_history.sound_rows(folder, it) is None]
+        if not changed:
+            raise
+    if changed:
+        sound = [it for it in kept if it.facts.as_of not in changed]
+        told = list_history.said(folder, sound, known, by_period=by_period)
+    return told, changed
 
 
 def simple_rule(schema: Schema) -> str | None:
@@ -101,13 +120,9 @@ def simple_rule(schema: Schema) -> str | None:
 
 def graded(told: Said) -> list[Grade]:
     """Every list beside what came of it, the oldest first."""
-    order = np.argsort(told.rows["list"], kind="stable")
-    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
-    parts = (order[ends[place] : ends[place + 1]] for place in range(len(told.lists)))
-    return [
-        _grade(kept.facts, {name: column[part] for name, column in told.rows.items()}, bool(len(told.periods)))
-        for kept, part in zip(told.lists, parts, strict=True)
-    ]
+    names, by_period = ("left", "on_list", "treated", "risk", "open", "number"), bool(len(told.periods))
+    parts = list_history.by_list(told, names)
+    return [_grade(kept.facts, rows, by_period) for kept, rows in zip(told.lists, parts, strict=True)]
 
 
 def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
@@ -115,10 +130,14 @@ def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
     known = ~np.isnan(left)
     n_known, n_left = int(known.sum()), int((left == 1).sum())
     listed_known, listed_left = int((known & listed).sum()), int((left[listed] == 1).sum())
+    treated = rows["treated"].astype(bool) & known
+    untreated_left, all_untreated_left = (int((left[who & ~treated] == 1).sum()) for who in (listed, known))
     expected = expected_leavers(rows["risk"][known & listed], n_known, facts.n_trained)
     asked = rows["open"].sum() if by_period else len(left)
     return Grade(
         facts.as_of, facts.replayed, int(listed.sum()), len(left), n_known, n_left, listed_known, listed_left,
+        int((treated & listed).sum()), untreated_left,
+        untreated_share_caught=untreated_left / all_untreated_left if all_untreated_left else None,
         share_caught=listed_left / n_left if n_left else None,
         random_share=listed_known / n_known if n_known else None,
         simple_share=simple_share(rows["number"][known], left[known], listed_known),
@@ -174,8 +193,8 @@ def with_strangers(found: Leavers, told: Said, known: pd.DataFrame) -> Leavers:
     first = told.rows["period"][told.rows["list"] == 0]
     if not len(first):
         return found
-    later = known["period"] > told.periods[first.max()]
-    left = known[(known["left"] == 1) & later & ~known["client"].isin(told.clients)]
+    left = known[(known["left"] == 1) & (known["period"] > told.periods[first.max()])]
+    left = left[~left["client"].isin(told.clients)]
     strangers = [
         Leaver(client, period, (), False) for client, period in zip(left["client"], left["period"], strict=True)
     ]

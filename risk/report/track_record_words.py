@@ -35,6 +35,11 @@ def of_list(grade: Facts, horizon: str) -> str:
     if grade["simple_share"] is not None:
         rule = grade["simple_rule"]
         parts.append(f"{rule[:1].upper()}{rule[1:]}: {percent(grade['simple_share'], 0)}.")
+    if grade["listed_treated"]:
+        called, others = grade["listed_treated"], grade["listed_known"] - grade["listed_treated"]
+        share = percent(grade["untreated_share_caught"], 0)
+        parts.append(f"{number(called)} of them were called; of the other {number(others)}, "
+                     f"{number(grade['untreated_left'])} left: {share} of all who left without a call.")  # fmt: skip
     return " ".join([*parts, f"The list said {number(grade['expected_low'])} to {number(grade['expected_high'])}."])
 
 

@@ -21,7 +21,7 @@ NOTES = ("", "", "", "asked for a discount", "has a new contact person", "talks 
 
 
 @dataclass(frozen=True)
-class Calls:
+class MonthOfCalls:
     """One entry per call: the place of the client, the day of the month after the snapshot, and what came of it."""
 
     place: NDArray[np.int64]
@@ -40,7 +40,7 @@ class Calls:
 
 def calls(
     n: int, draw: np.random.Generator, lastmonth: Floats, lastyear: NDArray[Any], leaving: NDArray[np.bool_]
-) -> Calls:
+) -> MonthOfCalls:
     """The n calls of a month in which these clients would leave without them."""
     error, chance = draw.standard_normal(len(leaving)), draw.random((len(leaving), 6))
     usual = lastyear / 12
@@ -51,7 +51,7 @@ def calls(
     saved = reached & leaves & (chance[:, 1] < SAVED)
     after = (leaves & ~saved).tolist()
     rows = list(zip(reached.tolist(), saved.tolist(), after, chance.tolist(), strict=True))
-    return Calls(
+    return MonthOfCalls(
         place,
         1 + (LAST_DAY * chance[:, 2]).astype(np.int64),
         [_result(reached, saved, left, chance[3]) for reached, saved, left, chance in rows],

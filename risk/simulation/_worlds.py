@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.errors import UsageError
-from risk.simulation._calls import Calls
+from risk.simulation._calls import MonthOfCalls
 from risk.simulation._calls import calls as make_calls
 
 Floats = NDArray[np.float64]
@@ -112,7 +112,7 @@ class Month:
     contract_value: Floats
     exited: Whole
     risk: Floats
-    calls: Calls
+    calls: MonthOfCalls
 
     def csv_lines(self, places: NDArray[np.intp] | slice, labelled: bool) -> list[str]:
         """Return the line of each client in these places, its outcome blank where it is not `labelled`."""

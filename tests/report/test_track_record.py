@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ UNKNOWN = np.nan
 SHARES = {"share_caught": 0.31, "random_share": 0.1, "simple_share": 0.22}
 GRADE: dict[str, Any] = {
     "as_of": "2026-07-01", "replayed": False, "n_listed": 40, "listed_known": 40, "listed_left": 17, "n_left": 55,
-    "expected_low": 15, "expected_high": 21, "complete": True, "simple_rule": "lowest activity first", **SHARES,
+    "expected_low": 15, "expected_high": 21, "complete": True, "simple_rule": "lowest activity first",
+    "listed_treated": 0, **SHARES,
 }  # fmt: skip
 
 
 def said(*lists: dict[str, tuple[float, bool, float]], periods: bool = True) -> Said:
-    """Return lists of a month each: of every client (rank by order) whether it left, was listed, and its number."""
+    """Return lists of a month each: of every client, by rank, whether it left, was listed, and its number."""
     days = [f"2026-{month:02d}-01" for month in range(1, len(lists) + 1)]
     clients = sorted({name for it in lists for name in it})
     rows = [
@@ -31,7 +33,7 @@ def said(*lists: dict[str, tuple[float, bool, float]], periods: bool = True) -> 
     columns = list(zip(*sorted(rows), strict=True))
     names = ("client", "list", "rank", "left", "on_list", "number")
     arrays = {name: np.array(column) for name, column in zip(names, columns, strict=True)}
-    arrays |= {"risk": 1 / (1 + arrays["rank"]), "open": np.ones(len(rows), bool)}
+    arrays |= {"risk": 1 / (1 + arrays["rank"]), "open": np.ones(len(rows), bool), "treated": np.zeros(len(rows), bool)}
     arrays["period"] = arrays["list"] if periods else np.full(len(rows), -1)
     kept = tuple(KeptList(ListFacts(day, run, 1000), "", 0) for run, day in enumerate(days, 1))
     months = np.array([day[:7] for day in days] if periods else [], dtype=object)
@@ -47,6 +49,18 @@ def test_a_list_is_graded_by_its_leavers_beside_random_and_the_simple_rule() -> 
     assert (grade.share_caught, grade.random_share, grade.simple_share) == (0.5, 0.5, 0.5)
     assert grade.expected == pytest.approx(1 / 2 + 1 / 3)
     assert grade.complete
+
+
+def test_who_was_called_is_counted_apart() -> None:
+    told = said({"a": (1, True, 9.0), "b": (0, True, 1.0), "c": (1, False, 2.0), "d": (1, True, 3.0)})
+    told.rows["treated"][:2] = True
+
+    (grade,) = track_record.graded(told)
+    told_of = track_record_words.of_list(asdict(grade) | {"simple_rule": "lowest first"}, "the next month")
+
+    assert (grade.listed_left, grade.share_caught) == (2, 2 / 3)
+    assert (grade.listed_treated, grade.untreated_left, grade.untreated_share_caught) == (2, 1, 0.5)
+    assert "2 of them were called; of the other 1, 1 left: 50 % of all who left without a call." in told_of
 
 
 def test_outcomes_that_are_not_known_yet_count_for_nobody() -> None:

@@ -115,6 +115,19 @@ def test_a_list_that_was_changed_is_named_and_not_graded(begun: Project) -> None
     assert "2026-03-31" not in [it["as_of"] for it in record(begun)["lists"]]
 
 
+def test_a_list_whose_rows_are_damaged_stops_no_run(begun: Project) -> None:
+    (path,) = (begun.settings.models / paths.LISTS).glob("2026-05-20-*")
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + bytes(200) + content[240:])  # its last bytes still tell what it holds
+    begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
+
+    run_of_day(begun, "2026-06-20")
+
+    assert record(begun)["broken"] == ["2026-05-20"]
+    assert begun.json("models/snapshot.json")["list"]["previous"] is None
+    assert [it["as_of"] for it in record(begun)["lists"]] == ["2026-02-28", "2026-03-31"]
+
+
 def test_without_a_period_the_next_label_of_a_client_grades(project: Project) -> None:
     project.drop("sourcedata/a.csv", table(300, labels=False) + table(300, seed=5, first=5000).split("\n", 1)[1])
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
