@@ -13,15 +13,14 @@ import threading
 import time
 from dataclasses import dataclass
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request
-from jinja2 import UndefinedError
+from flask import Blueprint, Flask, Response, current_app, request
 
 from risk import command
-from risk.paths import CALL_LIST, REPORT
+from risk.paths import CALL_LIST, CALL_SHEET, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import live, responses, security
+from risk.service import finding, live, pages, responses, security
 from risk.service.predictions import NO_REPORT, Shown, listed, predicted
-from risk.service.problems import OldReport, Problem
+from risk.service.problems import Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
 from risk.service.server import HttpServer
@@ -31,7 +30,6 @@ from risk.text import placed
 service = Blueprint("service", __name__)
 
 NO_MODEL = "no model is deployed; run fullprocess.py"
-OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 MAX_LISTED = 10_000
 
 
@@ -53,7 +51,9 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     watch = live.Watch(settings.production, settings.models, settings.schema)
     app.extensions["rooms"] = Rooms(settings, watch, live.instance(settings.production), admitted.reach)
     app.register_blueprint(service)
-    responses.furnish(app, admitted, {"service.clients": ("limit", "offset", "owner")})
+    responses.furnish(app, admitted, pages.QUERIES)
+    folder = placed(settings.input_folder_path, settings.places)
+    pages.furnish(app, pages.Places(watch, settings.production, folder))
     return app
 
 
@@ -96,12 +96,15 @@ def diagnostics() -> Response:
 
 
 @service.get("/clients")
+@service.get("/clients.json")
 def clients() -> Response:
-    """Return current clients by rank, all or those of an `owner`: `limit` of them after the first `offset`."""
+    """Return current clients, all or those that are asked for: `limit` of them after the first `offset`."""
     shown = _shown()
     limit = responses.whole_number("limit", 100, MAX_LISTED)
     offset = responses.whole_number("offset", 0, sys.maxsize)
-    places, owner = shown.clients.of(request.args.get("owner")), request.args.get("owner")
+    owner, query = request.args.get("owner"), {name: request.args.get(name, "") for name in ("q", "sort")}
+    offset = (responses.whole_number("page", 1, MAX_LISTED) - 1) * limit if "page" in request.args else offset
+    places = finding.places_of(shown.clients, owner, finding.asked_by(query))
     told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
     told |= {} if owner is None else {"owner": owner}
     return answer(told | {"clients": [shown.clients.row(place) for place in places[offset : offset + limit]]})
@@ -152,6 +155,13 @@ def call_list() -> Response:
     return _file(_shown().calls, "text/csv", f'attachment; filename="{CALL_LIST}"')
 
 
+@service.get("/calllist.xlsx")
+def call_sheet() -> Response:
+    """Return the call list as a workbook with a sheet for each owner, where the newest report set holds it."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return _file(_shown().sheet, kind, f'attachment; filename="{CALL_SHEET}"')
+
+
 @service.get("/health")
 def health() -> Response:
     """Return how the service is, and of which installation and release; 503 where anything is wrong or missing."""
@@ -186,22 +196,6 @@ def ready() -> Response:
     if now.model is None or now.contract is None:
         raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
     return answer({"status": "ready", "release": now.model.name})
-
-
-@service.get("/")
-def index() -> Response:
-    """Return the page for people."""
-    now, settings = _rooms().watch.live, _rooms().settings
-    if now.shown is None:
-        folder = placed(settings.input_folder_path, settings.places)
-        start = render_template("start.html", faults=now.wrong, torn=now.torn, input_folder=folder)
-        return Response(start, 503 if now.torn else 200)
-    late = snapshots.overdue(now.shown.snapshot.get("expected"), time.time())
-    try:
-        return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late))
-    except (OldReport, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
-        why = str(error) if isinstance(error, OldReport) else OLD_REPORT
-        return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
 
 
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:

@@ -27,9 +27,10 @@ from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import DataError
 from risk.modeling import leakage
+from risk.modeling.metrics import gains
 from risk.registry import model, out_of_fold, proven, releases
 from risk.registry.model import Model
-from risk.report import call_list, figures, pdf, snapshot, status
+from risk.report import call_list, evidence, explain, figures, pdf, plots, snapshot, status
 from risk.service import live
 from risk.settings import Settings
 from risk.text import event, log
@@ -82,10 +83,11 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
         paths.SNAPSHOT: files.as_json(shown),
         paths.CALL_LIST: call_list.calls_csv(shown["call_list"]),
         paths.CLIENT_RISKS: call_list.risks_csv(everyone),
+        paths.CLIENT_FEATURES: call_list.features_jsonl(everyone),
         paths.REPORT: pdf.report(shown, pictures),
     }
     matrix = pictures.get("confusion matrix")
-    return contents | ({paths.CONFUSION_MATRIX: matrix} if matrix else {})
+    return contents | ({paths.CONFUSION_MATRIX: matrix} if matrix else {}) | plots.drawn(shown)
 
 
 # --- gather -----------------------------------------------------------------------------------------------------------
@@ -117,6 +119,7 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
         "call_list": calls,
+        "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, calls, settings.schema),
         "expected_leavers": call_list.expected_leavers(rated, calls, len(everyone)) if rated else None,
     }
@@ -145,6 +148,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "attention": run.record.get("attention", journal.attention(path)),
         "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
+        "explained": explain.last_runs([*journal.read(path), run.as_line(outcome)], snapshot.MOST_RUNS),
         "journal": journal.anchor(path),
     }
 
@@ -191,7 +195,8 @@ def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Se
     """The scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
     scores = asdict(holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share))
     n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
-    scores |= {"scored_on": held_out.scored_on, "n_seen": n_seen}
+    curve = gains(held_out.rows[settings.schema.target], scored.risks(held_out.rows))
+    scores |= {"scored_on": held_out.scored_on, "n_seen": n_seen, "gains": curve}
     return scores | out_of_fold.periods(held_out.rows, settings.schema.period)
 
 

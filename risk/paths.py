@@ -34,7 +34,9 @@ REPORTS = "reports"
 SNAPSHOT = "snapshot.json"
 REPORT = "report.pdf"
 CALL_LIST = "calllist.csv"
+CALL_SHEET = "calllist.xlsx"
 CLIENT_RISKS = "clientrisks.csv"
+CLIENT_FEATURES = "clientfeatures.jsonl"
 CONFUSION_MATRIX = "confusionmatrix.png"
 REPORT_LINKS = (REPORT, CALL_LIST, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
 

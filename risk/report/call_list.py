@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -120,6 +121,19 @@ def risks_csv(everyone: pd.DataFrame) -> bytes:
     """The content of clientrisks.csv: risk and rank of every current client."""
     listed = everyone[list(LIST_COLUMNS)].assign(risk=everyone["risk"].map(four_digits))
     return as_csv(LIST_COLUMNS, ([_plain(cell) for cell in row] for row in listed.itertuples(index=False)))
+
+
+def features_of(everyone: pd.DataFrame) -> pd.DataFrame:
+    """The features of the ranked clients, under their own names."""
+    found = everyone.filter(regex=f"^{FEATURE}")
+    return found.rename(columns=lambda name: name.removeprefix(FEATURE))
+
+
+def features_jsonl(everyone: pd.DataFrame) -> bytes:
+    """The content of clientfeatures.jsonl: a line of names, then the features of every current client, by risk."""
+    found = features_of(everyone)
+    rows = ([_plain(cell) for cell in row] for row in found.itertuples(index=False))
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in [list(found.columns), *rows]).encode()
 
 
 def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:

@@ -50,6 +50,11 @@ class Clients:
         told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
         return told | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
 
+    @property
+    def owners(self) -> set[str | None]:
+        """Everybody who has clients; None among them where some clients have no owner."""
+        return {_without_apostrophe(owner) or None for owner in {cells[4] for cells in self.cells}}
+
     def of(self, owner: str | None) -> Sequence[int]:
         """The places of an owner's clients (blank: of those who have none); of all without an owner."""
         if owner is None:
@@ -59,13 +64,19 @@ class Clients:
 
 @dataclass(frozen=True)
 class Shown:
-    """One report set: its number, the snapshot, the current clients, PDF and call list (None where it is not there)."""
+    """One report set: its number, the snapshot, the current clients, its files (None where they are not there).
+
+    `figures` holds the plots by name, `features` a line of JSON for their names, then one per client.
+    """
 
     number: str
     snapshot: dict[str, Any]
     clients: Clients
     report: bytes | None
     calls: bytes | None = None
+    sheet: bytes | None = None
+    figures: dict[str, bytes] = field(default_factory=dict)
+    features: list[bytes] = field(default_factory=list)
 
     @property
     def release(self) -> str | None:
@@ -83,6 +94,8 @@ class LiveState:
     shown: Shown | None = None
     faults: tuple[str, ...] = ()
     record: str | None = None
+    last_run: dict[str, Any] | None = None
+    last_good: dict[str, Any] | None = None
 
     @property
     def wrong(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from risk.reading.header import KNOWN_STARTS
@@ -20,7 +20,7 @@ from risk.text import counted, event, moment, number, percent
 
 log = logging.getLogger("risk")
 
-SHOWN = {"calls": 200, "sources": 50}  # on the page
+SHOWN = {"sources": 50}  # on the page
 SENTENCES = {
     404: "nothing is at this path; / lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
@@ -55,6 +55,11 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
 def answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
     """A value as a JSON answer."""
     return Response(msgspec.json.encode(value), status, mimetype=kind)
+
+
+def wants_page() -> bool:
+    """Whether a browser asks: it names HTML and likes it better than JSON; a program that names nothing gets JSON."""
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
 def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> RequestedRows | Ids:
@@ -103,13 +108,17 @@ def _check_query(known: Sequence[str]) -> None:
 
 
 def _protect(response: Response) -> Response:
-    response.headers.update(security.HEADERS)
+    for name, text in security.HEADERS.items():
+        response.headers.setdefault(name, text)
     response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
     return response
 
 
 def _problem(problem: Problem) -> Response:
-    response = answer(problem.document, problem.status, "application/problem+json")
+    if wants_page():
+        response = Response(render_template("problem.html", problem=problem.document), problem.status)
+    else:
+        response = answer(problem.document, problem.status, "application/problem+json")
     response.headers.update(problem.headers)
     return response
 
