@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Response, current_app, request
 
 from risk import command
-from risk.paths import CALL_LIST, CALL_SHEET, REPORT
+from risk.paths import CALL_LIST, CALL_LIST_EXCEL, REPORT
 from risk.report import snapshot as snapshots
 from risk.service import finding, live, pages, responses, security
 from risk.service.predictions import NO_REPORT, Shown, listed, predicted
@@ -159,7 +159,7 @@ def call_list() -> Response:
 def call_sheet() -> Response:
     """Return the call list as a workbook with a sheet for each owner, where the newest report set holds it."""
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return _file(_shown().sheet, kind, f'attachment; filename="{CALL_SHEET}"')
+    return _file(_shown().sheet, kind, f'attachment; filename="{CALL_LIST_EXCEL}"')
 
 
 @service.get("/health")

@@ -22,7 +22,12 @@ RESULTS = {
 OPINIONS = {"stays": "will stay", "leaves": "will leave", "unsure": "unsure"}
 MOVES = {"new": "new", "risen": "risen", "fallen": "fallen"}
 SHOWN = {"new": "New", "risen": "Risen", "renews": "Renews soon", "uncalled": "Not yet called"}
-ORDERS = {"rank": "Risk", "value_at_risk": "Value at risk", "renewal": "Renewal", "client": "Name"}
+ORDERS = {
+    "rank": "Highest risk first",
+    "value_at_risk": "Most at risk in money first",
+    "renewal": "Next renewal first",
+    "client": "By name",
+}
 SILENT = 48 * 3600.0  # seconds without any run or look for new data until every page says so
 
 
@@ -58,13 +63,12 @@ def renewal(days: int | None) -> str | None:
 
 
 def move(call: Facts) -> str | None:
-    """How the client moved since the last list, and what moved it."""
+    """How the client moved since the last list."""
     word = MOVES.get(call.get("move") or "")
     if word is None or word == "new":
         return word
     before = call.get("previous_risk")
-    said = f"{word} from {number(before * 100)} %" if before is not None else word
-    return f"{said}: {call['moved_by']}" if call.get("moved_by") else said
+    return f"{word} from {number(before * 100)} %" if before is not None else word
 
 
 def ago(at: str | float | None, now: float) -> str:

@@ -119,6 +119,7 @@ def factors(found: Sequence[Facts]) -> bytes:
             low = min(it["values"], default=0)
             if it["values"] and low >= 0 and max(it["values"]) > 30 * (low + 1):
                 axes.set_xscale("symlog", linthresh=1)
+            axes.xaxis.set_major_formatter(lambda value, _: number(value, 0 if value == int(value) else 2))
         else:
             axes.barh([shown(str(value), 18) for value in it["values"]], it["risks"], color=ACCENT, height=0.6)
             axes.invert_yaxis()

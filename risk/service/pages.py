@@ -43,11 +43,12 @@ OF_FIGURES = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # a plot 
 
 @dataclass(frozen=True)
 class Places:
-    """What the pages need, made once."""
+    """What the pages need, made once; `contact_of` answers a client's last contact that is newer than the list."""
 
     watch: Watch
     production: Path
     input_folder: str
+    contact_of: Callable[[str], dict[str, Any] | None] = lambda name: None
 
 
 def furnish(app: Flask, places: Places) -> None:
@@ -68,7 +69,7 @@ def index() -> Response:
     asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
 
     def facts(shown: Shown) -> dict[str, Any]:
-        every = shown.snapshot["call_list"]
+        every = [_with_contact(call) for call in shown.snapshot["call_list"]]
         owned = finding.among_calls(every, finding.Asked(asked.owner))
         page = finding.paged(finding.among_calls(every, asked), asked.page)
         counts = {it: len(finding.among_calls(owned, finding.Asked(show=it))) for it in ("", *finding.FILTERS)}
@@ -129,7 +130,7 @@ def _client(name: str) -> Response:
     def facts(shown: Shown) -> dict[str, Any]:
         answer: Any = current_app.view_functions[str(request.endpoint)](name=name)
         told, calls = answer.get_json(), shown.snapshot["call_list"]
-        call: dict[str, Any] = next((it for it in calls if it["client"] == name), {})
+        call: dict[str, Any] = next((_with_contact(it) for it in calls if it["client"] == name), {})
         form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
         return {"told": told, "call": call, "form": form, "features": _features(shown, name)}
 
@@ -202,6 +203,11 @@ def _places() -> Places:
     return places
 
 
+def _with_contact(call: dict[str, Any]) -> dict[str, Any]:
+    newer = _places().contact_of(call["client"])
+    return call | {"contact": newer} if newer else call
+
+
 def _owners(names: set[str | None]) -> list[str]:
     owners = sorted({name or NOTHING for name in names})
     return owners if owners != [NOTHING] and len(owners) <= MOST_OWNERS else []
@@ -215,6 +221,6 @@ def _features(shown: Shown, name: str) -> dict[str, Any]:
     return dict(zip(*(msgspec.json.decode(shown.features[at]) for at in (0, place + 1)), strict=True))
 
 
-def _clip(text: object) -> str:
+def _clip(text: object, longest: int = LONGEST) -> str:
     shown = str(text)
-    return shown if len(shown) <= LONGEST else shown[: LONGEST - 1] + MORE
+    return shown if len(shown) <= longest else shown[: longest - 1] + MORE
