@@ -91,7 +91,8 @@ def pipeline(last_run: Facts | None, last_good: Facts | None, looked: float | No
     good = f"The last successful run was {ago(last_good['at'], now)}" if last_good else "No run has succeeded yet"
     if last_run and (last_good is None or last_run["run"] > last_good["run"]):
         why = f": {last_run['error']}" if last_run.get("error") else "."
-        return f"The last run failed {ago(last_run['at'], now)}{why.rstrip('.')}. {good}; what you see is from then."
+        since = "; what you see is from then." if last_good else "."
+        return f"The last run failed {ago(last_run['at'], now)}{why.rstrip('.')}. {good}{since}"
     seen = [datetime.fromisoformat(last_run["at"]).timestamp()] if last_run else []
     latest = max([*seen, *([looked] if looked else [])], default=None)
     if latest is None or now - latest <= SILENT:
