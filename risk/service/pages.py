@@ -218,7 +218,9 @@ def _features(shown: Shown, name: str) -> dict[str, Any]:
     place = shown.clients.places[name]
     if len(shown.features) <= place + 1:
         return {}
-    return dict(zip(*(msgspec.json.decode(shown.features[at]) for at in (0, place + 1)), strict=True))
+    names, values = (msgspec.json.decode(shown.features[at]) for at in (0, place + 1))
+    whole = [int(it) if isinstance(it, float) and it.is_integer() else it for it in values]
+    return dict(zip(names, whole, strict=True))
 
 
 def _clip(text: object, longest: int = LONGEST) -> str:

@@ -55,7 +55,7 @@ DAYS_AGO = "The last successful run was 3 days ago"
     [
         (GOOD, GOOD, NOW - 60, None),
         (None, None, None, None),
-        (GOOD, GOOD, NOW - 3 * 86_400, f"Nobody has looked for new data for 3 days. {DAYS_AGO}; check cron and its log."),
+        (GOOD, GOOD, NOW - 259_200, f"Nobody has looked for new data for 3 days. {DAYS_AGO}; check cron and its log."),
         (
             FAILED | {"error": "disk full."}, GOOD, NOW,
             f"The last run failed 1 hour ago: disk full. {DAYS_AGO}; what you see is from then.",
