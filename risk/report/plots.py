@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from io import StringIO
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from risk.report.figures import ACCENT, ALERT, INK, LINE, LOOK, QUIET, SOFT, shown
+from risk.report._svg import empty_figure, name_ticks, show_percentages, svg
+from risk.report.figures import ACCENT, ALERT, INK, LINE, QUIET, SOFT, shown
 from risk.text import number, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Facts = Mapping[str, Any]
 
 SQUARE, WIDE = (4.4, 3.5), (9.0, 2.9)
 COLUMNS, ROW_HEIGHT = 3, 2.1  # of the panels of features, and inches
-SALT = "risk"  # of the ids in the file, which would be drawn at random otherwise
-DARK = {INK: "#e4e9ee", QUIET: "#a3b0bc", LINE: "#3a4652", SOFT: "#1e2731", ACCENT: "#8fbce6", ALERT: "#f0b469"}
-FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 DASHED = (0, (4, 3))
 
 
@@ -34,14 +28,20 @@ def drawn(snapshot: Facts) -> dict[str, bytes]:
         "precision-recall.svg": (scores, precision_recall),
         "gain.svg": (scores, gain),
         "calibration.svg": (scores and scores["calibration"] and scores, calibration),
-        "scores.svg": (_scored(snapshot), scores_over_time),
+        "scores.svg": (_runs(snapshot, "f1"), scores_over_time),
         "factors.svg": (evidence.get("factors"), factors),
         "shift.svg": (evidence.get("shift"), shift),
-        "scans.svg": (_scanned(snapshot), scans),
-        "seconds.svg": (_timed(snapshot), seconds),
+        "scans.svg": (_runs(snapshot, "scan"), scans),
+        "seconds.svg": (_runs(snapshot, "steps"), seconds),
         "caught.svg": (_graded(snapshot), caught),
     }
     return {name: draw(facts) for name, (facts, draw) in plans.items() if facts}
+
+
+def _runs(snapshot: Facts, key: str) -> list[Facts]:
+    """The runs that hold something under a key, oldest first; one alone is no course of time."""
+    runs = [it for it in reversed(snapshot["history"]) if it.get(key) not in (None, {})]
+    return runs if len(runs) > 1 else []
 
 
 # --- how good the model is --------------------------------------------------------------------------------------------
@@ -80,31 +80,26 @@ def _curve(
     points: Sequence[tuple[float, float]], dashed: Sequence[tuple[float, float]], x: str, y: str, end: float = 1.0,
     line: str = "-",
 ) -> bytes:  # fmt: skip
-    with _figure(SQUARE) as figure:
+    with empty_figure(SQUARE) as figure:
         axes = figure.add_subplot()
         axes.plot(*zip(*dashed, strict=True), color=QUIET, linewidth=1, linestyle=DASHED)
         axes.plot(*zip(*points, strict=True), line, color=ACCENT, linewidth=2, markersize=5, clip_on=False)
         axes.set(xlim=(0, end), ylim=(0, end), xlabel=x, ylabel=y)
-        _percentages(axes, "x", "y")
-        return _svg(figure)
-
-
-def _scored(snapshot: Facts) -> list[Facts]:
-    runs = [it for it in reversed(snapshot["history"]) if it.get("f1") is not None]
-    return runs if len(runs) > 1 else []
+        show_percentages(axes, "x", "y")
+        return svg(figure)
 
 
 def scores_over_time(runs: Sequence[Facts]) -> bytes:
     """F1 on the test data of each run that measured a model; filled dots are those that deployed one."""
-    with _figure(WIDE) as figure:
+    with empty_figure(WIDE) as figure:
         axes = figure.add_subplot()
         axes.plot([it["f1"] for it in runs], color=ACCENT, linewidth=1.5)
         for place, it in enumerate(runs):
             is_new = it["outcome"] in ("deployed", "rolled back")
             axes.plot(place, it["f1"], "o", color=ACCENT, markersize=6, markerfacecolor=ACCENT if is_new else SOFT)
         axes.set(ylim=(0, 1), ylabel="F1 on test data", xlabel="run")
-        _ticks(axes, [number(it["run"]) for it in runs])
-        return _svg(figure)
+        name_ticks(axes, [number(it["run"]) for it in runs])
+        return svg(figure)
 
 
 # --- features ---------------------------------------------------------------------------------------------------------
@@ -125,7 +120,7 @@ def factors(found: Sequence[Facts]) -> bytes:
             axes.invert_yaxis()
         share = "y" if it["kind"] == "numeric" else "x"
         axes.set(**{f"{share}lim": (0, 1.05 * max(0.1, *(max(one["risks"], default=0) for one in found)))})
-        _percentages(axes, share)
+        show_percentages(axes, share)
         axes.set_title(shown(f"{it['label']}{' (' + it['unit'] + ')' if it.get('unit') else ''}", 34))
 
     return _panels(found, panel)
@@ -139,7 +134,7 @@ def shift(found: Sequence[Facts]) -> bytes:
         for place, bin in enumerate(bins):
             axes.bar(place - 0.2, bin["reference"], 0.4, color=QUIET)
             axes.bar(place + 0.2, bin["recent"], 0.4, color=ACCENT)
-        _percentages(axes, "y")
+        show_percentages(axes, "y")
         every = max(1, -(-len(bins) // 4))
         axes.set_xticks(range(0, len(bins), every), [shown(bin["bin"], 12) for bin in bins[::every]])
         axes.set_title(shown(f"{it['label']}: {percent(it['moved'], 0)} moved", 40))
@@ -149,38 +144,28 @@ def shift(found: Sequence[Facts]) -> bytes:
 
 def _panels(found: Sequence[Facts], panel: Callable[[Axes, Facts], None]) -> bytes:
     rows = -(-len(found) // COLUMNS)
-    with _figure((9.0, ROW_HEIGHT * rows + 0.2)) as figure:
+    with empty_figure((9.0, ROW_HEIGHT * rows + 0.2)) as figure:
         for place, it in enumerate(found, 1):
             axes = figure.add_subplot(rows, COLUMNS, place)
             panel(axes, it)
             axes.grid(color=LINE, linewidth=0.5)
             axes.set_axisbelow(True)
-        return _svg(figure)
+        return svg(figure)
 
 
 # --- over time --------------------------------------------------------------------------------------------------------
 
 
-def _scanned(snapshot: Facts) -> list[Facts]:
-    runs = [it for it in reversed(snapshot["history"]) if it.get("scan")]
-    return runs if len(runs) > 1 else []
-
-
 def scans(runs: Sequence[Facts]) -> bytes:
     """What refitting would have gained, by the scan of each run; alarms in another colour."""
-    with _figure(WIDE) as figure:
+    with empty_figure(WIDE) as figure:
         axes = figure.add_subplot()
         for place, it in enumerate(runs):
             axes.bar(place, it["scan"]["gain"] or 0, 0.6, color=ALERT if it["scan"]["rings"] else ACCENT)
         axes.axhline(0, color=QUIET, linewidth=0.8)
         axes.set(ylabel="gain in log-loss per client", xlabel="run")
-        _ticks(axes, [number(it["run"]) for it in runs])
-        return _svg(figure)
-
-
-def _timed(snapshot: Facts) -> list[Facts]:
-    runs = [it for it in reversed(snapshot["history"]) if it.get("steps")]
-    return runs if len(runs) > 1 else []
+        name_ticks(axes, [number(it["run"]) for it in runs])
+        return svg(figure)
 
 
 def seconds(runs: Sequence[Facts]) -> bytes:
@@ -188,7 +173,7 @@ def seconds(runs: Sequence[Facts]) -> bytes:
     names = list(dict.fromkeys(name for it in runs for name in it["steps"]))
     names.sort(key=lambda name: -sum(it["steps"].get(name, 0) for it in runs))
     colours = (ACCENT, ALERT, QUIET, INK, LINE)
-    with _figure(WIDE) as figure:
+    with empty_figure(WIDE) as figure:
         axes, below = figure.add_subplot(), [0.0] * len(runs)
         for place, name in enumerate(names[:4]):
             heights = [it["steps"].get(name, 0) for it in runs]
@@ -199,8 +184,8 @@ def seconds(runs: Sequence[Facts]) -> bytes:
             axes.bar(range(len(runs)), rest, 0.6, below, color=LINE, label="other steps")
         axes.set(ylabel="seconds", xlabel="run")
         axes.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8.5)
-        _ticks(axes, [number(it["run"]) for it in runs])
-        return _svg(figure)
+        name_ticks(axes, [number(it["run"]) for it in runs])
+        return svg(figure)
 
 
 def _graded(snapshot: Facts) -> list[Facts]:
@@ -212,60 +197,13 @@ def caught(lists: Sequence[Facts]) -> bytes:
     """The share of all leavers who stood on each list, beside the simple rule and a list drawn at random."""
     series = {"the list": ("share_caught", ACCENT, "-"), "simple rule": ("simple_share", ALERT, "--")}
     series |= {"at random": ("random_share", QUIET, ":")}
-    with _figure(WIDE) as figure:
+    with empty_figure(WIDE) as figure:
         axes = figure.add_subplot()
         for name, (key, colour, line) in series.items():
             shares = [float("nan") if it.get(key) is None else it[key] for it in lists]
             axes.plot(shares, line, color=colour, linewidth=2, marker="o", markersize=4, label=name)
         axes.set(ylabel="leavers who were listed", ylim=(0, None), xlabel="list of")
         axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8.5)
-        _percentages(axes, "y")
-        _ticks(axes, [str(it["as_of"]) for it in lists])
-        return _svg(figure)
-
-
-# --- the look ---------------------------------------------------------------------------------------------------------
-
-
-def _ticks(axes: Axes, names: Sequence[str]) -> None:
-    every = max(1, -(-len(names) // 10))
-    axes.set_xticks(range(0, len(names), every), list(names)[::every])
-    axes.grid(color=LINE, linewidth=0.5, axis="y")
-    axes.set_axisbelow(True)
-
-
-def _percentages(axes: Axes, *which: str) -> None:
-    for name in which:
-        getattr(axes, f"{name}axis").set_major_formatter(lambda share, _: percent(share, 0))
-    axes.grid(color=LINE, linewidth=0.5)
-    axes.set_axisbelow(True)
-
-
-@contextmanager
-def _figure(inches: tuple[float, float]) -> Iterator[Figure]:
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(LOOK | {"svg.fonttype": "none", "svg.hashsalt": SALT, "font.size": 9.5})
-        yield Figure(figsize=inches, layout="constrained", facecolor="none")
-
-
-def _svg(figure: Figure) -> bytes:
-    """The figure as SVG on no ground; its colours are variables, which follow the reader's light or dark."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    for axes in figure.axes:
-        axes.set_facecolor("none")
-    drawing, canvas = StringIO(), cast(Any, FigureCanvasSVG(figure))
-    canvas.print_svg(drawing, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text, light, dark = drawing.getvalue(), "", ""
-    for place, (colour, other) in enumerate(DARK.items()):
-        text = re.sub(rf"(?<=: ){colour}\b", f"var(--c{place})", text, flags=re.IGNORECASE)
-        light, dark = f"{light}--c{place}:{colour};", f"{dark}--c{place}:{other};"
-    style = (
-        f"<style>:root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}text{{font-family:{FONT}}}</style>"
-    )
-    text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
-    return re.sub(r"(<svg [^>]*>)", lambda start: start[1] + style, text, count=1).encode()
+        show_percentages(axes, "y")
+        name_ticks(axes, [str(it["as_of"]) for it in lists])
+        return svg(figure)
