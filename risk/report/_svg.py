@@ -30,8 +30,12 @@ def name_ticks(axes: Axes, names: Sequence[str]) -> None:
 
 def show_percentages(axes: Axes, *which: str) -> None:
     """Write the shares on these axes (x, y) as percentages."""
+    from matplotlib.ticker import MaxNLocator
+
     for name in which:
-        getattr(axes, f"{name}axis").set_major_formatter(lambda share, _: percent(share, 0))
+        axis = getattr(axes, f"{name}axis")
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(lambda share, _: percent(share, 0))
     axes.grid(color=LINE, linewidth=0.5)
     axes.set_axisbelow(True)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from risk.registry.model import Model
 
 MOST_ROWS = 20_000  # of the labelled rows that the current clients are compared with
-MOST_LEVELS, MOST_BINS, MOST_FEATURES = 8, 10, 12
+MOST_LEVELS, MOST_BINS, MOST_FEATURES = 8, 10, 9
 SHARES = np.linspace(0.05, 0.95, 19)  # of the sorted values that the model is asked about
 OTHERS, MISSING = "others", "missing"
 

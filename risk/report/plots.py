@@ -116,12 +116,12 @@ def factors(found: Sequence[Facts]) -> bytes:
                 axes.set_xscale("symlog", linthresh=1)
             axes.xaxis.set_major_formatter(lambda value, _: number(value, 0 if value == int(value) else 2))
         else:
-            axes.barh([shown(str(value), 18) for value in it["values"]], it["risks"], color=ACCENT, height=0.6)
+            axes.barh([shown(str(value), 13) for value in it["values"]], it["risks"], color=ACCENT, height=0.6)
             axes.invert_yaxis()
         share = "y" if it["kind"] == "numeric" else "x"
         axes.set(**{f"{share}lim": (0, 1.05 * max(0.1, *(max(one["risks"], default=0) for one in found)))})
         show_percentages(axes, share)
-        axes.set_title(shown(f"{it['label']}{' (' + it['unit'] + ')' if it.get('unit') else ''}", 34))
+        axes.set_title(shown(f"{it['label']}{' (' + it['unit'] + ')' if it.get('unit') else ''}", 26))
 
     return _panels(found, panel)
 
@@ -131,13 +131,12 @@ def shift(found: Sequence[Facts]) -> bytes:
 
     def panel(axes: Axes, it: Facts) -> None:
         bins = [bin for bin in it["bins"] if bin["reference"] or bin["recent"]]
-        for place, bin in enumerate(bins):
-            axes.bar(place - 0.2, bin["reference"], 0.4, color=QUIET)
-            axes.bar(place + 0.2, bin["recent"], 0.4, color=ACCENT)
+        for key, aside, colour in (("reference", -0.2, QUIET), ("recent", 0.2, ACCENT)):
+            axes.bar([place + aside for place in range(len(bins))], [bin[key] for bin in bins], 0.4, color=colour)
         show_percentages(axes, "y")
-        every = max(1, -(-len(bins) // 4))
-        axes.set_xticks(range(0, len(bins), every), [shown(bin["bin"], 12) for bin in bins[::every]])
-        axes.set_title(shown(f"{it['label']}: {percent(it['moved'], 0)} moved", 40))
+        every, longest = (-(-len(bins) // 4), 12) if it["kind"] == "numeric" else (-(-len(bins) // 3), 9)
+        axes.set_xticks(range(0, len(bins), every), [shown(bin["bin"], longest) for bin in bins[::every]])
+        axes.set_title(f"{shown(it['label'], 22)}: {percent(it['moved'], 0)}")
 
     return _panels(found, panel)
 
@@ -145,6 +144,8 @@ def shift(found: Sequence[Facts]) -> bytes:
 def _panels(found: Sequence[Facts], panel: Callable[[Axes, Facts], None]) -> bytes:
     rows = -(-len(found) // COLUMNS)
     with empty_figure((9.0, ROW_HEIGHT * rows + 0.2)) as figure:
+        if any("values" in it and it["kind"] != "numeric" for it in found):
+            figure.subplots_adjust(left=0.15, wspace=0.75)  # room for the names of levels
         for place, it in enumerate(found, 1):
             axes = figure.add_subplot(rows, COLUMNS, place)
             panel(axes, it)

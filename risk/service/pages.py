@@ -18,8 +18,9 @@ from jinja2 import UndefinedError
 from risk import paths
 from risk.report import list_words
 from risk.report import snapshot as snapshots
+from risk.report.card_blocks import blocks
 from risk.service import finding, responses
-from risk.service.live import Watch
+from risk.service.live import Watch, card_of
 from risk.service.predictions import LiveState, Shown
 from risk.service.problems import OldReport, Problem
 from risk.text import MORE, NOTHING
@@ -82,7 +83,12 @@ def index() -> Response:
 @pages.get("/model")
 def model() -> Response:
     """Return the page on how good the model is."""
-    return _page("model.html")
+
+    def facts(shown: Shown) -> dict[str, Any]:
+        card = card_of(_places().production, shown.release) if shown.release else None
+        return {"card": blocks((card or b"").decode())}
+
+    return _page("model.html", facts)
 
 
 @pages.get("/drift")
