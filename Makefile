@@ -12,8 +12,8 @@ PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-extras check serve simulate demo-database bench bench-decisions bench-calling cron uncron lock \
-        clean reset-demo broken
+.PHONY: help run test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
+        bench-calling cron uncron lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,7 @@ run: .venv/.installed ## run the whole process on the shipped data
 	    print(f"report:    {folder}/report.pdf\ncall list: {folder}/calllist.csv")'
 
 test: .venv/.installed-dev check ## check the code and run every test but the extras
+	@[ -z "$$CI" ] || $(MAKE) --no-print-directory browser
 	@$(PYTEST) -m "not extras"
 
 test-fast: .venv/.installed-dev ## run the tests that are quick
@@ -37,6 +38,13 @@ check: .venv/.installed-dev ## ruff and mypy, without the tests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+
+browser: ## install Debian's chromium where it is missing, for the tests of the pages
+	@command -v chromium >/dev/null || { as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	    $$as apt-get update -qq && $$as apt-get install --yes -qq --no-install-recommends chromium >/dev/null; }
+
+pictures: .venv/.installed-dev browser ## make the pictures of the README from the shipped data
+	@$(PY) -m tests.pictures
 
 serve: .venv/.installed ## start the API and the page (ARGS="--port 8001")
 	@$(PY) app.py $(ARGS)

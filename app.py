@@ -13,29 +13,23 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request
-from jinja2 import UndefinedError
+from flask import Blueprint, Flask, Response, current_app
 
 from risk import command
-from risk.errors import DiskError
-from risk.paths import CALL_LIST, LISTS, REPORT
-from risk.report import list_history
+from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import contacts, live, responses, security
-from risk.service.predictions import NO_REPORT, Shown, listed, predicted
-from risk.service.problems import OldReport, Problem
+from risk.service import clients, contacts, live, pages, responses, security
+from risk.service.predictions import NO_MODEL, Shown, listed, predicted
+from risk.service.problems import Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
 from risk.service.server import HttpServer
 from risk.settings import Settings
-from risk.text import event, log, placed
+from risk.text import placed
 
 service = Blueprint("service", __name__)
 
-NO_MODEL = "no model is deployed; run fullprocess.py"
-OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 MAX_LISTED = 10_000
 
 
@@ -45,7 +39,6 @@ class Rooms:
 
     settings: Settings
     watch: live.Watch
-    contacts: contacts.ContactLog
     instance: str
     reach: str
 
@@ -57,11 +50,13 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema)
     kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
-    app.extensions["rooms"] = Rooms(settings, watch, kept, instance, admitted.reach)
-    for part in (service, contacts.blueprint(kept, watch)):
+    app.extensions["rooms"] = Rooms(settings, watch, instance, admitted.reach)
+    parts = clients.blueprint(kept, watch, settings.models / LISTS), contacts.blueprint(kept, watch)
+    for part in (service, *parts):
         app.register_blueprint(part)
-    queries = {"service.clients": ("limit", "offset", "owner"), "contacts.listing": ("limit", "offset", "client")}
-    responses.furnish(app, admitted, queries)
+    responses.furnish(app, admitted, pages.QUERIES | clients.QUERIES | contacts.QUERIES)
+    folder = placed(settings.input_folder_path, settings.places)
+    pages.furnish(app, pages.Places(watch, settings.production, folder, kept.last))
     return app
 
 
@@ -103,51 +98,6 @@ def diagnostics() -> Response:
     return answer({name: snapshot[name] for name in ("seconds", "missing_percent", "dependencies")})
 
 
-@service.get("/clients")
-def clients() -> Response:
-    """Return current clients by rank, all or those of an `owner`: `limit` of them after the first `offset`."""
-    shown = _shown()
-    limit = responses.whole_number("limit", 100, MAX_LISTED)
-    offset = responses.whole_number("offset", 0, sys.maxsize)
-    places, owner = shown.clients.of(request.args.get("owner")), request.args.get("owner")
-    told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
-    told |= {} if owner is None else {"owner": owner}
-    return answer(told | {"clients": [shown.clients.row(place) for place in places[offset : offset + limit]]})
-
-
-@service.get("/clients/<path:name>")
-def client(name: str) -> Response:
-    """Return one current client with all contacts, and with the reasons if the client is on the call list."""
-    shown = _shown()
-    if name not in shown.clients.places:
-        raise Problem(404, "this is not a current client; /clients lists them")
-    reasons = next((call["reasons"] for call in shown.snapshot["call_list"] if call["client"] == name), None)
-    told = {"release": shown.release} | shown.clients.row(shown.clients.places[name])
-    told |= {"reasons": reasons, "contacts": _rooms().contacts.outcomes.of(name)[::-1]}
-    return answer(told | {"history": _history(name)})
-
-
-@service.get("/clients/<path:name>/history")
-def client_history(name: str) -> Response:
-    """Return what each kept call list said of a client, who may have left since."""
-    slashed = f"{name}/history"
-    if slashed in _shown().clients.places:  # a client of this very name
-        return client(slashed)
-    history = _history(name)
-    if not history:
-        raise Problem(404, "no call list named this client; /clients lists the current ones")
-    return answer({"client": name, "history": history})
-
-
-@service.get("/trackrecord")
-def track_record() -> Response:
-    """Return the kept call lists beside what came of the clients, and who left."""
-    record = _shown().snapshot.get("track_record")
-    if record is None:
-        raise Problem(503, OLD_REPORT)
-    return answer(record)
-
-
 @service.get("/history")
 def history() -> Response:
     """Return the last runs, the newest first."""
@@ -181,6 +131,13 @@ def report() -> Response:
 def call_list() -> Response:
     """Return the call list as the CSV file that the newest report set holds."""
     return responses.file(_shown().calls, "text/csv", f'attachment; filename="{CALL_LIST}"')
+
+
+@service.get("/calllist.xlsx")
+def call_sheet() -> Response:
+    """Return the call list as a workbook with a sheet for each owner, where the newest report set holds it."""
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return responses.file(_shown().sheet, kind, f'attachment; filename="{CALL_LIST_EXCEL}"')
 
 
 @service.get("/health")
@@ -219,22 +176,6 @@ def ready() -> Response:
     return answer({"status": "ready", "release": now.model.name})
 
 
-@service.get("/")
-def index() -> Response:
-    """Return the page for people."""
-    now, settings = _rooms().watch.live, _rooms().settings
-    if now.shown is None:
-        folder = placed(settings.input_folder_path, settings.places)
-        start = render_template("start.html", faults=now.wrong, torn=now.torn, input_folder=folder)
-        return Response(start, 503 if now.torn else 200)
-    late = snapshots.overdue(now.shown.snapshot.get("expected"), time.time())
-    try:
-        return Response(render_template("index.html", it=now.shown.snapshot, now=now, late=late))
-    except (OldReport, UndefinedError, TypeError, AttributeError, KeyError, ValueError) as error:
-        why = str(error) if isinstance(error, OldReport) else OLD_REPORT
-        return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
-
-
 def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests in flight. Raises: ConfigError, DiskError."""
     host, ended = host or settings.server.host, threading.Event()
@@ -254,19 +195,8 @@ def _rooms() -> Rooms:
     return rooms
 
 
-def _history(name: str) -> list[dict[str, Any]]:
-    try:
-        return list_history.of_client(_rooms().settings.models / LISTS, name)
-    except DiskError as error:
-        log.warning(event("fault", reason=error))
-        raise Problem(503, "the kept call lists cannot be read; the log says why") from error
-
-
 def _shown() -> Shown:
-    now = _rooms().watch.live
-    if now.shown is None:
-        raise Problem(503, now.torn or (NO_MODEL if now.model is None else NO_REPORT))
-    return now.shown
+    return _rooms().watch.live.published
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

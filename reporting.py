@@ -29,9 +29,12 @@ from risk.registry import out_of_fold, proven, releases
 from risk.report import (
     call_list,
     calls,
+    evidence,
+    explain,
     figures,
     list_history,
     pdf,
+    plots,
     snapshot,
     spreadsheet,
     status,
@@ -96,10 +99,11 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
         paths.CALL_LIST: call_list.calls_csv(shown["call_list"]),
         paths.CALL_LIST_EXCEL: spreadsheet.workbook(shown["call_list"], shown["schema"]["currency"]),
         paths.CLIENT_RISKS: call_list.risks_csv(everyone),
+        paths.CLIENT_FEATURES: call_list.features_jsonl(everyone),
         paths.REPORT: pdf.report(shown, pictures),
     }
     matrix = pictures.get("confusion matrix")
-    return contents | ({paths.CONFUSION_MATRIX: matrix} if matrix else {})
+    return contents | ({paths.CONFUSION_MATRIX: matrix} if matrix else {}) | plots.drawn(shown)
 
 
 # --- gather -----------------------------------------------------------------------------------------------------------
@@ -137,6 +141,7 @@ def _gather(
         "as_of": made.about["as_of"],
         "list": made.about,
         "call_list": listed,
+        "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, listed, settings.schema),
         "expected_leavers": call_list.expected_leavers(rated, listed, len(everyone)) if rated else None,
         "outcomes": calls.told(
@@ -168,6 +173,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "attention": run.record.get("attention", journal.attention(path)),
         "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
+        "explained": explain.last_runs([*journal.read(path), run.as_line(outcome)], snapshot.MOST_RUNS),
         "journal": journal.anchor(path),
     }
 

@@ -36,6 +36,7 @@ REPORT = "report.pdf"
 CALL_LIST = "calllist.csv"
 CALL_LIST_EXCEL = "calllist.xlsx"
 CLIENT_RISKS = "clientrisks.csv"
+CLIENT_FEATURES = "clientfeatures.jsonl"
 CONFUSION_MATRIX = "confusionmatrix.png"
 LISTS = "lists"
 REPORT_LINKS = (REPORT, CALL_LIST, CALL_LIST_EXCEL, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)

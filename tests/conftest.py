@@ -84,6 +84,7 @@ class Project:
         with pytest.MonkeyPatch.context() as patch:
             if name == "fullprocess" and not whole:
                 patch.setattr("risk.report.figures.drawn", lambda *shown: {"confusion matrix": b"not drawn"})
+                patch.setattr("risk.report.plots.drawn", lambda *shown: {})
                 patch.setattr("risk.report.pdf.report", lambda *shown: b"not printed")
                 patch.setattr("apicalls.call_api", lambda settings: None)
             return self._run(name, *words)

@@ -38,7 +38,7 @@ from risk import files, journal, paths, tick
 from risk.modeling import candidates
 from risk.reading import sql
 from risk.registry import model
-from risk.report import figures, pdf
+from risk.report import figures, pdf, plots
 from tests.conftest import Project, Said, table
 
 KILLED = 137
@@ -160,6 +160,7 @@ def remember() -> None:
     """Compute once what only computes; of reports that differ in their times alone the first one stands for all."""
     candidates.risks_after = _once(candidates.risks_after, lambda family, *others: (family.name, others))
     figures.drawn = _once(figures.drawn, lambda *shown: shown)
+    plots.drawn = _once(plots.drawn, lambda shown: ("plots", shown["outcome"], shown["scores"]))
     pdf.report = _once(pdf.report, lambda shown, pictures: (shown["outcome"], shown["scores"], pictures))
 
 

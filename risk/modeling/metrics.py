@@ -237,3 +237,12 @@ def _calibration(labels: Floats, risks: Floats) -> tuple[Bin, ...]:
     place = (middle * min(10, max(1, len(order) // 10)) // max(len(order), 1))[group]
     parts = (order[place == number] for number in np.unique(place))
     return tuple(Bin(float(risks[part].mean()), float(labels[part].mean()), len(part)) for part in parts)
+
+
+def gains(labels: ArrayLike, risks: ArrayLike, most: int = 60) -> list[tuple[int, int]]:
+    """How many leavers the first so many rows hold, in order of risk: at `most` places, never between equal risks."""
+    left, risk = np.asarray(labels, dtype=np.float64), np.asarray(risks, dtype=np.float64)
+    order = np.argsort(-risk, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(risk[order])), len(order) - 1) if len(order) else np.array([], dtype=int)
+    kept = ends[np.unique(np.linspace(0, len(ends) - 1, min(most, len(ends))).astype(int))]
+    return list(zip((kept + 1).tolist(), left[order].cumsum()[kept].astype(int).tolist(), strict=True))

@@ -20,7 +20,7 @@ from risk import files, paths
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest, content_order
 from risk.errors import DiskError
-from risk.modeling.metrics import Floats, evaluate, list_length
+from risk.modeling.metrics import Floats, evaluate, gains, list_length
 from risk.reading.sql import connect, literal
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def newest_scores(rows: Dataset, model: Model, folder: Path, top_share: float, m
     risks = np.where(np.isnan(unseen), model.risks(frame), unseen)
     left, k = frame[rows.schema.target].to_numpy(np.float64), list_length(top_share, len(frame))
     return asdict(evaluate(left, risks, model.card.threshold, k)) | {
+        "gains": gains(left, risks),
         **periods(frame, rows.schema.period),
         "sources": sources[:SOURCES_NAMED],
         "n_sources": len(sources),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -101,7 +102,7 @@ def _by_former_model(past: Past, chosen: pd.DataFrame, schema: Schema) -> dict[s
     """The risk of each client by the model of the list of an earlier week, with the figures of today."""
     if past.week_model is None or not past.week_model.fits(schema):
         return {}
-    risks = past.week_model.risks(_features(chosen, schema))
+    risks = past.week_model.risks(features_of(chosen))
     return dict(zip(chosen["client"], risks.tolist(), strict=True))
 
 
@@ -153,7 +154,7 @@ def to_call(
     """The chosen clients, each with its reasons; `before` holds the row of each before its newest one."""
     adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
     before = before[list(schema.features)].set_axis(chosen.index)
-    features = _features(everyone, schema)
+    features = features_of(everyone)
     why = explained(model.risks, features.loc[chosen.index], before, features, schema, adds_up=adds_up)
     names = (*LIST_COLUMNS, "renewal")
     rows = [
@@ -194,10 +195,6 @@ def _days_to(renewal: str | None, day: str) -> int | None:
     return days if 0 <= days <= SOON else None
 
 
-def _features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    return frame[[FEATURE + name for name in schema.features]].set_axis(list(schema.features), axis=1)
-
-
 def rank(clients: Sequence[str], risks: NDArray[np.float64]) -> NDArray[np.int64]:
     """The places of the clients in the order of their risks (12 digits), the highest first, ties by name."""
     rounded = np.round(risks, 12)
@@ -214,6 +211,19 @@ def risks_csv(everyone: pd.DataFrame) -> bytes:
     """The content of clientrisks.csv: risk and rank of every current client."""
     listed = everyone[list(LIST_COLUMNS)].assign(risk=everyone["risk"].map(four_digits))
     return as_csv(LIST_COLUMNS, ([_plain(cell) for cell in row] for row in listed.itertuples(index=False)))
+
+
+def features_of(everyone: pd.DataFrame) -> pd.DataFrame:
+    """The features of the ranked clients, under their own names."""
+    found = everyone.filter(regex=f"^{FEATURE}")
+    return found.rename(columns=lambda name: name.removeprefix(FEATURE))
+
+
+def features_jsonl(everyone: pd.DataFrame) -> bytes:
+    """The content of clientfeatures.jsonl: a line of names, then the features of every current client, by risk."""
+    found = features_of(everyone)
+    rows = ([_plain(cell) for cell in row] for row in found.itertuples(index=False))
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in [list(found.columns), *rows]).encode()
 
 
 def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:

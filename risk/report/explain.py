@@ -85,6 +85,13 @@ def tell(
     return Explanation(tuple(map(one_line, told)), tuple(used))
 
 
+def last_runs(records: Sequence[Record], most: int) -> dict[str, list[str]]:
+    """The story of each of the last runs, by its number."""
+    pairs, runs = _pairs(records), {str(it.get("run")): it for it in records if it.get("kind") == "run"}
+    last = list(runs.items())[-most:]
+    return {number: [*map(one_line, of_run(run, _of(run, pairs), None))] for number, run in last}
+
+
 def page(lines: Sequence[str]) -> str:
     """The lines for a terminal: long ones go on below, a little further in."""
     indents = [" " * (len(line) - len(line.lstrip()) + 2) for line in lines]

@@ -82,15 +82,27 @@ def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         | {
             "reason": it.get("error") or it.get("sentence") or it.get("reason"),
             "f1": (it.get("scores") or {}).get("f1"),
+            "steps": {step["name"]: step["seconds"] for step in it.get("steps") or ()},
+            "scan": _widest(it.get("scan") or {}),
         }
         for it in records[::-1][:MOST_RUNS]
     ]
 
 
+def _widest(scan: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Of the scan of a run its widest window, and whether any of them gave an alarm."""
+    windows = scan.get("windows") or ()
+    if not windows:
+        return None
+    widest = {name: windows[-1].get(name) for name in ("contents", "n_rows", "p", "gain")}
+    return widest | {"rings": any(it.get("rings") for it in windows)}
+
+
 def of_schema(schema: Schema) -> dict[str, Any]:
     """Return what the columns mean."""
     named = ("client", "target", "period", "owner", "value", "currency", "renewal", "horizon")
-    return {name: getattr(schema, name) for name in named} | {"features": dict(schema.kinds)}
+    labels = {name: list(words) for name, words in schema.labels.items()}
+    return {name: getattr(schema, name) for name in named} | {"features": dict(schema.kinds), "labels": labels}
 
 
 def of_backtest(made: dict[str, Any], manifest: Manifest) -> dict[str, Any] | None:

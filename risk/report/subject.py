@@ -14,6 +14,7 @@ from risk.dataset.outcomes import Outcomes
 from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import DataError
+from risk.modeling.metrics import gains
 from risk.registry import model as models
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
@@ -80,5 +81,6 @@ def scored(settings: Settings, model: Model, held_out: Holdout, learned: pd.Seri
     """The scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
     measured = asdict(holdout.score(model, held_out, settings.schema.target, settings.gate.top_share))
     n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
-    measured |= {"scored_on": held_out.scored_on, "n_seen": n_seen}
+    curve = gains(held_out.rows[settings.schema.target], model.risks(held_out.rows))
+    measured |= {"scored_on": held_out.scored_on, "n_seen": n_seen, "gains": curve}
     return measured | out_of_fold.periods(held_out.rows, settings.schema.period)

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -39,6 +40,8 @@ PATIENCE = 5.0  # seconds until the lock must be free
 MAX_LISTED = 10_000
 EARLIEST_ZONE = timedelta(hours=14)  # where on earth the day begins first
 HEADER = ",".join(outcomes.COLUMNS).encode() + b"\n"
+
+QUERIES = {"contacts.listing": ("limit", "offset", "client")}
 
 log = logging.getLogger("risk")
 
@@ -63,6 +66,11 @@ class ContactLog:
             except (OSError, DiskError) as error:
                 log.warning(event("outcomes", reason=error))
             return self._outcomes
+
+    def last(self, client: str) -> dict[str, Any] | None:
+        """The newest contact of a client, as the call list holds it."""
+        found = self.outcomes.last(client)
+        return {name: getattr(found, name) for name in ("date", "result", "opinion", "note")} if found else None
 
     def admit(self) -> None:
         """Count a request to record. Raises: Problem 429 where there were too many within a minute."""

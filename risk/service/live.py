@@ -79,7 +79,7 @@ class Watch:
         recorded = (tick.signature(str(self._production / paths.JOURNAL)), seen[0])
         if recorded != self._proven or is_due:
             self._proven, self._again = recorded, time.monotonic() + PATIENCE
-            self._live = replace(self._live, record=self._broken())
+            self._live = replace(self._live, record=self._broken(), **self._last_runs())
         if seen != self._seen or is_due:
             self._seen, self._again = seen, time.monotonic() + PATIENCE
             self._live = self._loaded(self._live)
@@ -97,6 +97,14 @@ class Watch:
         except Exception as error:
             faults = [f"the record cannot be proven: {_words(error)}"]
         return self._named(faults[0]) if faults else None
+
+    def _last_runs(self) -> dict[str, Any]:
+        """The last run, and the last one that came to its end; None where there is none or nobody can read them."""
+        with contextlib.suppress(RiskError, OSError, KeyError):
+            runs = journal.runs(self._production / paths.JOURNAL)
+            good = [it for it in runs if it["outcome"] != journal.FAILED]
+            return {"last_run": runs[-1] if runs else None, "last_good": good[-1] if good else None}
+        return {"last_run": None, "last_good": None}
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):
@@ -128,7 +136,7 @@ class Watch:
             shown = load_shown(folder) if folder else None
         except Exception as error:
             faults.append(self._named(f"{TORN}: {_words(error)}"))
-        return LiveState(model, contract, shown, tuple(faults), former.record)
+        return replace(former, model=model, contract=contract, shown=shown, faults=tuple(faults))
 
     def _named(self, fault: str) -> str:
         """A fault that names files by their place in the installation, never by folders of the machine."""
@@ -152,7 +160,10 @@ def load_shown(folder: Path) -> Shown:
         place = f"{folder.parent.name}/{folder.name}/{paths.SNAPSHOT}"
         raise DataError(f"{place} is missing, torn or of an older program")
     clients = load_clients((folder / paths.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
-    return Shown(folder.name, snapshot, clients, _content(folder / paths.REPORT), _content(folder / paths.CALL_LIST))
+    named = (paths.REPORT, paths.CALL_LIST, paths.CALL_LIST_EXCEL, paths.CLIENT_FEATURES)
+    report, calls, sheet, features = (_content(folder / name) for name in named)
+    figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.svg"))}
+    return Shown(folder.name, snapshot, clients, report, calls, sheet, figures, (features or b"").splitlines())
 
 
 def _content(path: Path) -> bytes | None:

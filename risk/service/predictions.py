@@ -21,6 +21,7 @@ from risk.service.requests import Contract, Ids, RequestedRows
 if TYPE_CHECKING:
     from risk.registry.model import Model
 
+NO_MODEL = "no model is deployed; run fullprocess.py"
 NO_REPORT = "no report is made; run fullprocess.py"
 OLD_LIST = "the listed clients are of release {}; the next run updates the list, and then ranks are given"
 OLD_RISKS = "these risks are listed for release {}, which is no longer current; the next run updates the list"
@@ -50,6 +51,11 @@ class Clients:
         told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
         return told | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
 
+    @property
+    def owners(self) -> set[str | None]:
+        """Everybody who has clients; None among them where some clients have no owner."""
+        return {_without_apostrophe(owner) or None for owner in {cells[4] for cells in self.cells}}
+
     def of(self, owner: str | None) -> Sequence[int]:
         """The places of an owner's clients (blank: of those who have none); of all without an owner."""
         if owner is None:
@@ -59,13 +65,19 @@ class Clients:
 
 @dataclass(frozen=True)
 class Shown:
-    """One report set: its number, the snapshot, the current clients, PDF and call list (None where it is not there)."""
+    """One report set: its number, the snapshot, the current clients, its files (None where they are not there).
+
+    `figures` holds the plots by name, `features` a line of JSON for their names, then one per client.
+    """
 
     number: str
     snapshot: dict[str, Any]
     clients: Clients
     report: bytes | None
     calls: bytes | None = None
+    sheet: bytes | None = None
+    figures: dict[str, bytes] = field(default_factory=dict)
+    features: list[bytes] = field(default_factory=list)
 
     @property
     def release(self) -> str | None:
@@ -83,11 +95,20 @@ class LiveState:
     shown: Shown | None = None
     faults: tuple[str, ...] = ()
     record: str | None = None
+    last_run: dict[str, Any] | None = None
+    last_good: dict[str, Any] | None = None
 
     @property
     def wrong(self) -> tuple[str, ...]:
         """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
         return (*self.faults, *([self.record] if self.record else []))
+
+    @property
+    def published(self) -> Shown:
+        """The newest report set. Raises: Problem 503 where there is none."""
+        if self.shown is None:
+            raise Problem(503, self.torn or (NO_MODEL if self.model is None else NO_REPORT))
+        return self.shown
 
     @property
     def torn(self) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from flask import Flask, Response, request
+from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from risk.reading.header import KNOWN_STARTS
@@ -22,7 +22,7 @@ from risk.text import counted, event, moment, number, percent
 log = logging.getLogger("risk")
 
 FORM = "application/x-www-form-urlencoded"
-SHOWN = {"calls": 200, "sources": 50}  # on the page
+SHOWN = {"sources": 50}  # on the page
 SENTENCES = {
     404: "nothing is at this path; / lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
@@ -64,6 +64,11 @@ def file(content: bytes | None, kind: str, disposition: str) -> Response:
     if content is None:
         raise Problem(503, NO_REPORT)
     return Response(content, mimetype=kind, headers={"Content-Disposition": disposition})
+
+
+def wants_page() -> bool:
+    """Whether a browser asks: it names HTML and likes it better than JSON; a program that names nothing gets JSON."""
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
 def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> RequestedRows | Ids:
@@ -118,13 +123,17 @@ def _check_query(known: Sequence[str]) -> None:
 
 
 def _protect(response: Response) -> Response:
-    response.headers.update(security.HEADERS)
+    for name, text in security.HEADERS.items():
+        response.headers.setdefault(name, text)
     response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
     return response
 
 
 def _problem(problem: Problem) -> Response:
-    response = answer(problem.document, problem.status, "application/problem+json")
+    if wants_page():
+        response = Response(render_template("problem.html", problem=problem.document), problem.status)
+    else:
+        response = answer(problem.document, problem.status, "application/problem+json")
     response.headers.update(problem.headers)
     return response
 

@@ -1,0 +1,113 @@
+"""Finding clients in a list: the manager's own, a search, a filter, an order, a page; as the address asks."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from risk.service.predictions import Clients
+from risk.service.problems import Problem
+from risk.text import NOTHING
+
+Row = Mapping[str, Any]
+
+PER_PAGE = 100
+SOON = 45  # days until a renewal that is called soon
+ORDERS = ("rank", "value_at_risk", "renewal", "client")
+FILTERS: dict[str, Callable[[Row], bool]] = {
+    "new": lambda row: row.get("move") == "new",
+    "risen": lambda row: row.get("move") == "risen",
+    "renews": lambda row: row.get("renews_in_days") is not None and 0 <= row["renews_in_days"] <= SOON,
+    "uncalled": lambda row: not row.get("contact"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for; `owner` is None for everybody's clients and a dash for those who have no owner."""
+
+    owner: str | None = None
+    q: str = ""
+    sort: str = "rank"
+    show: str = ""
+    page: int = 1
+
+    def query(self, **changes: Any) -> str:
+        """The query of the address that asks the same but for these changes; the first page again."""
+        asked = replace(self, **({"page": 1} | changes))
+        told = {it.name: getattr(asked, it.name) for it in fields(asked) if getattr(asked, it.name) != it.default}
+        return f"?{urlencode(told)}" if told else "?"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of those that were found."""
+
+    rows: Sequence[Any]
+    n_found: int
+    number: int
+    n_pages: int
+    first: int
+
+
+def asked_by(query: Mapping[str, str], page: int = 1) -> Asked:
+    """What a query asks for. Raises: Problem 422 for an unknown order or filter."""
+    asked = Asked(
+        query.get("owner") or None, query.get("q", ""), query.get("sort") or "rank", query.get("show", ""), page
+    )
+    for name, known in {"sort": ORDERS, "show": ("", *FILTERS)}.items():
+        if getattr(asked, name) not in known:
+            told = f"{name} is {getattr(asked, name)[:40]!r}, expected one of {', '.join(filter(None, known))}"
+            raise Problem(422, told, field=name)
+    return asked
+
+
+def among_calls(calls: Sequence[Row], asked: Asked) -> list[Row]:
+    """The calls that are asked for, in the order that is asked for."""
+    words = _plain(asked.q).split()
+    kept = [it for it in calls if asked.owner is None or (it["owner"] or NOTHING) == asked.owner]
+    kept = [it for it in kept if not asked.show or FILTERS[asked.show](it)]
+    named = ((it, _plain(f"{it['client']} {it['owner'] or ''}")) for it in kept)
+    found = [it for it, name in named if all(word in name for word in words)]
+    keys: dict[str, Callable[[Row], Any]] = {
+        "rank": lambda it: it["rank"],
+        "value_at_risk": lambda it: -(it.get("value_at_risk") or 0.0),
+        "renewal": lambda it: (it.get("renewal") is None, it.get("renewal") or ""),
+        "client": lambda it: _plain(it["client"]),
+    }
+    return sorted(found, key=keys[asked.sort])
+
+
+def places_of(clients: Clients, owner: str | None, asked: Asked) -> Sequence[int]:
+    """The places of an owner's clients (blank: of those who have none) that are searched, in the order asked for."""
+    places, words = clients.of(owner), _plain(asked.q).split()
+    if words:
+        named = ((place, _plain(f"{clients.names[place]} {clients.cells[place][4]}")) for place in places)
+        places = [place for place, name in named if all(word in name for word in words)]
+    if asked.sort == "value_at_risk":
+        return sorted(places, key=lambda place: -float(clients.cells[place][5] or 0) * clients.risks[place])
+    return sorted(places, key=lambda place: _plain(clients.names[place])) if asked.sort == "client" else places
+
+
+def among_clients(clients: Clients, asked: Asked) -> Page:
+    """A page of the current clients who are asked for, each with its value at risk."""
+    owner = asked.owner if asked.owner != NOTHING else ""
+    page = paged(places_of(clients, owner, asked), asked.page)
+    rows = [clients.row(place) for place in page.rows]
+    rows = [it | {"value_at_risk": None if it["value"] is None else it["value"] * it["risk"]} for it in rows]
+    return replace(page, rows=rows)
+
+
+def paged(rows: Sequence[Any], number: int) -> Page:
+    """One page of the rows; beyond the last page, the last one."""
+    n_pages = max(1, -(-len(rows) // PER_PAGE))
+    number = min(max(number, 1), n_pages)
+    first = (number - 1) * PER_PAGE
+    return Page(rows[first : first + PER_PAGE], len(rows), number, n_pages, first)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()

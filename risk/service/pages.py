@@ -1,0 +1,233 @@
+"""Pages for browsers: the list, all clients, one client, and the evidence. They read the report set, nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from flask import Blueprint, Flask, Response, current_app, render_template, request
+from jinja2 import UndefinedError
+
+from risk import paths
+from risk.report import list_words
+from risk.report import snapshot as snapshots
+from risk.report.card_blocks import blocks
+from risk.service import finding, responses
+from risk.service.live import Watch, card_of
+from risk.service.predictions import LiveState, Shown
+from risk.service.problems import OldReport, Problem
+from risk.text import MORE, NOTHING
+
+pages = Blueprint("pages", __name__)
+
+OLD_REPORT = "an older program made the newest report; run fullprocess.py"
+LONGEST = 120  # characters of a name on a page
+LARGEST_PAGE = 10**6
+MOST_OWNERS = 100  # that a page lists
+NAVIGATION = (
+    ("/", "List"), ("/clients", "Clients"), ("/trackrecord", "Track record"), ("/model", "Model"), ("/drift", "Drift"),
+    ("/data", "Data"), ("/runs", "Runs"),
+)  # fmt: skip
+QUERIES = {
+    "pages.index": ("owner", "q", "sort", "show", "page"),
+}
+OF_FIGURES = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # a plot carries its own colours
+
+
+@dataclass(frozen=True)
+class Places:
+    """What the pages need, made once; `contact_of` answers a client's last contact that is newer than the list."""
+
+    watch: Watch
+    production: Path
+    input_folder: str
+    contact_of: Callable[[str], dict[str, Any] | None] = lambda name: None
+
+
+def furnish(app: Flask, places: Places) -> None:
+    """Let a service show pages: their own paths, and those that answer programs with JSON."""
+    app.extensions["pages"] = places
+    app.register_blueprint(pages)
+    app.before_request(_page_instead)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
+    app.jinja_env.filters.update(level=list_words.level, owner=lambda name: name or NOTHING)
+    app.jinja_env.globals.update(list_words=list_words, soon=finding.SOON, orders=finding.ORDERS)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=list_words.LEVELS)
+
+
+@pages.get("/")
+def index() -> Response:
+    """Return the page with the call list."""
+    asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
+
+    def facts(shown: Shown) -> dict[str, Any]:
+        every = [_with_contact(call) for call in shown.snapshot["call_list"]]
+        owned = finding.among_calls(every, finding.Asked(asked.owner))
+        page = finding.paged(finding.among_calls(every, asked), asked.page)
+        counts = {it: len(finding.among_calls(owned, finding.Asked(show=it))) for it in ("", *finding.FILTERS)}
+        told = {"asked": asked, "page": page, "owned": owned, "counts": counts}
+        return told | {"owners": _owners({call["owner"] for call in every})}
+
+    return _page("index.html", facts)
+
+
+@pages.get("/model")
+def model() -> Response:
+    """Return the page on how good the model is."""
+
+    def facts(shown: Shown) -> dict[str, Any]:
+        card = card_of(_places().production, shown.release) if shown.release else None
+        return {"card": blocks((card or b"").decode())}
+
+    return _page("model.html", facts)
+
+
+@pages.get("/drift")
+def drift() -> Response:
+    """Return the page on what the check for drift saw."""
+    return _page("drift.html")
+
+
+@pages.get("/data")
+def data() -> Response:
+    """Return the page on the files, their rows and columns."""
+    return _page("data.html")
+
+
+@pages.get("/runs")
+def runs() -> Response:
+    """Return the page on the runs so far."""
+    return _page("runs.html")
+
+
+@pages.get("/figures/<name>")
+def figure(name: str) -> Response:
+    """Return a plot of the newest report set as SVG."""
+    shown = _places().watch.live.shown
+    if shown is None or name not in shown.figures:
+        raise Problem(404, "the newest report has no figure of this name")
+    headers = {"Content-Security-Policy": OF_FIGURES}
+    return Response(shown.figures[name], mimetype="image/svg+xml", headers=headers)
+
+
+# --- pages of paths that answer programs with JSON --------------------------------------------------------------------
+
+
+def _clients() -> Response:
+    asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
+
+    def facts(shown: Shown) -> dict[str, Any]:
+        page = finding.among_clients(shown.clients, asked)
+        return {"asked": asked, "page": page, "owners": _owners(shown.clients.owners)}
+
+    return _page("clients.html", facts)
+
+
+def _client(name: str) -> Response:
+    def facts(shown: Shown) -> dict[str, Any]:
+        answer: Any = current_app.view_functions[str(request.endpoint)](name=name)
+        told, calls = answer.get_json(), shown.snapshot["call_list"]
+        call: dict[str, Any] = next((_with_contact(it) for it in calls if it["client"] == name), {})
+        form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
+        return {"told": told, "call": call, "form": form, "features": _features(shown, name)}
+
+    return _page("client.html", facts)
+
+
+def _track_record() -> Response:
+    return _page("trackrecord.html")
+
+
+INSTEAD: dict[str, Callable[..., Response]] = {
+    "/clients": _clients,
+    "/clients/<path:name>": _client,
+    "/trackrecord": _track_record,
+}
+
+
+def _page_instead() -> Response | None:
+    """The page of a path that answers programs with JSON, where a browser asks."""
+    rule = str(request.url_rule) if request.url_rule and request.method in ("GET", "HEAD") else ""
+    if rule not in INSTEAD or not responses.wants_page():
+        return None
+    response = INSTEAD[rule](**(request.view_args or {}))
+    response.vary.add("Accept")
+    return response
+
+
+# --- what every page shows --------------------------------------------------------------------------------------------
+
+
+def _page(template: str, facts: Callable[[Shown], dict[str, Any]] = lambda _: {}) -> Response:
+    """A page of the newest report set; where there is none, or an older program made it, what to do instead."""
+    places = _places()
+    now = places.watch.live
+    if now.shown is None:
+        start = render_template("start.html", faults=now.wrong, torn=now.torn, input_folder=places.input_folder)
+        return Response(start, 503 if now.torn else 200)
+    try:
+        told = _told(now, places.production) | facts(now.shown)
+        return Response(render_template(template, it=now.shown.snapshot, shown=now.shown, now=now, **told))
+    except Problem as problem:
+        if not isinstance(problem, OldReport):
+            raise
+        why = str(problem)
+    except (UndefinedError, TypeError, AttributeError, KeyError, ValueError):
+        why = OLD_REPORT
+    return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
+
+
+def _told(now: LiveState, production: Path) -> dict[str, Any]:
+    """How the pipeline stands, and the links of the header."""
+    assert now.shown
+    moment, looked = time.time(), None
+    with contextlib.suppress(OSError):
+        looked = os.stat(production / paths.LOCK).st_mtime
+    rules = {str(rule) for rule in current_app.url_map.iter_rules()}
+    return {
+        "clock": moment,
+        "looked": looked,
+        "late": snapshots.overdue(now.shown.snapshot.get("expected"), moment),
+        "alarm": list_words.pipeline(now.last_run, now.last_good, looked, moment),
+        "navigation": [it for it in NAVIGATION if it[0] in rules],
+        "here": next((path for path, _ in NAVIGATION[1:] if request.path.startswith(path)), "/"),
+        "mine": request.args.get("owner"),
+    }
+
+
+def _places() -> Places:
+    places: Places = current_app.extensions["pages"]
+    return places
+
+
+def _with_contact(call: dict[str, Any]) -> dict[str, Any]:
+    newer = _places().contact_of(call["client"])
+    return call | {"contact": newer} if newer else call
+
+
+def _owners(names: set[str | None]) -> list[str]:
+    owners = sorted({name or NOTHING for name in names})
+    return owners if owners != [NOTHING] and len(owners) <= MOST_OWNERS else []
+
+
+def _features(shown: Shown, name: str) -> dict[str, Any]:
+    """The features of a current client; none where the set does not hold them."""
+    place = shown.clients.places[name]
+    if len(shown.features) <= place + 1:
+        return {}
+    names, values = (msgspec.json.decode(shown.features[at]) for at in (0, place + 1))
+    whole = [int(it) if isinstance(it, float) and it.is_integer() else it for it in values]
+    return dict(zip(names, whole, strict=True))
+
+
+def _clip(text: object, longest: int = LONGEST) -> str:
+    shown = str(text)
+    return shown if len(shown) <= longest else shown[: longest - 1] + MORE

@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from risk import files, journal, paths
+from risk.report import tables
+from risk.service.pages import INSTEAD
+from risk.service.responses import SHOWN
+from risk.settings import load
+from tests.installation import HOSTILE, deploy, lay_out, report, snapshot
+
+LISTED = [("acme", 0.9), (HOSTILE, 0.7)]
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+PATHS = ["/", "/clients", "/clients/acme%2C%20inc.", "/model", "/drift", "/data", "/runs"]
+PLOT = b"<svg xmlns='http://www.w3.org/2000/svg'/>"
+FEATURES = [["activity", "size", "sector"], [3, 10, "bank"], [90, None, HOSTILE], [1, 2, None], [4, 5, "retail"]]
+
+
+class Page(HTMLParser):
+    """The start tags of a page, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, name: str) -> list[str]:
+        """Return every value of an attribute."""
+        return [attributes[name] or "" for _, attributes in self.tags if name in attributes]
+
+
+def call(rank: int, name: str, risk: float, **facts: Any) -> dict[str, Any]:
+    told = {"rank": rank, "client": name, "risk": risk, "prediction": 1, "owner": "Ann", "value": 100.0}
+    return told | {"value_at_risk": 100 * risk, "period": "2026-08", "reasons": ["activity 3"]} | facts
+
+
+NOT_REACHED = {"date": "2026-11-03", "result": "not reached", "opinion": "", "note": ""}
+RISEN = {"move": "risen", "previous_risk": 0.2, "moved_by": "the client changed"}
+CALLS = [
+    call(1, "acme, inc.", 0.9, move="new", renewal="2026-12-18", renews_in_days=21, next_step="Offer the yearly plan"),
+    call(2, HOSTILE, 0.7, owner="Bob", value_at_risk=5_000.0, changed=["activity fell"], contact=NOT_REACHED),
+    call(3, "=1+1", 0.4, owner=None, control=True, **RISEN),
+]
+
+
+def client_of(root: Path, *, is_deployed: bool = False, **changes: Any) -> FlaskClient:
+    settings = lay_out(root)
+    if is_deployed:
+        deploy(settings, "1-aa")
+    folder = report(settings, "1", "1-aa")
+    shown = json.loads((folder / paths.SNAPSHOT).read_bytes()) | changes
+    (folder / paths.SNAPSHOT).write_bytes(files.as_json(shown))
+    (folder / paths.CLIENT_FEATURES).write_text("".join(f"{json.dumps(row)}\n" for row in FEATURES))
+    (folder / "roc.svg").write_bytes(PLOT)
+    return create_app(settings).test_client()
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    found = client_of(tmp_path_factory.mktemp("pages") / "root", is_deployed=True, call_list=CALLS, as_of="2026-11-27")
+    yield found
+    found.application.extensions["rooms"].watch.stop()
+
+
+def page(client: FlaskClient, path: str = "/") -> Page:
+    answer = client.get(path, headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (200, "text/html"), answer.text
+    return Page(answer.text)
+
+
+def names(found: Page) -> list[str]:
+    """Return the clients whom a page lists, in its order."""
+    places = (place for tag, attributes in found.tags if tag == "a" and (place := attributes.get("href") or ""))
+    return [place for place in places if place.startswith("/clients/")]
+
+
+def test_the_list_says_how_things_stand_and_why_to_call(tmp_path: Path) -> None:
+    calls = [*CALLS, call(4, "zeta//one", 0.3)]
+    found = page(client_of(tmp_path, call_list=calls, expected_leavers={"mean": 2.3, "low": 1.0, "high": 3.0}))
+
+    told = " ".join(found.text.split())
+    assert "4 to call this week, 1 new. About 2 are expected to leave without a call, 5,160 € at risk." in told
+    for words in ("very high 90 %", "activity 3", "renews in 21 days", "▲ risen from 20 %", "control: do not call"):
+        assert words in told
+    for words in ("Offer the yearly plan", "activity fell", "2026-11-03: not reached"):
+        assert words in told
+
+
+def test_fields_that_a_set_lacks_are_not_shown(tmp_path: Path) -> None:
+    found = page(client_of(tmp_path)).text
+
+    assert "acme, inc." in found
+    for word in ("Last contact", "renews", "Excel", "Changed", "List of"):
+        assert word not in found
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "n"),
+    [
+        ("", "acme", 3),
+        ("?owner=Bob", "%3Cscript", 1),
+        ("?owner=%E2%80%93", "%3D1%2B1", 1),
+        ("?q=ACME", "acme", 1),
+        ("?q=bob", "%3Cscript", 1),
+        ("?q=nobody", None, 0),
+        ("?sort=value_at_risk", "%3Cscript", 3),
+        ("?sort=client", "%3Cscript", 3),
+        ("?sort=renewal", "acme", 3),
+        ("?show=new", "acme", 1),
+        ("?show=risen", "%3D1%2B1", 1),
+        ("?show=renews", "acme", 1),
+        ("?show=uncalled", "acme", 2),
+        ("?page=99", "acme", 3),
+    ],
+)
+def test_the_list_is_searched_sorted_and_filtered_by_its_address(
+    client: FlaskClient, query: str, first: str | None, n: int
+) -> None:
+    found = names(page(client, f"/{query}"))
+
+    assert len(found) == n
+    assert first is None or found[0].startswith(f"/clients/{first}")
+
+
+def test_the_owner_of_the_address_stays_in_the_links(client: FlaskClient) -> None:
+    places = page(client, "/?owner=Bob&q=x").all("href")
+
+    assert {"/?owner=Bob", "/clients?owner=Bob", "/?owner=Bob&q=x&show=new"} & set(places)
+    assert all("owner=Bob" in place for place in places if place.startswith("/?") and "q=x" in place)
+
+
+@pytest.mark.parametrize("query", ["sort=x", "show=x", "page=x", "Owner=Ann", "sort=rank&sort=rank"])
+def test_an_address_that_asks_for_the_unknown_is_told_on_a_page(client: FlaskClient, query: str) -> None:
+    answer = client.get(f"/?{query}", headers=BROWSER)
+
+    assert (answer.status_code, answer.mimetype) == (422, "text/html")
+    assert "Back to the list" in answer.text
+
+
+def test_all_clients_are_found_by_the_same_tools(client: FlaskClient) -> None:
+    found = [names(page(client, f"/clients{query}")) for query in ("", "?owner=Ann&q=zeta", "?sort=client")]
+
+    assert [len(it) for it in found] == [4, 1, 4]
+    assert found[1] == ["/clients/zeta%2F%2Fone"]
+    assert found[2][-1] == "/clients/zeta%2F%2Fone"
+
+
+@pytest.mark.parametrize("path", ["/clients", "/clients/acme%2C%20inc."])
+def test_programs_get_json_where_browsers_get_a_page(client: FlaskClient, path: str) -> None:
+    accepted = {
+        "*/*": "json",
+        "application/json": "json",
+        "text/html": "html",
+        "application/json, text/html;q=0.5": "json",
+    }
+
+    for accept, kind in accepted.items():
+        answer = client.get(path, headers={"Accept": accept})
+        assert kind in answer.mimetype, accept
+    assert "Accept" in client.get(path, headers=BROWSER).headers["Vary"]
+    assert client.get("/clients.json", headers=BROWSER).json == client.get("/clients").json
+
+
+def test_json_of_clients_is_searched_and_paged_too(client: FlaskClient) -> None:
+    found, second = client.get("/clients?q=zeta").json, client.get("/clients?limit=2&page=2&sort=rank").json
+
+    assert [it["client"] for it in found["clients"]] == ["zeta//one"]
+    assert [it["rank"] for it in second["clients"]] == [3, 4]
+
+
+def test_a_client_has_a_page_with_reasons_figures_and_contacts(client: FlaskClient) -> None:
+    found = page(client, f"/clients/{HOSTILE.replace('/', '%2F')}")
+
+    told = {attributes.get("name"): attributes.get("value") for tag, attributes in found.tags if tag == "input"}
+    assert (told["activity"], told["size"], told["sector"]) == ("90", "", HOSTILE)
+    for words in ("high", "70 %", "activity 3", "activity fell", "2026-11-03: not reached"):
+        assert words in " ".join(found.text.split())
+
+
+def test_the_form_of_contacts_fits_the_endpoint(client: FlaskClient) -> None:
+    if not any(str(rule) == "/outcomes" for rule in client.application.url_map.iter_rules()):
+        pytest.skip("there is no endpoint of outcomes yet")
+    found = page(client, "/clients/zeta%2F%2Fone")
+
+    fields = {it for it in found.all("name") if it in ("client", "date", "result", "opinion", "note")}
+    assert fields == {"client", "date", "result", "opinion", "note"}
+    sent = {"client": "zeta//one", "date": "2026-11-20", "result": "undecided", "opinion": "unsure", "note": "later"}
+    assert client.post("/outcomes", data=sent).status_code == 303
+    assert "later" in page(client, "/clients/zeta%2F%2Fone").text
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_client_text_is_never_markup_and_nothing_is_inline_or_from_elsewhere(client: FlaskClient, path: str) -> None:
+    found = page(client, path)
+
+    places = [*found.all("href"), *found.all("src"), *found.all("action")]
+    assert [attributes for tag, attributes in found.tags if tag == "script"] == [
+        {"src": "/static/app.js", "defer": None}
+    ]
+    assert not {name for _, attributes in found.tags for name in attributes if name == "style" or name.startswith("on")}
+    assert "style" not in {tag for tag, _ in found.tags}
+    assert all(re.match(r"[/#]", place) for place in places)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_have_one_title_labels_captions_and_no_id_twice(client: FlaskClient, path: str) -> None:
+    found = page(client, path)
+
+    tags, ids = [tag for tag, _ in found.tags], found.all("id")
+    linked = {place[1:] for place in found.all("href") if place[:1] == "#"}
+    assert len(ids) == len(set(ids))
+    assert set(found.all("aria-labelledby")) | linked <= set(ids)
+    assert tags.count("table") == tags.count("caption")
+    assert all("scope" in attributes for tag, attributes in found.tags if tag == "th")
+    assert tags.count("h1") == found.all("aria-current").count("page") == 1
+
+
+def test_every_page_of_the_navigation_is_there(client: FlaskClient) -> None:
+    places = [
+        place for place in page(client).all("href") if place in {"/", *INSTEAD, "/model", "/drift", "/data", "/runs"}
+    ]
+
+    assert {"/", "/clients", "/model", "/drift", "/data", "/runs"} <= set(places)
+    for place in set(places):
+        page(client, place)
+
+
+def test_plots_are_served_by_name_and_nothing_else_is(client: FlaskClient) -> None:
+    plot = client.get("/figures/roc.svg")
+    others = [client.get(f"/figures/{name}").status_code for name in ("x.svg", "snapshot.json", "..%2Froc.svg")]
+
+    assert (plot.data, plot.mimetype) == (PLOT, "image/svg+xml")
+    assert "default-src 'none'" in plot.headers["Content-Security-Policy"]
+    assert "sandbox" in plot.headers["Content-Security-Policy"]
+    assert others == [404] * 3
+    assert "/figures/roc.svg" in page(client, "/model").all("src")
+
+
+def test_the_workbook_is_served_where_the_set_holds_it(tmp_path: Path) -> None:
+    found = client_of(tmp_path)
+    before = found.get("/calllist.xlsx").status_code
+    (tmp_path / "models/reports/1" / paths.CALL_LIST_EXCEL).write_bytes(b"PK")
+
+    again = create_app(load(tmp_path / "config.json")).test_client()
+    after = again.get("/calllist.xlsx")
+
+    assert (before, after.status_code, after.data) == (503, 200, b"PK")
+    assert "Excel" in page(again).text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"release": None, "scores": None}, "No release yet."),
+        ({"release": snapshot("1-aa", LISTED)["release"] | {"provisional": True}}, "This release is provisional."),
+        ({"release": snapshot("1-aa", LISTED)["release"] | {"forced": HOSTILE}}, f"that was given: {HOSTILE}"),
+        ({"call_list": []}, "There is nobody to call"),
+        ({"warnings": ["look at this"]}, "look at this"),
+        ({"held": ["odd.csv"]}, "ingestion.py --release NAME"),
+        ({"expected": {"every": "1 day", "last_arrival": "2026-11-01T00:00:00+00:00", "due": 1.0}}, "No new data."),
+    ],
+)
+def test_the_page_says_what_is_special(tmp_path: Path, changes: dict[str, object], told: str) -> None:
+    assert told in page(client_of(tmp_path / "special", **changes)).text
+    assert told not in page(client_of(tmp_path / "usual")).text
+
+
+def test_a_failed_run_is_said_on_every_page(tmp_path: Path) -> None:
+    found = client_of(tmp_path)
+    path = tmp_path / "production_deployment" / paths.JOURNAL
+    files.make_folder(path.parent)
+    runs = {"deployed": {}, journal.FAILED: {"error": "disk <full>"}}
+    for number, (outcome, facts) in enumerate(runs.items(), 1):
+        journal.append(path, {"kind": "run", "run": number, "outcome": outcome} | facts)
+
+    for place in PATHS:
+        told = " ".join(page(found, place).text.split())
+        assert "The last run failed just now: disk <full>. The last successful run was just now" in told, place
+
+
+def test_a_silent_pipeline_is_said(tmp_path: Path) -> None:
+    found = client_of(tmp_path)
+    lock = tmp_path / "production_deployment" / paths.LOCK
+    files.make_folder(lock.parent)
+    files.write(lock, b"")
+    quiet = page(found).text
+    os.utime(lock, (time.time() - 3 * 86_400,) * 2)
+
+    assert "Nobody has looked for new data" not in quiet
+    assert "Nobody has looked for new data for 3 days." in page(found).text
+
+
+def test_a_list_of_an_earlier_release_is_said(tmp_path: Path) -> None:
+    found = client_of(tmp_path, is_deployed=True, release=snapshot("2-bb", LISTED)["release"])
+
+    assert "Release 1-aa predicts now" in page(found).text
+
+
+def test_pages_before_the_first_run_say_what_to_do(tmp_path: Path) -> None:
+    bare = create_app(lay_out(tmp_path)).test_client()
+
+    for path in PATHS:
+        assert "no run has made a report" in page(bare, path).text
+
+
+def test_long_lists_are_cut_with_the_troubled_sources_first(tmp_path: Path) -> None:
+    shown = snapshot("1-aa", LISTED)
+    source = shown["dataset"]["sources"][0]
+    shown["dataset"]["sources"] = [source | {"path": f"{n}.csv"} for n in range(90)] + [source | {"state": "refused"}]
+    calls = [call(rank, f"c{rank}", 0.5) for rank in range(1, 251)]
+
+    listed = tables.sources(shown, SHOWN["sources"])
+    found = client_of(tmp_path, dataset=shown["dataset"], call_list=calls)
+
+    assert (len(listed.rows), listed.n_more) == (SHOWN["sources"], 91 - SHOWN["sources"])
+    assert listed.rows[0][-1].startswith("refused")
+    assert listed.rows[1][0] == "89.csv"
+    assert [len(names(page(found, path))) for path in ("/", "/?page=3")] == [100, 50]
+
+
+def test_names_of_any_length_are_clipped_on_pages(tmp_path: Path) -> None:
+    found = client_of(tmp_path, call_list=[call(1, "x" * 10_000, 0.9, owner="o" * 10_000)])
+
+    assert "x" * 200 not in page(found).text
+    assert len(page(found).text) < 10_000
