@@ -93,7 +93,7 @@ def _publish(settings: Settings, contents: dict[str, files.Content], number: int
 
 def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Content]:
     """Every file of the set."""
-    pictures = figures.drawn(shown["scores"], shown["backtest"])
+    pictures = figures.drawn(shown["scores"], shown["backtest"], shown.get("track_record"))
     contents: dict[str, files.Content] = {
         paths.SNAPSHOT: files.as_json(shown),
         paths.CALL_LIST: call_list.calls_csv(shown["call_list"]),

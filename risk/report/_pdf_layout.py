@@ -1,10 +1,8 @@
-"""The pieces of a PDF report: headings, text, panels, figures in a row, tables, pages with a footer."""
+"""The pieces of a PDF report: headings, text, panels, figures in a row, tables, pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from hashlib import sha256
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -13,8 +11,7 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase.pdfmetrics import stringWidth
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import BaseDocTemplate, CondPageBreak, Flowable, Frame, Image, PageTemplate, Paragraph
+from reportlab.platypus import CondPageBreak, Flowable, Image, Paragraph
 from reportlab.platypus import Table as Grid
 
 from risk.report.figures import (
@@ -29,18 +26,18 @@ from risk.report.figures import (
     SOFT,
     in_reading_order,
     markup,
-    register_fonts,
     shown,
 )
 from risk.report.tables import Table, TableColumn
+from risk.text import number
 
-MARGIN, TOP, BOTTOM = 54, 52, 64
-WIDTH = A4[0] - 2 * MARGIN
+MARGIN, TOP, BOTTOM = 44, 38, 48
+WIDTH, HEIGHT = A4[0] - 2 * MARGIN, A4[1] - TOP - BOTTOM
 GUTTER = 18
 HALF = (WIDTH - GUTTER) / 2
 CELL_SIZE, CELL_GAP = 7.5, 9
-ROOM_FOR_A_START = 110  # a heading with less than this below it begins on the next page
-PAGE_COUNT = "pagecount"  # a form that every footer shows and that is drawn last, when the count is known
+HEADING = 36  # points
+ROOM_FOR_A_START = 120  # a heading with less than this below it begins on the next page
 
 
 def _style(name: str, size: float, leading: float, colour: str = INK, font: str = REGULAR, **more: Any) -> Any:
@@ -49,30 +46,59 @@ def _style(name: str, size: float, leading: float, colour: str = INK, font: str 
 
 
 STYLES = {
-    "title": _style("title", 20, 25, font=BOLD),
-    "heading": _style("heading", 12.5, 16, ACCENT, BOLD, spaceBefore=16, spaceAfter=5, keepWithNext=1),
-    "subheading": _style("subheading", 8.5, 12, font=BOLD, spaceBefore=9, spaceAfter=3, keepWithNext=1),
-    "lead": _style("lead", 11.5, 16, font=BOLD),
-    "body": _style("body", 8.5, 13, spaceAfter=4),
+    "title": _style("title", 17, 21, font=BOLD),
+    "heading": _style("heading", 12.5, 16, ACCENT, BOLD, spaceBefore=14, spaceAfter=4),
+    "subheading": _style("subheading", 8.5, 12, font=BOLD, spaceBefore=8, spaceAfter=2),
+    "lead": _style("lead", 10, 14, font=BOLD, spaceAfter=3),
+    "body": _style("body", 8.3, 12, spaceAfter=3),
     "small": _style("small", 7.2, 10, QUIET, spaceBefore=2, spaceAfter=4),
+    "tiny": _style("tiny", 7, 9, QUIET),
     "cell": _style("cell", CELL_SIZE, 10),
     "number": _style("number", CELL_SIZE, 10, alignment=2),
     "strong": _style("strong", CELL_SIZE, 10, font=BOLD),
     "column": _style("column", 7, 9, QUIET, BOLD),
     "numbers": _style("numbers", 7, 9, QUIET, BOLD, alignment=2),
     "figure": _style("figure", 16, 20, ACCENT, BOLD),
-    "alert": _style("alert", 8.5, 13, ALERT, BOLD),
+    "alert": _style("alert", 8.3, 12, ALERT, BOLD),
 }
 
 
-def text(words: object, style: str = "body", longest: int = 1200) -> Flowable:
-    """A paragraph; nothing in the words is read as markup."""
-    return Paragraph(markup(words, longest), STYLES[style])
+def text(words: object, style: str = "body", longest: int = 1200, *, title: str = "") -> Flowable:
+    """A paragraph, with a title in bold before it; nothing in the words is read as markup."""
+    bold = f"<b>{markup(title)}</b>  " if title else ""
+    return Paragraph(bold + markup(words, longest), STYLES[style])
 
 
-def section(title: str, *parts: Flowable) -> list[Flowable]:
-    """A heading, which is an entry of the outline too, and what stands below it."""
-    return [CondPageBreak(ROOM_FOR_A_START), text(title, "heading"), *parts]
+def section(title: str, *parts: Flowable, n_whole: int = 0) -> list[Flowable]:
+    """A heading, which is an entry of the outline too, and what stands below it: the first parts whole, or a start."""
+    room = min(HEADING + height(parts[:n_whole]), HEIGHT) if n_whole else ROOM_FOR_A_START
+    return [CondPageBreak(room), text(title, "heading"), *parts]
+
+
+def titled(title: str, *parts: Flowable) -> list[Flowable]:
+    """A small heading, and a start of what stands below it on the same page."""
+    return [CondPageBreak(ROOM_FOR_A_START), text(title, "subheading"), *parts]
+
+
+def titled_table(data: Table) -> list[Flowable]:
+    """A table below its title."""
+    return titled(data.title, table(data))
+
+
+def more(n: int, where: str) -> list[Flowable]:
+    """How many more there are, and where; nothing where there are none."""
+    return [text(f"{number(n)} more {where}.", "small")] if n > 0 else []
+
+
+def alert(title: str, sentences: Sequence[str]) -> list[Flowable]:
+    """A panel that warns, where there is anything to say."""
+    told = [text(title, "alert"), *(text(sentence, longest=600) for sentence in sentences)]
+    return [panel(told, alert=True)] if sentences else []
+
+
+def height(parts: Sequence[Flowable]) -> float:
+    """The points that the parts take one below the other, at the most."""
+    return float(sum(it.wrap(WIDTH, HEIGHT)[1] + it.getSpaceBefore() + it.getSpaceAfter() for it in parts))
 
 
 def table(data: Table, width: float = WIDTH) -> Flowable:
@@ -85,8 +111,8 @@ def table(data: Table, width: float = WIDTH) -> Flowable:
         ("TEXTCOLOR", (0, 0), (-1, -1), HexColor(INK)),
         ("VALIGN", (0, 0), (-1, 0), "BOTTOM"),
         ("VALIGN", (0, 1), (-1, -1), "TOP"),
-        ("TOPPADDING", (0, 0), (-1, -1), 3),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 3.5),
+        ("TOPPADDING", (0, 0), (-1, -1), 2.4),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2.8),
         ("LEFTPADDING", (0, 0), (-1, -1), 0),
         ("RIGHTPADDING", (0, 0), (-1, -1), CELL_GAP),
         ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
@@ -112,16 +138,23 @@ def _cell(column: TableColumn, cell: object, scale: float) -> object:
     return words if fits else text(cell, "number", column.longest)
 
 
+def in_columns(cells: Sequence[Sequence[Flowable]], n: int) -> Flowable:
+    """Return the cells in rows of so many."""
+    filled = [*map(list, cells), *([[]] * (-len(cells) % n))]
+    rows: list[list[Any]] = [filled[place : place + n] for place in range(0, len(filled), n)]
+    return _grid(rows, [WIDTH / n] * n, [*_padding(0, 1.5), ("VALIGN", (0, 0), (-1, -1), "TOP")])
+
+
 def panel(parts: Sequence[Flowable], *, alert: bool = False) -> Flowable:
     """The parts, one below the other, on a soft ground with a bar at the left."""
     rules = [
         ("BACKGROUND", (0, 0), (-1, -1), HexColor(ALERT_SOFT if alert else SOFT)),
         ("LINEBEFORE", (0, 0), (0, -1), 3, HexColor(ALERT if alert else ACCENT)),
-        *_padding(14, 2),
-        ("TOPPADDING", (0, 0), (-1, 0), 9),
-        ("BOTTOMPADDING", (0, -1), (-1, -1), 9),
+        *_padding(12, 1),
+        ("TOPPADDING", (0, 0), (-1, 0), 7),
+        ("BOTTOMPADDING", (0, -1), (-1, -1), 6),
     ]
-    return _grid([[part] for part in parts], [WIDTH], rules, spaceBefore=7, spaceAfter=3)
+    return _grid([[part] for part in parts], [WIDTH], rules, spaceBefore=6, spaceAfter=3)
 
 
 def figures_in_a_row(figures: Sequence[tuple[str, str]]) -> Flowable:
@@ -152,64 +185,3 @@ def _padding(x: float, y: float) -> list[tuple[object, ...]]:
 def picture(png: bytes, width: float) -> Flowable:
     """The picture, scaled to this width in points."""
     return Image(BytesIO(png), width, A4[1], kind="proportional", hAlign="LEFT")
-
-
-class _Pages(Canvas):  # type: ignore[misc]
-    """A canvas that draws the number of its pages last of all, where every footer already refers to it."""
-
-    def save(self) -> None:
-        self.beginForm(PAGE_COUNT)
-        _set_footer_font(self)
-        self.drawString(0, 0, str(self.getPageNumber() - 1))
-        self.endForm()
-        super().save()
-
-
-def document(story: Sequence[Flowable], *, title: str, footer: str, made_at: str) -> bytes:
-    """The story as a PDF; equal arguments give equal bytes.
-
-    `made_at` (ISO, UTC) is the date of the file; SOURCE_DATE_EPOCH in the environment has no effect.
-    """
-    register_fonts()
-    pdf, words = BytesIO(), shown(footer, 90)
-    frame = Frame(MARGIN, BOTTOM, WIDTH, A4[1] - TOP - BOTTOM, 0, 0, 0, 0)
-    template = BaseDocTemplate(
-        pdf, pagesize=A4, title=title, author="", lang="en",
-        pageTemplates=[PageTemplate(frames=[frame], onPageEnd=lambda canvas, _: _draw_footer(canvas, words))],
-        initialFontName=REGULAR, invariant=1, pageCompression=1, displayDocTitle=1,
-    )  # fmt: skip
-    template.beforeDocument = lambda: _set_date(template.canv, made_at)
-    template.afterFlowable = lambda flowable: _add_to_outline(template.canv, flowable)
-    template.build(list(story), canvasmaker=_Pages)
-    return pdf.getvalue()
-
-
-def _set_date(canvas: Any, made_at: str) -> None:
-    """Put the report's own date where reportlab had put its idea of the time, in the file's id too."""
-    canvas._doc._timeStamp.YMDhms = datetime.fromisoformat(made_at).timetuple()[:6]
-    canvas._doc.signature = sha256(made_at.encode())
-
-
-def _add_to_outline(canvas: Any, flowable: Flowable) -> None:
-    if getattr(flowable, "style", None) is STYLES["heading"]:
-        title = flowable.getPlainText()
-        canvas.bookmarkPage(title)
-        canvas.addOutlineEntry(title, title)
-
-
-def _draw_footer(canvas: Any, words: str) -> None:
-    canvas.saveState()
-    canvas.setStrokeColor(HexColor(LINE))
-    canvas.setLineWidth(0.5)
-    canvas.line(MARGIN, BOTTOM - 20, A4[0] - MARGIN, BOTTOM - 20)
-    _set_footer_font(canvas)
-    words = f"{words} · page {canvas.getPageNumber()} of "
-    canvas.drawString(MARGIN, BOTTOM - 33, words)
-    canvas.translate(MARGIN + canvas.stringWidth(words, REGULAR, 7), BOTTOM - 33)
-    canvas.doForm(PAGE_COUNT)
-    canvas.restoreState()
-
-
-def _set_footer_font(canvas: Any) -> None:
-    canvas.setFont(REGULAR, 7)
-    canvas.setFillColor(HexColor(QUIET))

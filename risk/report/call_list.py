@@ -156,11 +156,8 @@ def to_call(
     before = before[list(schema.features)].set_axis(chosen.index)
     features = features_of(everyone)
     why = explained(model.risks, features.loc[chosen.index], before, features, schema, adds_up=adds_up)
-    names = (*LIST_COLUMNS, "renewal")
-    rows = [
-        dict(zip(names, map(_plain, row), strict=True))
-        for row in chosen[list(names)].itertuples(index=False, name=None)
-    ]
+    names = [*LIST_COLUMNS, "renewal"]
+    rows = [dict(zip(names, map(_plain, row), strict=True)) for row in chosen[names].itertuples(index=False, name=None)]
     return [
         row
         | {"value_at_risk": _at_risk(row), "renews_in_days": _days_to(row["renewal"], past.day)}

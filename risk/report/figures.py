@@ -47,6 +47,7 @@ LOOK: Any = {
     "axes.labelcolor": QUIET,
     "axes.edgecolor": LINE,
     "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -62,9 +63,13 @@ LOOK: Any = {
 }
 
 
-def drawn(scores: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None) -> dict[str, bytes]:
-    """The pictures that a report with these scores and this replay has, by name."""
+def drawn(
+    scores: Mapping[str, Any] | None, replayed: Mapping[str, Any] | None, record: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+    """The pictures that a report with these scores, this replay and this track record has, by name."""
     found = {"backtest": backtest(replayed["policies"])} if replayed else {}
+    if record and len(graded := [it for it in record["lists"] if it["share_caught"] is not None]) > 1:
+        found["track record"] = track_record(graded)
     if scores is None:
         return found
     where, bins = f"({tested(scores)})", scores["calibration"]
@@ -112,7 +117,6 @@ def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, 
         above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=shown(title, 60))
         above.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
         above.grid(color=LINE, linewidth=0.5)
-        above.set_axisbelow(True)
         below.vlines(risks, 0, sizes, color=ACCENT, linewidth=4)
         below.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
         below.set_xlabel("stated risk")
@@ -142,9 +146,25 @@ def backtest(policies: Sequence[Mapping[str, Any]], title: str = "Leavers on the
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(color=LINE, linewidth=0.5)
-        axes.set_axisbelow(True)
         axes.legend(frameon=False, fontsize=7.5, loc="best")
         axes.set_title(shown(title, 60))
+        return _png(figure)
+
+
+def track_record(lists: Sequence[Mapping[str, Any]]) -> bytes:
+    """The picture of graded lists: the share of all leavers that each held, beside the simple rule and chance."""
+    lines = (("share_caught", ACCENT, "o-", "the list"), ("simple_share", ALERT, "-", lists[-1]["simple_rule"]),
+             ("random_share", QUIET, ":", "at random"))  # fmt: skip
+    with _figure((8.6, 2.5)) as figure:
+        axes = figure.add_subplot()
+        days = [it["as_of"] for it in lists]
+        for name, colour, line, label in lines:
+            axes.plot(days, [it[name] for it in lists], line, color=colour, markersize=4, label=shown(label, 60))
+        axes.set(ylim=(0, None), title="Leavers who were on the list")
+        axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
+        axes.set_xticks(range(0, len(lists), 1 + len(lists) // 8))
+        axes.grid(color=LINE, linewidth=0.5)
+        axes.legend(frameon=False, fontsize=7.5, ncols=3)
         return _png(figure)
 
 
@@ -153,7 +173,7 @@ def _added_up(policy: Mapping[str, Any]) -> list[int]:
 
 
 @contextmanager
-def _figure() -> Iterator[Figure]:
+def _figure(inches: tuple[float, float] = INCHES) -> Iterator[Figure]:
     """Yield an empty figure in our look, whatever the user's own settings of matplotlib are."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -161,7 +181,7 @@ def _figure() -> Iterator[Figure]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(LOOK)
-        yield Figure(figsize=INCHES, dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
+        yield Figure(figsize=inches, dpi=DOTS_PER_INCH, layout="constrained", facecolor="white")
 
 
 def _png(figure: Figure) -> bytes:

@@ -1,4 +1,4 @@
-"""The report as a PDF: what happened, whom to call first, how good the model is, then the details."""
+"""The report as a PDF: the first page for the head of a team, then the proof, the data, the system, the decisions."""
 
 from __future__ import annotations
 
@@ -7,22 +7,35 @@ from typing import Any
 
 from reportlab.platypus import Flowable, Spacer
 
-from risk.report import tables, words
-from risk.report._pdf_layout import HALF, document, figures_in_a_row, panel, picture, section, side_by_side, table, text
-from risk.text import counted, moment, number
+from risk.report import model_card, situation, tables, words
+from risk.report._pdf_document import document
+from risk.report._pdf_first_page import first_page, rest_of_the_list
+from risk.report._pdf_layout import (
+    HALF,
+    alert,
+    figures_in_a_row,
+    more,
+    picture,
+    section,
+    side_by_side,
+    table,
+    text,
+    titled,
+    titled_table,
+)
+from risk.report._pdf_track_record import track_record
+from risk.text import counted, number, percent
 
 Snapshot = Mapping[str, Any]
 
-CLIENTS_SHOWN = 25
-CLIENTS_PRINTED = 5_000  # 200 pages
-ROWS_SET = 200
 WARNINGS_SHOWN = 12
 COLUMNS_SHOWN = 60
 SOURCES_SHOWN = 30
-PACKAGES_SHOWN = 24  # they stand beside the seconds, on one page
+PACKAGES_SHOWN = 40
 PICTURES = ("confusion matrix", "calibration")
 
 NO_WINDOW = "No file holds outcomes that the deployed model was not trained on."
+NO_SCAN = "The last run did not look for a change: that takes a deployed model, and outcomes that came since."
 AMONG_SUCH = (
     "p among such: beside the rows of training, weighted to be like the new ones; computed where all else alarms."
 )
@@ -31,110 +44,78 @@ AMONG_SUCH = (
 def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
     """The report of a snapshot as PDF; equal arguments give equal bytes.
 
-    `pictures` holds PNG by name, "confusion matrix", "calibration" and "backtest"; one that is missing is left out.
+    `pictures` holds PNG by name, those of `figures.drawn`; one that is missing is left out.
     """
     run, release = snapshot["run"], snapshot["release"]
     name = f"release {release['name']}" if release else "no release yet"
-    model = f"{name} ({release['family']})" if release else name
     story = [
-        text("Clients at risk of leaving", "title"),
-        text(f"Run {run} · {moment(snapshot['made_at'])} · {model}", "small"),
-        Spacer(0, 4),
-        *section("What happened", *_what_happened(snapshot)),
-        *section("Whom to call first", *_call_list(snapshot)),
+        *first_page(snapshot, f"{name} ({release['family']})" if release else name),
+        *rest_of_the_list(snapshot),
+        *track_record(snapshot.get("track_record"), pictures.get("track record")),
         *section("How good the model is", *_model(snapshot, pictures)),
-        *section("How it was decided", *_decision(snapshot["decision"])),
+        *section("Have the reasons for leaving changed?", *_drift(snapshot)),
+        *section("The data", *_notes(snapshot), *_data(snapshot), *_files(snapshot)),
+        *section("Run times", *_seconds(snapshot), n_whole=1),
+        *section("Packages", *_packages(snapshot), n_whole=2),
+        *section("What was decided", *_decisions(snapshot)),
         *_backtest(snapshot.get("backtest"), pictures.get("backtest")),
-        *section("The data", *_data(snapshot)),
-        *section("The files", *_files(snapshot)),
-        *section("The system", *_system(snapshot)),
         *section("The runs so far", *_history(snapshot)),
-        *_rest_of_the_list(snapshot["call_list"]),
+        *_card(snapshot),
     ]
     return document(
         story, title=f"Client risk report, run {run}", footer=f"run {run} · {name}", made_at=snapshot["made_at"]
     )
 
 
-def _what_happened(snapshot: Snapshot) -> list[Flowable]:
-    finding, banner = words.finding(snapshot), words.banner(snapshot["release"])
-    parts = [text(words.headline(snapshot), "lead"), *([text(finding)] if finding else []), text(snapshot["reason"])]
-    attention = [thing["sentence"] for thing in snapshot.get("attention", [])]
-    return [
-        panel(parts, alert=snapshot["outcome"] == "failed"),
-        *(_alert(banner[0], [banner[1]]) if banner else []),
-        *_alert("Needs attention", _first(attention, "more")),
-        *_alert("Please note", _notes(snapshot)),
-        Spacer(0, 5),
-        figures_in_a_row(words.key_figures(snapshot)),
-    ]
-
-
-def _alert(title: str, sentences: Sequence[str]) -> list[Flowable]:
-    shown = [text(title, "alert"), *(text(sentence, longest=600) for sentence in sentences)]
-    return [panel(shown, alert=True)] if sentences else []
-
-
-def _first(sentences: Sequence[str], more: str) -> list[str]:
+def _first(sentences: Sequence[str], others: str) -> list[str]:
     n_more = len(sentences) - WARNINGS_SHOWN
-    return [*sentences[:WARNINGS_SHOWN], *([f"{number(n_more)} {more} in snapshot.json."] if n_more > 0 else [])]
+    return [*sentences[:WARNINGS_SHOWN], *([f"{number(n_more)} {others} in snapshot.json."] if n_more > 0 else [])]
 
 
-def _notes(snapshot: Snapshot) -> list[str]:
+def _notes(snapshot: Snapshot) -> list[Flowable]:
+    attention = [thing["sentence"] for thing in snapshot.get("attention", [])]
     notes = _first(words.other_warnings(snapshot), "more warnings")
     notes += [words.held_back(snapshot["held"])] if snapshot["held"] else []
     n_refused = snapshot["rejected_rows"]
-    return notes + (
-        [f"{counted(n_refused, 'row was', 'rows were')} refused; rejected.csv says why."] if n_refused else []
-    )
-
-
-def _call_list(snapshot: Snapshot) -> list[Flowable]:
-    clients = snapshot["call_list"]
-    if snapshot["release"] is None:
-        return [text(words.NO_LIST)]
-    if not clients:
-        return [text(words.NOBODY)]
-    shown = table(tables.calls(clients, clients[:CLIENTS_SHOWN]))
-    intro = text(f"The clients with the highest risk first. {words.capacity(snapshot)}")
-    return [intro, shown, *_more(len(clients) - CLIENTS_SHOWN, "on the last pages, and all in calllist.csv")]
-
-
-def _rest_of_the_list(clients: Sequence[Snapshot]) -> list[Flowable]:
-    """The clients that do not stand on the first page, in tables that are short enough to be set fast."""
-    if len(clients) <= CLIENTS_SHOWN:
-        return []
-    places = range(CLIENTS_SHOWN, min(len(clients), CLIENTS_PRINTED), ROWS_SET)
-    parts = [clients[place : min(place + ROWS_SET, CLIENTS_PRINTED)] for place in places]
-    shown = [table(tables.calls(clients, part)) for part in parts]
-    return section("The rest of the call list", *shown, *_more(len(clients) - CLIENTS_PRINTED, "in calllist.csv"))
+    notes += [f"{counted(n_refused, 'row was', 'rows were')} refused; rejected.csv says why."] if n_refused else []
+    return [*alert("Needs attention", _first(attention, "more")), *alert("Please note", notes)]
 
 
 def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
-    scores, newest = snapshot["scores"], snapshot.get("newest")
-    shown = [text(words.newest_on(newest)), table(tables.scores(newest, "the newest outcomes"))] if newest else []
+    scores, newest, figures = snapshot["scores"], snapshot.get("newest"), words.key_figures(snapshot)
+    shown: list[Flowable] = [figures_in_a_row(figures)] if snapshot["release"] else []
+    shown += [text(words.newest_on(newest)), table(tables.scores(newest, "the newest outcomes"))] if newest else []
     if scores is None:
-        return shown or [text(words.NO_SCORES)]
+        return [*shown, *([] if newest else [text(words.NO_SCORES)])]
     on = words.tested(scores)
-    shown += [text(f"On {on}", "subheading")] if newest else []
-    shown += [text(words.scored_on(scores, newest)), table(tables.scores(scores, on)), Spacer(0, 6)]
+    tested = [text(words.scored_on(scores, newest)), table(tables.scores(scores, on)), Spacer(0, 6)]
+    shown += titled(f"On {on}", *tested) if newest else tested
     drawn = [picture(pictures[name], HALF) for name in PICTURES if name in pictures]
     return [*shown, *([side_by_side(drawn[:1], drawn[1:])] if len(drawn) == 2 else drawn)]
 
 
-def _decision(record: Snapshot) -> list[Flowable]:
-    """Say why a challenger was trained or not, and show the figures of the drift check and of the gate."""
-    scan, gate = record["scan"], record["gate"]
-    shown = [text(record["sentence"]), text(words.reason_to_train(record))]
-    if scan is not None:
-        windows = tables.scan(scan)
-        shown += _titled(tables.scan(scan)) if windows.rows else [text(windows.title, "subheading"), text(NO_WINDOW)]
-        shown += [text(AMONG_SUCH)] if any(it.get("balanced_p") is not None for it in scan["windows"]) else []
-        shown += [text(f"What moved: {scan['moved']}.")] if scan["moved"] else []
-    if gate is not None:
-        shown += _titled(tables.gate(gate))
-        shown += [text(gate["sentence"])] if gate["sentence"] != record["sentence"] else []
-    return shown
+def _drift(snapshot: Snapshot) -> list[Flowable]:
+    """What the scan saw in the newest files."""
+    scan, finding = snapshot["decision"]["scan"], words.finding(snapshot)
+    shown = [text(finding)] if finding else []
+    if scan is None:
+        return [*shown, text(NO_SCAN)]
+    windows = tables.scan(scan)
+    shown += [table(windows)] if windows.rows else [text(NO_WINDOW)]
+    shown += [text(AMONG_SUCH, "small")] if any(it.get("balanced_p") is not None for it in scan["windows"]) else []
+    return shown + ([text(f"What moved: {scan['moved']}.")] if scan["moved"] else [])
+
+
+def _decisions(snapshot: Snapshot) -> list[Flowable]:
+    """What this run decided and why, what the gate measured, and how the runs since the last list ended."""
+    record, since = snapshot["decision"], situation.decided_since(snapshot)
+    shown = [text(words.headline(snapshot), "lead"), text(snapshot["reason"])]
+    shown += [text(record["sentence"])] if record["sentence"] and record["sentence"] != snapshot["reason"] else []
+    shown += [text(words.reason_to_train(record)), *([text(since)] if since else [])]
+    gate = record["gate"]
+    shown += titled_table(tables.gate(gate)) if gate else []
+    is_new = gate and gate["sentence"] not in (record["sentence"], snapshot["reason"])
+    return [*shown, *([text(gate["sentence"])] if is_new else [])]
 
 
 def _backtest(replayed: Snapshot | None, drawn: bytes | None) -> list[Flowable]:
@@ -149,22 +130,33 @@ def _backtest(replayed: Snapshot | None, drawn: bytes | None) -> list[Flowable]:
 
 def _data(snapshot: Snapshot) -> list[Flowable]:
     shown = tables.statistics(snapshot, COLUMNS_SHOWN)
-    return [text(words.of_dataset(snapshot["dataset"])), table(shown), *_more(shown.n_more, "in snapshot.json")]
+    return [text(words.of_dataset(snapshot["dataset"])), *titled_table(shown), *more(shown.n_more, "in snapshot.json")]
 
 
 def _files(snapshot: Snapshot) -> list[Flowable]:
     if not snapshot["dataset"]["sources"]:
         return [text(words.NO_SOURCE)]
     shown, refused = tables.sources(snapshot, SOURCES_SHOWN), tables.refusals(snapshot)
-    rows = [*_titled(refused), *_more(refused.n_more, "in rejected.csv")] if refused.rows else []
-    return [table(shown), *_more(shown.n_more, "in manifest.json"), *rows]
+    rows = [*titled_table(refused), *more(refused.n_more, "in rejected.csv")] if refused.rows else []
+    return [*titled_table(shown), *more(shown.n_more, "in manifest.json"), *rows]
 
 
-def _system(snapshot: Snapshot) -> list[Flowable]:
-    """Show the seconds of the stages and of this run's steps, and the packages that are required and installed."""
-    packages, note = tables.packages(snapshot, PACKAGES_SHOWN), words.newest_versions(snapshot["dependencies"])
-    right = [*_titled(packages, HALF), *_more(packages.n_more, "in snapshot.json"), text(note, "small")]
-    return [side_by_side([*_titled(tables.stages(snapshot), HALF), *_titled(tables.steps(snapshot), HALF)], right)]
+def _seconds(snapshot: Snapshot) -> list[Flowable]:
+    """Show the seconds of the stages and of this run's steps."""
+    return [side_by_side(*(_half(it(snapshot)) for it in (tables.stages, tables.steps)))]
+
+
+def _half(shown: tables.Table) -> list[Flowable]:
+    return [text(shown.title, "subheading"), table(shown, HALF)]
+
+
+def _packages(snapshot: Snapshot) -> list[Flowable]:
+    """Show which packages are required, installed and newest, in two halves."""
+    shown, note = tables.packages(snapshot, PACKAGES_SHOWN), words.newest_versions(snapshot["dependencies"])
+    middle = (len(shown.rows) + 1) // 2
+    halves = [tables.Table("", shown.columns, rows) for rows in (shown.rows[:middle], shown.rows[middle:])]
+    left, right = ([table(half, HALF)] if half.rows else [] for half in halves)
+    return [side_by_side(left, right), *more(shown.n_more, "in snapshot.json"), text(note, "small")]
 
 
 def _history(snapshot: Snapshot) -> list[Flowable]:
@@ -177,9 +169,25 @@ def _history(snapshot: Snapshot) -> list[Flowable]:
     return [table(tables.history(snapshot)), *([text(kept)] if kept else [])]
 
 
-def _titled(shown: tables.Table, *width: float) -> list[Flowable]:
-    return [text(shown.title, "subheading"), table(shown, *width)]
-
-
-def _more(n: int, where: str) -> list[Flowable]:
-    return [text(f"{number(n)} more {where}.", "small")] if n > 0 else []
+def _card(snapshot: Snapshot) -> list[Flowable]:
+    """The card of the model in short; the whole one lies in its release."""
+    release, schema = snapshot["release"], snapshot["schema"]
+    if release is None:
+        return []
+    features = ", ".join(f"{name} ({kind})" for name, kind in release["features"].items())
+    rows = [
+        ["Purpose", f"The risk, a probability, of leaving in {schema['horizon']}, for every current client."],
+        ["Model", f"{release['family']}, release {release['name']}, of run {number(release['run'])}"],
+        ["Trained on", f"{counted(release['n_rows'], 'row')}, {percent(release['base_rate'])} of them of leavers; "
+                       f"dataset {release['dataset']}"],
+        ["Factors", features],
+        ["Predicted to leave", f"from a risk of {number(release['threshold'], 3)} on"],
+        ["SHA-256", release["digest"]],
+    ]  # fmt: skip
+    columns = [tables.TableColumn("", 90, is_strong=True), tables.TableColumn("", 420, longest=1500)]
+    sides = [
+        [text(title, "subheading"), *(text(it.removeprefix("- ").replace("*", ""), "small") for it in said)]
+        for title, said in (("Not for", model_card.NOT_FOR), ("What it cannot see", model_card.UNSEEN))
+    ]
+    more = text("modelcard.md in the release holds the whole card: what each factor does, scores, caveats.", "small")
+    return section("The card of the model", table(tables.Table("", columns, rows)), side_by_side(*sides), more)

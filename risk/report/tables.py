@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,21 +66,6 @@ def calibration(bins: Sequence[Facts]) -> Table:
     columns = [_number("Stated risk", 100), _number("Left", 100), _number("Rows", 100)]
     rows = [[percent(bin["risk"]), percent(bin["share"]), number(bin["n_rows"])] for bin in bins]
     return Table("Stated risk, and the share who left", columns, rows)
-
-
-def calls(clients: Sequence[Facts], shown: Sequence[Facts]) -> Table:
-    """The clients to call of which some are shown, with the columns that any of them fills."""
-    columns: dict[str, tuple[TableColumn, Callable[[Facts], str]]] = {
-        "rank": (_number("Rank", 40), lambda client: number(client["rank"])),
-        "client": (TableColumn("Client", 120, longest=90, is_strong=True), lambda client: client["client"]),
-        "risk": (_number("Risk", 44), lambda client: percent(client["risk"])),
-        "owner": (TableColumn("Owner", 68, longest=60), lambda client: client["owner"] or NOTHING),
-        "value": (_number("Value", 50, longest=16), lambda client: number(client["value"])),
-        "value_at_risk": (_number("At risk", 50, longest=16), lambda client: number(client.get("value_at_risk"))),
-        "reasons": (TableColumn("Why", 190, longest=180), lambda client: "; ".join(client["reasons"]) or NOTHING),
-    }
-    kept = [columns[key] for key in filled(clients, tuple(columns))]
-    return Table("Whom to call", [column for column, _ in kept], [[cell(it) for _, cell in kept] for it in shown])
 
 
 def filled(clients: Sequence[Facts], names: Sequence[str] = OPTIONAL) -> list[str]:

@@ -25,7 +25,7 @@ log = logging.getLogger("risk")
 MAX_LISTED = 10_000
 OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 NO_CLIENT = "this is not a current client; /clients lists them"
-QUERIES = {"clients.listing": ("limit", "offset", "owner", "q", "sort", "page")}
+QUERIES: dict[str, tuple[str, ...]] = {"clients.listing": ("limit", "offset", "owner", "q", "sort", "page")}
 
 
 def blueprint(kept: ContactLog, watch: Watch, lists: Path) -> Blueprint:

@@ -41,7 +41,7 @@ MAX_LISTED = 10_000
 EARLIEST_ZONE = timedelta(hours=14)  # where on earth the day begins first
 HEADER = ",".join(outcomes.COLUMNS).encode() + b"\n"
 
-QUERIES = {"contacts.listing": ("limit", "offset", "client")}
+QUERIES: dict[str, tuple[str, ...]] = {"contacts.listing": ("limit", "offset", "client")}
 
 log = logging.getLogger("risk")
 

@@ -35,7 +35,7 @@ NAVIGATION = (
     ("/", "List"), ("/clients", "Clients"), ("/trackrecord", "Track record"), ("/model", "Model"), ("/drift", "Drift"),
     ("/data", "Data"), ("/runs", "Runs"),
 )  # fmt: skip
-QUERIES = {
+QUERIES: dict[str, tuple[str, ...]] = {
     "pages.index": ("owner", "q", "sort", "show", "page"),
 }
 OF_FIGURES = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # a plot carries its own colours

@@ -1,0 +1,66 @@
+"""The track record in print: what the lists before had said of those who left, and who left without a warning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reportlab.platypus import Flowable
+
+from risk.report._pdf_layout import WIDTH, alert, more, picture, section, text, titled_table
+from risk.report.tables import Table, TableColumn
+from risk.text import NOTHING, counted, number, percent
+
+Facts = Mapping[str, Any]
+
+LISTS_SHOWN, LEAVERS_SHOWN = 12, 12
+
+
+def track_record(record: Facts | None, drawn: bytes | None) -> list[Flowable]:
+    """What the lists before had said of those who left, and whom nobody had warned of."""
+    if not record:
+        return []
+    shown, missed = _lists(record), _unwarned(record)
+    n_leavers, n_unwarned = record["n_leavers"], record["n_unwarned"]
+    of = f"{counted(n_leavers, 'client')} left since the first list; {number(n_unwarned)} of them without a warning."
+    broken = f"Not as the journal recorded them, and not graded: the lists of {', '.join(record['broken'])}."
+    return section(
+        "The track record",
+        text(record["sentence"], longest=600),
+        *(alert("Lists that are not proven", [broken]) if record["broken"] else []),
+        *([picture(drawn, WIDTH)] if drawn else []),
+        *([*titled_table(shown), *more(shown.n_more, "in snapshot.json")] if shown.rows else []),
+        *([text(of)] if n_leavers else []),
+        *([*titled_table(missed), *more(missed.n_more, "in snapshot.json")] if missed.rows else []),
+    )
+
+
+def _lists(record: Facts) -> Table:
+    """The lists of the track record, the newest first: what each said, and what came of it."""
+    rows = [
+        [
+            it["as_of"], number(it["n_listed"]), f"{number(it['expected_low'])} to {number(it['expected_high'])}",
+            number(it["listed_left"]), *(percent(it[name], 0) for name in ("simple_share", "random_share")),
+            percent(it["share_caught"], 0),
+            "replayed" if it["replayed"] else "" if it["complete"] else "outcomes still come",
+        ]
+        for it in record["lists"][: -LISTS_SHOWN - 1 : -1]
+    ]  # fmt: skip
+    titles = ("On it", "Said to leave", "Left", "Simple rule", "Random", "Caught")
+    columns = [
+        TableColumn("List of", 62, is_strong=True),
+        *(TableColumn(title, 58, is_number=True) for title in titles),
+    ]
+    columns.append(TableColumn("", 100))
+    return Table("What each list said, and what happened", columns, rows, len(record["lists"]) - len(rows))
+
+
+def _unwarned(record: Facts) -> Table:
+    """Those who left though no list warned of them, with what the last lists said."""
+    columns = [TableColumn("Client", 150, longest=90, is_strong=True), TableColumn("Left in", 60)]
+    rows = []
+    for it in [it for it in record["leavers"] if not it["warned"]][:LEAVERS_SHOWN]:
+        said = [f"{was['as_of']}: rank {number(was['rank'])}, {percent(was['risk'])}" for was in it["said"]]
+        rows.append([it["client"], it["period"] or NOTHING, "; ".join(said) or "on no list"])
+    columns.append(TableColumn("The lists before said", 290))
+    return Table("Who left without a warning", columns, rows, record["n_unwarned"] - len(rows))

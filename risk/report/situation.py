@@ -1,0 +1,148 @@
+"""The situation in a manager's words: whom to call, what changed since the last list, what it is worth, the data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from risk.report.words import NO_LIST, NOBODY, TROUBLED, other_warnings
+from risk.text import amount, counted, number
+
+Facts = Mapping[str, Any]
+
+LEVELS = ((0.75, "very high"), (0.5, "high"), (0.25, "raised"), (0.1, "moderate"), (0.0, "low"))
+MOVES = {"new": "new", "risen": "▲", "fallen": "▼"}
+FIRST_LIST = "This is the first list; from next week on, what has changed is said here."
+OTHERS = "others"
+
+
+def situation(snapshot: Facts) -> str:
+    """How many are to be called, and how many of them are expected to leave without a call."""
+    calls, expected, money = snapshot["call_list"], snapshot["expected_leavers"], snapshot.get("money")
+    if snapshot["release"] is None or not calls:
+        return NO_LIST if snapshot["release"] is None else NOBODY
+    n_control, n_new = (sum(map(is_so, calls)) for is_so in (_is_control, lambda it: it.get("move") == "new"))
+    kept = "; 1 more is a control, not to be called" if n_control == 1 else ""
+    kept = f"; {number(n_control)} more are controls, not to be called" if n_control > 1 else kept
+    said = f"{number(len(calls) - n_control)} to call this week{f', {number(n_new)} new' if n_new else ''}{kept}."
+    worth = f"{amount(money['listed'], money['currency'])} are at risk" if money else ""
+    if not expected:
+        return f"{said} {worth}." if worth else said
+    n_leavers, of = round(expected["mean"]), f"of {'these' if n_control else 'them'}"
+    who = (
+        f"About {number(n_leavers)} {of} {'is' if n_leavers == 1 else 'are'}" if n_leavers else f"Fewer than 1 {of} is"
+    )
+    bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
+    return f"{said} {who} expected to leave without a call {bounds}{f'; {worth}' if worth else ''}."
+
+
+def _is_control(call: Facts) -> bool:
+    return bool(call.get("control"))
+
+
+def since_last_list(snapshot: Facts) -> str | None:
+    """What has changed since the list of an earlier week; None where a snapshot of an older program does not tell."""
+    about = snapshot.get("list")
+    if about is None or not snapshot["call_list"]:
+        return None
+    if not about["previous"]:
+        return FIRST_LIST
+    moves = {f"n_{move}": move for move in ("new", "risen", "fallen")}
+    parts = [f"{number(about[name])} {move}" for name, move in moves.items() if about.get(name)]
+    gone = Counter(it["why"] for it in about["gone"])
+    parts += [f"{number(gone.total())} gone ({_listed([f'{number(n)} {why}' for why, n in gone.items()])})"] * bool(
+        gone
+    )
+    n_by_model = sum(it.get("moved_by") == "the model changed" for it in snapshot["call_list"])
+    by_model = f" Of the moves, {number(n_by_model)} came of a changed model alone." if n_by_model else ""
+    return f"Since the list of {day(about['previous'])}: {_listed(parts) or 'nothing has changed'}.{by_model}"
+
+
+def gone(snapshot: Facts, most: int) -> str | None:
+    """The first of those who are no longer on the list, each with the reason; None where nobody is."""
+    names = [f"{it['client']} ({it['why']})" for it in (snapshot.get("list") or {}).get("gone", ())]
+    more = [f"{number(len(names) - most)} more"] if len(names) > most else []
+    return f"Gone: {', '.join([*names[:most], *more])}." if names else None
+
+
+def owners(snapshot: Facts, most: int) -> list[tuple[str, int, float, float]]:
+    """Each owner with the number of calls and the value at risk, on the list and in all; the last ones as one."""
+    found = [it for it in (snapshot.get("money") or {}).get("owners", ()) if it["owner"] is not None]
+    calls, listed = Counter[str](), Counter[str]()
+    for call in snapshot["call_list"]:
+        calls[call["owner"]] += 1
+        listed[call["owner"]] += call.get("value_at_risk") or 0
+    rows = [(it["owner"], calls[it["owner"]], float(listed[it["owner"]]), it["at_risk"]) for it in found]
+    if len(rows) <= most:
+        return rows
+    rest = rows[most - 1 :]
+    counts = (sum(it[1] for it in rest), sum(it[2] for it in rest), sum(it[3] for it in rest))
+    return [*rows[: most - 1], (f"{number(len(rest))} {OTHERS}", *counts)]
+
+
+def health(snapshot: Facts) -> str:
+    """How the data stands: rows, sources, refusals, what is held back, the feed, and how much there is to note."""
+    dataset, sources = snapshot["dataset"], snapshot["dataset"]["sources"]
+    n_out = sum(it["state"] in TROUBLED for it in sources)
+    n_notes, n_alerts = len(other_warnings(snapshot)), len(snapshot.get("attention", ()))
+    newest = f" up to {dataset['last_period']}" if dataset["last_period"] else ""
+    said = [
+        f"{counted(dataset['n_rows'], 'row')} of {counted(dataset['n_clients'], 'client')}{newest}",
+        f"{counted(len(sources) - n_out, 'source')} in",
+        f"{number(len(snapshot['held']))} held back",
+        f"{counted(snapshot['rejected_rows'], 'row')} refused",
+        *([_feed(snapshot)] if snapshot.get("expected") else []),
+        counted(n_notes, "warning"),
+        f"{counted(n_alerts, 'thing needs', 'things need')} attention" if n_alerts else "nothing needs attention",
+    ]
+    return " · ".join(said)
+
+
+def _feed(snapshot: Facts) -> str:
+    late = any(it.startswith("No new rows have come for") for it in snapshot["warnings"])
+    return "the feed is late" if late else "the feed is on time"
+
+
+def facts(call: Facts) -> str:
+    """The small things of a call on one line: owner, renewal, last contact."""
+    days, contact = call.get("renews_in_days"), call.get("contact")
+    renews = {None: "", 0: "renews today", 1: "renews in 1 day"}.get(days, f"renews in {days} days")
+    opinion = f", opinion {contact['opinion']}" if contact and contact.get("opinion") else ""
+    talk = f"{day(contact['date'], year=False)}: {contact['result']}{opinion}" if contact else ""
+    return " · ".join(filter(None, [call["owner"], renews, talk]))
+
+
+def changes(call: Facts) -> str:
+    """What has changed for a call, on the list and of the client, and what the last contact noted."""
+    was, before = call.get("previous_risk"), MOVES.get(call.get("move") or "")
+    moved = f"was {number(100 * was)} %" if was is not None and before and call["move"] != "new" else ""
+    moved += f", {call['moved_by']}" if moved and call.get("moved_by") else ""
+    note = (call.get("contact") or {}).get("note")
+    return "; ".join(filter(None, [moved, *call.get("changed", ()), f"note: {note}" if note else ""]))
+
+
+def level(risk: float) -> str:
+    """A risk in a word."""
+    return next((word for least, word in LEVELS if risk >= least), LEVELS[-1][1])
+
+
+def decided_since(snapshot: Facts) -> str | None:
+    """How many runs there were since the list of an earlier week, and how they ended."""
+    previous = (snapshot.get("list") or {}).get("previous")
+    if not previous:
+        return None
+    ended = Counter(it["outcome"] for it in snapshot["history"] if it["at"] and it["at"][:10] > previous)
+    how = _listed([f"{number(n)} {outcome}" for outcome, n in ended.items()])
+    return f"Since the list of {day(previous)}: {counted(ended.total(), 'run')} ({how})." if ended else None
+
+
+def day(text: str, *, year: bool = True) -> str:
+    """A day (ISO) as people write it."""
+    written = date.fromisoformat(text)
+    return f"{written.day} {written:%B %Y}" if year else f"{written.day} {written:%b}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return ", ".join(parts)
