@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from risk import paths
@@ -85,19 +85,12 @@ class Settings:
     deliver: Deliver = field(default_factory=Deliver)
     source: DatabaseSource | None = None
     test_share: Number = Field(default=0.2, gt=0, le=0.5)
-    expected_every: str | None = None
+    expected_every: Annotated[str, AfterValidator(lambda text: (hours_of(text), text)[1])] | None = None
     outcomes_path: Folder = paths.OUTCOMES
     deadline_hours: Number = Field(default=2.0, ge=1e-6, le=8_760)
     max_source_mb: Whole = Field(default=4096, ge=1, le=1_000_000)
     max_final_rows: Whole = Field(default=2_000_000, ge=1, le=1_000_000_000)
     source_file: Path = field(default=Path(paths.CONFIG), init=False)
-
-    @field_validator("expected_every")
-    @classmethod
-    def _hours_or_days(cls, value: str | None) -> str | None:
-        if value is not None:
-            hours_of(value)
-        return value
 
     @property
     def root(self) -> Path:
