@@ -71,7 +71,9 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     steps = next_steps.read(settings.next_steps, settings.schema.kinds, settings.size_cap).steps
     past = lists.past(subject.model, subject.called, steps)
     shown, everyone = _gather(settings, run, outcome, subject, past)
-    shown["track_record"] = track_record.record(lists.folder, subject.rows, lists.noted, run.day)
+    record = track_record.record(lists.folder, subject.rows, lists.noted, run.day)
+    shown["outcomes"]["control"] = record.pop("control")
+    shown["track_record"] = record
     run.note(as_of=shown["as_of"], next_change=shown["list"]["next_change"])
     contents = _make(shown, everyone)
     if subject.model:

@@ -20,7 +20,8 @@ def known(rows: Dataset, number: str | None) -> pd.DataFrame:
     labelled = f'select {shown}, cast({accepted.target} as double) as "left" from ({rows._with_outcome()})'
     frame = accepted.run(f"{labelled} order by position").df()
     judged = np.array([rows.manifest.entries[place.source].judged_run for place in rows._places], dtype=np.int64)
-    return frame.assign(run=judged[rows._at(frame["position"].to_numpy())], treated=False)
+    named = frame.rename(columns={"client": rows.schema.client, "period": rows.schema.period or "period"})
+    return frame.assign(run=judged[rows._at(frame["position"].to_numpy())], treated=rows.treated(named))
 
 
 def during(rows: Dataset, first: str, last: str) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from risk.errors import DiskError
 from risk.modeling.fitting import expected_leavers
 from risk.modeling.metrics import Floats, highest
 from risk.report import list_history, track_record_words
+from risk.report.control import compare
 from risk.report.list_files import KeptList, ListFacts
 from risk.report.list_history import Said
 from risk.schema import Schema
@@ -95,7 +96,18 @@ def record(folder: Path, rows: Dataset, noted: Mapping[str, str], as_of: str) ->
     left = with_strangers(left, told, known) if rows.schema.period else left
     rule = f"lowest {rows.schema.labels[number][0]} first" if number else None
     shown = {"lists": [asdict(it) | {"simple_rule": rule} for it in grades], **asdict(left), "broken": broken}
+    shown["control"] = _beside_control(told)
     return shown | {"sentence": track_record_words.sentence(shown, rows.schema.horizon)}
+
+
+def _beside_control(told: Said) -> dict[str, Any] | None:
+    """What came of listed clients beside the control group; None where nobody was drawn as control."""
+    real = np.array([not it.facts.replayed for it in told.lists], dtype=bool)
+    rows = told.rows
+    asked = rows["on_list"].astype(bool) & ~np.isnan(rows["left"]) & (real[rows["list"]] if len(real) else False)
+    control = rows["control"].astype(bool)[asked]
+    found = compare(rows["left"][asked], control) if control.any() else None
+    return asdict(found) if found else None
 
 
 def _said(folder: Path, kept: list[KeptList], known: pd.DataFrame, *, by_period: bool) -> tuple[Said, list[str]]:
