@@ -124,9 +124,12 @@ def apart(work: Callable[[], Any]) -> Any:
 def _work_and_leave(work: Callable[[], Any], writing: int) -> NoReturn:
     real_write, code = os.write, 0
     # What other tests left in this process has threads that did not come along: here it is never collected, nor used.
+    gc.disable()
     gc.freeze()
     gc.unfreeze = lambda: None
-    sql._database, sql.of_others = functools.lru_cache(4)(sql._database.__wrapped__), sql._database  # type: ignore[attr-defined]
+    made = sql._database.__wrapped__  # type: ignore[attr-defined]
+    # One thread is enough for a hundred rows: starting and joining more takes as long as what they do.
+    sql._database, sql.of_others = functools.lru_cache(4)(lambda spill, threads: made(spill, 1)), sql._database  # type: ignore[assignment, attr-defined]
     try:
         content = pickle.dumps(work())
     except BaseException:
