@@ -40,7 +40,7 @@ pytestmark = pytest.mark.slow
 
 CHUNKS = 2
 SAMPLE = 9  # after every so many kinds of power cuts a run goes on
-GO_ON = 3  # after every so many kinds of disks that a fault leaves; a kill there leaves the same, and is always gone on from
+GO_ON = 3  # after every so many kinds of disks that a fault leaves: a kill there leaves the same (test_crash)
 FAULTS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 NEEDS_ROOM = ("write", "half of write", "mkdir", "symlink", "fsync")
 NOT_OURS = "half of file"  # of a file that DuckDB wrote: no call of ours that could fail
