@@ -267,6 +267,7 @@ def test_equal_histories_give_equal_bytes(next_run: Story, tmp_path: Path) -> No
     assert [name for name, a, b in zip(SAME, read(other.root, SAME), next_run.bytes, strict=True) if a != b] == []
 
 
+@pytest.mark.slow
 def test_an_equal_snapshot_gives_an_equal_pdf_wherever_and_whenever(next_run: Story) -> None:
     home = next_run.before / "models" / "reports" / "1"
     shown = json.loads((home / paths.SNAPSHOT).read_bytes())

@@ -208,6 +208,7 @@ def test_what_a_database_says_of_a_row_stays_out_of_the_journal(project: Project
     assert not holds_name(project.root / "production_deployment" / paths.JOURNAL)
 
 
+@pytest.mark.slow
 def test_a_reason_that_names_a_client_is_refused_and_not_kept(project: Project) -> None:
     project.drop("testdata/testdata.csv", table(200, seed=9, first=90_000))
     project.drop("sourcedata/dataset1.csv", table(400))
