@@ -9,6 +9,7 @@ runs in the process that forks but imports: no DuckDB, no model, no thread. What
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import os
@@ -16,6 +17,7 @@ import pickle
 import re
 import shutil
 import stat
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -393,6 +395,29 @@ def installation(root: Path, rows: int = 120) -> Project:
 
 def drop_turned(project: Project) -> None:
     project.drop("sourcedata/dataset2.csv", table(300, seed=2, turned=True, first=1_000))
+
+
+@functools.cache
+def first_run() -> Story:
+    """Return the story of a very first run, made once in a process."""
+    folder = _folder_of_a_story()
+    return undisturbed(installation(folder / "project"), folder / "shelf")
+
+
+@functools.cache
+def next_run() -> Story:
+    """Return that of a run that takes in a file in which the reason for leaving has turned, deploys and reports."""
+    folder = _folder_of_a_story()
+    project = installation(folder / "project")
+    assert run(project, calls=True).code == 0
+    drop_turned(project)
+    return undisturbed(project, folder / "shelf")
+
+
+def _folder_of_a_story() -> Path:
+    folder = Path(tempfile.mkdtemp(dir=os.environ["TESTS_SHARE"]))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def undisturbed(project: Project, shelf: Path, *words: str, script: str = "fullprocess") -> Story:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import shutil
 import signal
 import stat
 from collections.abc import Iterator
@@ -25,12 +24,9 @@ from killing import (
     Operation,
     Story,
     check_model,
-    drop_turned,
-    installation,
     names,
     read,
     readings,
-    undisturbed,
 )  # fmt: skip
 
 from risk import journal, paths, tick
@@ -47,21 +43,14 @@ NOT_OURS = "half of file"  # of a file that DuckDB wrote: no call of ours that c
 FREE = tuple(name for name in SAME if not name.endswith(paths.CARD))  # of the number of the run
 
 
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("first")
-    yield undisturbed(installation(folder / "project"), folder / "shelf")
-    shutil.rmtree(folder)
+@pytest.fixture
+def first_run() -> Story:
+    return killing.first_run()
 
 
-@pytest.fixture(scope="module")
-def next_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("next")
-    project = installation(folder / "project")
-    assert killing.run(project, calls=True).code == 0
-    drop_turned(project)
-    yield undisturbed(project, folder / "shelf")
-    shutil.rmtree(folder)
+@pytest.fixture
+def next_run() -> Story:
+    return killing.next_run()
 
 
 def refuse(root: Path, number: int, fault: int, *, stays: bool = False) -> Meet:
