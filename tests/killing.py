@@ -9,6 +9,7 @@ runs in the process that forks but imports: no DuckDB, no model, no thread. What
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import os
@@ -16,6 +17,7 @@ import pickle
 import re
 import shutil
 import stat
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -124,9 +126,12 @@ def apart(work: Callable[[], Any]) -> Any:
 def _work_and_leave(work: Callable[[], Any], writing: int) -> NoReturn:
     real_write, code = os.write, 0
     # What other tests left in this process has threads that did not come along: here it is never collected, nor used.
+    gc.disable()
     gc.freeze()
     gc.unfreeze = lambda: None
-    sql._database, sql.of_others = functools.lru_cache(4)(sql._database.__wrapped__), sql._database  # type: ignore[attr-defined]
+    made = sql._database.__wrapped__  # type: ignore[attr-defined]
+    # One thread is enough for a hundred rows: starting and joining more takes as long as what they do.
+    sql._database, sql.of_others = functools.lru_cache(4)(lambda spill, threads: made(spill, 1)), sql._database  # type: ignore[assignment, attr-defined]
     try:
         content = pickle.dumps(work())
     except BaseException:
@@ -391,6 +396,29 @@ def installation(root: Path, rows: int = 120) -> Project:
 
 def drop_turned(project: Project) -> None:
     project.drop("sourcedata/dataset2.csv", table(300, seed=2, turned=True, first=1_000))
+
+
+@functools.cache
+def first_run() -> Story:
+    """Return the story of a very first run, made once in a process."""
+    folder = _folder_of_a_story()
+    return undisturbed(installation(folder / "project"), folder / "shelf")
+
+
+@functools.cache
+def next_run() -> Story:
+    """Return that of a run that takes in a file in which the reason for leaving has turned, deploys and reports."""
+    folder = _folder_of_a_story()
+    project = installation(folder / "project")
+    assert run(project, calls=True).code == 0
+    drop_turned(project)
+    return undisturbed(project, folder / "shelf")
+
+
+def _folder_of_a_story() -> Path:
+    folder = Path(tempfile.mkdtemp(dir=os.environ["TESTS_SHARE"]))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def undisturbed(project: Project, shelf: Path, *words: str, script: str = "fullprocess") -> Story:

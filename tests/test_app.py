@@ -546,6 +546,7 @@ def test_wsgi_is_importable_from_any_folder_before_any_model(tmp_path: Path) -> 
     assert (done.stdout, done.stderr) == ("503\n", "")
 
 
+@pytest.mark.slow
 def test_the_script_serves_and_ends_on_sigterm(settings: Settings, tmp_path: Path) -> None:
     words = [sys.executable, str(ROOT / "app.py"), "--config", str(settings.root / "config.json"), "--port", "0"]
     served = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

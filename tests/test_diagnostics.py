@@ -132,6 +132,7 @@ def test_what_an_index_said_is_shown_with_its_date(tmp_path: Path) -> None:
     assert (absent["name"], absent["required"], absent["installed"]) == ("absent", ">=1", None)
 
 
+@pytest.mark.slow
 def test_a_report_of_any_data_and_model_touches_nothing_of_the_system(deployed: Project, tmp_path: Path) -> None:
     before = deployed.seen()
     other = tmp_path / "elsewhere"

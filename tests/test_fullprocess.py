@@ -120,6 +120,7 @@ def test_a_changed_reason_for_leaving_is_found_and_a_new_model_deployed(deployed
     assert shown(deployed)["outcome"] == "deployed"
 
 
+@pytest.mark.slow
 def test_the_same_verdict_stands_in_console_snapshot_journal_and_answers(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000))
     said = deployed.run("fullprocess", "--json", whole=True).json
@@ -231,6 +232,7 @@ def test_a_changed_test_file_is_scored_without_training(deployed: Project) -> No
     assert shown(deployed)["scores"] != before
 
 
+@pytest.mark.slow
 def test_practice_leaves_production_untouched(deployed: Project) -> None:
     deployed.drop("practicedata/dataset1.csv", table(300, seed=5))
     before = {name: content for name, content in deployed.seen().items() if not name.startswith("practice")}
@@ -243,6 +245,7 @@ def test_practice_leaves_production_untouched(deployed: Project) -> None:
     assert after == before
 
 
+@pytest.mark.slow
 def test_another_input_folder_is_another_dataset(deployed: Project) -> None:
     deployed.drop("practicedata/dataset7.csv", table(300, seed=5, first=30_000))
     deployed.configure(input_folder_path="practicedata")
@@ -277,6 +280,7 @@ def test_another_table_works_by_configuration_alone(project: Project) -> None:
     assert set(pd.read_csv(project.root / "ingesteddata" / "finaldata.csv")["Churn"]) == {"Yes", "No"}
 
 
+@pytest.mark.slow
 def test_new_rows_without_labels_refresh_the_list_and_are_no_evidence(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(50, seed=2, first=5000, labels=False))
 
@@ -350,6 +354,7 @@ def test_one_bad_file_stops_nothing_that_is_good(deployed: Project) -> None:
     assert {entry["source"] for entry in shown(deployed)["refusals"]} == {"broken.csv", "short.csv"}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_source_that_goes_away_is_no_new_row(deployed: Project) -> None:
     (deployed.root / "sourcedata" / "dataset1.csv").unlink()
 

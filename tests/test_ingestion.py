@@ -661,6 +661,7 @@ def outcome(names: list[str], breaks: list[bool], with_period: bool) -> dict[str
         return told | {name: frame.drop(columns="content").to_csv() for name, frame in frames.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_period", [False, True])
 def test_the_order_of_arrival_changes_no_byte(with_period: bool) -> None:
     names = sorted(MONTHLY if with_period else ARRIVALS)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from risk.registry import out_of_fold
-from tests.conftest import HEADER, Project, table
+from tests.conftest import HEADER, Installations, Project, table
 
 BY_HASH = "held-out clients (20 % of all, by hash; testdata/ is empty)"
 
@@ -29,12 +30,15 @@ def everyone(project: Project) -> set[str]:
     return {line.split(",")[0] for line in project.text("ingesteddata/finaldata.csv").splitlines()[1:]}
 
 
-@pytest.fixture
-def without(project: Project) -> Project:
-    """A project of 1,000 clients with an empty test folder, after its first run."""
+def deploy_without(project: Project) -> None:
     project.drop("sourcedata/dataset1.csv", table(1_000))
     assert run(project)["outcome"] == "deployed"
-    return project
+
+
+@pytest.fixture
+def without(installations: Installations, tmp_path: Path) -> Project:
+    """A project of 1,000 clients with an empty test folder, after its first run."""
+    return installations.copy(deploy_without, tmp_path)
 
 
 @pytest.mark.slow

@@ -10,11 +10,10 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import killing
@@ -45,23 +44,14 @@ CHUNKS = 2
 SAMPLE = 30  # every so many states are in the short test
 
 
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """A very first run."""
-    folder = tmp_path_factory.mktemp("first")
-    yield undisturbed(installation(folder / "project"), folder / "shelf")
-    shutil.rmtree(folder)
+@pytest.fixture
+def first_run() -> Story:
+    return killing.first_run()
 
 
-@pytest.fixture(scope="module")
-def next_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """A run that takes in a file in which the reason for leaving has turned, retrains, deploys and reports."""
-    folder = tmp_path_factory.mktemp("next")
-    project = installation(folder / "project")
-    assert killing.run(project, calls=True).code == 0
-    drop_turned(project)
-    yield undisturbed(project, folder / "shelf")
-    shutil.rmtree(folder)
+@pytest.fixture
+def next_run() -> Story:
+    return killing.next_run()
 
 
 def check_readers(story: Story) -> None:
@@ -267,6 +257,7 @@ def test_equal_histories_give_equal_bytes(next_run: Story, tmp_path: Path) -> No
     assert [name for name, a, b in zip(SAME, read(other.root, SAME), next_run.bytes, strict=True) if a != b] == []
 
 
+@pytest.mark.slow
 def test_an_equal_snapshot_gives_an_equal_pdf_wherever_and_whenever(next_run: Story) -> None:
     home = next_run.before / "models" / "reports" / "1"
     shown = json.loads((home / paths.SNAPSHOT).read_bytes())

@@ -55,6 +55,7 @@ CHANGES: list[Callable[[dict[str, Any]], object]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_damaged_manifest_is_one_error_that_names_the_file(
     deployed: Project, change: Callable[[dict[str, Any]], object]
@@ -150,6 +151,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_status_reports_every_damage_of_the_live_release(deployed: Project, damage: Callable[[Path], None]) -> None:
     damage(deployed.settings.production)

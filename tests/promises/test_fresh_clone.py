@@ -12,22 +12,12 @@ import pytest
 
 from risk import paths
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tracked files alone, after one run as a program."""
-    root = tmp_path_factory.mktemp("a fresh clone")
+def tracked() -> list[str]:
     listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, root / name)
-    assert run(root).returncode == 0
-    return root
+    return [name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
 
 
 def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -35,31 +25,30 @@ def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
 
 
-def test_the_shipped_data_give_a_proven_release_and_every_file(clone: Path) -> None:
-    told = json.loads((clone / "models" / paths.SNAPSHOT).read_text())
+@pytest.mark.slow
+def test_the_shipped_data_give_a_proven_release_and_every_file_and_then_all_is_quiet(tmp_path: Path) -> None:
+    clone = tmp_path / "a fresh clone"
+    for name in tracked():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
 
+    first = run(clone)
+
+    assert first.returncode == 0, first.stderr
+    check_every_file(clone)
+    assert [name for name in tracked() if (clone / name).read_bytes() != (ROOT / name).read_bytes()] == []
+    (clone / "production_deployment" / paths.TICK).unlink()
+    again, idle = run(clone), run(clone)
+    assert again.stderr == idle.stderr == ""
+    assert again.stdout.count("\n") == 1
+    assert idle.stdout == "no new data\n"
+
+
+def check_every_file(clone: Path) -> None:
+    told = json.loads((clone / "models" / paths.SNAPSHOT).read_text())
     assert told["outcome"] == "deployed"
     assert told["release"]["provisional"] is False
     assert all((clone / "ingesteddata" / name).is_file() for name in paths.DATASET_LINKS)
     assert all((clone / "models" / name).is_file() for name in paths.REPORT_LINKS)
     assert all((clone / "production_deployment" / name).is_file() for name in paths.RELEASE_LINKS)
     assert (clone / "models" / paths.API_RETURNS).is_file()
-
-
-def test_a_run_changes_no_tracked_file(clone: Path) -> None:
-    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    tracked = [name for name in filter(None, listed.split("\0")) if (ROOT / name).is_file()]
-
-    changed = [name for name in tracked if (clone / name).read_bytes() != (ROOT / name).read_bytes()]
-
-    assert changed == []
-
-
-def test_nothing_is_said_but_the_outcome_when_all_is_well(clone: Path) -> None:
-    (clone / "production_deployment" / paths.TICK).unlink()
-
-    again, idle = run(clone), run(clone)
-
-    assert again.stderr == idle.stderr == ""
-    assert again.stdout.count("\n") == 1
-    assert idle.stdout == "no new data\n"

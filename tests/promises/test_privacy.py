@@ -91,31 +91,36 @@ def another_release_is_live(home: Path) -> None:
     (home / "production_deployment/current").symlink_to("releases/9-ab")
 
 
+HARMS: dict[str, Callable[[Path], object]] = {
+    "another release is live": another_release_is_live,
+    "a client file": lambda home: (home / "sourcedata/dataset1.csv").write_text("x\n"),
+    "no verdict": lambda home: (home / "models/verdict.json").unlink(),
+    "the live model": lambda home: (home / "production_deployment/current/trainedmodel.pkl").write_text("x"),
+    "the model on the desk": lambda home: (home / "models/trainedmodel.pkl").write_text("x"),
+    "a test file": lambda home: (home / "testdata/testdata.csv").write_text("x\n"),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "harm",
-    [
-        another_release_is_live,
-        lambda home: (home / "sourcedata/dataset1.csv").write_text("x\n"),
-        lambda home: (home / "models/verdict.json").unlink(),
-        lambda home: (home / "production_deployment/current/trainedmodel.pkl").write_text("x"),
-        lambda home: (home / "models/trainedmodel.pkl").write_text("x"),
-        lambda home: (home / "testdata/testdata.csv").write_text("x\n"),
-    ],
-)
 def test_no_folder_of_the_machine_is_shown_by_journal_snapshot_and_service(
-    elsewhere: tuple[Project, Path], harm: Callable[[Path], object]
+    elsewhere: tuple[Project, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     project, home = elsewhere
+    kept = shutil.copytree(home, tmp_path_factory.mktemp("kept") / "home", symlinks=True)
 
-    harm(home)
-    (home / "sourcedata/dataset2.csv").write_text(table(300, seed=2, first=5000, turned=True))
-    for script in ("fullprocess", "deployment", "scoring"):
-        project.run(script)
+    shown: dict[tuple[str, str], str] = {}
+    for what, harm in HARMS.items():
+        shutil.rmtree(home)
+        shutil.copytree(kept, home, symlinks=True)
+        harm(home)
+        (home / "sourcedata/dataset2.csv").write_text(table(300, seed=2, first=5000, turned=True))
+        for script in ("fullprocess", "deployment", "scoring"):
+            project.run(script)
+        shown |= {(what, name): text for name, text in shown_by(project, home).items()}
 
-    for name, text in shown_by(project, home).items():
-        for folder in (home.parent, project.root):
-            assert f"{folder}/" not in text, name
+    told = [where for where, text in shown.items() for it in (home.parent, project.root) if f"{it}/" in text]
+    assert told == []
+    assert len(shown) == len(HARMS) * (len(SHOWN) + 3)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +208,7 @@ def test_what_a_database_says_of_a_row_stays_out_of_the_journal(project: Project
     assert not holds_name(project.root / "production_deployment" / paths.JOURNAL)
 
 
+@pytest.mark.slow
 def test_a_reason_that_names_a_client_is_refused_and_not_kept(project: Project) -> None:
     project.drop("testdata/testdata.csv", table(200, seed=9, first=90_000))
     project.drop("sourcedata/dataset1.csv", table(400))

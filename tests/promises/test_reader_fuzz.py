@@ -165,14 +165,18 @@ def same(text: str, value: object, kind: str, schema: Schema) -> bool:
     return value == text
 
 
-@pytest.mark.parametrize(("chunk", "n_files"), [(1 << 25, 400), (100, 90)], ids=["whole", "in chunks"])
+@pytest.mark.parametrize(
+    ("chunk", "n_files"),
+    [(1 << 25, 60), pytest.param(1 << 25, 240, marks=pytest.mark.slow), pytest.param(100, 60, marks=pytest.mark.slow)],
+    ids=["whole, in short", "whole", "in chunks"],
+)
 @pytest.mark.parametrize("schema", SCHEMAS, ids=["plain", "rich"])
 def test_the_fast_and_the_exact_reading_agree(
     chunk: int, n_files: int, schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("risk.reading._stream.CHUNK", chunk)
     monkeypatch.setattr("risk.reading._batches.FULL", 0)
-    chance, connection, parts = random.Random(f"{SEED}{chunk}"), duckdb.connect(), tmp_path / "parts"
+    chance, connection, parts = random.Random(f"{SEED}{chunk}{n_files}"), duckdb.connect(), tmp_path / "parts"
     sources = [Source(f"{number}.csv", tmp_path / f"{number}.csv") for number in range(n_files)]
     for source in sources:
         source.path.write_bytes(fuzzed(schema, chance))

@@ -111,14 +111,19 @@ def refusals(found: list[Refusal]) -> list[Row]:
     return [(it.line, it.column, it.value, it.reason) for it in found]
 
 
-def as_parts(path: Path) -> Told:
-    parts = path.parent / "parts"
-    ((_, content),) = reader.read([Source(path.name, path)], SCHEMA, parts, size_cap=1 << 30)
-    assert content
-    rows: list[Row] = []
-    for it in content.slices:
-        rows += duckdb.execute(f"select * from '{parts / it.part}'").fetchall()[it.first : it.first + it.rows]
-    return Told(rows, refusals(reader.read_refusals(parts, content.refusals) if content.refusals else []))
+def as_parts(paths: list[Path]) -> list[Told]:
+    parts, sources = paths[0].parent / "parts", [Source(path.name, path) for path in paths]
+    found, known = [], dict[str, list[Row]]()
+    for _, content in reader.read(sources, SCHEMA, parts, size_cap=1 << 30):
+        assert content
+        rows: list[Row] = []
+        for it in content.slices:
+            if it.part not in known:
+                known[it.part] = duckdb.execute(f"select * from '{parts / it.part}'").fetchall()
+            rows += known[it.part][it.first : it.first + it.rows]
+        refused = reader.read_refusals(parts, content.refusals) if content.refusals else []
+        found.append(Told(rows, refusals(refused)))
+    return found
 
 
 def as_a_frame(path: Path) -> Told:
@@ -128,25 +133,25 @@ def as_a_frame(path: Path) -> Told:
     return Told(rows, refusals(exact_rows(path, SCHEMA)[1].refusals))
 
 
-def in_one_piece(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
-    return as_parts(path)
+def in_one_piece(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+    return as_parts(paths)
 
 
-def in_chunks(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+def in_chunks(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
     monkeypatch.setattr("risk.reading._stream.CHUNK", 16)
-    return as_parts(path)
+    return as_parts(paths)
 
 
-def exactly(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
+def exactly(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
     monkeypatch.setattr("risk.reading._batches.prove", lambda *_: None)
-    return as_parts(path)
+    return as_parts(paths)
 
 
-def for_the_gate(path: Path, monkeypatch: pytest.MonkeyPatch) -> Told:
-    return as_a_frame(path)
+def for_the_gate(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+    return [as_a_frame(path) for path in paths]
 
 
-Read = Callable[[Path, pytest.MonkeyPatch], Told]
+Read = Callable[[list[Path], pytest.MonkeyPatch], list[Told]]
 READERS = pytest.mark.parametrize("read", [in_one_piece, in_chunks, exactly, for_the_gate])
 
 
@@ -160,9 +165,15 @@ def line(column: str, text: str) -> str:
 
 
 def file_of(folder: Path, *lines: str, end: str = "\n") -> Path:
-    path = folder / "a.csv"
+    path = folder / f"{len(list(folder.iterdir()))}.csv"
     path.write_bytes("".join(it + end for it in (",".join(NAMES), *lines)).encode())
     return path
+
+
+def assert_each(found: list[Told], expected: dict[Any, Told]) -> None:
+    """Every file, named by what is in it, was told as expected."""
+    assert len(found) == len(expected)
+    assert [(what, it) for (what, one), it in zip(expected.items(), found, strict=True) if it != one] == []
 
 
 def kept(column: str, text: str) -> Row:
@@ -172,59 +183,55 @@ def kept(column: str, text: str) -> Row:
 
 
 @READERS
-@pytest.mark.parametrize(("column", "text"), [(column, text) for column, texts in KEPT.items() for text in texts])
+@pytest.mark.parametrize("column", KEPT)
 def test_a_good_value_is_kept_as_it_is_written(
-    column: str, text: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    column: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = file_of(tmp_path, FIRST, line(column, text), LAST)
+    paths = [file_of(tmp_path, FIRST, line(column, text), LAST) for text in KEPT[column]]
 
-    told = read(path, monkeypatch)
+    found = read(paths, monkeypatch)
 
-    assert told.refused == []
-    assert told.rows == [typed(FIRST.split(",")), kept(column, text), typed(LAST.split(","))]
+    first, last = typed(FIRST.split(",")), typed(LAST.split(","))
+    assert_each(found, {text: Told([first, kept(column, text), last], []) for text in KEPT[column]})
 
 
 @READERS
-@pytest.mark.parametrize(
-    ("column", "reason", "text"), [(*place, text) for place, texts in REFUSED.items() for text in texts]
-)
+@pytest.mark.parametrize("column", dict.fromkeys(column for column, _ in REFUSED))
 def test_any_other_value_is_refused_by_line_and_column(
-    column: str, reason: str, text: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    column: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = file_of(tmp_path, FIRST, line(column, text), LAST)
+    bad = [(text, reason) for (its_column, reason), texts in REFUSED.items() if its_column == column for text in texts]
+    paths = [file_of(tmp_path, FIRST, line(column, text), LAST) for text, _ in bad]
 
-    told = read(path, monkeypatch)
+    found = read(paths, monkeypatch)
 
-    assert told.refused == [(3, column, text.strip(" ")[:80] or None, reason)]
-    assert told.rows == [typed(FIRST.split(",")), typed(LAST.split(","))]
+    rows = [typed(FIRST.split(",")), typed(LAST.split(","))]
+    told = {it: Told(rows, [(3, column, it[0].strip(" ")[:80] or None, it[1])]) for it in bad}
+    assert_each(found, told)
 
 
 @READERS
-@pytest.mark.parametrize(("row", "column", "value", "reason"), LINES)
-def test_a_line_of_another_shape_is_refused(
-    row: str, column: str | None, value: str, reason: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = file_of(tmp_path, FIRST, row, LAST)
+def test_a_line_of_another_shape_is_refused(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [file_of(tmp_path, FIRST, row, LAST) for row, *_ in LINES]
 
-    told = read(path, monkeypatch)
+    found = read(paths, monkeypatch)
 
-    assert told.refused == [(3, column, value[:80], reason)]
-    assert told.rows == [typed(FIRST.split(",")), typed(LAST.split(","))]
+    rows = [typed(FIRST.split(",")), typed(LAST.split(","))]
+    told = {row: Told(rows, [(3, column, value[:80], reason)]) for row, column, value, reason in LINES}
+    assert_each(found, told)
 
 
 @READERS
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("has_last_end", [True, False])
-def test_every_kind_of_line_end_is_read(
-    has_last_end: bool, end: str, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = file_of(tmp_path, FIRST, "", line("n", "x"), LAST, end=end)
-    path.write_bytes(path.read_bytes() if has_last_end else path.read_bytes().removesuffix(end.encode()))
+def test_every_kind_of_line_end_is_read(read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = []
+    for end in ("\n", "\r\n", "\r"):
+        paths += [file_of(tmp_path, FIRST, "", line("n", "x"), LAST, end=end) for _ in range(2)]
+        paths[-1].write_bytes(paths[-1].read_bytes().removesuffix(end.encode()))
 
-    told = read(path, monkeypatch)
+    found = read(paths, monkeypatch)
 
-    assert [it[:2] for it in told.refused] == [(4, "n")]
-    assert told.rows == [typed(FIRST.split(",")), typed(LAST.split(","))]
+    assert [[it[:2] for it in told.refused] for told in found] == [[(4, "n")]] * 6
+    assert [told.rows for told in found] == [[typed(FIRST.split(",")), typed(LAST.split(","))]] * 6
 
 
 # --- the same of a request --------------------------------------------------------------------------------------------
