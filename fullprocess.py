@@ -1,7 +1,7 @@
 """The whole process: read what is new, train if there is a reason, deploy what is proven, always make a fresh list.
 
 Reads:  everything that the stages below read
-Writes: what they write; journal.jsonl (one line a run) and, last of all, tick.json
+Writes: what they write; journal.jsonl (one line a run); tick.json; delivery.json where `deliver` is set
 """
 
 from __future__ import annotations
@@ -74,24 +74,67 @@ def _options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--dry-run", action="store_true", help="say what a run would do; nothing is written")
     what.add_argument("--force", action="store_true", help="train a challenger now; the gate judges it like any other")
+    what.add_argument("--deliver-test", action="store_true", help="send a test to deliver.to and deliver.alert_url")
     what.add_argument("--status", action="store_true", help="say how the system is")
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
-    from risk import command, files
-    from risk.command import Answer
-    from risk.registry import releases
+    from dataclasses import replace
+
+    from risk.errors import BusyError, RiskError
     from risk.report import status
+    from risk.text import placed
 
     if asked.status:
         return status.status(settings)
     if asked.dry_run:
         return _dry_run(settings)
+    if asked.deliver_test:
+        return _deliver_test(settings)
+    try:
+        answer = _run(settings, asked)
+    except BusyError:
+        raise
+    except Exception as error:
+        told = error.record if isinstance(error, RiskError) else f"unexpected {type(error).__name__}"
+        _deliver(settings, placed(told, settings.places))
+        raise
+    if delivered := _deliver(settings):
+        line, fields = f"{answer.line.rstrip('.')}; delivery: {delivered}", {**answer.fields, "delivery": delivered}
+        return replace(answer, line=line, fields=fields)
+    return answer
+
+
+def _deliver(settings: Settings, failure: str | None = None) -> str:
+    """Deliver what is due, after the lock is released; return what happened, blank where nothing did."""
+    if not settings.deliver.is_wanted:
+        return ""
+    from risk import paths
+    from risk.report import deliver
+
+    reports = settings.models / paths.REPORTS
+    return deliver.deliver(settings.deliver, settings.root, settings.production, reports, failure)
+
+
+def _deliver_test(settings: Settings) -> Answer:
+    from risk.command import Answer
+    from risk.report import deliver
+
+    told, is_well = deliver.trial(settings.deliver, settings.root)
+    return Answer("\n".join(told), {"outcome": "delivery tested", "sent": told}, 0 if is_well else 1)
+
+
+def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
+    from risk import command, files
+    from risk.command import Answer
+    from risk.registry import releases
+    from risk.report import status
+
     with command.writing(settings):
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
         releases.settle(settings.production)
-        done = None if asked.force or tick.is_late(tick.read(str(settings.production))) else _done(settings, observed)
+        done = None if asked.force or tick.is_due(tick.read(str(settings.production))) else _done(settings, observed)
         if done:
             tick.remember(settings, observed, done, status.due(settings))
             return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})

@@ -8,11 +8,11 @@ Writes: output_model_path: reports/<number>/, its link `current`, and report.pdf
 from __future__ import annotations
 
 import argparse
-import itertools
+import datetime
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,15 @@ import pandas as pd
 import diagnostics
 from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import dataset, intake
+from risk.dataset import intake
 from risk.dataset.dataset import Dataset
-from risk.decision import holdout, policy
-from risk.decision.holdout import Holdout
-from risk.errors import DataError
+from risk.decision import holdout
 from risk.modeling import leakage
-from risk.modeling.metrics import gains
-from risk.registry import model, out_of_fold, proven, releases
-from risk.registry.model import Model
-from risk.report import call_list, evidence, explain, figures, pdf, plots, snapshot, status
+from risk.registry import out_of_fold, proven, releases
+from risk.report import call_list, evidence, explain, figures, pdf, plots, snapshot, spreadsheet, status
+from risk.report import subject as subjects
+from risk.report.call_list import Past
+from risk.report.subject import Subject
 from risk.service import live
 from risk.settings import Settings
 from risk.text import event, log
@@ -40,28 +39,18 @@ RESTED = "reported"
 OTHERS = "This is a report of other data or of another model: nothing was decided by it."
 
 
-@dataclass(frozen=True)
-class Subject:
-    """The rows and the model of a report, the model's folder, and its scores on the test data."""
-
-    rows: Dataset
-    model: Model | None = None
-    folder: Path | None = None
-    provisional: bool = False
-    forced: str | None = None
-    scores: dict[str, Any] | None = None
-    leaks: tuple[dict[str, Any], ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
 def report(settings: Settings, run: Run, outcome: str) -> Path:
     """Publish the report set of what is live now; one that this run has published already stands."""
-    subject, home = _live(settings), settings.models / paths.REPORTS
+    subject, home = subjects.live(settings), settings.models / paths.REPORTS
     current, live_name = files.resolve(home / paths.CURRENT), subject.model.name if subject.model else None
-    identity = (run.number, outcome, subject.rows.manifest.name, live_name, settings.identity)
-    if current and snapshot.identity(releases.object_in(current / paths.SNAPSHOT)) == identity:
+    identity = (run.number, run.day, outcome, subject.rows.manifest.name, live_name, settings.identity)
+    published = releases.object_in(current / paths.SNAPSHOT) if current else {}
+    stands = snapshot.identity(published) == identity
+    if current and stands:
+        run.note(as_of=published["as_of"], next_change=published["list"]["next_change"])
         return current
     shown, everyone = _gather(settings, run, outcome, subject)
+    run.note(as_of=shown["as_of"], next_change=shown["list"]["next_change"])
     folder = _publish(settings, _make(shown, everyone), int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
     return folder
@@ -82,6 +71,7 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
     contents: dict[str, files.Content] = {
         paths.SNAPSHOT: files.as_json(shown),
         paths.CALL_LIST: call_list.calls_csv(shown["call_list"]),
+        paths.CALL_LIST_EXCEL: spreadsheet.workbook(shown["call_list"], shown["schema"]["currency"]),
         paths.CLIENT_RISKS: call_list.risks_csv(everyone),
         paths.CLIENT_FEATURES: call_list.features_jsonl(everyone),
         paths.REPORT: pdf.report(shown, pictures),
@@ -96,7 +86,8 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
 def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tuple[dict[str, Any], pd.DataFrame]:
     """The snapshot, everything that is ever shown, and every current client in the order of its risk."""
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
-    everyone, calls = call_list.listed(rows, model, subject.folder, settings.capacity)
+    made = call_list.listed(rows, model, subject.folder, settings.capacity, _past(run))
+    everyone, calls = made.everyone, made.calls
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
     summary = asdict(rows.summary())
@@ -118,6 +109,8 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
         "leaks": leaks,
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
+        "as_of": made.about["as_of"],
+        "list": made.about,
         "call_list": calls,
         "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, calls, settings.schema),
@@ -125,6 +118,11 @@ def _gather(settings: Settings, run: Run, outcome: str, subject: Subject) -> tup
     }
     warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings]
     return shown | {"warnings": list(dict.fromkeys(warnings))}, everyone
+
+
+def _past(run: Run) -> Past:
+    """What was there before the list of today."""
+    return Past(run.day)
 
 
 def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
@@ -160,58 +158,17 @@ def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
     return found if asked == {name: found.get(name) for name in asked} else None
 
 
-def _live(settings: Settings) -> Subject:
-    release = releases.current(settings.production)
-    rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
-    desk = model.read_card(settings.models)
-    leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
-    if release is None:
-        return Subject(rows, leaks=leaks)
-    live_model = proven.opened(settings.production, release)
-    if live_model.card.schema != settings.schema.identity:
-        log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, leaks=leaks)
-    scores, warnings = _scores(settings, rows, live_model, release.folder)
-    warnings += (live_model.warning,) if live_model.warning else ()
-    leaks = (*live_model.card.leaks, *leaks)
-    return Subject(rows, live_model, release.folder, release.provisional, release.forced, scores, leaks, warnings)
-
-
-def _scores(
-    settings: Settings, rows: Dataset, scored: Model, folder: Path
-) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """The scores on the clients who are held out now, None where no outcome is known, and warnings."""
-    learned = out_of_fold.read(folder)["client"]
-    try:
-        held_out = holdout.read(settings.holdout, rows, settings.test_share, set(learned), size_cap=settings.size_cap)
-    except DataError as error:
-        log.warning(event("no scores", reason=error))
-        return None, ()
-    before_change = _before_change(settings, held_out.digest)
-    return _scored(settings, scored, held_out, learned) | {"before_change": before_change}, held_out.warnings
-
-
-def _scored(settings: Settings, scored: Model, held_out: Holdout, learned: pd.Series) -> dict[str, Any]:
-    """The scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
-    scores = asdict(holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share))
-    n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
-    curve = gains(held_out.rows[settings.schema.target], scored.risks(held_out.rows))
-    scores |= {"scored_on": held_out.scored_on, "n_seen": n_seen, "gains": curve}
-    return scores | out_of_fold.periods(held_out.rows, settings.schema.period)
-
-
-def _before_change(settings: Settings, digest: str) -> str | None:
-    """The last release that was trained for drift, if this very test data was there before it."""
-    for before, after in reversed(list(itertools.pairwise(releases.all_of(settings.production)))):
-        if releases.object_in(after.folder / paths.CARD).get("reason") == policy.DRIFT:
-            return after.name if before.verdict.get("holdout") == digest else None
-    return None
-
-
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="FILE", help="report on the rows of this file instead of the dataset")
     parser.add_argument("--model", metavar="FOLDER", help="report with the model in this folder, not the live release")
+    parser.add_argument(
+        "--as-of", metavar="DATE", type=_day, help="make the list of this day (YYYY-MM-DD), not of today"
+    )
     parser.add_argument("--to", metavar="FOLDER", default="report", help="where such a report goes (default: report)")
+
+
+def _day(text: str) -> str:
+    return datetime.date.fromisoformat(text).isoformat()
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
@@ -219,6 +176,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _elsewhere(settings, asked)
 
     def by_hand(run: Run) -> Answer:
+        run.day = asked.as_of or run.day
         folder = report(settings, run, RESTED)
         shown = files.read_json(folder / paths.SNAPSHOT)
         ranked = f"{shown['clients']} clients, {len(shown['call_list'])} to call"
@@ -238,10 +196,11 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
             manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))
             rows = Dataset(manifest, settings.schema, Path(scratch))
             held_out = holdout.of_file(Path(asked.data), settings.schema) if rows.counts()["n_labelled"] else None
-            scores = _scored(settings, scored, held_out, out_of_fold.read(folder)["client"]) if held_out else None
+            learned = out_of_fold.read(folder)["client"]
+            scores = subjects.scored(settings, scored, held_out, learned) if held_out else None
         else:
-            rows = _live(settings).rows
-            scores, _ = _scores(settings, rows, scored, folder)
+            rows = subjects.live(settings).rows
+            scores, _ = subjects.scores(settings, rows, scored, folder)
         verdict = releases.object_in(folder / paths.VERDICT)  # of this model, or nothing proves it
         unproven = verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
         subject = Subject(rows, scored, folder, unproven, None, scores, tuple(scored.card.leaks))

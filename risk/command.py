@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
 import json
 import logging
 import os
@@ -51,6 +52,7 @@ class Run:
     record: dict[str, Any] = field(default_factory=dict)
     private: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    day: str = field(default_factory=lambda: today())
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -137,6 +139,11 @@ def say(text: str) -> None:
             ) from error
 
 
+def today() -> str:
+    """The day here and now (ISO): a call list is of a day."""
+    return datetime.date.today().isoformat()
+
+
 def run_of(settings: Settings, script: str) -> Run:
     """Return the run that is under way now."""
     return Run(settings, script, journal.next_run(settings.production / paths.JOURNAL))
@@ -158,7 +165,9 @@ def writing(settings: Settings) -> Iterator[None]:
     """Hold the lock and keep the deadline while something is written. Raises: BusyError, DeadlineError."""
     for folder in (settings.production, settings.ingested):
         files.make_private(folder)
-    with files.lock(settings.production / paths.LOCK), _deadline(settings.deadline_hours):
+    hours = settings.deadline_hours
+    late = DeadlineError(f"the run took longer than its deadline of {hours:g} hours and ended itself; look at the log")
+    with files.lock(settings.production / paths.LOCK), ended_after(hours * 3600, late):
         yield
 
 
@@ -215,16 +224,14 @@ def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
 
 
 @contextlib.contextmanager
-def _deadline(hours: float) -> Iterator[None]:
-    """End a run that takes longer than it may, by an alarm of the kernel."""
+def ended_after(seconds: float, error: Exception) -> Iterator[None]:
+    """Raise the error in whatever takes longer, by an alarm of the kernel."""
 
     def ring(*_: object) -> None:
-        raise DeadlineError(
-            f"the run took longer than its deadline of {hours:g} hours and ended itself; look at the log"
-        )
+        raise error
 
     former = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, hours * 3600)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

@@ -38,7 +38,7 @@ CALL_LIST_EXCEL = "calllist.xlsx"
 CLIENT_RISKS = "clientrisks.csv"
 CLIENT_FEATURES = "clientfeatures.jsonl"
 CONFUSION_MATRIX = "confusionmatrix.png"
-REPORT_LINKS = (REPORT, CALL_LIST, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
+REPORT_LINKS = (REPORT, CALL_LIST, CALL_LIST_EXCEL, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)
 
 # production_deployment/
 RELEASES = "releases"
@@ -46,6 +46,8 @@ RELEASE_LINKS = (MODEL, LATEST_SCORE, INGESTED_FILES)
 JOURNAL = "journal.jsonl"
 LOCK = "fullprocess.lock"
 TICK = "tick.json"
+DELIVERY = "delivery.json"
+DELIVERY_LOCK = "delivery.lock"
 
 # beside the scripts
 CONFIG = "config.json"

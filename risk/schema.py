@@ -26,13 +26,14 @@ Name = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, config=CLOSED)
 class Feature:
-    """A column to train on. People read its `label`, and `unit` after its numbers."""
+    """A column to train on. People read its `label`, and `unit` after its numbers; `context` is beyond influence."""
 
     kind: Kind = "numeric"
     minimum: Number | None = None
     change_of: Name | None = None
     label: Name | None = None
     unit: Name | None = None
+    context: bool = False
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -54,7 +55,7 @@ class TargetValues:
 
 def _default_features() -> dict[str, Feature]:
     names = ("lastmonth_activity", "lastyear_activity", "number_of_employees")
-    return {name: Feature(minimum=0) for name in names}
+    return {name: Feature(minimum=0, context=name == names[-1]) for name in names}
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Column:
     """One column of the data as it is read and stored."""
 
     name: str
-    kind: Literal["client", "period", "text", "number", "target"]
+    kind: Literal["client", "period", "text", "date", "number", "target"]
     minimum: float | None = None
 
 
@@ -78,6 +79,7 @@ class Schema:
     owner: Name | None = None
     value: Name | None = None
     currency: Name | None = None
+    renewal: Name | None = None
     horizon: str = "the next period"
     ignore: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
@@ -123,7 +125,7 @@ class Schema:
 
     def _keys_of(self, name: str) -> list[str]:
         """Return the keys of the settings that name a column."""
-        keys = ["client", "target", "period", "owner", "value"]
+        keys = ["client", "target", "period", "owner", "value", "renewal"]
         return [f"schema.{key}" for key in keys if getattr(self, key) == name] + ["schema.features"] * (
             name in self.features
         )
@@ -149,7 +151,7 @@ class Schema:
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns in schema order: client, period, owner, features, value, target.
+        """The columns in schema order: client, period, owner, features, value, renewal, target.
 
         A manager that is a categorical feature too, or a worth that is a numeric one, stands once, as the feature.
         """
@@ -160,6 +162,7 @@ class Schema:
         read = [(name, it) for name, it in self.features.items() if name not in self.changes]
         found += [Column(name, kinds[it.kind], it.minimum) for name, it in read]  # type: ignore[arg-type]
         found += [Column(self.value, "number")] if self.value and not self._teaches(self.value, "numeric") else []
+        found += [Column(self.renewal, "date")] if self.renewal else []
         return (*found, Column(self.target, "target"))
 
     def _teaches(self, name: str, kind: Kind) -> bool:

@@ -9,12 +9,13 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from risk import paths
 from risk.errors import ConfigError
 from risk.files import digest
+from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, DatabaseSource, Name, Number, Schema, Whole
 from risk.text import hours_of, in_short, strict_json
 
@@ -26,6 +27,8 @@ _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the h
 class Capacity:
     calls_per_week: Whole = Field(default=50, ge=1, le=1_000_000)
     per: Literal["all", "owner"] = "all"
+    snooze_weeks: Whole = Field(default=4, ge=0, le=520)
+    snooze_rise: Number = Field(default=0.1, gt=0, le=1)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -79,21 +82,15 @@ class Settings:
     gate: GateRule = field(default_factory=GateRule)
     server: Server = field(default_factory=Server)
     practice: Practice = field(default_factory=Practice)
+    deliver: Deliver = field(default_factory=Deliver)
     source: DatabaseSource | None = None
     test_share: Number = Field(default=0.2, gt=0, le=0.5)
-    expected_every: str | None = None
+    expected_every: Annotated[str, AfterValidator(lambda text: (hours_of(text), text)[1])] | None = None
     outcomes_path: Folder = paths.OUTCOMES
     deadline_hours: Number = Field(default=2.0, ge=1e-6, le=8_760)
     max_source_mb: Whole = Field(default=4096, ge=1, le=1_000_000)
     max_final_rows: Whole = Field(default=2_000_000, ge=1, le=1_000_000_000)
     source_file: Path = field(default=Path(paths.CONFIG), init=False)
-
-    @field_validator("expected_every")
-    @classmethod
-    def _hours_or_days(cls, value: str | None) -> str | None:
-        if value is not None:
-            hours_of(value)
-        return value
 
     @property
     def root(self) -> Path:
@@ -176,8 +173,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = strict_json(path.read_bytes())
     except FileNotFoundError as error:
-        told = "there is no such file; run from the project's folder or name one with --config"
-        raise ConfigError(f"{path}: {told}") from error
+        raise ConfigError(f"{path}: no such file; run from the project's folder or name one with --config") from error
     except UnicodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -194,6 +190,7 @@ def for_practice(settings: Settings) -> Settings:
     return changed(
         settings,
         source=None,
+        deliver=Deliver(),
         input_folder_path=settings.practice.input_folder_path,
         output_model_path=models,
         output_folder_path=f"{models}/{paths.INGESTED}",
@@ -215,19 +212,19 @@ def _sentence(error: ValidationError) -> str:
     if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"unknown key {key!r}{_nearest(str(fault['loc'][-1]), fault['loc'])}"
     if fault["type"] in ("missing", "missing_argument"):
-        return f"key {key!r} is missing; expected the path of a folder"
+        return f"key {key!r} is missing; expected {'a text' if '.' in key else 'the path of a folder'}"
     told = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error" and not isinstance(fault["input"], list | str):
         return f"key {key!r}: {told}"  # of a whole section
-    value = "wrong" if key.startswith("source") else in_short(fault["input"])
+    value = "wrong" if key.startswith(("source", "deliver")) else in_short(fault["input"])
     return f"key {key!r} is {value}; {told[:1].lower()}{told[1:]}"
 
 
 def _nearest(key: str, place: tuple[Any, ...]) -> str:
-    sections = {"schema": Schema, "capacity": Capacity, "model": ModelChoice, "drift": Drift, "gate": GateRule}
-    sections |= {"server": Server, "practice": Practice, "source": DatabaseSource}
-    owner: Any = sections.get(str(place[0]), Settings) if len(place) > 1 else Settings
-    known = [name for name in owner.__dataclass_fields__ if name != "source_file"]
+    sections: dict[str, Any] = {name: it.default_factory for name, it in Settings.__dataclass_fields__.items()}
+    sections |= {"source": DatabaseSource, "deliver.smtp": Smtp}
+    owner: Any = sections.get(".".join(map(str, place[:2])), sections.get(str(place[0]), Settings))
+    known = [it.alias or name for name, it in owner.__pydantic_fields__.items() if name != "source_file"]
     near = difflib.get_close_matches(key, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(known)}"
 
@@ -240,8 +237,7 @@ def _check_folders(settings: Settings) -> None:
         if path.exists():
             raise ConfigError(f"{where}: {path} is a file; expected a folder")
         if getattr(settings, key).startswith("/") and (not path.parent.is_dir() or path.parent == Path("/")):
-            meant = getattr(settings, key).strip("/")
-            told = f"there is no folder {path}; did you mean {meant!r}?"
+            told = f"there is no folder {path}; did you mean {getattr(settings, key).strip('/')!r}?"
             raise ConfigError(f"{where}: {told} (a relative path starts at the folder of config.json)")
         if key in _FOLDERS:
             told = f"make it, or name the folder where {_FOLDERS[key]}"

@@ -42,7 +42,9 @@ def idle(arguments: list[str]) -> bool:
     try:
         production = _production(path, "--practice" in arguments)
         remembered = read(production)
-        if is_late(remembered) or recorded(production) < remembered.get("journal", 0):
+        if is_due(remembered) or recorded(production) < remembered.get("journal", 0):
+            return False
+        if remembered.get("delivers") and is_owed(production, remembered["journal"]):
             return False
         if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
             return False
@@ -52,9 +54,17 @@ def idle(arguments: list[str]) -> bool:
     return True
 
 
-def is_late(remembered: dict) -> bool:  # type: ignore[type-arg]
-    """Return True when new rows were due and nobody was told yet that they have not come."""
+def is_due(remembered: dict) -> bool:  # type: ignore[type-arg]
+    """Return True when time alone is news: new rows have not come as expected, or the call list changes by its day."""
     return bool(remembered.get("due")) and time.time() > remembered["due"]
+
+
+def is_owed(production: str, journal: int) -> bool:
+    """Return True when a message waits for its next try, or nobody has looked for messages since this journal line."""
+    with open(os.path.join(production, paths.DELIVERY), encoding="utf-8") as file:
+        delivery = json.load(file)
+    next_try = delivery["next_try"]
+    return delivery["journal"] < journal or (next_try is not None and time.time() >= next_try)
 
 
 def recorded(production: str) -> int:
@@ -85,7 +95,7 @@ def remember(settings: Settings, observed: str, answer: dict, due: float | None 
     """Keep what a finished run saw at its beginning, where the links point at its end, and its answer.
 
     Losing it costs one look. Where a database is a source no tick is idle before that was asked. From `due` (seconds
-    since 1970) on the next tick is work: new rows should have come, and the report must say so.
+    since 1970) on the next tick is work: new rows should have come, or the call list changes with the day.
     """
     from risk import files
 
@@ -95,6 +105,7 @@ def remember(settings: Settings, observed: str, answer: dict, due: float | None 
         "folders": [str(folder) for folder in settings.watched],
         "links": links,
         "due": due,
+        "delivers": settings.deliver.is_wanted,
         "told": answer,
         "journal": recorded(str(settings.production)),
     }

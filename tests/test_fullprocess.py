@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import pickle
+from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -46,6 +48,23 @@ def test_the_first_run_makes_every_file_and_a_real_release(deployed: Project) ->
     assert all((production / "current" / name).is_file() for name in (*papers, "verdict.json", "manifest.json"))
     assert all((production / name).is_file() for name in (*paths.RELEASE_LINKS, paths.JOURNAL, paths.TICK))
     assert shown(deployed)["release"]["provisional"] is False  # type: ignore[index]
+
+
+def test_a_tick_makes_the_list_again_on_the_day_on_which_it_changes(
+    deployed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = str(deployed.json("models/snapshot.json")["list"]["next_change"])
+    midnight = datetime.fromisoformat(day).timestamp()
+    monkeypatch.setattr("risk.command.today", lambda: day)
+
+    monkeypatch.setattr("risk.tick.time", SimpleNamespace(time=lambda: midnight - 1))
+    before = deployed.run("fullprocess", "--json").json
+    monkeypatch.setattr("risk.tick.time", SimpleNamespace(time=lambda: midnight + 1))
+    after = deployed.run("fullprocess", "--json").json
+
+    assert (before["outcome"], after["outcome"]) == ("no new data", "no drift")
+    assert shown(deployed)["as_of"] == day
+    assert deployed.run("fullprocess", "--json").json["outcome"] == "no new data"
 
 
 def test_the_second_run_has_no_new_data_and_changes_nothing(deployed: Project) -> None:

@@ -96,6 +96,33 @@ def test_changed_code_is_work_in_every_package(tmp_path: Path, monkeypatch: pyte
     assert not unseen
 
 
+@pytest.mark.parametrize(
+    ("delivery", "is_idle"),
+    [
+        ('{"journal": 0, "next_try": null}', True),
+        ('{"journal": 0, "next_try": 1}', False),
+        ('{"journal": 0, "next_try": 1e11}', True),
+        ('{"journal": -1, "next_try": null}', False),
+        ("{}", False),
+        ("[]", False),
+        (None, False),
+    ],
+)
+def test_a_message_that_waits_is_work_when_its_time_has_come(
+    project: Project, delivery: str | None, is_idle: bool
+) -> None:
+    project.configure(deliver={"alert_url": "https://example.com/hook"})
+    production, settings = project.root / "production_deployment", project.settings
+    production.mkdir()
+    (production / "fullprocess.lock").touch()
+    folders = [str(folder) for folder in settings.watched]
+    tick.remember(settings, tick.observe(str(settings.source_file), folders), {"run": 3})
+    if delivery:
+        (production / "delivery.json").write_text(delivery)
+
+    assert idle(project) == is_idle
+
+
 def test_a_temporary_file_is_no_news(rested: Project) -> None:
     rested.drop("sourcedata/b.csv.part", "x")
     rested.drop("sourcedata/.b.csv", "x")

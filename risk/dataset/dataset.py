@@ -106,8 +106,7 @@ class Dataset(DatasetCounts):
     def recent(self, contents: int | None) -> pd.DataFrame:
         """The news of the last so many contents; all for None. After a change, older news tell of the past."""
         news = self.news()
-        last = sorted(news["content"].unique())[-(contents or len(news) or 1) :]
-        return news[news["content"].isin(last)]
+        return news[news["content"].isin(sorted(news["content"].unique())[-(contents or len(news) or 1) :])]
 
     def when(self, frame: pd.DataFrame) -> NDArray[np.int64]:
         """A number for each row of a frame: it grows with the period, else with the run or pull of the row."""
@@ -125,8 +124,17 @@ class Dataset(DatasetCounts):
 
     def clients(self) -> pd.DataFrame:
         """The newest row of every current client: of all accepted rows, but of nobody who has left."""
-        query = f"select * from ({self._newest()}) where {self._rows.target} is distinct from 1"
-        return self._frame(self._rows, query)
+        return self._frame(self._rows, f"from ({self._newest()}) where {self._rows.target} is distinct from 1")
+
+    def before(self, clients: pd.DataFrame) -> pd.DataFrame:
+        """For each row of a frame of `clients`, the row of the same client before it; missing where there is none."""
+        rows, client = self._rows, self.schema.client
+        among = f"{rows.client} in ({', '.join(map(literal, clients[client])) or 'null'})"
+        frame = self._frame(rows, rows.resolved(among) if rows.period else f"from accepted where {among}")
+        order = self.schema.period or "position"
+        earlier = frame[frame[order] < frame[client].map(clients.set_index(client)[order])]
+        former = earlier.sort_values([order, "row"]).drop_duplicates(client, keep="last")
+        return former.set_index(client).reindex(clients[client]).set_axis(clients.index)
 
     def figures(self, names: Sequence[str]) -> tuple[NDArray[Any], dict[str, NDArray[np.float64]], NDArray[Any]]:
         """Every client that there ever was, and of its newest row these numbers (NaN is missing) and content."""
@@ -148,9 +156,8 @@ class Dataset(DatasetCounts):
 
     def undecided(self, most: int) -> pd.DataFrame:
         """The rows whose outcome is not known, whoever they are of; of more than `most` some, by their hash."""
-        rows = self._rows
-        undecided = f"select * from ({rows.resolved()}) where {rows.target} is null"
-        return self._frame(rows, f"select * from ({undecided}) order by {rows.row()} limit {most}")
+        undecided = f"select * from ({self._rows.resolved()}) where {self._rows.target} is null"
+        return self._frame(self._rows, f"select * from ({undecided}) order by {self._rows.row()} limit {most}")
 
     def unlabelled(self) -> pd.DataFrame:
         """The newest rows of clients whose outcome is not known, of the newest content that has such."""
@@ -198,8 +205,7 @@ class Dataset(DatasetCounts):
         frame: pd.DataFrame = rows.run(query).df()
         order = np.array([place.order for place in self._places], dtype=np.int64)
         frame.insert(frame.shape[1] - 1, "content", order[self._at(frame["position"].to_numpy())])
-        texts = [name for name in rows.names if name not in numbers]
-        return frame.astype(dict.fromkeys(texts, object))
+        return frame.astype(dict.fromkeys([name for name in rows.names if name not in numbers], object))
 
     def _sample(self, share: float, most: int) -> str:
         """The query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""

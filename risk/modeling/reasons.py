@@ -1,10 +1,9 @@
-"""Reasons for a risk: the figures of a client that raise it above what it would be on average over all clients.
+"""Reasons for a risk: by how much each figure of a client raises it above the average client's, in log-odds.
 
-Each feature in turn takes the values of the reference clients; what the log-odds lose by that, on average, is what
-the client's own value adds. Where features only add up this is the feature's term less its mean over the clients, and
-one row is enough for all of them. A model card asks in the same way what each feature does, by `probes`.
+The rises of a client add up to the difference between its log-odds and the average of the clients that it is compared
+with. A model card asks in a similar way what each feature does, by `probes`.
 
-Source: the situational importance of Štrumbelj and Kononenko, Knowledge and Information Systems 41 (2014).
+Source: Shapley values by sampled orders: Štrumbelj and Kononenko, Knowledge and Information Systems 41 (2014).
 """
 
 from __future__ import annotations
@@ -18,20 +17,16 @@ import pandas as pd
 from risk.modeling.metrics import Floats, Kinds, log_odds
 from risk.text import counted, markdown, percent
 
-SMALLEST_RISE, MOST_NAMED = 0.1, 3
-MOST_VALUES, FEWEST_VALUES = 100, 5  # of a feature that the others are compared with; more are taken at even ranks
-MOST_ASKED = 300_000  # rows that the model is asked about in all: longer lists get fewer values
+MOST_COMPARED, FEWEST_COMPARED = 200, 5  # clients that a client is compared with; more are taken at even places
+MOST_ASKED = 300_000  # rows that the model is asked about in all: longer lists are compared with fewer clients
 MOST_ROWS = 100_000  # rows asked about at once
 MOST_TERMS = 100_000  # values of a feature, where its term does not depend on the other features
-COMMON = 0.05  # the share of clients from which on a typical value is said by how many have it
 MOST_LEVELS = 1_000  # of a categorical feature that a model card asks about, the most frequent ones
 FEW_VALUES = 6  # a number with no more of them is asked about at each
 CLEAR = 1.05  # times the odds: a smaller step between two values is hardly anything
-UNKNOWN = "unknown"
 POINTS = ((0.1, 0.5, 0.9), (0.0, 0.5, 1.0))  # of the sorted values; the second where the first are all one value
 
 Probe = Mapping[str, Any]
-Labels = Mapping[str, tuple[str, str]]
 Predict = Callable[[pd.DataFrame], Floats]
 
 
@@ -49,52 +44,50 @@ def _typical(known: pd.Series, kind: str) -> Any:
     return min(counts[counts == counts.max()].index)
 
 
-def reasons(
-    predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame, labels: Labels, *,
-    adds_up: bool = False,
-) -> list[list[str]]:  # fmt: skip
-    """Up to three sentences per row, the weightiest first; none where no single figure stands out.
+def rises(
+    predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame, *, adds_up: bool = False
+) -> dict[str, Floats]:
+    """By how much each feature raises the log-odds of each row above the average of the clients in `everyone`.
 
-    `everyone` holds the rows of all clients: a figure is compared with their average. `labels` holds what people call
-    each feature, and its unit. `adds_up` says that the log-odds are a sum of one term per feature.
+    The rises of a row sum to the difference between its log-odds and that average. `adds_up` says that the log-odds
+    are a sum of one term per feature; then the average is that of all clients, else that of `compared` with them.
     """
     if frame.empty:
-        return []
-    rise = terms if adds_up else against_average
-    usual, rises = typical(everyone, kinds), rise(predict, frame, kinds, everyone)
-    sentences = []
-    for place in range(len(frame)):
-        order = sorted(kinds, key=lambda name: -rises[name][place])
-        named = [name for name in order if rises[name][place] >= SMALLEST_RISE][:MOST_NAMED]
-        sentences.append(
-            [_sentence(labels[name], frame[name].iloc[place], usual[name], everyone[name]) for name in named]
-        )
-    return sentences
+        return {name: np.zeros(0) for name in kinds}
+    return _terms(predict, frame, kinds, everyone) if adds_up else _walks(predict, frame, kinds, everyone)
 
 
-def against_average(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
-    """For each feature by how much the log-odds of each row are above their mean over all clients' values.
+def compared(everyone: pd.DataFrame, n_rows: int, n_features: int) -> pd.DataFrame:
+    """The clients at even places of `everyone`, which is in the order of risk, with whom so many rows are compared."""
+    most = int(np.clip(MOST_ASKED // (n_rows * max(n_features, 1)), FEWEST_COMPARED, MOST_COMPARED))
+    places = (np.arange(min(most, len(everyone))) + 0.5) / min(most, len(everyone)) * len(everyone)
+    return everyone.iloc[places.astype(np.int64)]
 
-    All values of a feature count, each as often as clients have it; of very many some at even ranks.
-    """
-    odds = log_odds(predict(frame))
-    most = int(np.clip(MOST_ASKED // (len(frame) * max(len(kinds), 1)), FEWEST_VALUES, MOST_VALUES))
-    found = {}
-    for name in kinds:
-        values, weights = _values(everyone[name], most)
-        size = max(1, MOST_ROWS // len(frame))
-        means = np.zeros(len(frame))
-        for start in range(0, len(values), size):
-            some = values.iloc[start : start + size]
-            rows = frame.iloc[np.tile(np.arange(len(frame)), len(some))]
-            rows[name] = some.repeat(len(frame)).to_numpy()
-            means += weights[start : start + size] @ log_odds(predict(rows)).reshape(len(some), len(frame))
-        found[name] = odds - means
+
+def _walks(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
+    """The mean over walks from clients to each row: in a drawn order one figure after the other becomes the row's."""
+    names, others = list(kinds), compared(everyone, len(frame), len(kinds))
+    draw, found = np.random.default_rng(0), {name: np.zeros(len(frame)) for name in kinds}
+    orders = [draw.permutation(len(names)) for _ in range((len(others) + 1) // 2)]
+    orders = [order for pair in orders for order in (pair, pair[::-1])][: len(others)]
+    size = max(1, MOST_ROWS // (len(frame) * (len(names) + 1)))
+    for start in range(0, len(others), size):
+        some = range(start, min(start + size, len(others)))
+        columns = {}
+        for place, name in enumerate(names):
+            taken = np.array([np.arange(len(names) + 1) > list(orders[walk]).index(place) for walk in some])
+            own, given = frame[name].to_numpy(), others[name].to_numpy()[list(some)]
+            mixed = np.where(taken[:, :, None], own[None, None, :], given[:, None, None])
+            columns[name] = pd.Series(mixed.ravel(), dtype=frame[name].dtype)
+        odds = log_odds(predict(pd.DataFrame(columns))).reshape(len(some), len(names) + 1, len(frame))
+        for walk, steps in zip(some, np.diff(odds, axis=1), strict=True):
+            for step, place in zip(steps, orders[walk], strict=True):
+                found[names[place]] += step / len(others)
     return found
 
 
-def terms(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
-    """For each feature the term of each row less its mean over all clients, of log-odds that add up such terms.
+def _terms(predict: Predict, frame: pd.DataFrame, kinds: Kinds, everyone: pd.DataFrame) -> dict[str, Floats]:
+    """The term of each feature less its mean over all clients.
 
     One typical row is asked with every value that a client has; of more than `MOST_TERMS` some at even ranks.
     """
@@ -118,20 +111,12 @@ def _values(column: pd.Series, most: int) -> tuple[pd.Series, Floats]:
     return pd.Series(counts.index[picked], dtype=column.dtype), np.full(most, 1 / most)
 
 
-def _sentence(words: tuple[str, str], value: Any, usual: Any, everyone: pd.Series) -> str:
-    """The figure beside the typical one; one that is typical itself, with how many clients have it."""
-    (label, unit), told = words, _plain(value)
-    told += f" {unit}" if unit and told != UNKNOWN else ""
-    if _plain(value) != _plain(usual):
-        return f"{label} {told} (typical {_plain(usual)})"
-    share = float((everyone.isna() if pd.isna(value) else everyone == value).mean())
-    return f"{label} {told} ({f'as {percent(min(share, 0.99), 0)} of clients' if share >= COMMON else 'typical'})"
-
-
-def _plain(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return UNKNOWN
-    return f"{value:,.10g}" if isinstance(value, (float, int)) else str(value)
+def times_the_risk(predict: Predict, frame: pd.DataFrame, instead: pd.DataFrame, kinds: Kinds) -> dict[str, Floats]:
+    """For each feature how many times the risk of each row is what it would be with the value in `instead`."""
+    risks, found = predict(frame), {}
+    for name in kinds:
+        found[name] = risks / np.maximum(predict(frame.assign(**{name: instead[name].to_numpy()})), 1e-12)
+    return found
 
 
 # --- what each feature does, for a model card -------------------------------------------------------------------------

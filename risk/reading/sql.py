@@ -134,6 +134,8 @@ def _is_proven(column: Column, kind: str, facts: Mapping[str, str]) -> bool:
         return kind == "text" or facts.get("null_count") == facts.get("num_values")
     if kind == INTEGER and not -EXACT_INTEGER <= int(facts["min"]) <= int(facts["max"]) <= EXACT_INTEGER:
         return False
+    if kind == "date":
+        return bool(facts["min"])
     lowest = float(facts["min"])
     return lowest > float(NO_FRACTION) and (column.minimum is None or lowest >= column.minimum)
 
@@ -150,6 +152,8 @@ def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
         return f"CASE WHEN {missing} THEN NULL ELSE {text} END"
     if column.kind == "period":
         return _period(field, plan.periods)
+    if column.kind == "date":
+        return f"CASE WHEN {missing} THEN NULL WHEN strlen({field}) = 10 AND {_is_date(field)} THEN {field} ELSE '' END"
     if column.kind == "target":
         return _target(schema, field, missing)
     return _number(field, f"v{index}", missing, plan.types[index], plan.trusted)
@@ -172,10 +176,14 @@ def _number(field: str, value: str, missing: str, kind: str, trusted: bool) -> s
 
 
 def _period(field: str, known: tuple[str, ...]) -> str:
-    month, date = (f"cast(try_cast({text} AS DATE) AS VARCHAR) = {text}" for text in (f"({field} || '-01')", field))
+    month, date = _is_date(f"({field} || '-01')"), _is_date(field)
     at_once = f"WHEN {_among(field, known)} THEN {field} " if known else ""
     proof = f"strlen({field}) = 7 AND {month} OR strlen({field}) = 10 AND {date}"
     return f"CASE {at_once}WHEN {proof} THEN {field} ELSE '' END"
+
+
+def _is_date(text: str) -> str:
+    return f"cast(try_cast({text} AS DATE) AS VARCHAR) = {text}"
 
 
 def _target(schema: Schema, field: str, missing: str) -> str:

@@ -137,7 +137,8 @@ class Values:
             return lambda text: self._number(text, index, column.minimum)
         if column.kind == "text":
             return lambda text: "" if text in self._missing else text
-        return {"client": self._a_client, "period": self._a_period, "target": self._a_target}[column.kind]
+        kinds = {"client": self._a_client, "period": self._a_period, "date": self._a_date, "target": self._a_target}
+        return kinds[column.kind]
 
     def _a_client(self, text: str) -> str:
         seen = spreadsheets.seen(text)
@@ -156,6 +157,13 @@ class Values:
         if self.period_length not in (None, len(text)):
             expected = f"{PERIOD_FORMS[self.period_length or 0]} as in the rows before"
             raise _RefusedError(f"is {PERIOD_FORMS[len(text)]}", expected)
+        return text
+
+    def _a_date(self, text: str) -> str:
+        if not text or text in self._missing:
+            return ""
+        if len(text) != 10 or not is_period(text):
+            raise _RefusedError("is not a date", f"{PERIOD_FORMS[10]}, or nothing")
         return text
 
     def _a_target(self, text: str) -> str:

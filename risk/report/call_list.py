@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk.modeling import families, fitting
-from risk.modeling.reasons import reasons
 from risk.registry import out_of_fold
 from risk.registry.model import Model
+from risk.report import moves
+from risk.report.moves import FormerList
+from risk.report.reason_words import explained
 from risk.report.snapshot import LIST_COLUMNS
 from risk.schema import Schema
 from risk.settings import Capacity
@@ -25,22 +28,73 @@ if TYPE_CHECKING:
     from risk.dataset.dataset import Dataset
 
 FEATURE = "feature: "
+SOON = 90  # days: a renewal that is not further off is counted down
+AT_THE_END = ("reasons", "value_at_risk", "context", "changed", "move", "moved_by", "renewal")  # of calllist.csv
 
 
-def listed(
-    rows: Dataset, model: Model | None, folder: Path | None, capacity: Capacity
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """Every current client in the order of its risk, and those to call; nobody where there is no model.
+@dataclass(frozen=True)
+class Past:
+    """What was there before the list of a day (ISO).
+
+    `earlier` is the last list of an earlier day, `week` that of an earlier week with the model of its release,
+    `contacts` the last contact of each client, and `then` the risk on the list at the time of it.
+    """
+
+    day: str
+    earlier: FormerList | None = None
+    week: FormerList | None = None
+    week_model: Model | None = None
+    contacts: Mapping[str, Any] = field(default_factory=dict)
+    then: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CallList:
+    """Every current client in the order of its risk, those to call, and what is told of the list as a whole."""
+
+    everyone: pd.DataFrame
+    calls: list[dict[str, Any]]
+    about: dict[str, Any]
+
+
+def listed(rows: Dataset, model: Model | None, folder: Path | None, capacity: Capacity, past: Past) -> CallList:
+    """The list of a day; nobody is on it where there is no model.
 
     A row that the model was trained on has its out-of-fold risk, which lies in the model's folder.
     """
     frame, schema = rows.clients(), rows.schema
     if model is None or folder is None:
-        return ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), []
+        return CallList(ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), [], _about(past, [], [], [], None))
     risks = pd.Series(model.risks(frame), index=frame.index)
     risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], folder)
     everyone = ranked(frame, risks, model.card.threshold, schema)
-    return everyone, to_call(everyone, model, capacity, schema)
+    by_client = dict(zip(everyone["client"], everyone["risk"], strict=True)) if past.contacts else {}
+    off = moves.snoozed(past.contacts, past.day, capacity, by_client, past.then)
+    former = past.earlier.listed if past.earlier else set()
+    chosen = moves.chosen(everyone, capacity, off, former)
+    before = rows.before(frame.iloc[chosen["row"].to_numpy()])
+    calls = to_call(chosen, everyone, model, before, schema, past)
+    moved = moves.of_calls(calls, past.week, _by_former_model(past, chosen, schema))
+    calls = [call | move for call, move in zip(calls, moved, strict=True)]
+    gone = moves.gone(past.week, calls, everyone, off)
+    next_change = moves.next_change(past.day, list(off.values()), calls, past.week, len(gone))
+    return CallList(everyone, calls, _about(past, calls, gone, list(off), next_change))
+
+
+def _about(
+    past: Past, calls: Sequence[Mapping[str, Any]], gone: list[dict[str, Any]], off: Sequence[str], then: str | None
+) -> dict[str, Any]:
+    counts = {f"n_{move}": sum(call["move"] == move for call in calls) for move in ("new", "risen", "fallen")}
+    told = {"as_of": past.day, "previous": past.week.as_of if past.week else None, **counts}
+    return told | {"gone": gone, "n_gone": len(gone), "n_snoozed": len(off), "next_change": then}
+
+
+def _by_former_model(past: Past, chosen: pd.DataFrame, schema: Schema) -> dict[str, float]:
+    """The risk of each client by the model of the list of an earlier week, with the figures of today."""
+    if past.week_model is None or not past.week_model.fits(schema):
+        return {}
+    risks = past.week_model.risks(_features(chosen, schema))
+    return dict(zip(chosen["client"], risks.tolist(), strict=True))
 
 
 def expected_leavers(model: Model, calls: Sequence[Mapping[str, Any]], n_clients: int) -> dict[str, Any]:
@@ -67,7 +121,7 @@ def money(everyone: pd.DataFrame, calls: Sequence[Mapping[str, Any]], schema: Sc
 
 
 def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Schema) -> pd.DataFrame:
-    """The current clients in the order of their risk: the columns of the list, then the features."""
+    """The current clients in the order of their risk: the columns of the list, `row` (place in the frame), features."""
     order = rank(frame[schema.client].tolist(), risks.to_numpy(np.float64))
     rows, risk = frame.iloc[order].reset_index(drop=True), risks.to_numpy(np.float64)[order]
     listed = {
@@ -78,25 +132,45 @@ def ranked(frame: pd.DataFrame, risks: pd.Series, threshold: float, schema: Sche
         "owner": rows[schema.owner] if schema.owner else None,
         "value": rows[schema.value] if schema.value else None,
         "period": rows[schema.period] if schema.period else None,
+        "renewal": rows[schema.renewal] if schema.renewal else None,
+        "row": order,
     }
     return pd.concat([pd.DataFrame(listed), rows[list(schema.features)].add_prefix(FEATURE)], axis=1)
 
 
-def to_call(everyone: pd.DataFrame, model: Model, capacity: Capacity, schema: Schema) -> list[dict[str, Any]]:
-    """The clients whom there is time to call, first the one at the highest risk, each with its reasons."""
-    chosen = first(everyone, capacity)
-    values = everyone[[FEATURE + name for name in schema.features]].set_axis(list(schema.features), axis=1)
+def to_call(
+    chosen: pd.DataFrame, everyone: pd.DataFrame, model: Model, before: pd.DataFrame, schema: Schema, past: Past
+) -> list[dict[str, Any]]:
+    """The chosen clients, each with its reasons; `before` holds the row of each before its newest one."""
     adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
-    why = reasons(model.risks, values.loc[chosen.index], schema.kinds, values, schema.labels, adds_up=adds_up)
+    before = before[list(schema.features)].set_axis(chosen.index)
+    features = _features(everyone, schema)
+    why = explained(model.risks, features.loc[chosen.index], before, features, schema, adds_up=adds_up)
+    names = (*LIST_COLUMNS, "renewal")
     rows = [
-        dict(zip(LIST_COLUMNS, map(_plain, row), strict=True))
-        for row in chosen[list(LIST_COLUMNS)].itertuples(index=False)
+        dict(zip(names, map(_plain, row), strict=True))
+        for row in chosen[list(names)].itertuples(index=False, name=None)
     ]
-    return [row | {"value_at_risk": _at_risk(row), "reasons": named} for row, named in zip(rows, why, strict=True)]
+    return [
+        row
+        | {"value_at_risk": _at_risk(row), "renews_in_days": _days_to(row["renewal"], past.day)}
+        | {name: getattr(it, name) for name in ("reasons", "context", "changed", "drivers")}
+        for row, it in zip(rows, why, strict=True)
+    ]
 
 
 def _at_risk(row: Mapping[str, Any]) -> float | None:
     return None if row["value"] is None else round(row["value"] * row["risk"], 2)
+
+
+def _days_to(renewal: str | None, day: str) -> int | None:
+    """The days until a renewal that is near; None for any other."""
+    days = (date.fromisoformat(renewal) - date.fromisoformat(day)).days if renewal else -1
+    return days if 0 <= days <= SOON else None
+
+
+def _features(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    return frame[[FEATURE + name for name in schema.features]].set_axis(list(schema.features), axis=1)
 
 
 def rank(clients: Sequence[str], risks: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -109,12 +183,6 @@ def ranks(risks: NDArray[np.float64]) -> NDArray[np.int64]:
     """For each client in that order, 1 + how many clients have a higher risk: equal risks share a rank."""
     ordered = -np.round(risks, 12)
     return np.asarray(np.searchsorted(ordered, ordered, side="left") + 1, dtype=np.int64)
-
-
-def first(everyone: pd.DataFrame, capacity: Capacity) -> pd.DataFrame:
-    """The clients to call: the first ones in all, or the first ones of each owner; those without one are one group."""
-    groups = everyone.groupby("owner", dropna=False, sort=False) if capacity.per == "owner" else everyone
-    return groups.head(capacity.calls_per_week)
 
 
 def risks_csv(everyone: pd.DataFrame) -> bytes:
@@ -138,11 +206,14 @@ def features_jsonl(everyone: pd.DataFrame) -> bytes:
 
 def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
     """The content of calllist.csv: the clients to call, with the reasons."""
-    rounded = [dict(call) | {"risk": four_digits(call["risk"])} for call in calls]
-    rows = (
-        [*(call[name] for name in LIST_COLUMNS), "; ".join(call["reasons"]), call["value_at_risk"]] for call in rounded
-    )
-    return as_csv((*LIST_COLUMNS, "reasons", "value_at_risk"), rows)
+    header = (*LIST_COLUMNS, *AT_THE_END)
+    rounded = (dict(call) | {"risk": four_digits(call["risk"])} for call in calls)
+    return as_csv(header, ([cell(call.get(name)) for name in header] for call in rounded))
+
+
+def cell(value: Any) -> Any:
+    """A value of a call as one cell of a table: a list is one text."""
+    return "; ".join(value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -18,10 +18,10 @@ MOST_REFUSALS, MOST_RUNS = 20, 20
 
 
 def identity(snapshot: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The run, outcome, dataset, release and settings of a snapshot on disk; None for what it lacks."""
+    """The run, day, outcome, dataset, release and settings of a snapshot on disk; None for what it lacks."""
     dataset, release = (it if isinstance(it, dict) else {} for it in (snapshot.get("dataset"), snapshot.get("release")))
     names = dataset.get("version"), release.get("name")
-    return (snapshot.get("run"), snapshot.get("outcome"), *names, snapshot.get("settings"))
+    return (snapshot.get("run"), snapshot.get("as_of"), snapshot.get("outcome"), *names, snapshot.get("settings"))
 
 
 def of_dataset(manifest: Manifest) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _widest(scan: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def of_schema(schema: Schema) -> dict[str, Any]:
     """Return what the columns mean."""
-    named = ("client", "target", "period", "owner", "value", "horizon")
+    named = ("client", "target", "period", "owner", "value", "currency", "renewal", "horizon")
     labels = {name: list(words) for name, words in schema.labels.items()}
     return {name: getattr(schema, name) for name in named} | {"features": dict(schema.kinds), "labels": labels}
 

@@ -17,7 +17,7 @@ from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
 from risk.registry import audit, proven, releases
-from risk.report import snapshot
+from risk.report import deliver, snapshot
 from risk.settings import Settings
 from risk.text import hours_of
 
@@ -62,6 +62,7 @@ def status(settings: Settings) -> Answer:
         "misplaced": misplaced[0] if misplaced else None,
         "other_versions": releases.other_versions(made_with),
         "damaged": damaged,
+        "undelivered": deliver.waiting(settings.deliver, settings.production),
         "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
         "bytes": {name: sum(it.lstat().st_size for it in found if it.is_file()) for name, found in files.items()},
     }
@@ -83,9 +84,13 @@ def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | 
 
 
 def due(settings: Settings) -> float | None:
-    """Return when a tick must warn of a feed that has stopped; None where a run has warned, or nothing is expected."""
-    expected = expectation(settings)
-    return expected["due"] if expected and expected["due"] > time.time() else None
+    """Return when a tick is work without news (seconds since 1970): it must warn of a feed that has stopped, unless
+    that was done, or the call list changes by itself; None where neither is expected.
+    """
+    expected, runs = expectation(settings), journal.runs(settings.production / paths.JOURNAL)
+    changes = next((it["next_change"] for it in reversed(runs) if "next_change" in it), None)
+    times = [expected["due"]] if expected and expected["due"] > time.time() else []
+    return min([*times, *([datetime.fromisoformat(changes).timestamp()] if changes else [])], default=None)
 
 
 def _lines(fields: dict[str, Any]) -> list[str]:
@@ -103,6 +108,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *(f"warning:  {warning}" for warning in fields["warnings"]),
         f"journal:  {fields['journal']}",
         *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),
+        *(f"not sent: {it}" for it in fields["undelivered"]),
         *(f"damaged:  {fault}" for fault in fields["damaged"]),
         *(f"needs attention: {it['sentence']}" for it in fields["attention"]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),

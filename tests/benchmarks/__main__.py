@@ -13,7 +13,10 @@ from pathlib import Path
 
 from tests.benchmarks.measure import Table
 
-HALVES = {"bench": ("ticks", "runs", "feeds", "ingestion", "models"), "bench-decisions": ("decisions", "selection")}
+HALVES = {
+    "bench": ("ticks", "runs", "feeds", "ingestion", "models", "quiet"),
+    "bench-decisions": ("decisions", "selection"),
+}
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
 PACKAGES = ("duckdb", "numpy", "pandas", "scikit-learn", "flask", "waitress")

@@ -221,6 +221,32 @@ def test_clients_are_shown_by_their_newest_row_though_it_repeats_an_older_one(pr
     assert rows_of(project).clients()["lastmonth_activity"].tolist() == [1.0]
 
 
+@pytest.mark.parametrize("by_period", [False, True])
+def test_the_row_of_a_client_before_its_newest_one(by_period: bool, project: Project) -> None:
+    if by_period:
+        project.configure(schema={"period": "month"})
+    rows = (
+        ("07", "acme,1,1,1,0", "gone,5,5,5,0"),
+        ("08", "acme,2,2,2,0", "gone,1,1,1,1"),
+        ("09", "acme,3,3,3,", "new,1,1,1,"),
+    )
+    for month, *lines in rows:
+        project.drop(f"sourcedata/{month}.csv", of(*lines) if not by_period else in_month(month, lines))
+    ingest(project)
+    clients = rows_of(project).clients()
+
+    before = rows_of(project).before(clients[::-1])
+
+    shown = dict(zip(clients[::-1]["corporation"], before["lastmonth_activity"], strict=True))
+    assert shown == {"acme": 2.0, "new": pytest.approx(np.nan, nan_ok=True)}
+    assert before.index.tolist() == clients.index[::-1].tolist()
+    assert rows_of(project).before(clients[:0]).empty
+
+
+def in_month(month: str, lines: list[str]) -> str:
+    return f"{HEADER},month\n" + "".join(f"{line},2026-{month}\n" for line in lines)
+
+
 def test_nobody_who_has_left_is_a_current_client(project: Project) -> None:
     project.drop("sourcedata/d2.csv", of("left,1,1,1,0", "back,1,1,1,1", "stays,1,1,1,0"))
     project.drop("sourcedata/d10.csv", of("left,2,2,2,1", "back,2,2,2,0", "new,3,3,3,"))

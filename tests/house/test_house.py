@@ -30,8 +30,9 @@ MAY_IMPORT = {
     "wsgi": {"app"},
     "apicalls": {"app"},
 }
+GATHERING = ("risk.report.status", "risk.report.subject")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 16_974  # of scripts and risk/; it may fall
+LINES = 18_150  # of scripts and risk/; it may fall
 
 
 @cache
@@ -117,8 +118,8 @@ def test_a_script_imports_only_the_scripts_it_may(name: str) -> None:
     assert imported(name) & set(SCRIPTS) <= MAY_IMPORT.get(name, set())
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if package(room) and room != "risk.report.status"])
-def test_below_the_scripts_only_status_takes_all_settings(room: str) -> None:
+@pytest.mark.parametrize("room", [room for room in ROOMS if package(room) and room not in GATHERING])
+def test_below_the_scripts_only_what_gathers_for_people_takes_all_settings(room: str) -> None:
     whole = re.compile(r"\bSettings\b")
     told = [node.annotation for node in ast.walk(tree(room)) if isinstance(node, ast.arg | ast.AnnAssign)]
 

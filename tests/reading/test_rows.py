@@ -24,11 +24,12 @@ from tests.exactly import exact_rows
 
 SCHEMA = Schema(
     period="day",
+    renewal="renewal",
     missing=("?", "-1"),
     features={"n": Feature(), "least": Feature(minimum=0), "kind": Feature("categorical")},
 )
 NAMES = [column.name for column in SCHEMA.columns]
-FIRST, LAST = "first,2026-01-31,1,1,big,0", "last,2026-01-31,3,1,,"
+FIRST, LAST = "first,2026-01-31,1,1,big,2026-12-01,0", "last,2026-01-31,3,1,,,"
 ASKED = {"n": "numeric", "least": "numeric", "kind": "categorical"}  # of a request
 NOT_ASKED = ("is too large", "is not held exactly", "is a negative zero")  # float64 is what a model computes with
 
@@ -47,6 +48,7 @@ KEPT = {
         *("007", "NA", "漢字", "😀", "o'hara", "a  b", "x" * 200, "=1+1", "  padded ", "a, b", 'say "hi"', "", "?"),
     ],
     "day": ["2024-02-29", " 2026-01-01 ", "9999-12-31"],
+    "renewal": ["2024-02-29", " 2026-01-01 ", "", "?"],
     "exited": ["0", "1", "", "?"],
 }  # fmt: skip
 REFUSED = {
@@ -66,6 +68,7 @@ REFUSED = {
         *("31.01.2026", "2026-01-31T00:00", "2026/01"),
     ],
     ("day", "is a month (YYYY-MM)"): ["2026-01"],
+    ("renewal", "is not a date"): ["2026-02-29", "2026-01", "soon", "31.01.2026", "２０２６-01-31", "20260131"],
     ("day", "is blank"): ["", " "],
     ("corporation", "is blank"): ["", " "],
     ("corporation", "has 1,001 characters"): ["x" * 1001],
@@ -79,12 +82,12 @@ REFUSED = {
 }  # fmt: skip
 LINES = [
     ("acme,2026-01-31,1", None, "acme,2026-01-31,1", "has 3 fields"),
-    ("acme,2026-01-31,1,1,,0,9", None, "acme,2026-01-31,1,1,,0,9", "has 7 fields"),
+    ("acme,2026-01-31,1,1,,,0,9", None, "acme,2026-01-31,1,1,,,0,9", "has 8 fields"),
     ("Total: 5", None, "Total: 5", "has 1 field"),
     (",".join(NAMES), None, ",".join(NAMES), "repeats the header"),
     (" , ".join(NAMES), None, " , ".join(NAMES), "repeats the header"),
-    (' "acme",2026-01-31,1,1,,0', "corporation", '"acme"', "has a space before its quote"),
-    ('acme,2026-01-31,"3\n",1,,0', "n", "3\n", "is not a number"),
+    (' "acme",2026-01-31,1,1,,,0', "corporation", '"acme"', "has a space before its quote"),
+    ('acme,2026-01-31,"3\n",1,,,0', "n", "3\n", "is not a number"),
 ]
 
 Row = tuple[object, ...]
@@ -101,7 +104,7 @@ class Told:
 def typed(fields: list[str]) -> Row:
     """Return accepted texts as values."""
     numbers = [(float(text) if "." in text else int(text)) if text else None for text in fields[2:4]]
-    return (*fields[:2], *numbers, fields[4] or None, int(fields[5]) if fields[5] else None)
+    return (*fields[:2], *numbers, *(it or None for it in fields[4:6]), int(fields[6]) if fields[6] else None)
 
 
 def refusals(found: list[Refusal]) -> list[Row]:
@@ -152,7 +155,7 @@ def written(text: str) -> str:
 
 
 def line(column: str, text: str) -> str:
-    good = ["acme", "2026-01-31", "2", "1", "", "1"]
+    good = ["acme", "2026-01-31", "2", "1", "", "2026-12-01", "1"]
     return ",".join(written(text) if name == column else value for name, value in zip(NAMES, good, strict=True))
 
 
@@ -164,7 +167,7 @@ def file_of(folder: Path, *lines: str, end: str = "\n") -> Path:
 
 def kept(column: str, text: str) -> Row:
     blank = "" if text.strip(" ") in SCHEMA.missing and column not in ("corporation", "day") else text.strip(" ")
-    good = ["acme", "2026-01-31", "2", "1", "", "1"]
+    good = ["acme", "2026-01-31", "2", "1", "", "2026-12-01", "1"]
     return typed([blank if name == column else value for name, value in zip(NAMES, good, strict=True)])
 
 
