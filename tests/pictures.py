@@ -29,7 +29,7 @@ def make(root: Path) -> None:
     with serving(app) as port, sync_playwright() as started:
         chromium = shutil.which("chromium")
         browser = started.chromium.launch(executable_path=chromium, chromium_sandbox=os.geteuid() != 0)
-        page = browser.new_page(viewport=SIZE, base_url=f"http://127.0.0.1:{port}")
+        page = browser.new_page(viewport=SIZE, locale="en-GB", base_url=f"http://127.0.0.1:{port}")
         page.goto("/", wait_until="networkidle")
         page.screenshot(path=images / "page.png")
         page.locator("th a").first.click()

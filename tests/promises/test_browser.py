@@ -91,7 +91,7 @@ def test_every_page_opens_fits_and_is_accessible(browser: Browser, site: str, wi
             assert overflow <= 0, path
             assert found.violations_count == 0, f"{path}: {found.generate_report()}"
             page.locator("img").evaluate_all("them => them.forEach(it => it.loading = 'eager')")
-            page.wait_for_function("[...document.images].every(it => it.complete && it.naturalWidth)")
+            page.evaluate("Promise.all([...document.images].map(it => it.decode()))")
 
 
 def test_the_first_view_is_small_and_shows_the_first_client_on_a_phone(browser: Browser, site: str) -> None:
