@@ -278,7 +278,8 @@ def test_report_of_very_many_calls_ends_at_a_page_that_somebody_may_turn(monkeyp
 
     text = report(call_list=calls)
 
-    assert "client00080 · Owner 1" in text
+    assert "client00080" in text
+    assert "Owner 1 · last month activity 3" in text
     assert "client00081" not in text
     assert "3 more in calllist.csv." in text
 
