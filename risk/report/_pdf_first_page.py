@@ -55,13 +55,13 @@ def _calls(snapshot: Snapshot, some: Sequence[Snapshot], most: int) -> Flowable:
 
 def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
     as_of = snapshot.get("as_of")
-    of = f"List of {situation.day(as_of)} · " if as_of else ""
+    of = f" · list of {situation.day(as_of)}" if as_of else ""
     since, gone = situation.since_last_list(snapshot), situation.gone(snapshot, n_gone) if n_gone else None
     parts = [text(situation.situation(snapshot), "lead")]
     parts += [text(it, longest=500) for it in (since, gone) if it]
     return [
         text("Clients at risk of leaving", "title"),
-        text(f"{of}run {snapshot['run']} of {moment(snapshot['made_at'])} · {name}", "small"),
+        text(f"Run {snapshot['run']} of {moment(snapshot['made_at'])}{of} · {name}", "small"),
         panel(parts),
     ]
 
