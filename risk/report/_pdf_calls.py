@@ -71,11 +71,11 @@ def calls(everyone: Sequence[Facts], some: Sequence[Facts], width: float, most: 
 class _Calls(Flowable):  # type: ignore[misc]
     def __init__(self, columns: Sequence[_Column], rows: Sequence[_Row], width: float) -> None:
         super().__init__()
-        self.columns, self.rows, self.total = columns, rows, width
+        self.columns, self.rows, self.size = columns, rows, (width, HEADER + sum(row.height for row in rows))
 
     def wrap(self, width: float, height: float) -> tuple[float, float]:
         """The size that it takes."""
-        return self.total, HEADER + sum(row.height for row in self.rows)
+        return self.size
 
     def split(self, width: float, height: float) -> list[Flowable]:
         """As many rows as there is room for, and the others."""
@@ -84,17 +84,17 @@ class _Calls(Flowable):  # type: ignore[misc]
             room -= self.rows[n].height
             n += 1
         parts = (self.rows[:n], self.rows[n:]) if 0 < n < len(self.rows) else ()
-        return [_Calls(self.columns, rows, self.total) for rows in parts]
+        return [_Calls(self.columns, rows, self.size[0]) for rows in parts]
 
     def draw(self) -> None:
         """Draw the header, every row and the lines between them."""
-        bottom = self.wrap(0, 0)[1] - HEADER
+        bottom = self.size[1] - HEADER
         texts = [(it, bottom + 5) for column in self.columns for it in _placed(column, "head", 0, column.title)]
         rules = []
         for row in self.rows:
             top, bottom = bottom - row.above - BASELINE, bottom - row.height
             texts += [(it, top - it.line * row.leading) for it in row.texts]
-            rules.append((0.0, bottom, self.total, bottom))
+            rules.append((0.0, bottom, self.size[0], bottom))
         self._draw_rules(rules)
         for style, (font, size, colour) in STYLES.items():
             drawn = self.canv.beginText()
@@ -107,8 +107,8 @@ class _Calls(Flowable):  # type: ignore[misc]
             self.canv.drawText(drawn)
 
     def _draw_rules(self, rules: list[tuple[float, float, float, float]]) -> None:
-        top = self.wrap(0, 0)[1] - HEADER
-        for colour, width, lines in ((LINE, 0.4, rules), (ACCENT, 0.9, [(0.0, top, self.total, top)])):
+        top = self.size[1] - HEADER
+        for colour, width, lines in ((LINE, 0.4, rules), (ACCENT, 0.9, [(0.0, top, self.size[0], top)])):
             self.canv.setStrokeColor(HexColor(colour))
             self.canv.setLineWidth(width)
             self.canv.lines(lines)
@@ -130,12 +130,11 @@ def _columns(everyone: Sequence[Facts], width: float, currency: str | None) -> l
 
 
 def _row(call: Facts, columns: Sequence[_Column], most: int) -> _Row:
-    """What stands of a call on its lines; on one line it is the name with its owner, and the first reason."""
+    """What stands of a call on its lines; on one line no more than its owner and first reason."""
     by_key = {column.key: column for column in columns}
-    client, why, owner = by_key["client"], by_key["why"], call["owner"]
+    client, why = by_key["client"], by_key["why"]
     move = situation.MOVES.get(call.get("move") or "", "")
-    name = f"{call['client']} · {owner}" if most == 1 and owner else call["client"]
-    names = _broken(name, "name", client.width, min(most, NAME_LINES), LONGEST_NAME)
+    names = _broken(call["client"], "name", client.width, min(most, NAME_LINES), LONGEST_NAME)
     texts = [it for line, part in enumerate(names) for it in _placed(client, "name", line, part)]
     cells = {"rank": ("quiet", number(call["rank"])), "risk": ("plain", percent(call["risk"])),
              "move": (call.get("move") or "quiet", move), "value": ("plain", _worth(call))}  # fmt: skip
@@ -163,7 +162,10 @@ def _small(call: Facts, client: _Column, width: float, line: int, most: int) -> 
 
 def _why(call: Facts, column: _Column, most: int) -> list[_Text]:
     step = call.get("next_step")
-    said = [("plain", reason) for reason in call["reasons"][: REASONS if most > 1 else 1]] or [("plain", NOTHING)]
+    said = [("plain", reason) for reason in call["reasons"][:REASONS]] or [("plain", NOTHING)]
+    if most == 1:  # what stands below the name elsewhere
+        parts = [CONTROL if call.get("control") else "", call["owner"], said[0][1]]
+        said = [("plain", " · ".join(filter(None, parts)))]
     if most > REASONS:
         said += [("next", f"Next: {step}")] if step else []
         small = [situation.changes(call), *call.get("context", ())]

@@ -17,8 +17,7 @@ Snapshot = Mapping[str, Any]
 WHOLE_LIST, FIRST_CALLS = 25, 15  # a list of up to so many stands on the page whole, of a longer one the first
 TRIES = ((4, 8, 8, 240), (3, 8, 8, 240), (2, 8, 8, 240), (2, 4, 8, 160), (2, 0, 8, 100), (2, 0, 0, 100))
 MOST_LINES, IN_DETAIL, CALLS_PRINTED = 4, 500, 10_000
-ROOM_FOR_THE_REST = 220  # points: a few calls
-PART = 100  # calls of one flowable
+ROOM_FOR_THE_REST = 130  # points: a few calls
 IN_A_ROW = 4
 ALERTS = 2
 
@@ -43,9 +42,9 @@ def rest_of_the_list(snapshot: Snapshot) -> list[Flowable]:
     calls = snapshot["call_list"]
     if len(calls) <= WHOLE_LIST or snapshot["release"] is None:
         return []
-    last, shown = min(len(calls), CALLS_PRINTED), []
-    for start, stop, most in ((FIRST_CALLS, min(last, IN_DETAIL), MOST_LINES), (IN_DETAIL, last, 1)):
-        shown += [_calls(snapshot, calls[it : min(it + PART, stop)], most) for it in range(start, stop, PART)]
+    last = min(len(calls), CALLS_PRINTED)
+    parts = ((calls[FIRST_CALLS : min(last, IN_DETAIL)], MOST_LINES), (calls[IN_DETAIL:last], 1))
+    shown = [_calls(snapshot, some, most) for some, most in parts if some]
     start = CondPageBreak(ROOM_FOR_THE_REST)
     return [start, *section("The rest of the call list", *shown, *more(len(calls) - last, "in calllist.csv"))]
 
@@ -56,13 +55,13 @@ def _calls(snapshot: Snapshot, some: Sequence[Snapshot], most: int) -> Flowable:
 
 def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
     as_of = snapshot.get("as_of")
-    of = f"List of {situation.day(as_of)} · " if as_of else ""
+    of = f" · list of {situation.day(as_of)}" if as_of else ""
     since, gone = situation.since_last_list(snapshot), situation.gone(snapshot, n_gone) if n_gone else None
     parts = [text(situation.situation(snapshot), "lead")]
     parts += [text(it, longest=500) for it in (since, gone) if it]
     return [
         text("Clients at risk of leaving", "title"),
-        text(f"{of}run {snapshot['run']} of {moment(snapshot['made_at'])} · {name}", "small"),
+        text(f"Run {snapshot['run']} of {moment(snapshot['made_at'])}{of} · {name}", "small"),
         panel(parts),
     ]
 

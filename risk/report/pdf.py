@@ -109,7 +109,8 @@ def _drift(snapshot: Snapshot) -> list[Flowable]:
 def _decisions(snapshot: Snapshot) -> list[Flowable]:
     """What this run decided and why, what the gate measured, and how the runs since the last list ended."""
     record, since = snapshot["decision"], situation.decided_since(snapshot)
-    shown = [text(words.headline(snapshot), "lead"), text(snapshot["reason"])]
+    shown = [text(words.headline(snapshot), "lead")] if snapshot["outcome"] in words.OUTCOMES else []
+    shown += [text(snapshot["reason"])]
     shown += [text(record["sentence"])] if record["sentence"] and record["sentence"] != snapshot["reason"] else []
     shown += [text(words.reason_to_train(record)), *([text(since)] if since else [])]
     gate = record["gate"]
@@ -147,7 +148,7 @@ def _seconds(snapshot: Snapshot) -> list[Flowable]:
 
 
 def _half(shown: tables.Table) -> list[Flowable]:
-    return [text(shown.title, "subheading"), table(shown, HALF)]
+    return [text(shown.title, "subheading"), table(shown, HALF)] if shown.rows else []
 
 
 def _packages(snapshot: Snapshot) -> list[Flowable]:
