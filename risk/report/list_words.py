@@ -11,7 +11,6 @@ from risk.text import amount, counted, number
 
 Facts = Mapping[str, Any]
 
-LEVELS = ((0.75, "very high"), (0.5, "high"), (0.25, "raised"), (0.1, "moderate"), (0.0, "low"))
 RESULTS = {
     "reached": "reached",
     "not reached": "not reached",
@@ -31,17 +30,13 @@ ORDERS = {
 SILENT = 48 * 3600.0  # seconds without any run or look for new data until every page says so
 
 
-def level(risk: float) -> str:
-    """A risk in a word."""
-    return next(word for least, word in LEVELS if risk >= least)
-
-
 def standing(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None) -> str:
     """How things stand: how many are to be called, of an owner or in all, and what is expected without the calls."""
     n_new = sum(it.get("move") == "new" for it in calls)
     new = f", {number(n_new)} new" if n_new else ""
     of = f" for {owner}" if owner else ""
-    said = [f"{number(len(calls))} to call this week{of}{new}."]
+    n_control = sum(bool(it.get("control")) for it in calls)
+    said = [f"{number(len(calls) - n_control)} to call this week{of}{new}."]
     expected, money = snapshot["expected_leavers"], snapshot.get("money")
     if not calls or not expected:
         return said[0]

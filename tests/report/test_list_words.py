@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from risk.report import list_words
+from risk.report import list_words, situation
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 GOOD = {"run": 1, "at": "2027-01-12T08:00:00Z", "outcome": "deployed"}
@@ -23,7 +23,7 @@ GOOD = {"run": 1, "at": "2027-01-12T08:00:00Z", "outcome": "deployed"}
     ],
 )
 def test_a_risk_has_a_word(risk: float, word: str) -> None:
-    assert list_words.level(risk) == word
+    assert situation.level(risk) == word
 
 
 @pytest.mark.parametrize(
