@@ -51,5 +51,5 @@ def test_a_list_that_is_one_cell_is_told_in_the_csv() -> None:
     assert dict(zip(header.split(","), line.split(","), strict=True)) | {"risk": "0.9124", "reasons": "a; b"} == {
         "rank": "1", "client": "acme", "risk": "0.9124", "prediction": "1", "owner": "", "value": "", "period": "",
         "reasons": "a; b", "value_at_risk": "2.5", "context": "c", "changed": "", "move": "new", "moved_by": "",
-        "renewal": "",
+        "renewal": "", "next_step": "", "contact": "", "control": "",
     }  # fmt: skip
