@@ -1,4 +1,4 @@
-"""The track record in print: what the lists before had said of those who left, and who left without a warning."""
+"""The track record in print: what the lists before had said of those who left, and what came of the calls."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
+from risk.report import call_words
 from risk.report._pdf_layout import WIDTH, alert, more, picture, section, text, titled_table
 from risk.report.tables import Table, TableColumn
 from risk.text import NOTHING, counted, number, percent
@@ -33,6 +34,15 @@ def track_record(record: Facts | None, drawn: bytes | None) -> list[Flowable]:
         *([text(of)] if n_leavers else []),
         *([*titled_table(missed), *more(missed.n_more, "in snapshot.json")] if missed.rows else []),
     )
+
+
+def calls(outcomes: Facts | None) -> list[Flowable]:
+    """What the recorded calls tell, and of whom a manager thinks another thing than the model."""
+    said, others = call_words.sentences(outcomes), call_words.disagreements(outcomes)
+    if not said:
+        return []
+    shown = [*titled_table(others), *more(others.n_more, "in snapshot.json")] if others.rows else []
+    return section("The calls, and what came of them", text(" ".join(said), longest=1_200), *shown)
 
 
 def _lists(record: Facts) -> Table:

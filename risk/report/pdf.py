@@ -23,7 +23,7 @@ from risk.report._pdf_layout import (
     titled,
     titled_table,
 )
-from risk.report._pdf_track_record import track_record
+from risk.report._pdf_track_record import calls, track_record
 from risk.text import counted, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -52,6 +52,7 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
         *first_page(snapshot, f"{name} ({release['family']})" if release else name),
         *rest_of_the_list(snapshot),
         *track_record(snapshot.get("track_record"), pictures.get("track record")),
+        *calls(snapshot.get("outcomes")),
         *section("How good the model is", *_model(snapshot, pictures)),
         *section("Have the reasons for leaving changed?", *_drift(snapshot)),
         *section("The data", *_notes(snapshot), *_data(snapshot), *_files(snapshot)),

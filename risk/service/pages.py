@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from jinja2 import UndefinedError
 
 from risk import paths
-from risk.report import list_words, situation
+from risk.report import call_words, list_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
 from risk.service import finding, responses
@@ -59,7 +59,7 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING)
-    app.jinja_env.globals.update(list_words=list_words, soon=finding.SOON, orders=finding.ORDERS)
+    app.jinja_env.globals.update(list_words=list_words, call_words=call_words, soon=finding.SOON, orders=finding.ORDERS)
     app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS)
 
 
