@@ -22,7 +22,7 @@ SIZE = {"width": 1200, "height": 760}
 def make(root: Path) -> None:
     """Run the shipped data in a folder of its own and picture the list and its first client."""
     shutil.copy(ROOT / paths.CONFIG, root)
-    for folder in ("sourcedata", "testdata", "practicedata"):
+    for folder in ("sourcedata", "testdata", "practicedata", "outcomes"):
         shutil.copytree(ROOT / folder, root / folder)
     fullprocess.main(["--config", str(root / paths.CONFIG)])
     app, images = create_app(load(root / paths.CONFIG)), ROOT / "docs" / "images"
