@@ -382,7 +382,11 @@ def readings(root: Path) -> dict[str, Seen]:
 
 
 def names(root: Path) -> set[str]:
-    return set(tree(root)) - {API_RETURNS}
+    """Return the names of all files; that of a kept list is its day, for its digest names the run, and its number."""
+    found, lists = set(tree(root)) - {API_RETURNS}, f"models/{paths.LISTS}/"
+    days = sorted(name.removeprefix(lists)[:10] for name in found if name.startswith(lists))
+    of_lists = {f"{lists}{day} {days[:place].count(day)}" for place, day in enumerate(days)}
+    return {name for name in found if not name.startswith(lists)} | of_lists
 
 
 def installation(root: Path, rows: int = 120) -> Project:
