@@ -382,11 +382,14 @@ def readings(root: Path) -> dict[str, Seen]:
 
 
 def names(root: Path) -> set[str]:
-    """Return the names of all files; that of a kept list is its day, for its digest names the run, and its number."""
+    """Return the names of all files; that of a kept list is its day, for its digest names the run.
+
+    Of one day the list before stays until the next run finds the newer one in the journal: never more.
+    """
     found, lists = set(tree(root)) - {API_RETURNS}, f"models/{paths.LISTS}/"
-    days = sorted(name.removeprefix(lists)[:10] for name in found if name.startswith(lists))
-    of_lists = {f"{lists}{day} {days[:place].count(day)}" for place, day in enumerate(days)}
-    return {name for name in found if not name.startswith(lists)} | of_lists
+    days = [name.removeprefix(lists)[:10] for name in found if name.startswith(lists)]
+    assert max(map(days.count, days), default=0) <= 2
+    return {name for name in found if not name.startswith(lists)} | {f"{lists}{day}" for day in days}
 
 
 def installation(root: Path, rows: int = 120) -> Project:

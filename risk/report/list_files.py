@@ -139,6 +139,11 @@ def held(folder: Path) -> list[KeptList]:
         return found
 
 
+def of_days(folder: Path) -> set[str]:
+    """The names of the files of days, whatever is in them."""
+    return {path.name for path in folder.glob(f"[0-9]*-*{SUFFIX}")}
+
+
 def _held(folder: Path, those: Sequence[Path]) -> list[KeptList]:
     if not those:
         return []

@@ -88,7 +88,8 @@ def keep(
             left.append(it)
     fresh = [list_files.write(folder, facts, rows) for facts, rows in made]
     stay = list_files.consolidated(folder, stay, noted, max([newest, *days]))
-    gone = {it.file for it in held} - {it.file for it in (*stay, *left, *fresh)}
+    torn = {name for name in list_files.of_days(folder) if noted.get(name[:10], "none")[:12] not in name}
+    gone = ({it.file for it in held} | torn) - {it.file for it in (*stay, *left, *fresh)}
     files.tidy(folder, lambda name: name not in gone)
     return [*left, *fresh]
 

@@ -85,6 +85,17 @@ def test_the_last_list_of_a_day_wins_once_the_journal_names_it(tmp_path: Path) -
     assert len(names(tmp_path)) == 2
 
 
+def test_what_a_power_cut_left_unreadable_and_unnamed_is_taken_away(tmp_path: Path) -> None:
+    noted = noted_of(list_history.keep(tmp_path, [made("2026-01-01")], {}, 1))
+    for torn in ("2026-01-01-0123456789ab.parquet", "2026-01-02-0123456789ab.parquet"):
+        (tmp_path / torn).write_bytes(b"")
+
+    list_history.keep(tmp_path, [made("2026-01-02", run=2)], noted, 2)
+
+    assert not [name for name in names(tmp_path) if "0123456789ab" in name]
+    assert [name[:10] for name in names(tmp_path)] == ["2026-01-01", "2026-01-02"]
+
+
 def test_the_same_list_is_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         kept_daily(tmp_path / folder, 15)
