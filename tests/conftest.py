@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from risk import command, paths, settings, tick
+from tests.once import remember_fits
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker a core: more threads wait for each other, at full load
 # The same draws each time, so that a suite that passed passes again; new ones: pytest --hypothesis-profile=default
@@ -33,6 +34,14 @@ FIVE_KEYS = {
     "prod_deployment_path": "production_deployment",
 }
 HEADER = "corporation,lastmonth_activity,lastyear_activity,number_of_employees,exited"
+
+
+FIT_ANEW = ("modeling", "registry")  # folders of tests in which every model is fitted
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    remember_fits(item.path.parent.name not in FIT_ANEW and item.get_closest_marker("fits_anew") is None)
 
 
 @dataclass(frozen=True)

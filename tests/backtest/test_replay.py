@@ -252,6 +252,7 @@ def test_a_run_never_makes_a_backtest(company: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fits_anew
 def test_equal_contents_give_an_equal_backtest(backtested: Project) -> None:
     kept = [backtested.root / "models" / name for name in ("backtest.json", "backtest.png")]
     before = [path.read_bytes() for path in kept]
