@@ -36,12 +36,7 @@ FIVE_KEYS = {
 HEADER = "corporation,lastmonth_activity,lastyear_activity,number_of_employees,exited"
 
 
-FIT_ANEW = ("modeling", "registry")  # folders of tests in which every model is fitted
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    remember_fits(item.path.parent.name not in FIT_ANEW and item.get_closest_marker("fits_anew") is None)
+FIT_ANEW = ("modeling", "registry", "test_order.py")  # tests of fitting, and of runs that have to be equal
 
 
 @dataclass(frozen=True)
@@ -182,6 +177,11 @@ def deploy(project: Project, n_rows: int = 300) -> None:
 def _folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> None:
     base = tmp_path_factory.getbasetemp()
     os.environ["TESTS_SHARE"] = str(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fits(request: pytest.FixtureRequest) -> None:
+    remember_fits(not set(FIT_ANEW) & set(request.path.parts))
 
 
 @pytest.fixture(scope="session")

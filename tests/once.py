@@ -2,7 +2,7 @@
 
 A fit is most of a small run, and half of all fits are repeats: of the installation that another test began with too, or
 of a former step of the same story. Only the risks of rows that a fold's model has not seen are remembered; models that
-are released are always fitted. Tests of fitting itself, and of runs that have to be equal, fit anew (`fits_anew`).
+are released are always fitted. Tests of fitting itself, and of runs that have to be equal, fit anew (see conftest).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ MODULE = "risk.modeling.candidates"
 
 class RisksAfter:
     """Stands for `risks_after`: keyed by the family, the rows that are learned, and those that are rated."""
+
+    __name__ = "risks_after"
 
     def __init__(self, work: Any) -> None:
         self._work, self._known, self.is_on = work, dict[bytes, Any](), False

@@ -10,8 +10,6 @@ import pytest
 
 from tests.conftest import HEADER, Project, table
 
-pytestmark = pytest.mark.fits_anew
-
 PERIODS = {"schema": {"period": "period"}}
 DATED = f"{HEADER},period"
 
