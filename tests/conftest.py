@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from risk import command, paths, settings, tick
+from tests.once import remember_fits
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker a core: more threads wait for each other, at full load
 # The same draws each time, so that a suite that passed passes again; new ones: pytest --hypothesis-profile=default
@@ -33,6 +34,9 @@ FIVE_KEYS = {
     "prod_deployment_path": "production_deployment",
 }
 HEADER = "corporation,lastmonth_activity,lastyear_activity,number_of_employees,exited"
+
+
+FIT_ANEW = ("modeling", "registry", "test_order.py")  # tests of fitting, and of runs that have to be equal
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,11 @@ def deploy(project: Project, n_rows: int = 300) -> None:
 def _folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> None:
     base = tmp_path_factory.getbasetemp()
     os.environ["TESTS_SHARE"] = str(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _fits(request: pytest.FixtureRequest) -> None:
+    remember_fits(not set(FIT_ANEW) & set(request.path.parts))
 
 
 @pytest.fixture(scope="session")

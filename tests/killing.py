@@ -42,6 +42,7 @@ from risk.reading import sql
 from risk.registry import model
 from risk.report import figures, pdf, plots
 from tests.conftest import Project, Said, table
+from tests.once import remember_fits
 
 KILLED = 137
 WRITTEN = ("ingesteddata", "models", "production_deployment")  # the folders that a run writes into
@@ -126,6 +127,7 @@ def apart(work: Callable[[], Any]) -> Any:
 def _work_and_leave(work: Callable[[], Any], writing: int) -> NoReturn:
     real_write, code = os.write, 0
     # What other tests left in this process has threads that did not come along: here it is never collected, nor used.
+    remember_fits(False)
     gc.disable()
     gc.freeze()
     gc.unfreeze = lambda: None

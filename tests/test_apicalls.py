@@ -64,6 +64,7 @@ def test_every_endpoint_is_asked_and_kept(settings: Settings) -> None:
     assert (calls.own, calls.failed) == (True, [])
 
 
+@pytest.mark.slow
 def test_no_thread_and_no_open_door_is_left_behind(settings: Settings) -> None:
     call_api(settings)
 
@@ -85,6 +86,7 @@ def test_the_running_service_of_this_installation_is_asked(running: Settings) ->
     assert (calls.own, calls.url) == (False, f"http://127.0.0.1:{running.server.port}")
 
 
+@pytest.mark.slow
 def test_a_running_service_is_given_the_time_to_notice(running: Settings) -> None:
     call_api(running)
     deploy(running, "2-bb")
@@ -106,6 +108,7 @@ def test_the_service_of_another_installation_is_left_alone(running: Settings, tm
     assert calls.own
 
 
+@pytest.mark.slow
 def test_a_token_is_known_to_the_calls(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(security.TOKEN, "secret" * 6)
 

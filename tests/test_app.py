@@ -407,6 +407,7 @@ def test_a_card_that_an_older_program_made_is_served_with_a_note(tmp_path: Path)
     assert answer.endswith("# Model card")
 
 
+@pytest.mark.slow
 def test_a_broken_journal_is_faulty_health_and_said_on_the_page(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")
@@ -531,6 +532,7 @@ def test_questions_write_nothing(client: FlaskClient, settings: Settings) -> Non
     assert sorted((path, path.lstat().st_mtime_ns) for path in settings.root.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_wsgi_is_importable_from_any_folder_before_any_model(tmp_path: Path) -> None:
     lay_out(tmp_path / "house")
     environment = os.environ | {"RISK_CONFIG": str(tmp_path / "house" / "config.json")}

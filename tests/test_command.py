@@ -108,6 +108,7 @@ def test_where_no_link_can_be_made_it_is_said_once_with_the_folder(
     assert str(project.root / "ingesteddata") in said.err
 
 
+@pytest.mark.slow
 def test_a_second_run_at_once_says_so_and_leaves_with_75(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(300, seed=2, first=5000))
     with command.writing(deployed.settings):

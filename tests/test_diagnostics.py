@@ -109,6 +109,7 @@ def test_newest_versions_are_not_checked_until_asked(deployed: Project) -> None:
     assert all(package["installed"] for package in told["packages"])
 
 
+@pytest.mark.slow
 def test_where_no_index_answers_nothing_is_called_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"INDEX_URL": "http://127.0.0.1:9/simple", "NO_INDEX": "1"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)

@@ -81,6 +81,7 @@ def test_the_second_run_has_no_new_data_and_changes_nothing(deployed: Project) -
     assert deployed.seen() == before
 
 
+@pytest.mark.slow
 def test_a_few_rows_give_a_provisional_release_that_says_so_everywhere(project: Project) -> None:
     project.drop("sourcedata/dataset3.csv", table(26))
     project.drop("testdata/testdata.csv", table(5, seed=1, first=500))

@@ -439,6 +439,7 @@ def test_at_the_limit_finaldata_is_written(project: Project) -> None:
     assert final(project) == [ACME, GLOBEX]
 
 
+@pytest.mark.slow
 def test_only_five_versions_and_their_parts_are_kept(project: Project) -> None:
     for number in range(8):
         project.drop("sourcedata/one.csv", of(f"acme,{number},2,3,0"))

@@ -38,6 +38,7 @@ def turned(installations: Installations, tmp_path: Path) -> Project:
     return installations.copy(turn, tmp_path)
 
 
+@pytest.mark.slow
 def test_of_very_many_rows_a_sample_is_learned_and_the_card_says_so(small: Project) -> None:
     card = small.json("models/trainedmodel.json")
 

@@ -18,6 +18,7 @@ from risk.decision import policy
 from risk.report import figures, tables
 from risk.settings import Drift, GateRule
 from tests.conftest import Installations, Project, table
+from tests.once import remember_fits
 
 NAMES = policy.Names("client", "left", {"activity": "numeric", "size": "numeric"})
 RULES = Rules(NAMES, Drift(), GateRule(), "logistic")
@@ -66,6 +67,7 @@ def test_our_policy_deploys_once_the_outcomes_after_a_change_are_known(turned: R
     assert not any(it.worse for it in ours.changes)
 
 
+@pytest.mark.slow
 def test_never_retrain_keeps_its_first_model_and_always_retrain_none(turned: Replay) -> None:
     never, always = turned.story(policies.NEVER), turned.story(policies.ALWAYS)
 
@@ -74,6 +76,7 @@ def test_never_retrain_keeps_its_first_model_and_always_retrain_none(turned: Rep
     assert never.delay(TURNS) is None
 
 
+@pytest.mark.slow
 def test_lists_of_the_policies_differ_after_the_change_alone(turned: Replay) -> None:
     ours, never = turned.story(policies.OURS).caught, turned.story(policies.NEVER).caught
 
@@ -156,6 +159,7 @@ def test_progress_is_told_after_every_content() -> None:
     assert heard == [(1, 3), (2, 3), (3, 3)]
 
 
+@pytest.mark.slow
 def test_a_backtest_counts_as_the_replay_did(turned: Replay, told: dict[str, Any]) -> None:
     ours, never, always, _ = told["policies"]
 
@@ -168,6 +172,7 @@ def test_a_backtest_counts_as_the_replay_did(turned: Replay, told: dict[str, Any
     assert [len(row) for row in shown.rows] == [len(shown.columns)] * 4
 
 
+@pytest.mark.slow
 def test_a_page_shows_names_from_data_on_one_line(told: dict[str, Any]) -> None:
     first = {**told["contents"][0], "name": "a\x1b[2Jb\nc.csv"}
 
@@ -255,6 +260,7 @@ def test_a_run_never_makes_a_backtest(company: Project) -> None:
 def test_equal_contents_give_an_equal_backtest(backtested: Project) -> None:
     kept = [backtested.root / "models" / name for name in ("backtest.json", "backtest.png")]
     before = [path.read_bytes() for path in kept]
+    remember_fits(False)
 
     assert backtested.run("diagnostics", "--backtest").code == 0
 

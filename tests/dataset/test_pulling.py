@@ -53,6 +53,7 @@ def test_rows_of_a_database_stand_beside_those_of_the_folder(served: Project) ->
     assert served.text("ingesteddata/ingestedfiles.txt") == "database/clients\ndataset1.csv\n"
 
 
+@pytest.mark.slow
 def test_a_second_tick_asks_the_database_and_has_no_new_data(served: Project) -> None:
     before = served.seen()
 

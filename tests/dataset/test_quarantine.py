@@ -57,6 +57,7 @@ def test_a_good_file_is_not_held_because_of_one_that_was_released(project: Proje
     assert states == ["in", "in"]
 
 
+@pytest.mark.slow
 def test_a_good_file_is_not_held_because_of_several_that_were_released(project: Project) -> None:
     drop(project, 1)
     for number in (2, 3):
@@ -120,6 +121,7 @@ def test_held_files_that_agree_outvote_a_faulty_first_one_which_is_named(project
     assert (current(project).held, drop(project, 5)) == ([], "in")
 
 
+@pytest.mark.slow
 def test_held_files_that_differ_outvote_nobody(project: Project) -> None:
     drop(project, 1)
 

@@ -51,6 +51,7 @@ def test_a_source_that_sorts_before_what_was_judged_is_taken_in_and_no_look(live
     assert live.json("ingesteddata/current/manifest.json")["counts"]["n_rows"] == 1_800
 
 
+@pytest.mark.slow
 def test_beside_a_late_source_a_timely_one_is_a_look(live: Project) -> None:
     live.drop("sourcedata/dataset3.csv", table(300, seed=2, first=2_000))
     live.drop("sourcedata/dataset6.csv", table(300, seed=3, first=4_000))
@@ -105,6 +106,7 @@ def test_rows_without_outcomes_are_compared_and_train_nothing(live: Project) -> 
     assert "why clients leave cannot be seen" in said.json["reason"]
 
 
+@pytest.mark.slow
 def test_other_clients_without_outcomes_are_told_with_the_column(live: Project) -> None:
     rows = [row.split(",") for row in table(150, seed=2, first=2_000, labels=False).splitlines()[1:]]
     smaller = [",".join([name, a, b, str(int(c) // 8), left]) for name, a, b, c, left in rows]

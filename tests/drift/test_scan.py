@@ -111,6 +111,7 @@ def test_a_harmless_shift_of_the_clients_does_not_ring(champions: list[Champion]
     assert rings(found) <= 1
 
 
+@pytest.mark.slow
 def test_more_clients_for_whom_the_model_was_always_wrong_are_no_change() -> None:
     generator, rang, still = np.random.default_rng(5), 0, 0
     for champion in (trained(seed, curved=0.4) for seed in range(20)):
@@ -186,6 +187,7 @@ def test_the_effect_of_a_level_is_named() -> None:
     assert found.moved.startswith("the effect of plan = gold fell")
 
 
+@pytest.mark.slow
 def test_a_change_too_small_to_matter_does_not_ring() -> None:
     found = trained(4, n_rows=100_000).scan(np.random.default_rng(4), 40_000, share=-1.5)
 
@@ -194,6 +196,7 @@ def test_a_change_too_small_to_matter_does_not_ring() -> None:
     assert found.verdict == "no drift"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bent", [{"curved": 0.4}, {"joint": 0.6}])
 def test_a_truth_with_squares_or_products_asks_for_a_richer_family(bent: dict[str, float]) -> None:
     found = [trained(seed, **bent).scan(np.random.default_rng(seed), 2_000, **bent) for seed in range(20)]
@@ -202,6 +205,7 @@ def test_a_truth_with_squares_or_products_asks_for_a_richer_family(bent: dict[st
     assert rings(found) == 0
 
 
+@pytest.mark.slow
 def test_a_straight_truth_asks_for_no_richer_family(champions: list[Champion]) -> None:
     found = scans(champions, 5, 1_000)
 

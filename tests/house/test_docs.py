@@ -187,6 +187,7 @@ def test_every_file_that_people_use_is_in_its_page(name: str) -> None:
     assert name in PAGES["scripts.md"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["models/trainedmodel.json", "models/verdict.json", "ingesteddata/current/manifest.json", "models/snapshot.json"],

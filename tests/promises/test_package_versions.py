@@ -66,6 +66,7 @@ def test_status_health_and_report_tell_of_a_release_of_another_version_in_one_li
     assert told == health["warning"] == deployed.run("fullprocess", "--status", "--json").json["other_versions"]
 
 
+@pytest.mark.slow
 def test_a_file_of_another_version_is_opened_without_warnings(deployed: Project, tmp_path: Path) -> None:
     folder = deployed.root / "models"
     content = (folder / paths.MODEL).read_bytes().replace(sklearn.__version__.encode(), b"1.7.2")

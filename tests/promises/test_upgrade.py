@@ -91,6 +91,7 @@ def test_its_models_open(older: Project) -> None:
     assert (said.code, len(said.out.splitlines())) == (0, 61), said.err
 
 
+@pytest.mark.slow
 def test_the_service_answers(client: FlaskClient) -> None:
     told = client.get("/releases").json
     risks = client.post("/prediction", json={"ids": ["c01000"]}).json["risks"]
@@ -103,6 +104,7 @@ def test_the_service_answers(client: FlaskClient) -> None:
     assert 0 < risks[0] < 1
 
 
+@pytest.mark.slow
 def test_the_next_run_goes_on_with_the_live_release(upgraded: Project) -> None:
     runs = journal.runs(production(upgraded) / paths.JOURNAL)
 
@@ -125,6 +127,7 @@ def test_new_rows_are_judged_against_what_was_known(upgraded: Project) -> None:
     assert scan["windows"][0]["n_rows"] == 300
 
 
+@pytest.mark.slow
 def test_the_release_before_can_be_made_live(older: Project) -> None:
     back = older.run("deployment", "--rollback")
 

@@ -173,6 +173,7 @@ def test_the_lines_of_a_large_file_are_counted_through_all_chunks(
     assert [(it.line, it.column) for it in refusals_of(content, tmp_path)] == [(254, "lastmonth_activity"), (404, None)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 1, 250, 499])
 def test_the_file_after_one_that_ends_in_a_fault_is_read_whole(
     place: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

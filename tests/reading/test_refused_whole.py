@@ -52,6 +52,7 @@ def test_the_rows_of_a_file_with_a_fault_are_counted(
     assert (stored.n_read, stored.n_accepted) == (framed.n_read, framed.n_accepted) == (n_rows, 0)
 
 
+@pytest.mark.slow
 def test_every_total_knows_the_rows_of_a_file_that_its_header_refuses(project: Project) -> None:
     project.drop("sourcedata/good.csv", table(400))
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))

@@ -152,7 +152,9 @@ def for_the_gate(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Tol
 
 
 Read = Callable[[list[Path], pytest.MonkeyPatch], list[Told]]
-READERS = pytest.mark.parametrize("read", [in_one_piece, in_chunks, exactly, for_the_gate])
+READERS = pytest.mark.parametrize(
+    "read", [in_one_piece, in_chunks, exactly, pytest.param(for_the_gate, marks=pytest.mark.slow)]
+)
 
 
 def written(text: str) -> str:

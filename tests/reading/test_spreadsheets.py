@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import unicodedata
 
+import pytest
+
 from risk.reading._records import INVISIBLE as NOT_PLAIN
 from risk.reading.spreadsheets import INVISIBLE, SPACES, alike, odd_forms, seen
 
 SIGNS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 
 
+@pytest.mark.slow
 def test_every_space_and_every_sign_that_formats_is_known() -> None:
     spaces = {sign for sign in SIGNS if unicodedata.category(sign) in ("Zs", "Zl", "Zp")}
     formats = {sign for sign in SIGNS if unicodedata.category(sign) == "Cf"}
@@ -22,6 +25,7 @@ def test_every_space_and_every_sign_that_formats_is_known() -> None:
     assert all("ARABIC" in name or "SYRIAC" in name or "KAITHI" in name or "EGYPTIAN" in name for name in missed)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_seen_is_never_proven_plain() -> None:
     unseen = {sign for sign in SIGNS if not sign.isascii() and (INVISIBLE.match(sign) or SPACES.match(sign))}
 

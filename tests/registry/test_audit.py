@@ -169,6 +169,7 @@ def test_the_report_names_the_last_line_of_the_journal(deployed: Project) -> Non
     assert hashlib.sha256(lines[-1]).hexdigest() in text
 
 
+@pytest.mark.slow
 def test_a_link_that_was_turned_by_hand_is_named(deployed: Project) -> None:
     production = deployed.root / "production_deployment"
     first = releases.name_of(production)
@@ -209,6 +210,7 @@ def test_a_release_of_an_older_program_is_verified_by_what_it_has(deployed: Proj
     assert verify(deployed).code == 0
 
 
+@pytest.mark.slow
 def test_a_part_of_a_former_version_with_one_changed_byte_is_named(deployed: Project) -> None:
     (part,) = (deployed.root / "ingesteddata/parts").glob("*.parquet")
     deployed.drop("sourcedata/dataset1.csv", table(300, seed=3))

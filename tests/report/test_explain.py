@@ -75,6 +75,7 @@ def test_a_run_that_deployed_tells_what_was_known_compared_and_decided(story: Pr
     assert run["packages"]["numpy"] in text
 
 
+@pytest.mark.slow
 def test_a_first_release_is_compared_with_the_average_risk(story: Project) -> None:
     text = explained(story, "1")
 

@@ -68,6 +68,7 @@ def test_calibration_shows_risks_shares_and_bin_sizes(written: list[str]) -> Non
     assert {"stated risk", "share who left", "rows", "1,200", "60 %"} <= set(written)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bins", [[], [{"risk": 0.0, "share": 0.0, "n_rows": 3}], [{"risk": 1.0, "share": 1.0, "n_rows": 1}]]
 )

@@ -65,6 +65,7 @@ def test_a_feed_is_late_only_after_it_was_due(deployed: Project) -> None:
     assert snapshot.overdue(None, 9e9) is None
 
 
+@pytest.mark.slow
 def test_a_feed_that_comes_in_time_is_not_warned_about(deployed: Project) -> None:
     assert deployed.run("fullprocess").out == "no new data\n"
     assert deployed.json("models/snapshot.json")["warnings"] == []

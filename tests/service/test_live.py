@@ -51,6 +51,7 @@ def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch
     assert now.shown.report == b"%PDF-1.4 test"
 
 
+@pytest.mark.slow
 def test_what_has_not_moved_is_not_loaded_again(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     watch.poll()
@@ -65,6 +66,7 @@ def test_what_has_not_moved_is_not_loaded_again(settings: Settings, watch: live.
     assert watch.live.model is former.model
 
 
+@pytest.mark.slow
 def test_the_thread_swaps_in_a_new_release(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     before = watch.live.model
@@ -91,6 +93,7 @@ def test_a_foreign_model_leaves_the_proven_one_in_place(settings: Settings, watc
     assert "cannot be used" in watch.live.faults[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [paths.SNAPSHOT, paths.CLIENT_RISKS])
 def test_a_torn_report_leaves_the_former_in_place(settings: Settings, watch: live.Watch, name: str) -> None:
     report(settings, "1", None)
@@ -200,6 +203,7 @@ def test_a_journal_that_another_hand_changed_is_told_and_its_backup_mends_it(
     assert broken.model is sound.model
 
 
+@pytest.mark.slow
 def test_a_release_that_another_hand_made_live_is_told_until_it_is_put_right(
     settings: Settings, watch: live.Watch
 ) -> None:
@@ -312,6 +316,7 @@ def test_what_comes_back_is_taken_up_by_the_thread_within_two_seconds(
     assert watch.live.shown is not None
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_list_names_no_client(settings: Settings, watch: live.Watch) -> None:
     folder = report(settings, "1", None)
     (folder / paths.CLIENT_RISKS).write_text(",".join(LIST_COLUMNS) + "\n1,x,Acme Ltd,1,,,\n")

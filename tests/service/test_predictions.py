@@ -46,6 +46,7 @@ def test_predictions_are_those_of_the_model_file(tmp_path: Path) -> None:
     assert (answer["release"], answer["threshold"], answer["warnings"]) == ("2-bb", 0.4, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shown", "told"), [("1-aa", "1-aa"), (None, "no report")])
 def test_ranks_are_unknown_while_the_list_is_of_another_release(tmp_path: Path, shown: str | None, told: str) -> None:
     now = state(tmp_path, shown)

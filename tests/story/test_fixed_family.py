@@ -83,6 +83,7 @@ def test_a_refused_family_is_tried_again_with_twice_the_new_labels_and_not_befor
     assert fourth["reason_to_train"] == policy.FAMILY
 
 
+@pytest.mark.slow
 def test_back_to_every_family_is_no_reason(logistic: Project) -> None:
     logistic.configure(model={"family": "auto"})
 

@@ -78,6 +78,7 @@ HONEST = [
 ]
 
 
+@pytest.mark.slow
 def test_an_id_that_a_spreadsheet_spoiled_is_refused_by_line(way: str, tmp_path: Path) -> None:
     files = [[HEADER, "a,1,2,3,0", f"{client},1,2,3,0", "b,1,2,3,1"] for client in SPOILED]
 
@@ -235,6 +236,7 @@ def test_a_last_line_of_sums_is_refused_as_a_total(outcome: str, way: str, tmp_p
         assert (content.n_read, content.n_accepted, content.n_refused) == (13, 12, 1), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "figures", [f"{SUMS[0]},{SUMS[1]},12", f"12,{SUMS[1]},{SUMS[2]}", f",{SUMS[1]},", f"{SUMS[0]},{SUMS[1]},"]
 )
@@ -246,6 +248,7 @@ def test_a_total_may_hold_a_count_or_a_blank(figures: str, way: str, tmp_path: P
     assert [it.line for it in refusals_of(content, tmp_path)] == [14]
 
 
+@pytest.mark.slow
 def test_a_total_of_decimals_may_be_rounded(way: str, tmp_path: Path) -> None:
     rows = [f"c{i},2026-01,{i},{i * 10.37 + 0.125:.3f},0" for i in range(1, 30)]
     total = sum(i * 10.37 + 0.125 for i in range(1, 30))
@@ -339,6 +342,7 @@ def test_last_lines_that_no_sum_explains_are_clients(way: str, tmp_path: Path) -
     assert found == [(300 + len(last), 0) for last in LAST_CLIENTS]
 
 
+@pytest.mark.slow
 def test_a_total_is_found_before_a_remark(way: str, tmp_path: Path) -> None:
     source = given(tmp_path, way, MONTHS, *MANY, f"Total,2026-01,{N},{X},", "printed today,2026-01,,,")
 
@@ -383,6 +387,7 @@ def test_ids_that_are_equal_but_for_what_cannot_be_seen_are_warned_about(way: st
         assert "c2" not in warning
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other"), [("a b", "a  b"), ("a b", "a\u00a0b"), ("7", "7.0"), ("123", "123.00")])
 def test_ids_that_differ_in_how_they_are_written_are_warned_about(
     one: str, other: str, way: str, tmp_path: Path

@@ -121,6 +121,7 @@ def test_predictions_and_the_page_warn_of_the_column(leaking: Project) -> None:
     assert "not been proven" not in page
 
 
+@pytest.mark.slow
 def test_a_run_without_training_goes_on_naming_the_column(leaking: Project) -> None:
     leaking.drop("sourcedata/dataset3.csv", with_reasons(table(50, seed=5, first=8_000, labels=False)))
 

@@ -97,6 +97,7 @@ def test_the_latest_figures_win_over_a_label_of_other_figures(monthly: Project) 
     assert rows_of(monthly).clients()["lastmonth_activity"].tolist() == [9.0]
 
 
+@pytest.mark.slow
 def test_former_contents_that_no_row_comes_from_are_pruned_and_their_parts_tidied(monthly: Project) -> None:
     for number in range(7):
         monthly.drop("sourcedata/m.csv", months(f"acme,2024-01,{number},2,3,0"))
@@ -106,6 +107,7 @@ def test_former_contents_that_no_row_comes_from_are_pruned_and_their_parts_tidie
     assert len(list((monthly.root / "ingesteddata/parts").iterdir())) == 5
 
 
+@pytest.mark.slow
 def test_a_pruned_content_stays_on_disk_while_a_release_names_it(monthly: Project) -> None:
     monthly.drop("sourcedata/m.csv", months("acme,2024-01,99,2,3,0"))
     learned = ingest(monthly).manifest

@@ -50,6 +50,7 @@ def test_worth_and_manager_that_are_features_too_go_the_whole_way_once(company: 
     assert shown["schema"]["value"] == "charges"
 
 
+@pytest.mark.slow
 def test_the_service_asks_for_such_a_column_once(company: Project) -> None:
     client = create_app(company.settings).test_client()
     asked = [{"corporation": "x", "charges": 400, "tenure": 3, "ann": "Ann"}, {"charges": 4, "tenure": 3, "ann": "Bo"}]
