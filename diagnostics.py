@@ -28,7 +28,7 @@ from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import explain, figures, snapshot, status, tables, track_record_words
+from risk.report import explain, figures, list_history, snapshot, status, tables, track_record_words
 from risk.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log, number
 
@@ -133,6 +133,8 @@ def _track_record(settings: Settings) -> Answer:
     record = shown.get("track_record")
     if record is None:
         raise DataError(f"{settings.models / paths.SNAPSHOT}: no track record was made yet. Run fullprocess.py.")
+    noted = list_history.journaled(journal.runs(settings.production / paths.JOURNAL))
+    record |= {"broken": sorted({*record["broken"], *list_history.lost(settings.models / paths.LISTS, noted)})}
     page = track_record_words.page(record, shown["schema"]["horizon"])
     return Answer(page, record, exit_code=1 if record["broken"] else 0)
 

@@ -69,6 +69,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     in_all = [f"in all files together, {alike}"] if alike else []
     called = outcomes.read(settings.outcomes, settings.size_cap)
     steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
+    run.attend([journal.CALLS], intake.unread_calls(called))
     of_calls = dict(called.warnings) | dict(steps.warnings)
     warnings = (*_warnings(box, taken, after), *pulled.warnings, *in_all, *of_calls)
     ingested = Ingested(after, changed, taken.seen, warnings)

@@ -66,7 +66,8 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
         run.note(as_of=published["as_of"], next_change=published["list"]["next_change"])
         lists.keep()
         return current
-    if subject.model and not leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted):
+    leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
+    if subject.model and not run.is_preview and not leaks:
         lists.replay(subject.rows, settings.capacity)
     steps = next_steps.read(settings.next_steps, settings.schema.kinds, settings.size_cap).steps
     past = lists.past(subject.model, subject.called, steps)
@@ -74,9 +75,10 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     record = track_record.record(lists.folder, subject.rows, lists.noted, run.day)
     shown["outcomes"]["control"] = record.pop("control")
     shown["track_record"] = record
-    run.note(as_of=shown["as_of"], next_change=shown["list"]["next_change"])
+    # after a preview of another day the next tick makes the list of today
+    run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
     contents = _make(shown, everyone)
-    if subject.model:
+    if subject.model and not run.is_preview:
         facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name)
         lists.keep(facts, list_history.rows_of(everyone, shown["call_list"]))
     folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
@@ -118,6 +120,7 @@ def _gather(
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
     made = call_list.listed(rows, model, subject.folder, settings.capacity, past)
     everyone, listed = made.everyone, made.calls
+    to_be_called = [call for call in listed if not call["control"]]
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
     newest = calls.newest_scores(rows, subject.called, model, subject.folder, *limits)
@@ -144,8 +147,8 @@ def _gather(
         "list": made.about,
         "call_list": listed,
         "evidence": evidence.of(rows, model, everyone) if model else None,
-        "money": call_list.money(everyone, listed, settings.schema),
-        "expected_leavers": call_list.expected_leavers(rated, listed, len(everyone)) if rated else None,
+        "money": call_list.money(everyone, to_be_called, settings.schema),
+        "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone)) if rated else None,
         "outcomes": calls.told(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
         ),
@@ -205,7 +208,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _elsewhere(settings, asked)
 
     def by_hand(run: Run) -> Answer:
-        run.day = asked.as_of or run.day
+        run.day, run.is_preview = asked.as_of or run.day, asked.as_of not in (None, run.day)
         folder = report(settings, run, RESTED)
         shown = files.read_json(folder / paths.SNAPSHOT)
         ranked = f"{shown['clients']} clients, {len(shown['call_list'])} to call"

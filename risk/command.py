@@ -53,6 +53,7 @@ class Run:
     private: dict[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     day: str = field(default_factory=lambda: today())
+    is_preview: bool = False  # of another day than today: its list is shown and not kept
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:

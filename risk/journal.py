@@ -25,7 +25,7 @@ TIMED = ("ingestion", "training", "scoring")
 
 # the kinds of what needs a person
 REJECTED, HELD, NO_ROWS, PASSED_OVER = "rejected", "held", "no rows", "passed over"
-STOPPED, RECORD, LEAK = "stopped feed", "record", "leak"
+STOPPED, RECORD, LEAK, CALLS = "stopped feed", "record", "leak", "refused calls"
 OF_SOURCES = (REJECTED, HELD, NO_ROWS)
 
 

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from risk import files
+from risk import files, journal
 from risk.dataset.dataset import ADDED
 from risk.dataset.inbox import Inbox, InboxFile
 from risk.dataset.manifest import Entry, Manifest
+from risk.dataset.outcomes import Outcomes
 from risk.dataset.quarantine import Feeds, all_judged, judged
 from risk.errors import ConfigError, DataError
+from risk.journal import Attention
 from risk.reading.reader import Content, Refusal, Source, read, read_refusals
 from risk.schema import Schema
 from risk.text import as_csv
@@ -209,6 +211,12 @@ def _without(entry: Entry, released: Content, run: int) -> Entry | None:
     if is_shown:
         return replace(left, state="held", reason=released.released, refused=replace(released, released=None))
     return left if left.contents or left.refused or left.watermark else None
+
+
+def unread_calls(called: Outcomes) -> list[Attention]:
+    """What needs a person among the outcomes of calls: the files of which nothing could be read."""
+    told = "is no CSV of calls, so none of its contacts counts. ingestion.py --rejected says why; send a better one."
+    return [Attention(journal.CALLS, it.source, f"{it.source}: {told}") for it in called.rejected if it.line is None]
 
 
 def follow(entry: Entry, content: Content, keeps: bool, run: int, fault: str | None) -> Entry:

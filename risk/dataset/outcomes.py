@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +27,7 @@ NOT_REACHED = "not reached"
 RESULTS = ("reached", NOT_REACHED, "stays", "undecided", "leaving")
 OPINIONS = ("", "stays", "leaves", "unsure")
 LONGEST_NOTE = 500
+FIRST_DAY = "1990-01-01"  # nobody has records of calls before
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -101,6 +102,7 @@ def read(folder: Path, size_cap: int) -> Outcomes:
     with files.refusals(folder):
         listing = sorted(tick.listing(str(folder)))
     contacts: dict[tuple[str, ...], Contact] = {}
+    tomorrow = (date.today() + timedelta(days=1)).isoformat()
     rejected: list[RejectedLine] = []
     for name, *signature in listing:
         source = f"{folder.name}/{name}".encode("utf-8", "backslashreplace").decode()
@@ -110,7 +112,10 @@ def read(folder: Path, size_cap: int) -> Outcomes:
         found = of_file(folder / name, source, size_cap)
         rejected += found.rejected
         for contact in found.contacts:
-            contacts.setdefault(contact.told, contact)
+            if contact.date > tomorrow:  # where a day begins first, it may be that already
+                rejected.append(RejectedLine(source, contact.line, f"date is {contact.date}, which lies in the future"))
+            else:
+                contacts.setdefault(contact.told, contact)
     in_order = sorted(contacts.values(), key=lambda it: (it.client, it.date, it.source, it.line))
     return Outcomes(tuple(in_order), tuple(rejected))
 
@@ -148,6 +153,6 @@ def _fault(record: Record) -> str | None:
 @lru_cache(10_000)
 def _is_day(text: str) -> bool:
     try:
-        return bool(_DAY.fullmatch(text) and date.fromisoformat(text))
+        return bool(_DAY.fullmatch(text) and date.fromisoformat(text) and text >= FIRST_DAY)
     except ValueError:
         return False

@@ -41,18 +41,24 @@ Files = Mapping[str, bytes]
 
 def of_owner(shown: Shown, owner: str) -> EmailMessage:
     """The clients of one owner: the first ones in the text, all of them attached."""
-    calls = [it for it in shown["call_list"] if it["owner"] == owner]
-    if not calls:
+    listed = [it for it in shown["call_list"] if it["owner"] == owner]
+    calls = _to_call(listed)
+    if not listed:
         return _message(shown, 0, "No client of yours is on this list. There is nobody to call.", {})
-    told = [_how_many(calls, "of yours to call")]
+    told = [_how_many(listed, "of yours to call")]
     at_risk = [it["value_at_risk"] for it in calls if it.get("value_at_risk") is not None]
     if at_risk:
         told.append(
             f"Value at risk (value × risk): {amount(sum(at_risk), (shown.get('money') or {}).get('currency'))}."
         )
-    attached = _list_file(calls, (shown.get("schema") or {}).get("currency"))
+    attached = _list_file(listed, (shown.get("schema") or {}).get("currency"))
     text = [" ".join(told), *_first(calls), f"All of them, with the reasons: {', '.join(attached)}."]
     return _message(shown, len(calls), "\n\n".join([*text, *_caveat(shown)]), attached)
+
+
+def _to_call(listed: Sequence[Shown]) -> list[Shown]:
+    """Those on a list who are to be called: not the control group."""
+    return [it for it in listed if not it.get("control")]
 
 
 def of_everyone(shown: Shown, folder: Path, known: Sequence[str]) -> EmailMessage:
@@ -61,11 +67,11 @@ def of_everyone(shown: Shown, folder: Path, known: Sequence[str]) -> EmailMessag
     names = next(it for it in LISTS if (folder / it).is_file()), paths.REPORT
     attached = {name: (folder / name).read_bytes() for name in names}
     attention = [f"Needs attention: {it['sentence']}" for it in shown.get("attention", ())]
-    strangers = sorted({str(it["owner"]) for it in calls if it["owner"] is not None and it["owner"] not in known})
+    strangers = sorted({it["owner"] or "clients without an owner" for it in calls if it["owner"] not in known})
     missing = f"No address is known for: {', '.join(map(_in_text, strangers))}." if known and strangers else ""
     text = [_how_many(calls, "to call"), words.headline(shown), words.capacity(shown), *map(_in_text, attention)]
     text += [missing, f"The list and the report: {', '.join(names)}."]
-    return _message(shown, len(calls), "\n\n".join(it for it in [*text, *_caveat(shown)] if it), attached)
+    return _message(shown, len(_to_call(calls)), "\n\n".join(it for it in [*text, *_caveat(shown)] if it), attached)
 
 
 def of_trial() -> EmailMessage:
@@ -94,9 +100,11 @@ def _list_file(calls: Sequence[Mapping[str, Any]], currency: str | None) -> dict
     return {paths.CALL_LIST_EXCEL: spreadsheet.workbook(calls, currency)}
 
 
-def _how_many(calls: Sequence[Mapping[str, Any]], what: str) -> str:
-    n_new = sum(it.get("move") == "new" for it in calls)
-    return f"{counted(len(calls), 'client')} {what}{f', {n_new} new' if n_new else ''}."
+def _how_many(listed: Sequence[Shown], what: str) -> str:
+    calls = _to_call(listed)
+    n_new, n_control = sum(it.get("move") == "new" for it in calls), len(listed) - len(calls)
+    kept = f" Do not call {n_control} more, marked as control." if n_control else ""
+    return f"{counted(len(calls), 'client')} {what}{f', {n_new} new' if n_new else ''}.{kept}"
 
 
 def _first(calls: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -47,15 +47,14 @@ def calls(outcomes: Facts | None) -> list[Flowable]:
 
 def _lists(record: Facts) -> Table:
     """The lists of the track record, the newest first: what each said, and what came of it."""
-    rows = [
-        [
-            it["as_of"], number(it["n_listed"]), f"{number(it['expected_low'])} to {number(it['expected_high'])}",
-            number(it["listed_left"]), *(percent(it[name], 0) for name in ("simple_share", "random_share")),
-            percent(it["share_caught"], 0),
-            "replayed" if it["replayed"] else "" if it["complete"] else "outcomes still come",
-        ]
-        for it in record["lists"][: -LISTS_SHOWN - 1 : -1]
-    ]  # fmt: skip
+    rows = []
+    for it in record["lists"][: -LISTS_SHOWN - 1 : -1]:
+        known = it.get("listed_known", it["n_listed"])
+        said = f"{number(it['expected_low'])} to {number(it['expected_high'])}" if known else NOTHING
+        shares = (percent(it[name], 0) for name in ("simple_share", "random_share", "share_caught"))
+        state = "replayed" if it["replayed"] else "" if it["complete"] else "outcomes still come"
+        left = number(it["listed_left"]) if known else NOTHING
+        rows.append([it["as_of"], number(it["n_listed"]), said, left, *shares, state])
     titles = ("On it", "Said to leave", "Left", "Simple rule", "Random", "Caught")
     columns = [
         TableColumn("List of", 62, is_strong=True),

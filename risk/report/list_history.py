@@ -69,6 +69,11 @@ def counted(kept: Sequence[KeptList], noted: Mapping[str, str]) -> tuple[list[Ke
     return [good[day] for day in sorted(good)], sorted(days - set(good))
 
 
+def lost(folder: Path, noted: Mapping[str, str]) -> list[str]:
+    """The days whose list the journal names and no file holds; rows of the others are proven when they are graded."""
+    return [day for day in counted(on_disk(folder), noted)[1] if day in noted]
+
+
 def keep(
     folder: Path, made: Sequence[tuple[ListFacts, pd.DataFrame]], noted: Mapping[str, str], run: int
 ) -> list[KeptList]:

@@ -35,8 +35,9 @@ def standing(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None) 
     n_new = sum(it.get("move") == "new" for it in calls)
     new = f", {number(n_new)} new" if n_new else ""
     of = f" for {owner}" if owner else ""
-    n_control = sum(bool(it.get("control")) for it in calls)
-    said = [f"{number(len(calls) - n_control)} to call this week{of}{new}."]
+    n_all, calls = len(calls), [it for it in calls if not it.get("control")]
+    kept = f"; {number(n_all - len(calls))} more as control, not to be called" if len(calls) < n_all else ""
+    said = [f"{number(len(calls))} to call this week{of}{new}{kept}."]
     expected, money = snapshot["expected_leavers"], snapshot.get("money")
     if not calls or not expected:
         return said[0]

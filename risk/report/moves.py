@@ -21,7 +21,7 @@ STAYS = 1.1  # who is on the list stays until the rank is beyond so many times i
 STEP = 0.2  # in log-odds: a smaller move is none
 MAIN = 2.0  # one cause is named alone where it moved the risk so many times as much as the other
 NEW, RISEN, FALLEN, SAME = "new", "risen", "fallen", "same"
-CALLED, LEFT, NO_LONGER = "called", "left", "no longer at risk"
+CALLED, LEFT, NO_LONGER, OTHERS = "called", "left", "no longer at risk", "others are at higher risk"
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,19 @@ def gone(
         return []
     listed = {call["client"] for call in calls}
     owners = dict(zip(everyone["client"], everyone["owner"].astype(object), strict=True))
+    risks = dict(zip(everyone["client"], everyone["risk"], strict=True))
+
+    def why(client: str) -> str:
+        if client in off or client not in risks:
+            return CALLED if client in off else LEFT
+        fell = _odds(former.clients["risk"][client]) - _odds(risks[client])
+        return NO_LONGER if fell >= STEP else OTHERS
+
     on_list = former.clients[former.clients["on_list"].astype(bool)].sort_values("rank", kind="stable")
     return [
         {
             "client": client,
-            "why": CALLED if client in off else NO_LONGER if client in owners else LEFT,
+            "why": why(client),
             "owner": None if pd.isna(owners.get(client)) else owners[client],
         }
         for client in on_list.index

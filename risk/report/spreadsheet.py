@@ -10,7 +10,7 @@ from typing import Any
 
 from risk.report.call_list import cell
 
-ALL = "Call list"  # the sheet of clients without an owner
+ALL, NOBODY = "Call list", "No owner"  # the sheet of clients without an owner, alone and beside others
 LONGEST_NAME, LONGEST_CELL = 31, 32_767  # characters that Excel takes
 MADE = datetime.datetime(2000, 1, 1)  # equal lists give equal bytes
 _NO_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f]")
@@ -54,7 +54,8 @@ def _sheets(calls: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, A
         owners.setdefault(call["owner"], []).append(call)
     sheets: dict[str, list[Mapping[str, Any]]] = {}
     for owner in sorted(owners, key=lambda it: (it is None, it)):
-        plain = _NO_NAME.sub(" ", _as_text(owner or ALL))[:LONGEST_NAME].strip(" '") or ALL
+        title = owner or (NOBODY if len(owners) > 1 else ALL)
+        plain = _NO_NAME.sub(" ", _as_text(title))[:LONGEST_NAME].strip(" '") or ALL
         plain = plain if plain.lower() != "history" else f"{plain} "[:LONGEST_NAME].strip() + "_"  # Excel's own name
         name, number = plain, 1
         while name.lower() in {it.lower() for it in sheets}:

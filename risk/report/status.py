@@ -17,7 +17,7 @@ from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
 from risk.registry import audit, proven, releases
-from risk.report import deliver, snapshot
+from risk.report import deliver, list_history, snapshot, track_record_words
 from risk.settings import Settings
 from risk.text import hours_of
 
@@ -45,6 +45,8 @@ def status(settings: Settings) -> Answer:
         manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
     except DataError as error:
         manifest, damaged = Manifest(settings.input_folder_path, settings.schema.identity), damaged or [str(error)]
+    lost = list_history.lost(settings.models / paths.LISTS, list_history.journaled(runs))
+    damaged += [track_record_words.of_broken({"broken": lost}) or ""] if lost else []
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
     folders = (settings.ingested, settings.models, settings.production)
     files = {folder.name: [path for path in folder.rglob("*") if not path.is_symlink()] for folder in folders}

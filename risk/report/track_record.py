@@ -201,11 +201,9 @@ def _leaver(told: Said, rows: Rows, places: Sequence[int] | range) -> Leaver:
 
 
 def with_strangers(found: Leavers, told: Said, known: pd.DataFrame) -> Leavers:
-    """The leavers with those who came and left between two lists, whom no list could name."""
-    first = told.rows["period"][told.rows["list"] == 0]
-    if not len(first):
-        return found
-    left = known[(known["left"] == 1) & (known["period"] > told.periods[first.max()])]
+    """The leavers with those who are on no list though one of their period was kept; of other periods none counts."""
+    covered = told.periods[np.unique(told.rows["period"][told.rows["period"] >= 0])]
+    left = known[(known["left"] == 1) & known["period"].isin(covered)]
     left = left[~left["client"].isin(told.clients)]
     strangers = [
         Leaver(client, period, (), False) for client, period in zip(left["client"], left["period"], strict=True)

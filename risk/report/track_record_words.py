@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from risk.text import counted, number, percent
+from risk.text import NOTHING, counted, number, percent
 
 Facts = Mapping[str, Any]
 
@@ -74,10 +74,11 @@ def page(record: Facts, horizon: str) -> str:
     heads = f"{'clients':>8} {'listed':>7} {'left':>6} {'said':>9} {'caught':>7} {'random':>7} {'simple':>7}"
     lines.append(f"{'list of':<12} {heads}")
     for it in record["lists"]:
-        said = f"{number(it['expected_low'])}-{number(it['expected_high'])}"
+        said = f"{number(it['expected_low'])}-{number(it['expected_high'])}" if it["listed_known"] else NOTHING
+        left = number(it["listed_left"]) if it["listed_known"] else NOTHING
         shares = " ".join(f"{percent(it[name], 0):>7}" for name in ("share_caught", "random_share", "simple_share"))
         marks = f"{'  replayed' if it['replayed'] else ''}{'' if it['complete'] else '  not all known'}"
-        counts = f"{number(it['n_clients']):>8} {number(it['n_listed']):>7} {number(it['listed_left']):>6}"
+        counts = f"{number(it['n_clients']):>8} {number(it['n_listed']):>7} {left:>6}"
         lines.append(f"{it['as_of']:<12} {counts} {said:>9} {shares}{marks}")
     if record["lists"]:
         lines += [

@@ -107,9 +107,9 @@ def capacity(snapshot: Facts) -> str:
     per = "for each owner" if capacity["per"] == "owner" else "in all"
     said = [f"Capacity: {counted(capacity['calls_per_week'], 'call')} a week {per}."]
     if expected:
-        n_leavers, n_calls = number(round(expected["mean"])), number(len(snapshot["call_list"]))
+        n_calls = number(sum(not call.get("control") for call in snapshot["call_list"]))
         bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
-        said.append(f"About {n_leavers} of these {n_calls} are expected to leave {bounds}.")
+        said.append(f"About {number(round(expected['mean']))} of these {n_calls} are expected to leave {bounds}.")
     if money:
         listed, everyone = (amount(money[name], money["currency"]) for name in ("listed", "everyone"))
         said.append(f"Value at risk (value × risk): {listed} on this list, {everyone} among all clients.")

@@ -21,7 +21,7 @@ FILTERS: dict[str, Callable[[Row], bool]] = {
     "new": lambda row: row.get("move") == "new",
     "risen": lambda row: row.get("move") == "risen",
     "renews": lambda row: row.get("renews_in_days") is not None and 0 <= row["renews_in_days"] <= SOON,
-    "uncalled": lambda row: not row.get("contact"),
+    "uncalled": lambda row: not row.get("called_lately"),
 }
 
 

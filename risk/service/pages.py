@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ pages = Blueprint("pages", __name__)
 OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 LONGEST = 120  # characters of a name on a page
 LARGEST_PAGE = 10**6
+REST = 4  # weeks, of a report set that does not tell them
 MOST_OWNERS = 100  # that a page lists
 NAVIGATION = (
     ("/", "List"), ("/clients", "Clients"), ("/trackrecord", "Track record"), ("/model", "Model"), ("/drift", "Drift"),
@@ -69,7 +71,7 @@ def index() -> Response:
     asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
 
     def facts(shown: Shown) -> dict[str, Any]:
-        every = [_with_contact(call) for call in shown.snapshot["call_list"]]
+        every = [_with_contact(call, shown.snapshot) for call in shown.snapshot["call_list"]]
         owned = finding.among_calls(every, finding.Asked(asked.owner))
         page = finding.paged(finding.among_calls(every, asked), asked.page)
         counts = {it: len(finding.among_calls(owned, finding.Asked(show=it))) for it in ("", *finding.FILTERS)}
@@ -135,7 +137,7 @@ def _client(name: str) -> Response:
     def facts(shown: Shown) -> dict[str, Any]:
         answer: Any = current_app.view_functions[str(request.endpoint)](name=name)
         told, calls = answer.get_json(), shown.snapshot["call_list"]
-        call: dict[str, Any] = next((_with_contact(it) for it in calls if it["client"] == name), {})
+        call: dict[str, Any] = next((_with_contact(it, shown.snapshot) for it in calls if it["client"] == name), {})
         form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
         return {"told": told, "call": call, "form": form, "features": _features(shown, name)}
 
@@ -208,9 +210,13 @@ def _places() -> Places:
     return places
 
 
-def _with_contact(call: dict[str, Any]) -> dict[str, Any]:
-    newer = _places().contact_of(call["client"])
-    return call | {"contact": newer} if newer else call
+def _with_contact(call: dict[str, Any], snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """The call with the client's last contact, and whether it reached the client within the rest before the list."""
+    last = _places().contact_of(call["client"]) or call.get("contact")
+    rest = timedelta(weeks=dict(snapshot["capacity"]).get("snooze_weeks", REST))
+    since = str(date.fromisoformat((snapshot.get("as_of") or snapshot["made_at"])[:10]) - rest)
+    lately = last is not None and last["result"] != "not reached" and last["date"] >= since
+    return call | {"contact": last, "called_lately": lately}
 
 
 def _owners(names: set[str | None]) -> list[str]:

@@ -248,7 +248,7 @@ def test_an_owner_without_clients_is_told_and_one_without_an_address_is_named_to
 
     assert body(box.to("ana@example.com")).startswith("No client of yours is on this list.")
     assert not attachments(box.to("ana@example.com"))
-    assert "No address is known for: Anna, Bert." in body(box.to("head@example.com"))
+    assert "No address is known for: Anna, Bert, clients without an owner." in body(box.to("head@example.com"))
 
 
 def test_a_workbook_of_the_set_takes_the_place_of_the_csv(office: Office, box: Box) -> None:

@@ -97,12 +97,16 @@ def test_without_an_earlier_list_nothing_has_moved() -> None:
 def test_who_is_gone_was_called_has_left_or_is_no_longer_at_risk() -> None:
     was = former({"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6, "e": 0.5}, "abcd")
 
-    gone = moves.gone(was, [{"client": "a"}], clients("abc", "xyz"), {"b"})
+    everyone = clients("abce", "xyzz").assign(risk=[0.9, 0.8, 0.2, 0.5])
+    was = FormerList(was.as_of, was.release, was.clients.assign(on_list=True))
+
+    gone = moves.gone(was, [{"client": "a"}], everyone, {"b"})
 
     assert gone == [
         {"client": "b", "why": "called", "owner": "y"},
         {"client": "c", "why": "no longer at risk", "owner": "z"},
         {"client": "d", "why": "left", "owner": None},
+        {"client": "e", "why": "others are at higher risk", "owner": "z"},
     ]
 
 

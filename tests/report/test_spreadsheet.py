@@ -25,7 +25,7 @@ def opened(calls: list[dict[str, object]]) -> tuple[list[str], list[str], str]:
 def test_each_owner_has_a_sheet_with_a_frozen_header_and_a_filter() -> None:
     names, texts, content = opened([call("acme", "Bo"), call("bolt", "Ann"), call("corp")])
 
-    assert names == ["Ann", "Bo", "Call list"]
+    assert names == ["Ann", "Bo", "No owner"]
     assert {"Client", "Value (€)", "acme", "bolt", "corp", "a; b"} <= set(texts)
     assert (content.count("<pane "), content.count("<autoFilter ")) == (3, 3)
 

@@ -97,11 +97,22 @@ def test_the_list_says_how_things_stand_and_why_to_call(tmp_path: Path) -> None:
     found = page(client_of(tmp_path, call_list=calls, expected_leavers={"mean": 2.3, "low": 1.0, "high": 3.0}))
 
     told = " ".join(found.text.split())
-    assert "3 to call this week, 1 new. About 2 are expected to leave without a call, 5,160 € at risk." in told
+    assert "3 to call this week, 1 new; 1 more as control, not to be called. About 2 are expected to leave" in told
+    assert "without a call, 5,120 € at risk." in told
     for words in ("very high 90 %", "activity 3", "renews in 21 days", "▲ risen from 20 %", "control: do not call"):
         assert words in told
     for words in ("Offer the yearly plan", "activity fell", "2026-11-03: not reached"):
         assert words in told
+
+
+@pytest.mark.parametrize(("day", "result", "n"), [("2026-11-20", "reached", 2), ("2026-07-01", "stays", 3)])
+def test_a_client_who_was_called_long_ago_is_to_be_called_again(day: str, result: str, n: int, tmp_path: Path) -> None:
+    last = {"date": day, "result": result, "opinion": "", "note": ""}
+    calls = [CALLS[0] | {"contact": last}, *CALLS[1:]]
+
+    found = page(client_of(tmp_path, call_list=calls, as_of="2026-11-27"), "/?show=uncalled")
+
+    assert len(names(found)) == n
 
 
 def test_fields_that_a_set_lacks_are_not_shown(tmp_path: Path) -> None:
@@ -127,7 +138,7 @@ def test_fields_that_a_set_lacks_are_not_shown(tmp_path: Path) -> None:
         ("?show=new", "acme", 1),
         ("?show=risen", "%3D1%2B1", 1),
         ("?show=renews", "acme", 1),
-        ("?show=uncalled", "acme", 2),
+        ("?show=uncalled", "acme", 3),
         ("?page=99", "acme", 3),
     ],
 )
