@@ -200,7 +200,10 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _day(text: str) -> str:
-    return datetime.date.fromisoformat(text).isoformat()
+    try:
+        return datetime.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no day such as 2026-11-27") from error
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:

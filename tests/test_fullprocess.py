@@ -67,6 +67,40 @@ def test_a_tick_makes_the_list_again_on_the_day_on_which_it_changes(
     assert deployed.run("fullprocess", "--json").json["outcome"] == "no new data"
 
 
+def test_a_list_of_another_day_is_shown_and_not_kept(deployed: Project) -> None:
+    kept = [path.name for path in (deployed.root / "models/lists").iterdir()]
+
+    said = deployed.run("reporting", "--as-of", "2031-01-06")
+
+    assert (said.code, shown(deployed)["as_of"]) == (0, "2031-01-06")
+    assert [path.name for path in (deployed.root / "models/lists").iterdir()] == kept
+    assert deployed.run("fullprocess", "--json").json["outcome"] == "no drift"
+    assert shown(deployed)["as_of"] != "2031-01-06"
+    with pytest.raises(SystemExit):
+        deployed.run("reporting", "--as-of", "soon")
+
+
+def test_a_file_of_calls_that_cannot_be_read_needs_a_person(deployed: Project) -> None:
+    deployed.drop("outcomes/crm.csv", "who;when\nacme;2026-11-02\n")
+    deployed.drop("sourcedata/dataset2.csv", table(5, seed=3, first=70_000))
+
+    said = deployed.run("fullprocess", "--json")
+
+    assert said.code == 4
+    assert [it["subject"] for it in said.json["attention"] if it["kind"] == "refused calls"] == ["outcomes/crm.csv"]
+
+
+def test_a_lost_list_is_told_without_a_new_report(deployed: Project) -> None:
+    (lost,) = (deployed.root / "models/lists").iterdir()
+    lost.unlink()
+
+    status, record = deployed.run("fullprocess", "--status"), deployed.run("diagnostics", "--track-record")
+
+    assert (status.code, record.code) == (1, 1)
+    for said in (status, record):
+        assert f"The list of {lost.name[:10]} is missing or not as it was" in said.out
+
+
 def test_the_second_run_has_no_new_data_and_changes_nothing(deployed: Project) -> None:
     before = deployed.seen()
 

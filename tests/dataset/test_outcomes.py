@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -50,9 +51,27 @@ def test_contacts_are_read_with_columns_in_any_order_and_sorted(tmp_path: Path) 
     assert (found.last("nobody"), found.of("nobody")) == (None, ())
 
 
+def test_a_call_of_the_future_is_refused_until_its_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Day(date):
+        now = date(2026, 11, 20)
+
+        @classmethod
+        def today(cls) -> date:
+            return cls.now
+
+    monkeypatch.setattr("risk.dataset.outcomes.date", Day)
+    first = read(tmp_path, crm="client,date,result\nacme,2026-11-21,stays\nbolt,2026-11-22,stays\n")
+    Day.now = date(2026, 11, 21)
+
+    assert [it.client for it in first.contacts] == ["acme"]
+    assert refused(first) == [("outcomes/crm.csv", 3, "date is 2026-11-22, which lies in the future")]
+    assert [it.client for it in read(tmp_path).contacts] == ["acme", "bolt"]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
+        ("acme,1989-12-31,stays,,", "date is '1989-12-31', expected a day such as 2026-11-27"),
         ("acme,27.11.2026,stays,,", "date is '27.11.2026', expected a day such as 2026-11-27"),
         ("acme,2026-02-30,stays,,", "date is '2026-02-30', expected a day such as 2026-11-27"),
         ("acme,20261127,stays,,", "date is '20261127', expected a day such as 2026-11-27"),

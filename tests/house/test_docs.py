@@ -79,8 +79,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped data after its first run, as the README shows it."""
     root = tmp_path_factory.mktemp("shipped")
     shutil.copy(ROOT / paths.CONFIG, root)
-    for folder in ("sourcedata", "testdata", "practicedata"):
-        shutil.copytree(ROOT / folder, root / folder)
+    for folder in ("sourcedata", "testdata", "practicedata", "outcomes"):
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("recorded.csv", ".*"))
     assert fullprocess.main(["--config", str(root / paths.CONFIG), "--json"]) == 0
     return root
 

@@ -251,6 +251,21 @@ def test_an_owner_without_clients_is_told_and_one_without_an_address_is_named_to
     assert "No address is known for: Anna, Bert, clients without an owner." in body(box.to("head@example.com"))
 
 
+def test_nobody_is_asked_to_call_the_control_group(office: Office, box: Box) -> None:
+    office.calls = [it | {"control": it["client"] == "acme"} for it in office.calls]
+    office.run(1)
+
+    with mail_server(box, office.smtp["port"]):
+        office.deliver(office.wanted(**ADDRESSES))
+
+    anna, head = (box.to(f"{name}@example.com") for name in ("anna", "head"))
+    assert body(anna).startswith("1 client of yours to call. Do not call 1 more, marked as control.")
+    assert "acme" not in body(anna)
+    assert "acme" in texts_of(anna)
+    assert anna["Subject"] == "Call list of 2026-11-27: 1 client"
+    assert head["Subject"] == "Call list of 2026-11-27: 3 clients"
+
+
 def test_a_workbook_of_the_set_takes_the_place_of_the_csv(office: Office, box: Box) -> None:
     office.run(1)
     (office.reports / "1" / "calllist.xlsx").write_bytes(b"PK")
