@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from risk import files
 from risk.errors import DiskError
-from risk.reading.sql import connect
+from risk.reading.sql import connect, literal, pattern
 from risk.report import list_files
 from risk.report.list_files import KeptList, ListFacts
 from risk.report.moves import FormerList
@@ -103,9 +103,13 @@ def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
     """What each list said of one client, the oldest first. Raises: DiskError."""
     lists = {it.facts.as_of: it for it in on_disk(folder)}  # of two of a day the later run made the one that counts
     told = ("rank", "risk", "value", "period", "on_list", "control")
-    query = f"select cast(as_of as varchar), {', '.join(told)} from ({list_files.select(folder, list(lists.values()))})"
+    if not lists:
+        return []
+    paths = ", ".join(literal(pattern(folder / file)) for file in sorted({it.file for it in lists.values()}))
+    query = f"""select cast(as_of as varchar), parse_filename(filename), {", ".join(told)}
+        from read_parquet([{paths}], filename = true) where client = ? order by as_of"""
     with list_files.refusals(folder), connect(threads=1) as connection:
-        rows = connection.execute(f"{query} where client = ? order by as_of", [client]).fetchall()
+        rows = connection.execute(query, [client]).fetchall()
     return [
         {
             "as_of": day,
@@ -113,7 +117,8 @@ def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
             **dict(zip(told, row, strict=True)),
             "risk": float(row[1]),
         }
-        for day, *row in rows
+        for day, file, *row in rows
+        if day in lists and lists[day].file == file
     ]
 
 
