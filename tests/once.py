@@ -2,7 +2,7 @@
 
 A fit is most of a small run, and half of all fits are repeats: of the installation that another test began with too, or
 of a former step of the same story. Only the risks of rows that a fold's model has not seen are remembered; models that
-are released are always fitted. Tests of fitting itself, and of runs that have to be equal, fit anew (see conftest).
+are released are always fitted. Tests of fitting itself, and of runs that have to be equal, fit again (see conftest).
 """
 
 from __future__ import annotations
