@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk.report import list_files, list_history
+from risk.report import list_files, list_history, track_record
 from risk.report.list_files import KeptList, ListFacts
 
 Noted = dict[str, str]
@@ -140,6 +140,20 @@ def test_a_list_that_was_changed_or_is_missing_is_named(tmp_path: Path) -> None:
 
     assert broken == ["2026-01-01", "2026-01-02"]
     assert (tmp_path / second).read_bytes() == b"torn"  # it is evidence
+
+
+def test_a_list_whose_rows_were_changed_in_its_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = kept_daily(tmp_path, 2)
+    facts, rows = made("2026-01-02", run=2, seed=2)
+    with monkeypatch.context() as forger:
+        forger.setattr(list_files, "digest", lambda *_: noted["2026-01-02"])
+        list_files.write(tmp_path, facts, rows.assign(risk=0.99))
+
+    kept, missing = list_history.counted(list_history.on_disk(tmp_path), noted)
+    told = list_history.said(tmp_path, kept, track_record.NO_LABELS, by_period=True)
+
+    assert (missing, [it.facts.as_of for it in kept]) == ([], ["2026-01-01", "2026-01-02"])
+    assert list_history.broken(told) == ["2026-01-02"]
 
 
 def test_what_a_killed_run_left_is_journaled_by_the_run_that_ends_it(tmp_path: Path) -> None:
