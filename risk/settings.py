@@ -13,10 +13,11 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from risk import paths
+from risk.database_source import DatabaseSource
 from risk.errors import ConfigError
 from risk.files import digest
 from risk.recipients import Deliver, Smtp
-from risk.schema import CLOSED, DatabaseSource, Name, Number, Schema, Whole
+from risk.schema import CLOSED, Name, Number, Schema, Whole
 from risk.text import hours_of, in_short, settings_in
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk import files
+from risk.database_source import IN_URL, PASSWORD, DatabaseSource
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
 from risk.dataset.intake import follow, sentence, with_digests
@@ -23,7 +24,7 @@ from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.quarantine import Feeds, judged
 from risk.errors import ConfigError
 from risk.reading.reader import Content, Slice, Source, read
-from risk.schema import IN_URL, PASSWORD, DatabaseSource, Schema
+from risk.schema import Schema
 
 if TYPE_CHECKING:
     from risk.dataset._database_sql import DatabaseRows

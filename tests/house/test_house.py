@@ -32,7 +32,7 @@ MAY_IMPORT = {
 }
 GATHERING = ("risk.report.status", "risk.report.subject")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 22_059  # of scripts and risk/; it may fall
+LINES = 22_067  # of scripts and risk/; it may fall
 
 
 @cache
