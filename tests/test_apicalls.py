@@ -53,6 +53,7 @@ def sections(path: Path) -> list[tuple[str, str, Any]]:
     return [(asked, status, json.loads(body) if body[0] in "{[" else body) for asked, status, body in found]
 
 
+@pytest.mark.slow
 def test_every_endpoint_is_asked_and_kept(settings: Settings) -> None:
     calls = call_api(settings)
 
@@ -71,6 +72,7 @@ def test_no_thread_and_no_open_door_is_left_behind(settings: Settings) -> None:
     assert "own service" not in {thread.name for thread in threading.enumerate()}
 
 
+@pytest.mark.slow
 def test_a_missing_model_is_recorded_not_an_error(tmp_path: Path) -> None:
     settings = lay_out(tmp_path, server={"port": free_port()})
 
@@ -80,6 +82,7 @@ def test_a_missing_model_is_recorded_not_an_error(tmp_path: Path) -> None:
     assert sections(calls.file)[0][2]["detail"] == "no model is deployed; run fullprocess.py"
 
 
+@pytest.mark.slow
 def test_the_running_service_of_this_installation_is_asked(running: Settings) -> None:
     calls = call_api(running)
 

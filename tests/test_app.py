@@ -104,6 +104,7 @@ def test_a_client_who_left_still_has_a_history(client: FlaskClient) -> None:
     problem_of(client.get("/clients/nobody/history"), 404)
 
 
+@pytest.mark.slow
 def test_the_track_record_is_that_of_the_newest_report(settings: Settings, client: FlaskClient) -> None:
     problem_of(client.get("/trackrecord"), 503)  # the set of an older program has none
     record = {"lists": [], "sentence": "No list has been graded yet.", "leavers": []}
@@ -123,6 +124,7 @@ def test_a_prediction_before_the_first_run_says_what_to_do(bare: FlaskClient) ->
     assert told["detail"] == "no model is deployed; run fullprocess.py"
 
 
+@pytest.mark.slow
 def test_page_and_health_answer_before_the_first_run(bare: FlaskClient) -> None:
     page, health = bare.get("/"), bare.get("/health")
 
@@ -231,6 +233,7 @@ def test_clients_are_listed_by_owner(client: FlaskClient) -> None:
     assert (nobody["n_clients"], nobody["clients"], blank["n_clients"]) == (0, [], 0)
 
 
+@pytest.mark.slow
 def test_the_call_list_is_served_as_its_file_and_linked_on_the_page(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     folder = report(settings, "1", None)
@@ -470,6 +473,7 @@ def test_a_proxy_is_refused_by_the_served_program_as_long_as_there_is_no_token(c
     assert "proxy" in answers[0].json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_damaged_model_is_faulty_health_while_predictions_are_answered_and_names_no_folder(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     folder = deploy(settings, "1-aa")
@@ -496,6 +500,7 @@ def test_a_service_without_a_model_lives_and_is_not_ready(bare: FlaskClient) -> 
     problem_of(bare.get("/ready"), 503)
 
 
+@pytest.mark.slow
 def test_what_needs_a_person_is_told_in_health_and_on_the_page(tmp_path: Path) -> None:
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")
@@ -511,6 +516,7 @@ def test_what_needs_a_person_is_told_in_health_and_on_the_page(tmp_path: Path) -
     assert "a&lt;b&gt;.csv: refused whole." in page.text
 
 
+@pytest.mark.slow
 def test_an_unexpected_error_tells_nothing_of_the_inside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = lay_out(tmp_path)
     folder = report(settings, "1", None)
@@ -563,6 +569,7 @@ def test_the_script_serves_and_ends_on_sigterm(settings: Settings, tmp_path: Pat
     assert (served.returncode, said, errors) == (0, "stopped\n", "")
 
 
+@pytest.mark.slow
 def test_practice_is_served_from_practice_alone(settings: Settings) -> None:
     (settings.root / "practicemodels").mkdir(exist_ok=True)
     practice = load(settings.root / "config.json", practice=True)

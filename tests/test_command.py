@@ -78,6 +78,7 @@ def test_a_wrong_setting_is_exit_code_two_and_one_line(deployed: Project) -> Non
     assert {name: content for name, content in deployed.seen().items() if name != "config.json"} == before
 
 
+@pytest.mark.slow
 def test_a_foreign_model_in_production_is_said_and_not_opened(deployed: Project) -> None:
     path = (deployed.root / "production_deployment" / paths.MODEL).resolve()
     path.write_bytes(b"cos\nsystem\n(S'touch executed'\ntR.")
@@ -147,6 +148,7 @@ def test_an_unexpected_error_is_one_line_for_people_and_a_traceback_in_the_log(
     assert err.splitlines()[-1] == "unexpected ZeroDivisionError: by\\nzero; please report it with the log"
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_journaled_with_its_error(deployed: Project) -> None:
     path = deployed.root / "production_deployment" / "trainedmodel.pkl"
     path.resolve().write_bytes(b"torn")

@@ -29,6 +29,7 @@ def test_statistics_are_those_of_finaldata(deployed: Project) -> None:
         assert math.isclose(told["columns"][name]["standard_deviation"], frame[name].std())
 
 
+@pytest.mark.slow
 def test_missing_percent_is_told_of_every_column(project: Project) -> None:
     rows = table(40).splitlines()
     rows[1] = rows[1].replace(",", ",,", 1).rsplit(",", 4)[0] + "," + ",".join(rows[1].split(",")[2:])
@@ -228,6 +229,7 @@ def test_a_track_record_that_was_never_made_is_one_line(project: Project) -> Non
     assert "no track record was made yet. Run fullprocess.py." in said.err
 
 
+@pytest.mark.slow
 def test_a_list_that_is_not_as_the_journal_names_it_is_exit_code_one(deployed: Project) -> None:
     (path,) = (deployed.root / "models" / "lists").iterdir()
     path.unlink()

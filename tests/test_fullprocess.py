@@ -50,6 +50,7 @@ def test_the_first_run_makes_every_file_and_a_real_release(deployed: Project) ->
     assert shown(deployed)["release"]["provisional"] is False  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_a_tick_makes_the_list_again_on_the_day_on_which_it_changes(
     deployed: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_tick_makes_the_list_again_on_the_day_on_which_it_changes(
     assert deployed.run("fullprocess", "--json").json["outcome"] == "no new data"
 
 
+@pytest.mark.slow
 def test_a_list_of_another_day_is_shown_and_not_kept(deployed: Project) -> None:
     kept = [path.name for path in (deployed.root / "models/lists").iterdir()]
 
@@ -80,6 +82,7 @@ def test_a_list_of_another_day_is_shown_and_not_kept(deployed: Project) -> None:
         deployed.run("reporting", "--as-of", "soon")
 
 
+@pytest.mark.slow
 def test_a_file_of_calls_that_cannot_be_read_needs_a_person(deployed: Project) -> None:
     deployed.drop("outcomes/crm.csv", "who;when\nacme;2026-11-02\n")
     deployed.drop("sourcedata/dataset2.csv", table(5, seed=3, first=70_000))
@@ -130,6 +133,7 @@ def test_a_few_rows_give_a_provisional_release_that_says_so_everywhere(project: 
     assert "provisional" in shown(project)["decision"]["sentence"]  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_a_month_without_change_is_no_drift_and_a_new_list(deployed: Project) -> None:
     before, listed = release(deployed), deployed.text("models/calllist.csv")
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000))
@@ -247,6 +251,7 @@ def test_after_a_rollback_the_list_is_made_anew_and_the_model_is_not_proposed_ag
     assert "rolled back" in deployed.json("models/verdict.json")["sentence"]
 
 
+@pytest.mark.slow
 def test_a_changed_capacity_gives_a_new_list_without_training(deployed: Project) -> None:
     deployed.configure(capacity={"calls_per_week": 7})
 
@@ -256,6 +261,7 @@ def test_a_changed_capacity_gives_a_new_list_without_training(deployed: Project)
     assert len(list(csv.reader(deployed.text("models/calllist.csv").splitlines()))) == 8
 
 
+@pytest.mark.slow
 def test_a_changed_test_file_is_scored_without_training(deployed: Project) -> None:
     before = shown(deployed)["scores"]
     deployed.drop("testdata/testdata.csv", table(400, seed=4, first=70_000))
@@ -336,6 +342,7 @@ def test_the_model_is_a_plain_scikit_learn_object(deployed: Project) -> None:
     assert answers.tolist() == (risks >= threshold).astype(int).tolist()
 
 
+@pytest.mark.slow
 def test_dry_run_says_the_reason_and_writes_nothing(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000, turned=True))
     before = deployed.seen()
@@ -358,6 +365,7 @@ def test_a_dry_run_before_the_first_run_works_and_writes_nothing(project: Projec
     assert project.seen() == before
 
 
+@pytest.mark.slow
 def test_labels_of_one_kind_alone_teach_nothing(project: Project) -> None:
     rows = [line[:-1] + "0" for line in table(50).splitlines()[1:]]
     project.drop("sourcedata/dataset1.csv", "\n".join([HEADER, *rows]) + "\n")
@@ -369,6 +377,7 @@ def test_labels_of_one_kind_alone_teach_nothing(project: Project) -> None:
     assert (project.root / "models" / "report.pdf").is_file()
 
 
+@pytest.mark.slow
 def test_an_empty_input_folder_is_no_failure(project: Project) -> None:
     said = project.run("fullprocess", "--json")
 
@@ -376,6 +385,7 @@ def test_an_empty_input_folder_is_no_failure(project: Project) -> None:
     assert project.run("fullprocess").out == "no new data\n"
 
 
+@pytest.mark.slow
 def test_one_bad_file_stops_nothing_that_is_good(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", table(1000, seed=2, first=5000))
     deployed.drop("sourcedata/broken.csv", b"\x00\x01\x02")
@@ -407,6 +417,7 @@ def in_other_units(content: str) -> str:
     return "\n".join([head, *(",".join([row[0], str(int(row[1]) * 12), *row[2:]]) for row in rows)]) + "\n"
 
 
+@pytest.mark.slow
 def test_a_faulty_feed_is_held_and_not_learned(deployed: Project) -> None:
     before = deployed.text("ingesteddata/finaldata.csv")
     deployed.drop("sourcedata/dataset2.csv", in_other_units(table(1000, seed=2)))

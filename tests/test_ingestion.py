@@ -385,6 +385,7 @@ def test_a_dataset_without_rows_is_a_version_too(project: Project, sources: dict
     assert project.text("ingesteddata/finaldata.csv") == HEADER + "\n"
 
 
+@pytest.mark.slow
 def test_another_input_folder_is_another_dataset_with_the_next_number(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -451,6 +452,7 @@ def test_only_five_versions_and_their_parts_are_kept(project: Project) -> None:
     assert len(list((folder / "parts").iterdir())) == 5
 
 
+@pytest.mark.slow
 def test_parts_that_a_release_was_made_of_are_kept(project: Project) -> None:
     project.drop("sourcedata/one.csv", of(ACME))
     ingest(project)

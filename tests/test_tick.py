@@ -71,6 +71,7 @@ def test_whatever_changed_is_work(rested: Project, change: object) -> None:
     assert not idle(rested)
 
 
+@pytest.mark.slow
 def test_changed_code_is_work_in_every_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = Path(tick.__file__).parents[1]
     ours = [*program.glob("*.py"), *program.glob("risk/**/*.py")]

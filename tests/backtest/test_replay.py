@@ -119,6 +119,7 @@ def test_a_first_model_waits_for_both_outcomes() -> None:
     assert {it.deployments[0].step for it in stories} == {1}
 
 
+@pytest.mark.slow
 def test_a_worse_deployment_is_told_by_outcomes_where_the_truth_is_not_known() -> None:
     rows = rows_of(frame_that_lies(), truth=False)
 
@@ -289,6 +290,7 @@ def test_a_backtest_of_one_content_says_what_is_missing(project: Project) -> Non
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_backtest_that_is_stopped_by_hand_leaves_nothing(company: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -148,6 +148,7 @@ def test_ranges_change_no_count(project: Project, monkeypatch: pytest.MonkeyPatc
     assert [it.n_duplicate for it in current(project).entries] == [0, 10]
 
 
+@pytest.mark.slow
 def test_whole_and_decimal_numbers_have_one_fingerprint_and_large_integers_their_own(project: Project) -> None:
     project.drop("sourcedata/a.csv", of("x,1,2,3,0", "y,9007199254740993,2,3,0", "y,9007199254740992,2,3,0"))
     ingest(project)
@@ -185,6 +186,7 @@ def test_an_uncounted_manifest_is_counted_from_the_start(project: Project, tmp_p
     assert np.array_equal([path.suffix for path in (tmp_path / "elsewhere").iterdir()], [".npy"])
 
 
+@pytest.mark.slow
 def test_a_former_content_that_upholds_another_row_stays(project: Project) -> None:
     """The labelled row stands against the one that came between, because it came once more without its label."""
     project.configure(schema={"period": "month"})

@@ -377,6 +377,7 @@ def test_a_database_to_try_is_filled_with_client_files_and_grows(tmp_path: Path)
     assert [row["corporation"] for row in rows(second)] == ["001", "002"]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_in_the_database_to_try_already_is_not_added_again(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / f"{number}.csv").write_text(f"{COLUMNS.replace(' ', '')}\n00{number},1,2,3,0\n")

@@ -142,6 +142,7 @@ def test_wide_integers_stay_themselves(project: Project) -> None:
     assert [row.split(",")[1] for row in rows] == wide
 
 
+@pytest.mark.slow
 def test_a_wide_integer_stays_itself_beside_another_files_decimals(project: Project) -> None:
     project.drop("sourcedata/a.csv", of("x,9007199254740993,2,3,0", "y,7,2,3,0", "v,,2,3,0"))
     project.drop("sourcedata/b.csv", of("z,1.5,2,3,0", "y,7.0,2.5,3,0", "y,7.0,2,3,0", "w,0.00001,2,3,0"))
@@ -299,6 +300,7 @@ def test_a_changed_file_has_news_only_in_its_new_rows(project: Project) -> None:
     assert rows_of(project, known=learned).news()["corporation"].tolist() == ["c"]
 
 
+@pytest.mark.slow
 def test_recent_news_are_those_of_the_last_sources_in_natural_order(project: Project) -> None:
     project.drop("sourcedata/d1.csv", of("z,1,2,3,0"))
     learned = ingest(project).manifest
@@ -459,6 +461,7 @@ def test_a_slash_at_the_end_of_the_input_folder_is_no_other_folder(project: Proj
     assert second.manifest == first.manifest
 
 
+@pytest.mark.slow
 def test_the_same_rows_in_other_parts_give_the_same_frames(project: Project, tmp_path: Path) -> None:
     rows = [f"c{i % 7},{i % 3},{i % 2}.5,3,{i % 2}" for i in range(40)]
     project.drop("sourcedata/a.csv", of(*rows[:20]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,11 +30,13 @@ def counted(some: set[int]) -> tuple[int, int]:
     return len(labelled) + len(open_rows), len(labelled)
 
 
+@pytest.mark.slow
 @given(SOME)
 def test_a_set_is_sorted_and_without_repeats(some: list[int]) -> None:
     assert a_set(some).tolist() == sorted(set(some))
 
 
+@pytest.mark.slow
 @given(st.lists(SOME, max_size=4))
 def test_a_union_holds_what_any_set_holds(sets: list[list[int]]) -> None:
     assert _fingerprints.union([a_set(some) for some in sets]).tolist() == sorted({it for some in sets for it in some})
@@ -49,6 +52,7 @@ def test_places_are_where_a_fingerprint_stands(some: list[int], among: list[int]
     assert all(int(stored[at]) == it for at, it in zip(found.tolist(), some, strict=True) if at >= 0)
 
 
+@pytest.mark.slow
 @given(SOME, st.lists(SOME, max_size=3))
 def test_twins_are_all_outcomes_of_the_same_rows(some: list[int], sets: list[list[int]]) -> None:
     found = _fingerprints.twins(array(some), [a_set(one) for one in sets])
@@ -56,6 +60,7 @@ def test_twins_are_all_outcomes_of_the_same_rows(some: list[int], sets: list[lis
     assert found.tolist() == sorted({it for one in sets for it in one if it // 4 in {each // 4 for each in some}})
 
 
+@pytest.mark.slow
 @given(SOME)
 def test_an_unlabelled_row_does_not_survive_its_labelled_twin(some: list[int]) -> None:
     left = _fingerprints.survivors(a_set(some))
@@ -63,6 +68,7 @@ def test_an_unlabelled_row_does_not_survive_its_labelled_twin(some: list[int]) -
     assert (len(left), _fingerprints.n_labelled(left)) == counted(set(some))
 
 
+@pytest.mark.slow
 @given(SOME, SOME, st.integers(1, 7))
 def test_ranges_part_the_sets_and_no_twins(first: list[int], last: list[int], at_once: int) -> None:
     cut = list(_fingerprints.in_ranges([[a_set(first)], [a_set(first)], [a_set(last)]], at_once))

@@ -38,6 +38,7 @@ def test_what_is_no_source_is_passed_over_with_a_reason(project: Project) -> Non
     assert "link out of the folder" in found.skipped["out.csv"]
 
 
+@pytest.mark.slow
 def test_a_file_that_still_changes_is_left_for_the_next_run(project: Project) -> None:
     path = project.drop("sourcedata/growing.csv", "a", age=0)
     grow = threading.Timer(0.1, lambda: path.write_text("ab"))

@@ -125,6 +125,7 @@ def test_a_row_of_the_far_future_is_named_everywhere_and_later_rows_arrive(proje
     assert project.run("fullprocess").out == "no new data\n"
 
 
+@pytest.mark.slow
 def test_a_pull_that_is_refused_whole_does_not_move_the_watermark(served: Project) -> None:
     bad = table(100, seed=7, first=8000).replace(",0\n", ",maybe\n").replace(",1\n", ",perhaps\n")
     insert(served.root / "clients.db", bad, 1_000)
@@ -148,6 +149,7 @@ def test_a_password_in_the_settings_is_refused_without_being_shown(project: Proj
     assert "s3cret" not in said.err + said.out
 
 
+@pytest.mark.slow
 def test_a_later_row_of_a_client_and_period_corrects_the_outcome(project: Project) -> None:
     def append(client: str, outcome: str, seconds: int) -> None:
         moment = f"{datetime.now(UTC) - timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}"

@@ -47,6 +47,7 @@ def release(project: Project, name: str) -> None:
     assert project.run("ingestion", "--release", name).code == 0
 
 
+@pytest.mark.slow
 def test_a_good_file_is_not_held_because_of_one_that_was_released(project: Project) -> None:
     drop(project, 1)
     assert drop(project, 2, hundredths) == "held"
@@ -67,6 +68,7 @@ def test_a_good_file_is_not_held_because_of_several_that_were_released(project: 
     assert drop(project, 4) == "in"
 
 
+@pytest.mark.slow
 def test_a_good_file_is_not_held_because_of_a_bad_one_that_nobody_looked_at(project: Project) -> None:
     project.drop("sourcedata/d1.csv", table(600, seed=1))
     project.drop("sourcedata/d2.csv", changed(table(600, seed=2), hundredths))  # a first look compares with nothing
@@ -88,6 +90,7 @@ def test_a_fault_is_found_all_the_same(project: Project, change: Change) -> None
     assert drop(project, 5) == "in"
 
 
+@pytest.mark.slow
 def test_a_feed_that_was_rightly_released_is_not_held_again(project: Project) -> None:
     drop(project, 1)
     drop(project, 2, twelfths)
@@ -129,6 +132,7 @@ def test_held_files_that_differ_outvote_nobody(project: Project) -> None:
     assert drop(project, 5) == "in"
 
 
+@pytest.mark.slow
 def test_a_release_is_withdrawn_and_can_be_given_again(project: Project) -> None:
     drop(project, 1)
     drop(project, 2, hundredths)
@@ -183,6 +187,7 @@ def test_what_a_released_revision_replaced_comes_back(project: Project, schema: 
     assert (ingest(project).manifest.held, len(final(project))) == ([], 600)
 
 
+@pytest.mark.slow
 def test_a_release_is_withdrawn_after_a_good_next_period_of_the_same_file(project: Project) -> None:
     project.configure(schema={"period": "month"})
     for month, content in (("2026-01", table(600)), ("2026-02", changed(table(600, seed=2), hundredths))):
@@ -199,6 +204,7 @@ def test_a_release_is_withdrawn_after_a_good_next_period_of_the_same_file(projec
     assert (final(project)[:600], entry(project, "d.csv").state) == (before, "in")
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_withdrawn_file_leaves_with_it(project: Project) -> None:
     drop(project, 1)
     drop(project, 2, hundredths)
@@ -211,6 +217,7 @@ def test_a_copy_of_a_withdrawn_file_leaves_with_it(project: Project) -> None:
     assert (current(project).held, len(final(project))) == (["copy.csv", "d2.csv"], 600)
 
 
+@pytest.mark.slow
 def test_a_withdrawn_file_that_is_gone_leaves_for_good(project: Project) -> None:
     drop(project, 1)
     drop(project, 2, hundredths)
@@ -258,6 +265,7 @@ def test_a_release_of_a_database_is_withdrawn_and_later_pulls_are_not_held(serve
     assert (current(served).held, len(final(served))) == ([], 1800)
 
 
+@pytest.mark.slow
 def test_rows_of_a_held_pull_do_not_come_in_with_the_next_one(served: Project) -> None:
     pull(served, table(600, seed=1), 1)
     pull(served, changed(table(600, seed=2), hundredths), 2)
@@ -269,6 +277,7 @@ def test_rows_of_a_held_pull_do_not_come_in_with_the_next_one(served: Project) -
     assert served.run("ingestion", "--verify").code == 0
 
 
+@pytest.mark.slow
 def test_a_held_pull_stays_held_where_nothing_else_has_come(served: Project) -> None:
     pull(served, table(600, seed=1), 1)
     pull(served, changed(table(600, seed=2), hundredths), 2)

@@ -36,6 +36,7 @@ def judged(n_rows: int, seed: int, champion_noise: float, challenger_noise: floa
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_rows", [200, 2_000])
 def test_a_worse_challenger_is_deployed_at_most_once_in_a_hundred(n_rows: int) -> None:
     outcomes = [judged(n_rows, seed, 0.2, 0.4).outcome for seed in range(300)]
@@ -44,6 +45,7 @@ def test_a_worse_challenger_is_deployed_at_most_once_in_a_hundred(n_rows: int) -
     assert outcomes.count("refuse") >= 290
 
 
+@pytest.mark.slow
 def test_an_equal_challenger_is_deployed_at_most_at_the_nominal_rate() -> None:
     outcomes = [judged(500, seed, 0.3, 0.3).outcome for seed in range(600)]
 

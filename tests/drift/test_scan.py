@@ -105,6 +105,7 @@ def test_unchanged_streams_ring_less_than_once_in_a_hundred(champions: list[Cham
     assert 0.025 < np.mean(tails < 0.05) < 0.11  # the χ² tail is right before any gate; 0.05 ± 4 errors, more for n / R
 
 
+@pytest.mark.slow
 def test_a_harmless_shift_of_the_clients_does_not_ring(champions: list[Champion]) -> None:
     found = scans(champions, 3, 2_000, moved=1.0)
 
@@ -164,6 +165,7 @@ def test_more_leavers_at_the_same_reasons_ask_for_recalibration(champions: list[
     assert sum("the share of leavers rose from about 2" in one.moved for one in found) == len(found)
 
 
+@pytest.mark.slow
 def test_weaker_reasons_are_called_over_confidence(champions: list[Champion]) -> None:
     found = scans(champions, 1, 4_000, slope=0.5)
 
@@ -213,6 +215,7 @@ def test_a_straight_truth_asks_for_no_richer_family(champions: list[Champion]) -
     assert all(one.richer is not None for one in found)
 
 
+@pytest.mark.slow
 def test_several_rows_of_a_client_do_not_inflate_the_evidence(champions: list[Champion]) -> None:
     generator, found = np.random.default_rng(0), []
     for champion in champions * 3:

@@ -37,6 +37,7 @@ def out_of_fold(x: pd.DataFrame, left: Floats, clients: np.ndarray, fold: np.nda
     return Fitted(rows, families.KNOWN[0], "all rows", everyone).risks()
 
 
+@pytest.mark.slow
 def test_out_of_fold_risks_come_from_models_that_never_saw_the_client() -> None:
     x, _ = world(400)
     noise = np.random.default_rng(1).integers(0, 2, 400).astype(float)
@@ -238,6 +239,7 @@ def test_every_candidate_is_told_with_its_log_loss() -> None:
     assert all(0 < it.log_loss < 1 for it in taught.compared)
 
 
+@pytest.mark.slow
 def test_teaching_twice_gives_the_same_model() -> None:
     x, left = world(300)
     nobody, none = np.arange(300).astype(str), np.zeros(300, dtype=bool)

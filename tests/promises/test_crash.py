@@ -139,6 +139,7 @@ def test_a_run_that_deploys_killed_anywhere_is_finished_by_the_next(next_run: St
     check_all(next_run, part(next_run.recording.states, number))
 
 
+@pytest.mark.slow
 def test_a_run_that_deploys_killed_at_some_places_is_finished_by_the_next(next_run: Story) -> None:
     check_all(next_run, next_run.recording.states[::SAMPLE])
 

@@ -172,6 +172,7 @@ def test_packages_that_are_no_versions_give_no_warning(told: object) -> None:
     assert releases.other_versions(told) is None
 
 
+@pytest.mark.slow
 def test_a_missing_link_fails_the_run_until_it_is_put_back(deployed: Project) -> None:
     production = deployed.settings.production
     live_one = releases.name_of(production)

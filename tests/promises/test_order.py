@@ -142,6 +142,7 @@ def test_the_order_of_the_test_data_changes_no_score(tmp_path: Any) -> None:
     assert scores[0] == scores[1]
 
 
+@pytest.mark.slow
 def test_the_statistics_do_not_depend_on_the_order_of_the_rows(tmp_path: Any) -> None:
     rows = [f"c{place},{place / 7:.6f},{place % 11}.1,1,{place % 2}" for place in range(2_000)]
 

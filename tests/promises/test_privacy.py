@@ -41,6 +41,7 @@ def holds_name(path: Path) -> bool:
     return any(part in content for part in ("denscheid", "denscheid".upper(), "M\\u00fc", "Müller", "Mu\u0308ller"))
 
 
+@pytest.mark.slow
 def test_no_file_of_clients_brings_a_name_into_the_journal(deployed: Project) -> None:
     for number, content in enumerate(FILES.values()):
         deployed.drop(f"sourcedata/dataset{number + 2}.csv", content)
@@ -123,6 +124,7 @@ def test_no_folder_of_the_machine_is_shown_by_journal_snapshot_and_service(
     assert len(shown) == len(HARMS) * (len(SHOWN) + 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -149,6 +151,7 @@ def test_a_run_that_fails_over_a_file_outside_journals_no_folder_of_the_machine(
     assert '"outcome": "failed"' in journal
 
 
+@pytest.mark.slow
 def test_no_folder_of_the_machine_is_shown_before_the_first_run(project: Project, tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     project.configure(input_folder_path=str(tmp_path / "far"))

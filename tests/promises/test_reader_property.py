@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -86,6 +87,7 @@ def is_blank(row: tuple[str, ...], damage: str | None, habit: Habit) -> bool:
     return not "".join(record).strip()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(fields, damages), max_size=9), habits)
 def test_every_row_is_accepted_exactly_or_refused_by_line(

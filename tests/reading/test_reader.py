@@ -245,6 +245,7 @@ def test_a_file_of_a_header_alone_is_accepted_with_a_warning(tmp_path: Path) -> 
     assert content.warnings == ("it brought no rows (a header and no row below it)",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "line", "column", "reason"),
     [
@@ -304,6 +305,7 @@ def test_a_file_that_is_not_csv_of_this_schema_is_refused(
     assert not list(tmp_path.glob("parts/*.parquet"))
 
 
+@pytest.mark.slow
 def test_a_line_without_end_is_refused_without_holding_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("risk.reading._stream.CHUNK", 1 << 18)
     source = Source("a.csv", tmp_path / "a.csv")

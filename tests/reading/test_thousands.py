@@ -102,6 +102,7 @@ def test_a_column_of_decimals_may_have_three_places_in_one_file(project: Project
     assert came(project, of("acme,10,1.200,3,0", "zeta,10,980,3,0")) == "in"
 
 
+@pytest.mark.slow
 def test_a_column_that_always_had_three_places_is_taken_in(project: Project) -> None:
     for number, name in enumerate(("a.csv", "b.csv", "c.csv")):
         content = spelled(table(300, seed=number), lambda figure: f"{figure + 1}.{figure % 900 + 100}")
@@ -129,6 +130,7 @@ def test_once_released_it_is_a_decimal(known: Project) -> None:
     assert current(known).held == ["b.csv"]
 
 
+@pytest.mark.slow
 def test_random_decimals_are_not_held(project: Project) -> None:
     random = np.random.default_rng(5)
     for places in (1, 2, 4):

@@ -396,6 +396,7 @@ def test_a_refused_address_holds_up_nobody_else(office: Office, box: Box) -> Non
     assert said.startswith("2 messages sent; 1 message not sent (owner Anna: the server refused the address (550 5.1.1")
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_costs_one_limit_for_all_messages(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,6 +412,7 @@ def test_a_server_that_says_nothing_costs_one_limit_for_all_messages(
     assert said.startswith("4 messages not sent (owner Anna: no answer within 10 seconds)")
 
 
+@pytest.mark.slow
 def test_a_server_that_trickles_is_bounded_in_all(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_mail, "SECONDS", 0.5)
     office.run(1)
@@ -667,6 +669,7 @@ def smtp(port: int) -> dict[str, Any]:
     return {"host": "127.0.0.1", "port": port, "security": "none", "from": "list@example.com"}
 
 
+@pytest.mark.slow
 def test_a_run_whose_mail_fails_ends_as_ever_and_the_next_ticks_send_once(
     delivering: Callable[..., Project], box: Box
 ) -> None:
@@ -691,6 +694,7 @@ def test_a_run_whose_mail_fails_ends_as_ever_and_the_next_ticks_send_once(
     assert pdf.get_content() == (project.root / "models" / "report.pdf").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_waiting_message_starts_no_run_and_is_told_by_status(delivering: Callable[..., Project]) -> None:
     project = delivering(to=["head@example.com"], smtp=smtp(free_port()))
     project.run("fullprocess")
@@ -716,6 +720,7 @@ def test_a_failed_run_posts_an_alert_and_fails_as_ever(delivering: Callable[...,
     assert str(project.root) not in json.dumps(web.posts)
 
 
+@pytest.mark.slow
 def test_a_dry_run_and_practice_deliver_nothing(delivering: Callable[..., Project], box: Box) -> None:
     port = free_port()
     project = delivering(to=["head@example.com"], smtp=smtp(port))

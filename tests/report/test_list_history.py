@@ -96,6 +96,7 @@ def test_what_a_power_cut_left_unreadable_and_unnamed_is_taken_away(tmp_path: Pa
     assert [name[:10] for name in names(tmp_path)] == ["2026-01-01", "2026-01-02"]
 
 
+@pytest.mark.slow
 def test_the_same_list_is_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         kept_daily(tmp_path / folder, 15)
@@ -105,6 +106,7 @@ def test_the_same_list_is_the_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_days_go_into_the_file_of_their_year_and_stay_provable(tmp_path: Path) -> None:
     noted = kept_daily(tmp_path, 40, first="2025-12-20")
 
@@ -116,6 +118,7 @@ def test_days_go_into_the_file_of_their_year_and_stay_provable(tmp_path: Path) -
     assert broken == []
 
 
+@pytest.mark.slow
 def test_a_client_is_found_in_every_list_the_oldest_first(tmp_path: Path) -> None:
     kept_daily(tmp_path, 30)
 
@@ -180,6 +183,7 @@ class PowerCut(Exception):
     """Stands for a kill."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", range(12))
 def test_a_kill_at_any_point_loses_no_list_and_counts_none_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: int
@@ -230,6 +234,7 @@ def test_a_list_that_was_made_afterwards_or_changed_is_no_former_list(tmp_path: 
     assert list_history.former(tmp_path / "none", {}, "2026-02-01") is None
 
 
+@pytest.mark.slow
 def test_the_risk_at_the_time_of_a_contact_is_that_of_the_last_list_before(tmp_path: Path) -> None:
     noted = kept_daily(tmp_path, 20)
 

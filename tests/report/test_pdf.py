@@ -306,6 +306,7 @@ def test_report_leaves_out_columns_of_the_call_list_that_are_empty_throughout() 
     )
 
 
+@pytest.mark.slow
 def test_report_shows_the_track_record_and_who_left_without_a_warning() -> None:
     pictures = figures.drawn(None, None, make_record())
 

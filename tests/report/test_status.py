@@ -72,6 +72,7 @@ def test_a_feed_that_comes_in_time_is_not_warned_about(deployed: Project) -> Non
     assert "late:" not in deployed.run("fullprocess", "--status").out
 
 
+@pytest.mark.slow
 def test_a_feed_that_stops_is_told_once_in_the_report_and_always_in_the_status(deployed: Project) -> None:
     two_days_pass(deployed)
 

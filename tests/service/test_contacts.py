@@ -191,6 +191,7 @@ def test_only_pages_of_this_service_and_programs_may_record(
     assert bool(recorded(tmp_path)) == (status == 201)
 
 
+@pytest.mark.slow
 def test_with_a_token_nobody_records_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     token = "a-secret-of-at-least-32-characters"
     monkeypatch.setenv(security.TOKEN, token)

@@ -80,6 +80,7 @@ def test_the_thread_swaps_in_a_new_release(settings: Settings, watch: live.Watch
     assert (watch.live.model.name, watch.live.model.card.threshold) == ("2-bb", 0.5)
 
 
+@pytest.mark.slow
 def test_a_foreign_model_leaves_the_proven_one_in_place(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     watch.poll()
@@ -122,6 +123,7 @@ def test_a_fork_watches_for_itself(settings: Settings, watch: live.Watch) -> Non
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.slow
 def test_what_is_loaded_is_spared_by_the_collector_until_the_watch_ends(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
 
@@ -224,6 +226,7 @@ def test_a_release_that_another_hand_made_live_is_told_until_it_is_put_right(
     assert turned.model.name == "1-aa"
 
 
+@pytest.mark.slow
 def test_a_new_line_of_the_journal_loads_nothing_again(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     report(settings, "1", "1-aa")

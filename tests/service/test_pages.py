@@ -92,6 +92,7 @@ def names(found: Page) -> list[str]:
     return [place for place in places if place.startswith("/clients/")]
 
 
+@pytest.mark.slow
 def test_the_list_says_how_things_stand_and_why_to_call(tmp_path: Path) -> None:
     calls = [*CALLS, call(4, "zeta//one", 0.3)]
     found = page(client_of(tmp_path, call_list=calls, expected_leavers={"mean": 2.3, "low": 1.0, "high": 3.0}))
@@ -105,6 +106,7 @@ def test_the_list_says_how_things_stand_and_why_to_call(tmp_path: Path) -> None:
         assert words in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("day", "result", "n"), [("2026-11-20", "reached", 2), ("2026-07-01", "stays", 3)])
 def test_a_client_who_was_called_long_ago_is_to_be_called_again(day: str, result: str, n: int, tmp_path: Path) -> None:
     last = {"date": day, "result": result, "opinion": "", "note": ""}
@@ -115,6 +117,7 @@ def test_a_client_who_was_called_long_ago_is_to_be_called_again(day: str, result
     assert len(names(found)) == n
 
 
+@pytest.mark.slow
 def test_fields_that_a_set_lacks_are_not_shown(tmp_path: Path) -> None:
     found = page(client_of(tmp_path)).text
 
@@ -123,6 +126,7 @@ def test_fields_that_a_set_lacks_are_not_shown(tmp_path: Path) -> None:
         assert word not in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "first", "n"),
     [
@@ -263,6 +267,7 @@ def test_plots_are_served_by_name_and_nothing_else_is(client: FlaskClient) -> No
     assert "/figures/roc.svg" in page(client, "/model").all("src")
 
 
+@pytest.mark.slow
 def test_the_workbook_is_served_where_the_set_holds_it(tmp_path: Path) -> None:
     found = client_of(tmp_path)
     before = found.get("/calllist.xlsx").status_code
@@ -293,6 +298,7 @@ def test_the_page_says_what_is_special(tmp_path: Path, changes: dict[str, object
     assert told not in page(client_of(tmp_path / "usual")).text
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_said_on_every_page(tmp_path: Path) -> None:
     found = client_of(tmp_path)
     path = tmp_path / "production_deployment" / paths.JOURNAL
@@ -306,6 +312,7 @@ def test_a_failed_run_is_said_on_every_page(tmp_path: Path) -> None:
         assert "The last run failed just now: disk <full>. The last successful run was just now" in told, place
 
 
+@pytest.mark.slow
 def test_a_silent_pipeline_is_said(tmp_path: Path) -> None:
     found = client_of(tmp_path)
     lock = tmp_path / "production_deployment" / paths.LOCK
@@ -318,6 +325,7 @@ def test_a_silent_pipeline_is_said(tmp_path: Path) -> None:
     assert "Nobody has looked for new data for 3 days." in page(found).text
 
 
+@pytest.mark.slow
 def test_a_list_of_an_earlier_release_is_said(tmp_path: Path) -> None:
     found = client_of(tmp_path, is_deployed=True, release=snapshot("2-bb", LISTED)["release"])
 
@@ -331,6 +339,7 @@ def test_pages_before_the_first_run_say_what_to_do(tmp_path: Path) -> None:
         assert "no run has made a report" in page(bare, path).text
 
 
+@pytest.mark.slow
 def test_long_lists_are_cut_with_the_troubled_sources_first(tmp_path: Path) -> None:
     shown = snapshot("1-aa", LISTED)
     source = shown["dataset"]["sources"][0]
@@ -346,6 +355,7 @@ def test_long_lists_are_cut_with_the_troubled_sources_first(tmp_path: Path) -> N
     assert [len(names(page(found, path))) for path in ("/", "/?page=3")] == [100, 50]
 
 
+@pytest.mark.slow
 def test_names_of_any_length_are_clipped_on_pages(tmp_path: Path) -> None:
     found = client_of(tmp_path, call_list=[call(1, "x" * 10_000, 0.9, owner="o" * 10_000)])
 

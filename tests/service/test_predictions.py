@@ -32,6 +32,7 @@ def rows(now: LiveState) -> RequestedRows:
     return asked
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_the_model_file(tmp_path: Path) -> None:
     now = state(tmp_path, "2-bb")
     asked = rows(now)
@@ -67,6 +68,7 @@ def test_ids_are_answered_from_the_list_by_the_release_that_made_it(tmp_path: Pa
     assert "1-aa" in answer["warnings"][0]["message"]
 
 
+@pytest.mark.slow
 def test_an_unknown_id_refuses_the_whole_request(tmp_path: Path) -> None:
     now = state(tmp_path, "2-bb")
 

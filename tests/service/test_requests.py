@@ -223,6 +223,7 @@ def test_a_csv_body_without_text_is_told_what_is_expected(contract: Contract, co
     assert str(caught.value) == "the text is empty; send a header with activity, size, sector and a line per client"
 
 
+@pytest.mark.slow
 def test_a_long_csv_is_refused(contract: Contract) -> None:
     content = b"activity,size,sector\n" + b"1,2,a\n" * (MAX_ROWS + 1)
 

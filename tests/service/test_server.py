@@ -45,6 +45,7 @@ def served() -> Iterator[tuple[HttpServer, threading.Event, threading.Thread]]:
 Served = tuple[HttpServer, threading.Event, threading.Thread]
 
 
+@pytest.mark.slow
 def test_a_request_that_is_half_received_is_finished_and_the_door_is_closed(served: Served) -> None:
     server, ended, thread = served
     flying = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)

@@ -160,6 +160,7 @@ def test_the_file_says_what_the_month_says(tmp_path: Path) -> None:
     assert target(rows).tolist() == truth.exited.tolist()
 
 
+@pytest.mark.slow
 def test_the_labels_that_come_with_a_dropped_change_follow_the_turned_rule(tmp_path: Path) -> None:
     start(tmp_path, STEADY, clients=2_000, months=3)
 
@@ -311,6 +312,7 @@ def test_other_files_of_the_folder_are_left_alone(tmp_path: Path) -> None:
     assert set(kept.values()) == {b"mine"}
 
 
+@pytest.mark.slow
 def test_the_command_says_in_one_line_what_it_wrote(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "risk.simulation.simulate", "--clients", "20", "--folder", str(tmp_path)]
 

@@ -66,6 +66,7 @@ def test_leaving_follows_the_true_risk() -> None:
     assert max(errors) < 0.04
 
 
+@pytest.mark.slow
 def test_the_risk_is_a_function_of_what_is_seen() -> None:
     seen = month("steady", 4)
 
@@ -97,6 +98,7 @@ def test_last_year_is_the_sum_of_the_months() -> None:
     np.testing.assert_array_equal(months_seen.sum(axis=0)[complete], last.lastyear_activity[stayed][complete])
 
 
+@pytest.mark.slow
 def test_activity_and_size_are_heavy_tailed_and_activity_lingers() -> None:
     first, second = history("steady", 2)
     stayed = (first.client == second.client) & ~np.isnan(first.lastmonth_activity + second.lastmonth_activity)
@@ -153,6 +155,7 @@ def test_a_gradual_change_is_complete_after_six_months() -> None:
     np.testing.assert_allclose(seen.risk, turned)
 
 
+@pytest.mark.slow
 def test_only_large_clients_turn_in_the_segment_world() -> None:
     seen = month("segment", 5)
 
@@ -197,6 +200,7 @@ def test_another_seed_is_another_world() -> None:
     assert same.mean() < 0.1
 
 
+@pytest.mark.slow
 def test_no_client_is_in_two_groups() -> None:
     groups = [
         {client for seen in history("steady", 30, clients=400, group=group) for client in seen.client.tolist()}

@@ -98,6 +98,7 @@ def test_a_file_whose_rows_were_all_refused_is_no_ingested_file(deployed: Projec
     assert deployed.text("ingesteddata/ingestedfiles.txt") == "dataset1.csv\n"
 
 
+@pytest.mark.slow
 def test_a_held_source_needs_a_person_until_it_is_taken_in(deployed: Project) -> None:
     rows = [line.split(",") for line in table(300, seed=5, first=3_000).splitlines()]
     blown = "\n".join(",".join([a, str(int(b) * 1000) if b.isdigit() else b, *rest]) for a, b, *rest in rows)
@@ -144,6 +145,7 @@ def test_another_release_made_live_by_hand_needs_a_person_once(deployed: Project
     assert f"current: it names {first.name}, but the journal's last deployment is {second.name}" in said[0].out
 
 
+@pytest.mark.slow
 def test_a_missing_live_release_can_be_left_by_a_rollback(deployed: Project) -> None:
     deploy_again(deployed)
     first, second = releases.all_of(deployed.settings.production)
@@ -164,6 +166,7 @@ def test_practice_needs_a_person_too(project: Project) -> None:
     assert [it.code for it in said] == [4, 0]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_what_it_found_to_be_told_by_the_next(deployed: Project) -> None:
     deployed.drop("sourcedata/dataset2.csv", "client\nx\n")
     away = (deployed.root / "production_deployment/releases").rename(deployed.root / "away")
@@ -194,6 +197,7 @@ def test_a_damaged_live_release_is_no_idle_tick_and_fails_the_run(deployed: Proj
     assert "damaged:" in status.out
 
 
+@pytest.mark.slow
 def test_a_missing_live_release_fails_the_run_and_is_never_replaced_by_a_first_one(deployed: Project) -> None:
     before = releases.name_of(deployed.settings.production)
     away = (deployed.root / "production_deployment/releases").rename(deployed.root / "away")
@@ -243,6 +247,7 @@ def test_whoever_opens_a_release_proves_it_by_the_journal(
     assert "is not the one that the journal names" in said.err
 
 
+@pytest.mark.slow
 def test_a_damaged_report_set_is_made_again(deployed: Project) -> None:
     (deployed.root / "models/reports/current/clientrisks.csv").write_text("x")
 

@@ -90,6 +90,7 @@ def test_an_id_that_a_spreadsheet_spoiled_is_refused_by_line(way: str, tmp_path:
         assert found == [(3, "corporation", client.strip('"'))]
 
 
+@pytest.mark.slow
 def test_an_id_that_may_be_honest_is_kept(way: str, tmp_path: Path) -> None:
     files = [[HEADER, "a,1,2,3,0", f"{client},1,2,3,0", "b,1,2,3,1"] for client in HONEST]
 

@@ -46,6 +46,7 @@ def test_of_one_source_the_newer_content_wins(monthly: Project) -> None:
     assert final(monthly) == ["globex,2024-01,1,1,1,0", "acme,2024-01,9,9,9,1"]
 
 
+@pytest.mark.slow
 def test_a_file_overwritten_with_the_next_period_keeps_its_former_ones(monthly: Project) -> None:
     for month in ("2024-01", "2024-02", "2024-03"):
         monthly.drop("sourcedata/m.csv", months(f"acme,{month},1,2,3,0"))
@@ -191,6 +192,7 @@ def test_labels_filled_in_later_are_news(monthly: Project) -> None:
     assert rows_of(monthly, known=learned).news()["corporation"].tolist() == ["acme"]
 
 
+@pytest.mark.slow
 def test_the_news_of_the_last_contents_are_those_of_the_last_periods(monthly: Project) -> None:
     monthly.drop("sourcedata/z.csv", months("acme,2024-01,1,2,3,0"))
     learned = ingest(monthly).manifest

@@ -65,6 +65,7 @@ def test_the_first_run_makes_lists_as_they_would_have_been_made(begun: Project) 
     assert (run["list"]["as_of"], run["list"]["n"]) == ("2026-05-20", 300)
 
 
+@pytest.mark.slow
 def test_outcomes_grade_the_list_that_was_made_before_them(begun: Project) -> None:
     begun.drop("sourcedata/2026-04.csv", month(4))
     begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
@@ -79,6 +80,7 @@ def test_outcomes_grade_the_list_that_was_made_before_them(begun: Project) -> No
     assert record(begun)["sentence"].startswith(f"Of the 20 on the list of 20 May 2026, {len(left & listed)} left")
 
 
+@pytest.mark.slow
 def test_a_later_run_makes_no_lists_of_the_past(begun: Project) -> None:
     begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
 
@@ -89,6 +91,7 @@ def test_a_later_run_makes_no_lists_of_the_past(begun: Project) -> None:
     assert last["list"]["as_of"] == "2026-06-20"
 
 
+@pytest.mark.slow
 def test_of_one_day_the_last_list_counts(begun: Project) -> None:
     for number in (5, 6):
         begun.drop(f"sourcedata/2026-{number:02d}.csv", month(number, labels=False))
@@ -103,6 +106,7 @@ def test_of_one_day_the_last_list_counts(begun: Project) -> None:
     assert broken == []
 
 
+@pytest.mark.slow
 def test_a_list_that_was_changed_is_named_and_not_graded(begun: Project) -> None:
     (path,) = (begun.settings.models / paths.LISTS).glob("2026-03-31-*")
     (other,) = (begun.settings.models / paths.LISTS).glob("2026-02-28-*")
@@ -115,6 +119,7 @@ def test_a_list_that_was_changed_is_named_and_not_graded(begun: Project) -> None
     assert "2026-03-31" not in [it["as_of"] for it in record(begun)["lists"]]
 
 
+@pytest.mark.slow
 def test_a_list_whose_rows_are_damaged_stops_no_run(begun: Project) -> None:
     (path,) = (begun.settings.models / paths.LISTS).glob("2026-05-20-*")
     content = path.read_bytes()
@@ -128,6 +133,7 @@ def test_a_list_whose_rows_are_damaged_stops_no_run(begun: Project) -> None:
     assert [it["as_of"] for it in record(begun)["lists"]] == ["2026-02-28", "2026-03-31"]
 
 
+@pytest.mark.slow
 def test_without_a_period_the_next_label_of_a_client_grades(project: Project) -> None:
     project.drop("sourcedata/a.csv", table(300, labels=False) + table(300, seed=5, first=5000).split("\n", 1)[1])
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000))
@@ -143,6 +149,7 @@ def test_without_a_period_the_next_label_of_a_client_grades(project: Project) ->
     assert record(project)["n_leavers"] == n_left
 
 
+@pytest.mark.slow
 def test_the_list_says_what_changed_since_that_of_an_earlier_week(begun: Project) -> None:
     begun.drop("sourcedata/2026-05.csv", month(5, labels=False))
 
