@@ -45,5 +45,5 @@ def _idle(n_files: int) -> tuple[float, float]:
 
 
 def _drop(path: Path, number: int) -> None:
-    path.write_text(f"{HEADER}c{number},{number},{number * 7 % 1000},{number % 90},{int(number % 5 == 0)}\n")
+    path.write_text(f"{HEADER}c{number},{number},{number * 7 % 1000},{number % 90},{int(number % 97 % 5 == 0)}\n")
     os.utime(path, (0, 0))
