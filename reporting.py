@@ -24,26 +24,14 @@ from risk.command import Answer, Run
 from risk.dataset import intake, next_steps
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout
+from risk.lists import call_list, list_history, track_record
+from risk.lists.call_list import Past
+from risk.lists.kept_lists import KeptLists
+from risk.lists.list_files import ListFacts
 from risk.modeling import leakage
 from risk.registry import out_of_fold, proven, releases
-from risk.report import (
-    call_list,
-    calls,
-    evidence,
-    explain,
-    figures,
-    list_history,
-    pdf,
-    plots,
-    snapshot,
-    spreadsheet,
-    status,
-    track_record,
-)  # fmt: skip
+from risk.report import calls, evidence, explain, figures, pdf, plots, snapshot, spreadsheet, status
 from risk.report import subject as subjects
-from risk.report.call_list import Past
-from risk.report.kept_lists import KeptLists
-from risk.report.list_files import ListFacts
 from risk.report.subject import Subject
 from risk.service import live
 from risk.settings import Settings

@@ -81,7 +81,7 @@ def blueprint(kept: ContactLog, watch: Watch, lists: Path) -> Blueprint:
 
 def _history(lists: Path, name: str) -> list[dict[str, Any]]:
     """What each kept list said of a client. Raises: Problem 503 where the lists cannot be read."""
-    from risk.report import list_history
+    from risk.lists import list_history
 
     try:
         return list_history.of_client(lists, name)

@@ -16,12 +16,12 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.next_steps import NextStep
 from risk.dataset.outcomes import Outcomes
 from risk.errors import RiskError
+from risk.lists import list_history, replayed_lists
+from risk.lists.call_list import Past
+from risk.lists.list_files import ListFacts
+from risk.lists.moves import FormerList
 from risk.registry import proven, releases
 from risk.registry.model import Model
-from risk.report import list_history, replayed_lists
-from risk.report.call_list import Past
-from risk.report.list_files import ListFacts
-from risk.report.moves import FormerList
 from risk.settings import Capacity
 
 

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from risk.dataset.next_steps import NextStep, next_step
 from risk.dataset.outcomes import Outcomes
+from risk.lists import moves
+from risk.lists.control import is_control
+from risk.lists.moves import FormerList
+from risk.lists.reason_words import explained
 from risk.modeling import families, fitting
+from risk.paths import LIST_COLUMNS
 from risk.registry import out_of_fold
 from risk.registry.model import Model
-from risk.report import moves
-from risk.report.control import is_control
-from risk.report.moves import FormerList
-from risk.report.reason_words import explained
-from risk.report.snapshot import LIST_COLUMNS
 from risk.schema import Schema
 from risk.settings import Capacity
 from risk.text import as_csv, four_digits
