@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 log = logging.getLogger("risk")
@@ -107,6 +108,12 @@ def digits_for(figures: Mapping[str, Any]) -> int:
 def moment(text: str | None) -> str:
     """Return an ISO time as date and minute."""
     return f"{text[:10]} {text[11:16]} UTC" if text else NOTHING
+
+
+def day(text: str, *, year: bool = True) -> str:
+    """A day (ISO) as people write it: 1 July 2026, or 1 Jul."""
+    written = date.fromisoformat(text)
+    return f"{written.day} {written:%B %Y}" if year else f"{written.day} {written:%b}"
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from risk.report.words import NO_LIST, NOBODY, TROUBLED, other_warnings
-from risk.text import amount, counted, number
+from risk.text import amount, counted, day, number
 
 Facts = Mapping[str, Any]
 
@@ -88,21 +87,17 @@ def health(snapshot: Facts) -> str:
     n_out = sum(it["state"] in TROUBLED for it in sources)
     n_notes, n_alerts = len(other_warnings(snapshot)), len(snapshot.get("attention", ()))
     newest = f" up to {dataset['last_period']}" if dataset["last_period"] else ""
+    late = any(it.startswith("No new rows have come for") for it in snapshot["warnings"])
     said = [
         f"{counted(dataset['n_rows'], 'row')} of {counted(dataset['n_clients'], 'client')}{newest}",
         f"{counted(len(sources) - n_out, 'source')} in",
         f"{number(len(snapshot['held']))} held back",
         f"{counted(snapshot['rejected_rows'], 'row')} refused",
-        *([_feed(snapshot)] if snapshot.get("expected") else []),
+        *([f"the feed is {'late' if late else 'on time'}"] if snapshot.get("expected") else []),
         counted(n_notes, "warning"),
         f"{counted(n_alerts, 'thing needs', 'things need')} attention" if n_alerts else "nothing needs attention",
     ]
     return " · ".join(said)
-
-
-def _feed(snapshot: Facts) -> str:
-    late = any(it.startswith("No new rows have come for") for it in snapshot["warnings"])
-    return "the feed is late" if late else "the feed is on time"
 
 
 def facts(call: Facts) -> str:
@@ -136,12 +131,6 @@ def decided_since(snapshot: Facts) -> str | None:
     ended = Counter(it["outcome"] for it in snapshot["history"] if it["at"] and it["at"][:10] > previous)
     how = _listed([f"{number(n)} {outcome}" for outcome, n in ended.items()])
     return f"Since the list of {day(previous)}: {counted(ended.total(), 'run')} ({how})." if ended else None
-
-
-def day(text: str, *, year: bool = True) -> str:
-    """A day (ISO) as people write it."""
-    written = date.fromisoformat(text)
-    return f"{written.day} {written:%B %Y}" if year else f"{written.day} {written:%b}"
 
 
 def _listed(parts: Sequence[str]) -> str:
