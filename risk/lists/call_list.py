@@ -160,7 +160,8 @@ def to_call(
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in chosen[names].itertuples(index=False, name=None)]
     return [
         row
-        | {"value_at_risk": _at_risk(row), "renews_in_days": _days_to(row["renewal"], past.day)}
+        | {"value_at_risk": None if row["value"] is None else round(row["value"] * row["risk"], 2)}
+        | {"renews_in_days": _days_to(row["renewal"], past.day)}
         | {name: getattr(it, name) for name in ("reasons", "context", "changed", "drivers")}
         | {"next_step": next_step(past.steps, *it.leading, columns) if it.leading else None}
         for row, it, columns in zip(rows, why, _columns(chosen, schema), strict=True)
@@ -180,10 +181,6 @@ def _beside(call: Mapping[str, Any], past: Past, capacity: Capacity) -> dict[str
     contacts = [it for it in past.called.of(call["client"]) if it.date <= past.day]
     told = {name: getattr(contacts[-1], name) for name in ("date", "result", "opinion", "note")} if contacts else None
     return {"contact": told, "control": is_control(call["client"], past.day, capacity.control_share)}
-
-
-def _at_risk(row: Mapping[str, Any]) -> float | None:
-    return None if row["value"] is None else round(row["value"] * row["risk"], 2)
 
 
 def _days_to(renewal: str | None, day: str) -> int | None:
