@@ -58,7 +58,7 @@ def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
     as_of = snapshot.get("as_of")
     of = f" · list of {day(as_of)}" if as_of else ""
     since, gone = situation.since_last_list(snapshot), situation.gone(snapshot, n_gone) if n_gone else None
-    parts = [text(situation.situation(snapshot), "lead")]
+    parts = [text(situation.situation(snapshot, snapshot["call_list"]), "lead")]
     parts += [text(it, longest=500) for it in (since, gone) if it]
     return [
         text("Clients at risk of leaving", "title"),

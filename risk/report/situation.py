@@ -17,28 +17,28 @@ FIRST_LIST = "This is the first list; from next week on, what has changed is sai
 OTHERS = "others"
 
 
-def situation(snapshot: Facts) -> str:
-    """How many are to be called, and how many of them are expected to leave without a call."""
-    calls, expected, money = snapshot["call_list"], snapshot["expected_leavers"], snapshot.get("money")
-    if snapshot["release"] is None or not calls:
+def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None) -> str:
+    """How many are to be called, of an owner or in all, and how many of them are expected to leave without a call."""
+    if snapshot["release"] is None or not snapshot["call_list"]:
         return NO_LIST if snapshot["release"] is None else NOBODY
-    n_control, n_new = (sum(map(is_so, calls)) for is_so in (_is_control, lambda it: it.get("move") == "new"))
-    kept = "; 1 more is a control, not to be called" if n_control == 1 else ""
-    kept = f"; {number(n_control)} more are controls, not to be called" if n_control > 1 else kept
-    said = f"{number(len(calls) - n_control)} to call this week{f', {number(n_new)} new' if n_new else ''}{kept}."
-    worth = f"{amount(money['listed'], money['currency'])} are at risk" if money else ""
+    expected, money = snapshot["expected_leavers"], snapshot.get("money")
+    to_call, n_new = [it for it in calls if not it.get("control")], sum(it.get("move") == "new" for it in calls)
+    n_control = len(calls) - len(to_call)
+    controls = "1 more is a control" if n_control == 1 else f"{number(n_control)} more are controls"
+    kept = f"; {controls}, not to be called" if n_control else ""
+    whose, new = f" for {owner}" if owner else "", f", {number(n_new)} new" if n_new else ""
+    said = f"{number(len(to_call))} to call this week{whose}{new}{kept}."
+    if not calls:
+        return said
+    at_risk = sum(it.get("value_at_risk") or 0 for it in to_call) if owner else (money or {}).get("listed")
+    worth = f"{amount(at_risk, money['currency'])} are at risk" if money else ""
     if not expected:
         return f"{said} {worth}." if worth else said
-    n_leavers, of = round(expected["mean"]), f"of {'these' if n_control else 'them'}"
-    who = (
-        f"About {number(n_leavers)} {of} {'is' if n_leavers == 1 else 'are'}" if n_leavers else f"Fewer than 1 {of} is"
-    )
-    bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
-    return f"{said} {who} expected to leave without a call {bounds}{f'; {worth}' if worth else ''}."
-
-
-def _is_control(call: Facts) -> bool:
-    return bool(call.get("control"))
+    n_leavers = round(sum(it["risk"] for it in to_call) if owner else expected["mean"])
+    about, of = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1", "these" if n_control else "them"
+    bounds = "" if owner else f" (90 % interval: {number(expected['low'])} to {number(expected['high'])})"
+    who = f"{about} of {of} {'is' if n_leavers <= 1 else 'are'}"
+    return f"{said} {who} expected to leave without a call{bounds}{f'; {worth}' if worth else ''}."
 
 
 def since_last_list(snapshot: Facts) -> str | None:
