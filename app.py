@@ -51,9 +51,9 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     watch = live.Watch(settings.production, settings.models, settings.schema)
     kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
     app.extensions["rooms"] = Rooms(settings, watch, instance, admitted.reach)
-    parts = clients.blueprint(kept, watch, settings.models / LISTS), contacts.blueprint(kept, watch)
-    for part in (service, *parts):
-        app.register_blueprint(part)
+    app.register_blueprint(service)
+    app.register_blueprint(contacts.blueprint(kept, watch))
+    clients.furnish(app, clients.Records(kept, watch, settings.models / LISTS))
     responses.furnish(app, admitted, pages.QUERIES | clients.QUERIES | contacts.QUERIES)
     folder = placed(settings.input_folder_path, settings.places)
     pages.furnish(app, pages.Places(watch, settings.production, folder, kept.last))

@@ -26,9 +26,10 @@ from risk.decision import holdout, policy, reasons_to_train
 from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
+from risk.lists import list_history, track_record_words
 from risk.reading import reader
 from risk.registry import audit, model, proven, releases
-from risk.report import explain, figures, list_history, snapshot, status, tables, track_record_words
+from risk.report import explain, figures, snapshot, status, tables
 from risk.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log, number
 

@@ -24,26 +24,14 @@ from risk.command import Answer, Run
 from risk.dataset import intake, next_steps
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout
+from risk.lists import call_list, list_history, track_record
+from risk.lists.call_list import Past
+from risk.lists.kept_lists import KeptLists
+from risk.lists.list_files import ListFacts
 from risk.modeling import leakage
 from risk.registry import out_of_fold, proven, releases
-from risk.report import (
-    call_list,
-    calls,
-    evidence,
-    explain,
-    figures,
-    list_history,
-    pdf,
-    plots,
-    snapshot,
-    spreadsheet,
-    status,
-    track_record,
-)  # fmt: skip
+from risk.report import calls, evidence, explain, figures, pdf, plots, snapshot, spreadsheet, status
 from risk.report import subject as subjects
-from risk.report.call_list import Past
-from risk.report.kept_lists import KeptLists
-from risk.report.list_files import ListFacts
 from risk.report.subject import Subject
 from risk.service import live
 from risk.settings import Settings
@@ -80,7 +68,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     contents = _make(shown, everyone)
     if subject.model and not run.is_preview:
         facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name)
-        lists.keep(facts, list_history.rows_of(everyone, shown["call_list"]))
+        lists.keep((facts, list_history.rows_of(everyone, shown["call_list"])))
     folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
     return folder
@@ -181,13 +169,6 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "explained": explain.last_runs([*journal.read(path), run.as_line(outcome)], snapshot.MOST_RUNS),
         "journal": journal.anchor(path),
     }
-
-
-def _backtest(settings: Settings, input_folder: str) -> dict[str, Any] | None:
-    """The backtest that was made last, if it is of this input folder and schema, and of this program."""
-    found = releases.object_in(settings.models / paths.BACKTEST)
-    asked = {"input_folder": input_folder, "schema": settings.schema.identity, "program": paths.PROGRAM}
-    return found if asked == {name: found.get(name) for name in asked} else None
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -1,1 +1,1 @@
-"""What the scripts share: the ground, and ten packages that each have one subject."""
+"""What the scripts share: the ground, and eleven packages that each have one subject."""

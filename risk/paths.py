@@ -36,6 +36,7 @@ REPORT = "report.pdf"
 CALL_LIST = "calllist.csv"
 CALL_LIST_EXCEL = "calllist.xlsx"
 CLIENT_RISKS = "clientrisks.csv"
+LIST_COLUMNS = ("rank", "client", "risk", "prediction", "owner", "value", "period")  # of clientrisks.csv
 CLIENT_FEATURES = "clientfeatures.jsonl"
 CONFUSION_MATRIX = "confusionmatrix.png"
 LISTS = "lists"

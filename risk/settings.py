@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from risk import paths
+from risk import paths, settings_file
 from risk.database_source import DatabaseSource
 from risk.errors import ConfigError
 from risk.files import digest
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, Name, Number, Schema, Whole
-from risk.text import hours_of, in_short, settings_in
+from risk.text import hours_of, in_short
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
 _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the held-out clients lie"}
@@ -172,7 +172,7 @@ def load(path: Path, practice: bool = False) -> Settings:
 
     Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
     """
-    found = settings_in(path)
+    found = settings_file.read(path)
     try:
         settings = TypeAdapter(Settings).validate_python(found)
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Text for people and by people: numbers, text from data on one line or in Markdown, lines of the log, CSV, JSON."""
+"""Text for people and by people: numbers, text from data on one line or in Markdown, lines of the log, CSV."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from datetime import date
 from typing import Any
-
-from risk.errors import ConfigError
 
 log = logging.getLogger("risk")
 
@@ -59,6 +57,20 @@ def placed(value: Any, names: Mapping[str, str]) -> Any:
     return [placed(it, names) for it in value] if isinstance(value, list | tuple) else value
 
 
+def in_short(value: Any) -> str:
+    """A value on one line, as short as people can take it; a list ends at a whole item."""
+    if not isinstance(value, list | tuple):
+        text = re.sub(r"\s+", " ", "an object" if isinstance(value, dict) else repr(value))
+        return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}{MORE}"
+    kept: list[str] = []
+    for item in map(in_short, value):
+        if kept and len(", ".join([*kept, item])) > LONGEST_LIST:
+            break
+        kept.append(item)
+    more = f" and {len(value) - len(kept)} more" if len(kept) < len(value) else ""
+    return f"[{', '.join(kept)}{more}]"
+
+
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
@@ -96,6 +108,12 @@ def digits_for(figures: Mapping[str, Any]) -> int:
 def moment(text: str | None) -> str:
     """Return an ISO time as date and minute."""
     return f"{text[:10]} {text[11:16]} UTC" if text else NOTHING
+
+
+def day(text: str, *, year: bool = True) -> str:
+    """A day (ISO) as people write it: 1 July 2026, or 1 Jul."""
+    written = date.fromisoformat(text)
+    return f"{written.day} {written:%B %Y}" if year else f"{written.day} {written:%b}"
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:
@@ -142,65 +160,3 @@ def _cell(value: object) -> str:
 def four_digits(risk: float) -> str:
     """Return a risk as people read it; snapshot.json and the API have all its digits."""
     return f"{risk:.4f}"
-
-
-# --- JSON that people write -------------------------------------------------------------------------------------------
-
-
-def settings_in(path: Path) -> dict[str, Any]:
-    """The object that a settings file holds. Raises: ConfigError where it is not there, or holds none."""
-    expected = "expected one object with the five folders"
-    try:
-        found = strict_json(path.read_bytes())
-    except FileNotFoundError as error:
-        told = "there is no such file; run from the project's folder or name one with --config"
-        raise ConfigError(f"{path}: {told}") from error
-    except UnicodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error}); save it as UTF-8") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not readable as JSON ({error}); {expected}") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path}: found {type(found).__name__}, expected one JSON object with the five folders")
-    return found
-
-
-def strict_json(content: bytes) -> Any:
-    """The JSON in UTF-8 bytes, with or without a byte order mark.
-
-    Raises: UnicodeError for another encoding; ValueError where a key stands twice or a number is none, which JSON
-    allows and nobody means.
-    """
-    encoding = json.detect_encoding(content)
-    if not encoding.startswith("utf-8"):
-        raise UnicodeError(f"found {encoding.upper()}")
-    try:
-        text = content.decode("utf-8").lstrip("\ufeff")
-    except UnicodeDecodeError as error:
-        raise UnicodeError(f"found byte 0x{content[error.start]:02x} at place {error.start}") from error
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
-
-
-def in_short(value: Any) -> str:
-    """A value on one line, as short as people can take it; a list ends at a whole item."""
-    if not isinstance(value, list | tuple):
-        text = re.sub(r"\s+", " ", "an object" if isinstance(value, dict) else repr(value))
-        return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}{MORE}"
-    kept: list[str] = []
-    for item in map(in_short, value):
-        if kept and len(", ".join([*kept, item])) > LONGEST_LIST:
-            break
-        kept.append(item)
-    more = f" and {len(value) - len(kept)} more" if len(kept) < len(value) else ""
-    return f"[{', '.join(kept)}{more}]"
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"key {name!r} stands twice")
-    return dict(pairs)
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")

@@ -19,8 +19,8 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from risk import files, journal, paths
-from risk.report import list_history
-from risk.report.list_files import ListFacts
+from risk.lists import list_history
+from risk.lists.list_files import ListFacts
 from risk.service import security
 from risk.service.requests import MAX_BODY
 from risk.settings import Settings, load

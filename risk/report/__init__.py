@@ -1,1 +1,1 @@
-"""Everything that people read: the snapshot and the call list, words, PDF, figures, model card, explanation, status."""
+"""Everything that people read: the snapshot, words, PDF, figures, model card, explanation, status."""

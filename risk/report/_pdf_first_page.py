@@ -10,7 +10,7 @@ from reportlab.platypus import CondPageBreak, Flowable, Spacer
 from risk.report import situation, words
 from risk.report._pdf_calls import calls as list_of_calls
 from risk.report._pdf_layout import HEIGHT, WIDTH, height, in_columns, more, panel, section, text
-from risk.text import amount, counted, moment, number
+from risk.text import amount, counted, day, moment, number
 
 Snapshot = Mapping[str, Any]
 
@@ -31,7 +31,8 @@ def first_page(snapshot: Snapshot, name: str) -> list[Flowable]:
     for most, n_gone, owners, longest in TRIES:  # lines of a call, names of those gone, owners, characters of an alert
         parts = [*_top(snapshot, name, n_gone), *_alerts(snapshot, longest), Spacer(0, 4)]
         parts += [_calls(snapshot, first, most), *others] if first else []
-        parts += [*_money(snapshot, owners), *_health(snapshot)]
+        data = text(f"{situation.health(snapshot)}.", "cell", 400, title="Data")
+        parts += [*_money(snapshot, owners), Spacer(0, 6), data]
         if height(parts) <= HEIGHT:
             break
     return parts
@@ -55,9 +56,9 @@ def _calls(snapshot: Snapshot, some: Sequence[Snapshot], most: int) -> Flowable:
 
 def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
     as_of = snapshot.get("as_of")
-    of = f" · list of {situation.day(as_of)}" if as_of else ""
+    of = f" · list of {day(as_of)}" if as_of else ""
     since, gone = situation.since_last_list(snapshot), situation.gone(snapshot, n_gone) if n_gone else None
-    parts = [text(situation.situation(snapshot), "lead")]
+    parts = [text(situation.situation(snapshot, snapshot["call_list"]), "lead")]
     parts += [text(it, longest=500) for it in (since, gone) if it]
     return [
         text("Clients at risk of leaving", "title"),
@@ -91,7 +92,3 @@ def _money(snapshot: Snapshot, n_owners: int) -> list[Flowable]:
         for owner, n_calls, on_list, total in found
     ]
     return [Spacer(0, 6), line, *([in_columns(cells, IN_A_ROW)] if cells else [])]
-
-
-def _health(snapshot: Snapshot) -> list[Flowable]:
-    return [Spacer(0, 6), text(f"{situation.health(snapshot)}.", "cell", 400, title="Data")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from risk.report.list_words import OPINIONS
 from risk.report.tables import Table, TableColumn
 from risk.text import NOTHING, counted, number, percent
 
 Facts = Mapping[str, Any]
 
 MOST_DISAGREEMENTS = 25
-SAID = {"stays": "will stay", "leaves": "will leave"}
 
 
 def sentences(outcomes: Facts | None) -> list[str]:
@@ -58,7 +58,13 @@ def disagreements(outcomes: Facts | None) -> Table:
     ]  # fmt: skip
     found = (outcomes or {}).get("disagreements") or []
     rows = [
-        [it["client"], it["owner"] or NOTHING, it["date"], SAID.get(it["opinion"], it["opinion"]), percent(it["risk"])]
+        [
+            it["client"],
+            it["owner"] or NOTHING,
+            it["date"],
+            OPINIONS[it["opinion"]],
+            percent(it["risk"]),
+        ]
         for it in found[:MOST_DISAGREEMENTS]
     ]
     return Table("Managers and model disagree", columns, rows, len(found) - len(rows))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from risk.lists import call_list
 from risk.modeling.metrics import Kinds
 from risk.modeling.reasons import Predict, typical
-from risk.report import call_list
 from risk.text import NOTHING, digits_for, number
 
 if TYPE_CHECKING:

@@ -1,13 +1,13 @@
-"""Words for client managers: how things stand, how high a risk is, what changed, what was said at the last contact."""
+"""Words for client managers: what changed, whether the runs go on, what was said at the last contact."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from risk.report.words import TROUBLED
-from risk.text import amount, counted, number
+from risk.text import counted, number
 
 Facts = Mapping[str, Any]
 
@@ -28,25 +28,6 @@ ORDERS = {
     "client": "By name",
 }
 SILENT = 48 * 3600.0  # seconds without any run or look for new data until every page says so
-
-
-def standing(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None) -> str:
-    """How things stand: how many are to be called, of an owner or in all, and what is expected without the calls."""
-    n_new = sum(it.get("move") == "new" for it in calls)
-    new = f", {number(n_new)} new" if n_new else ""
-    of = f" for {owner}" if owner else ""
-    n_all, calls = len(calls), [it for it in calls if not it.get("control")]
-    kept = f"; {number(n_all - len(calls))} more as control, not to be called" if len(calls) < n_all else ""
-    said = [f"{number(len(calls))} to call this week{of}{new}{kept}."]
-    expected, money = snapshot["expected_leavers"], snapshot.get("money")
-    if not calls or not expected:
-        return said[0]
-    n_leavers = sum(it["risk"] for it in calls) if owner else expected["mean"]
-    at_risk = sum(it.get("value_at_risk") or 0.0 for it in calls)
-    worth = f", {amount(at_risk, money['currency'])} at risk" if money else ""
-    few, verb = ("Less than one", "is") if round(n_leavers) < 1 else (f"About {number(round(n_leavers))}", "are")
-    verb = "is" if round(n_leavers) == 1 else verb
-    return f"{said[0]} {few} {verb} expected to leave without a call{worth}."
 
 
 def renewal(days: int | None) -> str | None:

@@ -145,11 +145,8 @@ def _files(snapshot: Snapshot) -> list[Flowable]:
 
 def _seconds(snapshot: Snapshot) -> list[Flowable]:
     """Show the seconds of the stages and of this run's steps."""
-    return [side_by_side(*(_half(it(snapshot)) for it in (tables.stages, tables.steps)))]
-
-
-def _half(shown: tables.Table) -> list[Flowable]:
-    return [text(shown.title, "subheading"), table(shown, HALF)] if shown.rows else []
+    shown = tables.stages(snapshot), tables.steps(snapshot)
+    return [side_by_side(*([text(it.title, "subheading"), table(it, HALF)] if it.rows else [] for it in shown))]
 
 
 def _packages(snapshot: Snapshot) -> list[Flowable]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from risk.report.words import NO_LIST, NOBODY, TROUBLED, other_warnings
-from risk.text import amount, counted, number
+from risk.text import amount, counted, day, number
 
 Facts = Mapping[str, Any]
 
@@ -18,28 +17,28 @@ FIRST_LIST = "This is the first list; from next week on, what has changed is sai
 OTHERS = "others"
 
 
-def situation(snapshot: Facts) -> str:
-    """How many are to be called, and how many of them are expected to leave without a call."""
-    calls, expected, money = snapshot["call_list"], snapshot["expected_leavers"], snapshot.get("money")
-    if snapshot["release"] is None or not calls:
+def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None) -> str:
+    """How many are to be called, of an owner or in all, and how many of them are expected to leave without a call."""
+    if snapshot["release"] is None or not snapshot["call_list"]:
         return NO_LIST if snapshot["release"] is None else NOBODY
-    n_control, n_new = (sum(map(is_so, calls)) for is_so in (_is_control, lambda it: it.get("move") == "new"))
-    kept = "; 1 more is a control, not to be called" if n_control == 1 else ""
-    kept = f"; {number(n_control)} more are controls, not to be called" if n_control > 1 else kept
-    said = f"{number(len(calls) - n_control)} to call this week{f', {number(n_new)} new' if n_new else ''}{kept}."
-    worth = f"{amount(money['listed'], money['currency'])} are at risk" if money else ""
+    expected, money = snapshot["expected_leavers"], snapshot.get("money")
+    to_call, n_new = [it for it in calls if not it.get("control")], sum(it.get("move") == "new" for it in calls)
+    n_control = len(calls) - len(to_call)
+    controls = "1 more is a control" if n_control == 1 else f"{number(n_control)} more are controls"
+    kept = f"; {controls}, not to be called" if n_control else ""
+    whose, new = f" for {owner}" if owner else "", f", {number(n_new)} new" if n_new else ""
+    said = f"{number(len(to_call))} to call this week{whose}{new}{kept}."
+    if not calls:
+        return said
+    at_risk = sum(it.get("value_at_risk") or 0 for it in to_call) if owner else (money or {}).get("listed")
+    worth = f"{amount(at_risk, money['currency'])} are at risk" if money else ""
     if not expected:
         return f"{said} {worth}." if worth else said
-    n_leavers, of = round(expected["mean"]), f"of {'these' if n_control else 'them'}"
-    who = (
-        f"About {number(n_leavers)} {of} {'is' if n_leavers == 1 else 'are'}" if n_leavers else f"Fewer than 1 {of} is"
-    )
-    bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
-    return f"{said} {who} expected to leave without a call {bounds}{f'; {worth}' if worth else ''}."
-
-
-def _is_control(call: Facts) -> bool:
-    return bool(call.get("control"))
+    n_leavers = round(sum(it["risk"] for it in to_call) if owner else expected["mean"])
+    about, of = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1", "these" if n_control else "them"
+    bounds = "" if owner else f" (90 % interval: {number(expected['low'])} to {number(expected['high'])})"
+    who = f"{about} of {of} {'is' if n_leavers <= 1 else 'are'}"
+    return f"{said} {who} expected to leave without a call{bounds}{f'; {worth}' if worth else ''}."
 
 
 def since_last_list(snapshot: Facts) -> str | None:
@@ -88,21 +87,17 @@ def health(snapshot: Facts) -> str:
     n_out = sum(it["state"] in TROUBLED for it in sources)
     n_notes, n_alerts = len(other_warnings(snapshot)), len(snapshot.get("attention", ()))
     newest = f" up to {dataset['last_period']}" if dataset["last_period"] else ""
+    late = any(it.startswith("No new rows have come for") for it in snapshot["warnings"])
     said = [
         f"{counted(dataset['n_rows'], 'row')} of {counted(dataset['n_clients'], 'client')}{newest}",
         f"{counted(len(sources) - n_out, 'source')} in",
         f"{number(len(snapshot['held']))} held back",
         f"{counted(snapshot['rejected_rows'], 'row')} refused",
-        *([_feed(snapshot)] if snapshot.get("expected") else []),
+        *([f"the feed is {'late' if late else 'on time'}"] if snapshot.get("expected") else []),
         counted(n_notes, "warning"),
         f"{counted(n_alerts, 'thing needs', 'things need')} attention" if n_alerts else "nothing needs attention",
     ]
     return " · ".join(said)
-
-
-def _feed(snapshot: Facts) -> str:
-    late = any(it.startswith("No new rows have come for") for it in snapshot["warnings"])
-    return "the feed is late" if late else "the feed is on time"
 
 
 def facts(call: Facts) -> str:
@@ -136,12 +131,6 @@ def decided_since(snapshot: Facts) -> str | None:
     ended = Counter(it["outcome"] for it in snapshot["history"] if it["at"] and it["at"][:10] > previous)
     how = _listed([f"{number(n)} {outcome}" for outcome, n in ended.items()])
     return f"Since the list of {day(previous)}: {counted(ended.total(), 'run')} ({how})." if ended else None
-
-
-def day(text: str, *, year: bool = True) -> str:
-    """A day (ISO) as people write it."""
-    written = date.fromisoformat(text)
-    return f"{written.day} {written:%B %Y}" if year else f"{written.day} {written:%b}"
 
 
 def _listed(parts: Sequence[str]) -> str:

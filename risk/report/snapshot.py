@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from risk.reading.reader import Refusal
     from risk.registry.model import Model
 
-LIST_COLUMNS = ("rank", "client", "risk", "prediction", "owner", "value", "period")  # of clientrisks.csv
 MOST_REFUSALS, MOST_RUNS = 20, 20
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from risk.report.call_list import cell
+from risk.lists.call_list import cell
 
 ALL, NOBODY = "Call list", "No owner"  # the sheet of clients without an owner, alone and beside others
 LONGEST_NAME, LONGEST_CELL = 31, 32_767  # characters that Excel takes

@@ -16,8 +16,9 @@ from risk.command import Answer, Run
 from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
+from risk.lists import list_history, track_record_words
 from risk.registry import audit, proven, releases
-from risk.report import deliver, list_history, snapshot, track_record_words
+from risk.report import deliver, snapshot
 from risk.settings import Settings
 from risk.text import hours_of
 

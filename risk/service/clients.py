@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, current_app, request
 
 from risk.errors import DiskError
 from risk.service import finding, responses
@@ -20,6 +21,7 @@ from risk.service.problems import OldReport, Problem
 from risk.service.responses import answer
 from risk.text import event
 
+clients = Blueprint("clients", __name__)
 log = logging.getLogger("risk")
 
 MAX_LISTED = 10_000
@@ -28,63 +30,80 @@ NO_CLIENT = "this is not a current client; /clients lists them"
 QUERIES: dict[str, tuple[str, ...]] = {"clients.listing": ("limit", "offset", "owner", "q", "sort", "page")}
 
 
-def blueprint(kept: ContactLog, watch: Watch, lists: Path) -> Blueprint:
-    """Return the endpoints of clients; `lists` is the folder of the kept lists."""
-    clients = Blueprint("clients", __name__)
+@dataclass(frozen=True)
+class Records:
+    """Where the answers lie: the contacts, the newest report set, and the folder of the kept lists."""
 
-    @clients.get("/clients")
-    @clients.get("/clients.json")
-    def listing() -> Response:
-        """Return current clients, all or those that are asked for: `limit` of them after the first `offset`."""
-        shown = watch.live.published
-        limit = responses.whole_number("limit", 100, MAX_LISTED)
-        offset = responses.whole_number("offset", 0, sys.maxsize)
-        owner, query = request.args.get("owner"), {name: request.args.get(name, "") for name in ("q", "sort")}
-        offset = (responses.whole_number("page", 1, MAX_LISTED) - 1) * limit if "page" in request.args else offset
-        places = finding.places_of(shown.clients, owner, finding.asked_by(query))
-        told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
-        told |= {} if owner is None else {"owner": owner}
-        return answer(told | {"clients": [shown.clients.row(place) for place in places[offset : offset + limit]]})
-
-    @clients.get("/clients/<path:name>")
-    def client(name: str) -> Response:
-        """Return one current client with all contacts, and with the reasons if the client is on the call list."""
-        shown = watch.live.published
-        if name not in shown.clients.places:
-            raise Problem(404, NO_CLIENT)
-        reasons = next((call["reasons"] for call in shown.snapshot["call_list"] if call["client"] == name), None)
-        told = {"release": shown.release} | shown.clients.row(shown.clients.places[name])
-        told |= {"reasons": reasons, "contacts": kept.outcomes.of(name)[::-1]}
-        return answer(told | {"history": _history(lists, name)})
-
-    @clients.get("/clients/<path:name>/history")
-    def history(name: str) -> Response:
-        """Return what each kept call list said of a client, who may have left since."""
-        slashed = f"{name}/history"
-        if slashed in watch.live.published.clients.places:  # a client of this very name
-            return client(slashed)
-        found = _history(lists, name)
-        if not found:
-            raise Problem(404, "no call list named this client; /clients lists the current ones")
-        return answer({"client": name, "history": found})
-
-    @clients.get("/trackrecord")
-    def track_record() -> Response:
-        """Return the kept call lists beside what came of the clients, and who left."""
-        record = watch.live.published.snapshot.get("track_record")
-        if record is None:
-            raise OldReport(503, OLD_REPORT)
-        return answer(record)
-
-    return clients
+    contacts: ContactLog
+    watch: Watch
+    lists: Path
 
 
-def _history(lists: Path, name: str) -> list[dict[str, Any]]:
+def furnish(app: Flask, records: Records) -> None:
+    """Let a service answer for clients."""
+    app.extensions["clients"] = records
+    app.register_blueprint(clients)
+
+
+@clients.get("/clients")
+@clients.get("/clients.json")
+def listing() -> Response:
+    """Return current clients, all or those that are asked for: `limit` of them after the first `offset`."""
+    shown = _records().watch.live.published
+    limit = responses.whole_number("limit", 100, MAX_LISTED)
+    offset = responses.whole_number("offset", 0, sys.maxsize)
+    owner, query = request.args.get("owner"), {name: request.args.get(name, "") for name in ("q", "sort")}
+    offset = (responses.whole_number("page", 1, MAX_LISTED) - 1) * limit if "page" in request.args else offset
+    places = finding.places_of(shown.clients, owner, finding.asked_by(query))
+    told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
+    told |= {} if owner is None else {"owner": owner}
+    return answer(told | {"clients": [shown.clients.row(place) for place in places[offset : offset + limit]]})
+
+
+@clients.get("/clients/<path:name>")
+def client(name: str) -> Response:
+    """Return one current client with all contacts, and with the reasons if the client is on the call list."""
+    shown = _records().watch.live.published
+    if name not in shown.clients.places:
+        raise Problem(404, NO_CLIENT)
+    reasons = next((call["reasons"] for call in shown.snapshot["call_list"] if call["client"] == name), None)
+    told = {"release": shown.release} | shown.clients.row(shown.clients.places[name])
+    told |= {"reasons": reasons, "contacts": _records().contacts.outcomes.of(name)[::-1]}
+    return answer(told | {"history": _history(name)})
+
+
+@clients.get("/clients/<path:name>/history")
+def history(name: str) -> Response:
+    """Return what each kept call list said of a client, who may have left since."""
+    slashed = f"{name}/history"
+    if slashed in _records().watch.live.published.clients.places:  # a client of this very name
+        return client(slashed)
+    found = _history(name)
+    if not found:
+        raise Problem(404, "no call list named this client; /clients lists the current ones")
+    return answer({"client": name, "history": found})
+
+
+@clients.get("/trackrecord")
+def track_record() -> Response:
+    """Return the kept call lists beside what came of the clients, and who left."""
+    record = _records().watch.live.published.snapshot.get("track_record")
+    if record is None:
+        raise OldReport(503, OLD_REPORT)
+    return answer(record)
+
+
+def _history(name: str) -> list[dict[str, Any]]:
     """What each kept list said of a client. Raises: Problem 503 where the lists cannot be read."""
-    from risk.report import list_history
+    from risk.lists import list_history
 
     try:
-        return list_history.of_client(lists, name)
+        return list_history.of_client(_records().lists, name)
     except DiskError as error:
         log.warning(event("lists", reason=error))
         raise Problem(503, "the kept call lists cannot be read; the log says why") from error
+
+
+def _records() -> Records:
+    records: Records = current_app.extensions["clients"]
+    return records

@@ -62,7 +62,7 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING)
     app.jinja_env.globals.update(list_words=list_words, call_words=call_words, soon=finding.SOON, orders=finding.ORDERS)
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS, situation=situation.situation)
 
 
 @pages.get("/")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from risk import paths
 from risk.errors import DataError
 from risk.modeling import leakage
-from risk.report.snapshot import LIST_COLUMNS
+from risk.paths import LIST_COLUMNS
 from risk.service.problems import Problem
 from risk.service.requests import Contract, Ids, RequestedRows
 

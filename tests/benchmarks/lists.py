@@ -16,8 +16,8 @@ import pandas as pd
 
 from risk import settings
 from risk.dataset import dataset
-from risk.report import list_history, replayed_lists, track_record
-from risk.report.list_files import ListFacts
+from risk.lists import list_history, replayed_lists, track_record
+from risk.lists.list_files import ListFacts
 from risk.simulation._worlds import Month, Series, history, period_of
 from risk.simulation.simulate import start
 from tests.benchmarks.measure import Table, cpu_seconds, installation

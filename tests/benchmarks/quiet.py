@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from risk.lists import moves
 from risk.modeling import families, fitting
-from risk.report import moves
 from risk.settings import Capacity
 from tests.benchmarks.decisions import KINDS, Stream
 from tests.benchmarks.measure import Table

@@ -23,7 +23,8 @@ MODULES = SCRIPTS | ROOMS
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 PURE = ("modeling", "drift")  # arrays and values in, frozen results out
-ROW = ("", "reading", "dataset", "registry", "decision", "backtest", "report", "service")  # each sees what is before it
+# each sees what is before it
+ROW = ("", "reading", "dataset", "registry", "decision", "backtest", "lists", "report", "service")
 MAY_IMPORT = {
     "fullprocess": {"apicalls", "deployment", "diagnostics", "ingestion", "reporting", "scoring", "training"},
     "reporting": {"diagnostics"},
@@ -32,7 +33,7 @@ MAY_IMPORT = {
 }
 GATHERING = ("risk.report.status", "risk.report.subject")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 22_067  # of scripts and risk/; it may fall
+LINES = 22_037  # of scripts and risk/; it may fall
 
 
 @cache

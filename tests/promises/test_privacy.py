@@ -188,7 +188,7 @@ def test_a_run_that_fails_over_a_row_names_no_client(deployed: Project, monkeypa
     def fail(*_: object, **__: object) -> None:
         raise ValueError(f"could not convert {NAME!r}")
 
-    monkeypatch.setattr("risk.report.call_list.ranked", fail)
+    monkeypatch.setattr("risk.lists.call_list.ranked", fail)
     said = deployed.run("fullprocess")
 
     assert said.code == 1

@@ -34,18 +34,6 @@ def test_a_renewal_is_said_in_days(days: int | None, words: str | None) -> None:
     assert list_words.renewal(days) == words
 
 
-def test_how_things_stand_is_said_for_all_and_for_an_owner() -> None:
-    calls: list[dict[str, Any]] = [{"risk": 0.9, "value_at_risk": 900.0, "move": "new"}, {"risk": 0.5}]
-    shown = {"expected_leavers": {"mean": 34.2, "low": 30, "high": 38}, "money": {"currency": "€"}}
-
-    everybody, mine = list_words.standing(shown, calls), list_words.standing(shown, calls[:1], "Ann")
-    unproven = list_words.standing(shown | {"expected_leavers": None}, calls)
-
-    assert everybody == "2 to call this week, 1 new. About 34 are expected to leave without a call, 900 € at risk."
-    assert mine == "1 to call this week for Ann, 1 new. About 1 is expected to leave without a call, 900 € at risk."
-    assert unproven == "2 to call this week, 1 new."
-
-
 FAILED = {"run": 2, "at": "2027-01-15T07:00:00Z"}
 DAYS_AGO = "The last successful run was 3 days ago"
 

@@ -14,10 +14,14 @@ def make_snapshot(n: int = 40, **changes: Any) -> dict[str, Any]:
     return {"release": {"name": "1"}, "call_list": calls, "expected_leavers": EXPECTED, "list": about, **changes}
 
 
+def said_of(snapshot: dict[str, Any]) -> str:
+    return situation.situation(snapshot, snapshot["call_list"])
+
+
 def test_the_situation_is_who_to_call_and_what_is_expected_without_a_call() -> None:
     money = {"listed": 18400.2, "everyone": 99000.0, "currency": "€", "owners": []}
 
-    assert situation.situation(make_snapshot(money=money)) == (
+    assert said_of(make_snapshot(money=money)) == (
         "40 to call this week. About 34 of them are expected to leave without a call "
         "(90 % interval: 30 to 38); 18,400 € are at risk."
     )
@@ -26,20 +30,32 @@ def test_the_situation_is_who_to_call_and_what_is_expected_without_a_call() -> N
 def test_the_situation_counts_the_new_and_leaves_out_the_controls() -> None:
     calls = [{"client": "a", "move": "new"}, {"client": "b", "control": True}, {"client": "c", "move": "same"}]
 
-    said = situation.situation(make_snapshot(call_list=calls, expected_leavers={"mean": 0.2, "low": 0, "high": 1}))
+    said = said_of(make_snapshot(call_list=calls, expected_leavers={"mean": 0.2, "low": 0, "high": 1}))
 
     assert said.startswith(
         "2 to call this week, 1 new; 1 more is a control, not to be called. Fewer than 1 of these is"
     )
 
 
+def test_the_situation_of_an_owner_counts_the_owners_calls_alone() -> None:
+    money = {"listed": 18400.2, "everyone": 99000.0, "currency": "€", "owners": []}
+    snapshot = make_snapshot(money=money)
+
+    said = situation.situation(snapshot, snapshot["call_list"][:2], "Ann")
+
+    assert said == (
+        "2 to call this week for Ann. About 2 of them are expected to leave without a call; 20 € are at risk."
+    )
+    assert situation.situation(snapshot, [], "Zoe") == "0 to call this week for Zoe."
+
+
 def test_the_situation_of_a_provisional_release_expects_nothing() -> None:
-    assert situation.situation(make_snapshot(expected_leavers=None)) == "40 to call this week."
+    assert said_of(make_snapshot(expected_leavers=None)) == "40 to call this week."
 
 
 def test_without_a_list_the_situation_says_why() -> None:
-    assert situation.situation(make_snapshot(release=None)) == NO_LIST
-    assert situation.situation(make_snapshot(0)) == NOBODY
+    assert said_of(make_snapshot(release=None)) == NO_LIST
+    assert said_of(make_snapshot(0)) == NOBODY
 
 
 def test_what_changed_is_counted_with_the_reasons_of_those_gone() -> None:

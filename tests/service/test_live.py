@@ -13,7 +13,7 @@ import pytest
 
 from risk import files, journal, paths
 from risk.errors import DataError
-from risk.report.snapshot import LIST_COLUMNS
+from risk.paths import LIST_COLUMNS
 from risk.service import live
 from risk.service.predictions import LiveState
 from risk.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from risk import paths
-from risk.report import list_history
+from risk.lists import list_history
 from tests.conftest import HEADER, Installations, Project, table
 
 SCHEMA = {"period": "period"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from risk.report import control
-from risk.report.control import is_control
+from risk.lists import control
+from risk.lists.control import is_control
 
 
 def groups(called: tuple[int, int], spared: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from risk.report import moves
-from risk.report.moves import FormerList, Snooze
+from risk.lists import moves
+from risk.lists.moves import FormerList, Snooze
 from risk.settings import Capacity
 
 

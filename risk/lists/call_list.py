@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from risk.dataset.next_steps import NextStep, next_step
 from risk.dataset.outcomes import Outcomes
+from risk.lists import moves
+from risk.lists.control import is_control
+from risk.lists.moves import FormerList
+from risk.lists.reason_words import explained
 from risk.modeling import families, fitting
+from risk.paths import LIST_COLUMNS
 from risk.registry import out_of_fold
 from risk.registry.model import Model
-from risk.report import moves
-from risk.report.control import is_control
-from risk.report.moves import FormerList
-from risk.report.reason_words import explained
-from risk.report.snapshot import LIST_COLUMNS
 from risk.schema import Schema
 from risk.settings import Capacity
 from risk.text import as_csv, four_digits
@@ -160,7 +160,8 @@ def to_call(
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in chosen[names].itertuples(index=False, name=None)]
     return [
         row
-        | {"value_at_risk": _at_risk(row), "renews_in_days": _days_to(row["renewal"], past.day)}
+        | {"value_at_risk": None if row["value"] is None else round(row["value"] * row["risk"], 2)}
+        | {"renews_in_days": _days_to(row["renewal"], past.day)}
         | {name: getattr(it, name) for name in ("reasons", "context", "changed", "drivers")}
         | {"next_step": next_step(past.steps, *it.leading, columns) if it.leading else None}
         for row, it, columns in zip(rows, why, _columns(chosen, schema), strict=True)
@@ -180,10 +181,6 @@ def _beside(call: Mapping[str, Any], past: Past, capacity: Capacity) -> dict[str
     contacts = [it for it in past.called.of(call["client"]) if it.date <= past.day]
     told = {name: getattr(contacts[-1], name) for name in ("date", "result", "opinion", "note")} if contacts else None
     return {"contact": told, "control": is_control(call["client"], past.day, capacity.control_share)}
-
-
-def _at_risk(row: Mapping[str, Any]) -> float | None:
-    return None if row["value"] is None else round(row["value"] * row["risk"], 2)
 
 
 def _days_to(renewal: str | None, day: str) -> int | None:

@@ -16,12 +16,12 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.next_steps import NextStep
 from risk.dataset.outcomes import Outcomes
 from risk.errors import RiskError
+from risk.lists import list_history, replayed_lists
+from risk.lists.call_list import Past
+from risk.lists.list_files import ListFacts
+from risk.lists.moves import FormerList
 from risk.registry import proven, releases
 from risk.registry.model import Model
-from risk.report import list_history, replayed_lists
-from risk.report.call_list import Past
-from risk.report.list_files import ListFacts
-from risk.report.moves import FormerList
 from risk.settings import Capacity
 
 
@@ -56,11 +56,8 @@ class KeptLists:
             return proven.opened(self.production, releases.named(self.production, former.release))
         return None
 
-    def keep(self, facts: ListFacts | None = None, rows: pd.DataFrame | None = None) -> None:
-        """Keep a list, and note for the journal its digest and those of what the run left when it was killed."""
-        self._keep([(facts, rows)] if facts and rows is not None else [])
-
-    def _keep(self, made: Sequence[tuple[ListFacts, pd.DataFrame]]) -> None:
+    def keep(self, *made: tuple[ListFacts, pd.DataFrame]) -> None:
+        """Keep lists, and note for the journal their digests and those of what the run left when it was killed."""
         kept = list_history.keep(self.folder, made, self.noted, self.run.number)
         if real := [it.noted for it in kept if not it.facts.replayed]:
             self.run.note(list=real[-1])
@@ -71,4 +68,4 @@ class KeptLists:
         """Make the lists of past periods, where there is no list yet."""
         before = list_history.on_disk(self.folder)
         if not self.noted and all(it.facts.run == self.run.number for it in before):
-            self._keep(replayed_lists.made(rows, capacity, self.run.day, self.run.number))
+            self.keep(*replayed_lists.made(rows, capacity, self.run.day, self.run.number))

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from risk import files
 from risk.errors import DiskError
+from risk.lists import list_files
+from risk.lists.list_files import KeptList, ListFacts
+from risk.lists.moves import FormerList
 from risk.reading.sql import connect, literal, pattern
-from risk.report import list_files
-from risk.report.list_files import KeptList, ListFacts
-from risk.report.moves import FormerList
 from risk.text import event, log
 
 if TYPE_CHECKING:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
-from risk.text import NOTHING, counted, number, percent
+from risk.text import NOTHING, counted, day, number, percent
 
 Facts = Mapping[str, Any]
 
@@ -94,9 +93,3 @@ def page(record: Facts, horizon: str) -> str:
         )
         lines.append(f"nobody warned of {it['client']} ({it['period'] or 'no period'}): {said}")
     return "\n".join(lines)
-
-
-def day(text: str) -> str:
-    """A day as people write it: 1 July 2026."""
-    written = date.fromisoformat(text)
-    return f"{written.day} {written:%B %Y}"

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk.report import list_files, list_history, track_record
-from risk.report.list_files import KeptList, ListFacts
+from risk.lists import list_files, list_history, track_record
+from risk.lists.list_files import KeptList, ListFacts
 
 Noted = dict[str, str]
 

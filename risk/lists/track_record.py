@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from risk.dataset import labels
 from risk.dataset.dataset import Dataset
 from risk.errors import DiskError
+from risk.lists import list_history, track_record_words
+from risk.lists.control import compare
+from risk.lists.list_files import KeptList, ListFacts
+from risk.lists.list_history import Said
 from risk.modeling.fitting import expected_leavers
 from risk.modeling.metrics import Floats, highest
-from risk.report import list_history, track_record_words
-from risk.report.control import compare
-from risk.report.list_files import KeptList, ListFacts
-from risk.report.list_history import Said
 from risk.schema import Schema
 
 COMPLETE = 0.95  # the share of outcomes that are known of a list that counts as complete: some clients never get one

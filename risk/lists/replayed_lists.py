@@ -14,9 +14,9 @@ import pandas as pd
 
 from risk.dataset import labels
 from risk.dataset.dataset import Dataset
+from risk.lists import call_list, list_history, moves
+from risk.lists.list_files import ListFacts
 from risk.modeling import families, fitting
-from risk.report import call_list, list_history, moves
-from risk.report.list_files import ListFacts
 from risk.settings import Capacity
 
 FEWEST_PERIODS = 3  # with outcomes

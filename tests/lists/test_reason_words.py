@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from risk.lists.reason_words import Why, explained
 from risk.modeling import families, fitting
-from risk.report.reason_words import Why, explained
 from risk.schema import Feature, Schema
 
 MONTH, SIZE = Feature(label="Calls last month", unit="calls"), Feature(context=True)

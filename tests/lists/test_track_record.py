@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk.report import track_record, track_record_words
-from risk.report.list_files import KeptList, ListFacts
-from risk.report.list_history import Said
+from risk.lists import track_record, track_record_words
+from risk.lists.list_files import KeptList, ListFacts
+from risk.lists.list_history import Said
 
 UNKNOWN = np.nan
 SHARES = {"share_caught": 0.31, "random_share": 0.1, "simple_share": 0.22}

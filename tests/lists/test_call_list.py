@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from risk.report import call_list
+from risk.lists import call_list
 from risk.schema import Feature, Schema
 
 
