@@ -30,8 +30,6 @@ from risk.text import placed
 
 service = Blueprint("service", __name__)
 
-MAX_LISTED = 10_000
-
 
 @dataclass(frozen=True)
 class Rooms:

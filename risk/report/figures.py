@@ -157,12 +157,12 @@ def track_record(lists: Sequence[Mapping[str, Any]]) -> bytes:
              ("random_share", QUIET, ":", "at random"))  # fmt: skip
     with _figure((8.6, 2.5)) as figure:
         axes = figure.add_subplot()
-        days = [it["as_of"] for it in lists]
+        days = [it["as_of"] for it in lists]  # two lists may be of one day
         for name, colour, line, label in lines:
-            axes.plot(days, [it[name] for it in lists], line, color=colour, markersize=4, label=shown(label, 60))
+            axes.plot([it[name] for it in lists], line, color=colour, markersize=4, label=shown(label, 60))
         axes.set(ylim=(0, None), title="Leavers who were on the list")
         axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
-        axes.set_xticks(range(0, len(lists), 1 + len(lists) // 8))
+        axes.set_xticks(range(0, len(lists), step := 1 + len(lists) // 8), days[::step])
         axes.grid(color=LINE, linewidth=0.5)
         axes.legend(frameon=False, fontsize=7.5, ncols=3)
         return _png(figure)

@@ -31,9 +31,8 @@ def situation(snapshot: Facts) -> str:
     if not expected:
         return f"{said} {worth}." if worth else said
     n_leavers, of = round(expected["mean"]), f"of {'these' if n_control else 'them'}"
-    who = (
-        f"About {number(n_leavers)} {of} {'is' if n_leavers == 1 else 'are'}" if n_leavers else f"Fewer than 1 {of} is"
-    )
+    about = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1"
+    who = f"{about} {of} {'is' if n_leavers <= 1 else 'are'}"
     bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
     return f"{said} {who} expected to leave without a call {bounds}{f'; {worth}' if worth else ''}."
 
@@ -52,9 +51,8 @@ def since_last_list(snapshot: Facts) -> str | None:
     moves = {f"n_{move}": move for move in ("new", "risen", "fallen")}
     parts = [f"{number(about[name])} {move}" for name, move in moves.items() if about.get(name)]
     gone = Counter(it["why"] for it in about["gone"])
-    parts += [f"{number(gone.total())} gone ({_listed([f'{number(n)} {why}' for why, n in gone.items()])})"] * bool(
-        gone
-    )
+    if gone:
+        parts.append(f"{number(gone.total())} gone ({_listed([f'{number(n)} {why}' for why, n in gone.items()])})")
     n_by_model = sum(it.get("moved_by") == "the model changed" for it in snapshot["call_list"])
     by_model = f" Of the moves, {number(n_by_model)} came of a changed model alone." if n_by_model else ""
     return f"Since the list of {day(about['previous'])}: {_listed(parts) or 'nothing has changed'}.{by_model}"
