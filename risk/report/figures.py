@@ -109,9 +109,8 @@ def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, 
     with _figure() as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         above.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
-        above.plot(
-            risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False
-        )
+        look = {"color": ACCENT, "linewidth": 1.4, "markersize": 5, "markeredgecolor": "white", "clip_on": False}
+        above.plot(risks, shares, "o-", **look)
         dashed = {"transform": above.transAxes, "ha": "right", "fontsize": 7.5, "color": QUIET}
         above.text(0.98, 0.04, "dashed: stated = happened", **dashed)
         above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=shown(title, 60))

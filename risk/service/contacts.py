@@ -40,6 +40,7 @@ PATIENCE = 5.0  # seconds until the lock must be free
 MAX_LISTED = 10_000
 EARLIEST_ZONE = timedelta(hours=14)  # where on earth the day begins first
 HEADER = ",".join(outcomes.COLUMNS).encode() + b"\n"
+ONCE_EACH = f"send {', '.join(outcomes.COLUMNS)} once each"
 
 QUERIES: dict[str, tuple[str, ...]] = {"contacts.listing": ("limit", "offset", "client")}
 
@@ -117,9 +118,8 @@ def _whole_lines(descriptor: int, path: Path) -> int:
         os.ftruncate(descriptor, 0)
         return 0
     if start != HEADER:
-        raise DiskError(
-            f"{path}: its first line is not {HEADER.decode().strip()}. It is unchanged. Give it another name."
-        )
+        what = f"its first line is not {HEADER.decode().strip()}"
+        raise DiskError(f"{path}: {what}. It is unchanged. Give it another name.")
     if os.pread(descriptor, 1, size - 1) != b"\n":
         log.warning(event("outcomes", healed=path.name, reason="its last line was cut off"))
         files.write_all(descriptor, b"\n")
@@ -224,11 +224,9 @@ def _of_form(body: bytes) -> _Recording:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
                           max_num_fields=len(outcomes.COLUMNS))  # fmt: skip
     except ValueError as error:
-        raise Problem(
-            400, f"the form cannot be read ({error}); send {', '.join(outcomes.COLUMNS)} once each"
-        ) from error
+        raise Problem(400, f"the form cannot be read ({error}); {ONCE_EACH}") from error
     if len(dict(pairs)) < len(pairs):
-        raise Problem(422, f"a field occurs twice; send {', '.join(outcomes.COLUMNS)} once each")
+        raise Problem(422, f"a field occurs twice; {ONCE_EACH}")
     try:
         return msgspec.convert(dict(pairs), _Recording)
     except msgspec.ValidationError as error:
