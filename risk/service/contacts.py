@@ -12,6 +12,7 @@ import fcntl
 import io
 import logging
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -182,6 +183,7 @@ def blueprint(kept: ContactLog, watch: Watch) -> Blueprint:
         kind, body = responses.text_body("application/json", responses.FORM, most=MAX_BODY)
         contact = msgspec.structs.asdict(_of_form(body) if kind == responses.FORM else _of_json(body))
         contact["date"] = contact["date"] or datetime.now().date().isoformat()
+        contact["note"] = re.sub(r" *[\r\n]+ *", " ", contact["note"].strip("\r\n"))  # as people type in a field
         _check(contact, watch)
         try:
             kept.record(contact)
