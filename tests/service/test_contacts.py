@@ -218,13 +218,27 @@ def test_with_a_token_nobody_records_without_it(tmp_path: Path, monkeypatch: pyt
     assert (without.status_code, known.status_code) == (401, 201)
 
 
-def test_too_many_in_a_minute_are_told_to_come_again(client: FlaskClient) -> None:
-    answers = [client.post("/outcomes", json={}) for _ in range(contacts.A_MINUTE)]
+def test_too_many_contacts_in_a_minute_are_told_to_come_again(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contacts, "A_MINUTE", 3)
+    refused = [client.post("/outcomes", json=body) for body in ({}, CALL | {"client": "nobody"}) for _ in range(3)]
+    taken = [client.post("/outcomes", json=CALL) for _ in range(3)]
+
     told = client.post("/outcomes", json=CALL)
 
-    assert {it.status_code for it in answers} == {422}
-    assert told.status_code == 429
+    assert [it.status_code for it in refused] == [422] * 3 + [404] * 3
+    assert [it.status_code for it in taken] == [201] * 3
+    assert (told.status_code, "more than 3 contacts in a minute" in told.json["detail"]) == (429, True)
     assert 1 <= int(told.headers["Retry-After"]) <= 61
+
+
+def test_a_flood_of_refused_requests_is_stopped(client: FlaskClient) -> None:
+    answers = {client.post("/outcomes", json={}).status_code for _ in range(contacts.TRIES)}
+    told = client.post("/outcomes", json=CALL)
+
+    assert answers == {422}
+    assert (told.status_code, "requests in a minute" in told.json["detail"]) == (429, True)
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
