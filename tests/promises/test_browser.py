@@ -109,6 +109,18 @@ def test_the_first_view_is_small_and_shows_the_first_client_on_a_phone(browser: 
         assert sum(sizes) <= FIRST_VIEW
 
 
+def test_a_wide_table_scrolls_in_its_own_box_on_a_phone(browser: Browser, site: str) -> None:
+    with opened(browser, site, 390) as page:
+        page.goto("/model", wait_until="networkidle")
+        page.locator("details").evaluate_all("them => them.forEach(it => it.open = true)")
+        boxes = page.locator(".scroll").evaluate_all("them => them.map(it => [it.scrollWidth, it.clientWidth])")
+        rows = page.locator(".explained td").evaluate_all("them => them.map(it => it.clientHeight)")
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert max(inside for inside, _ in boxes) > 390 >= max(box for _, box in boxes)
+        assert max(rows) < 200  # pixels: no column is squeezed to a word a line
+
+
 def test_the_list_is_searched_sorted_and_filtered_in_place(browser: Browser, site: str) -> None:
     with opened(browser, site) as page:
         page.goto("/")
