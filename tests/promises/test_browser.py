@@ -22,7 +22,7 @@ from tests.service.test_server import serving
 CHROMIUM = shutil.which("chromium")
 FIRST_VIEW = 150_000  # bytes
 FEATURES = {"lastmonth_activity": {"label": "Activity last month", "minimum": 0}, "number_of_employees": "numeric"}
-SCHEMA = {"owner": "owner", "value": "worth", "currency": "€", "features": FEATURES}
+SCHEMA = {"owner": "owner", "value": "worth", "currency": "€ a month", "features": FEATURES}
 
 pytestmark = pytest.mark.slow
 
