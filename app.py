@@ -12,14 +12,18 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 
 from risk import command
+from risk.lists import call_list
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import clients, contacts, live, pages, responses, security
+from risk.report import spreadsheet
+from risk.service import clients, contacts, finding, live, pages, responses, security
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids
@@ -29,8 +33,7 @@ from risk.settings import Settings
 from risk.text import placed
 
 service = Blueprint("service", __name__)
-
-MAX_LISTED = 10_000
+QUERIES = {"service.calls_csv": ("owner",), "service.call_sheet": ("owner",)}
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     app.register_blueprint(service)
     app.register_blueprint(contacts.blueprint(kept, watch))
     clients.furnish(app, clients.Records(kept, watch, settings.models / LISTS))
-    responses.furnish(app, admitted, pages.QUERIES | clients.QUERIES | contacts.QUERIES)
+    responses.furnish(app, admitted, QUERIES | pages.QUERIES | clients.QUERIES | contacts.QUERIES)
     folder = placed(settings.input_folder_path, settings.places)
     pages.furnish(app, pages.Places(watch, settings.production, folder, kept.last))
     return app
@@ -128,16 +131,24 @@ def report() -> Response:
 
 
 @service.get("/calllist.csv")
-def call_list() -> Response:
-    """Return the call list as the CSV file that the newest report set holds."""
-    return responses.file(_shown().calls, "text/csv", f'attachment; filename="{CALL_LIST}"')
+def calls_csv() -> Response:
+    """Return the call list as the CSV file that the newest report set holds, or the rows of one owner."""
+    content = _of_owner(_shown().calls, call_list.calls_csv)
+    return responses.file(content, "text/csv", f'attachment; filename="{CALL_LIST}"')
 
 
 @service.get("/calllist.xlsx")
 def call_sheet() -> Response:
-    """Return the call list as a workbook with a sheet for each owner, where the newest report set holds it."""
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return responses.file(_shown().sheet, kind, f'attachment; filename="{CALL_LIST_EXCEL}"')
+    """Return the call list as a workbook with a sheet for each owner, or of one owner, where the set holds it."""
+    kind, schema = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _shown().snapshot["schema"]
+    content = _of_owner(_shown().sheet, lambda calls: spreadsheet.workbook(calls, schema.get("currency")))
+    return responses.file(content, kind, f'attachment; filename="{CALL_LIST_EXCEL}"')
+
+
+def _of_owner(whole: bytes | None, made: Callable[[Sequence[Mapping[str, Any]]], bytes]) -> bytes | None:
+    """A file of the set; where the query names an owner, one that is made of the calls of this owner alone."""
+    asked = finding.Asked(request.args.get("owner") or None)
+    return made(finding.among_calls(_shown().snapshot["call_list"], asked)) if whole and asked.owner else whole
 
 
 @service.get("/health")

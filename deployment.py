@@ -48,9 +48,8 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     version = settings.ingested / paths.VERSIONS / challenger.card.dataset
     made_of = manifest.read(version)
     if made_of is None:
-        raise ReleaseError(
-            f"{version}: the dataset that the challenger was trained on is not kept; run python training.py"
-        )
+        gone = "the dataset that the challenger was trained on is not kept"
+        raise ReleaseError(f"{version}: {gone}; run python training.py")
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
     papers |= {name: version / name for name in (paths.MANIFEST, paths.INGESTED_FILES)}
     told = judged | {"forced": forced, "model": challenger.digest}

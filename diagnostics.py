@@ -197,9 +197,8 @@ def _predict(settings: Settings, path: Path) -> Answer:
     if content.fault:
         raise DataError(intake.sentence(str(path), content.fault))
     if content.n_refused:
-        raise DataError(
-            f"{path}: {content.n_refused} of {content.n_read} rows are refused; see python ingestion.py --check {path}"
-        )
+        how_many = f"{content.n_refused} of {content.n_read} rows"
+        raise DataError(f"{path}: {how_many} are refused; see python ingestion.py --check {path}")
     for warning in content.warnings:
         log.warning(event("warning", file=path, reason=warning))
     risks = live.risks(frame)

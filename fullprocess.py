@@ -137,7 +137,7 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
         done = None if asked.force or tick.is_due(tick.read(str(settings.production))) else _done(settings, observed)
         if done:
             tick.remember(settings, observed, done, status.due(settings))
-            return Answer(tick.NOTHING, done | {"outcome": tick.NOTHING, "steps": []})
+            return Answer(tick.NOTHING, done | tick.IDLE)
         run = command.run_of(settings, "fullprocess")
         with command.ended_if_failed(run):
             answer = full_process(settings, run, asked.force, observed)

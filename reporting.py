@@ -67,7 +67,8 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
     contents = _make(shown, everyone)
     if subject.model and not run.is_preview:
-        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name)
+        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
+                          newest_period=shown["dataset"]["last_period"])  # fmt: skip
         lists.keep((facts, list_history.rows_of(everyone, shown["call_list"])))
     folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))

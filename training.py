@@ -100,11 +100,8 @@ def _check(settings: Settings, run: Run, manifest: Manifest, left: Floats) -> No
     if manifest.number == 0:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     if len(set(left)) < 2:
-        raise DataError(
-            f"dataset {manifest.name}: {counted(len(left), 'labelled row')} with "
-            f"{counted(len(set(left)), 'kind')} of outcome; "
-            "a model needs clients who left and clients who stayed"
-        )
+        found = f"{counted(len(left), 'labelled row')} with {counted(len(set(left)), 'kind')} of outcome"
+        raise DataError(f"dataset {manifest.name}: {found}; a model needs clients who left and clients who stayed")
     if too_few := families.short_of(settings.model.family, left):
         log.warning(event("family", reason=too_few))
         run.note(warnings=[*run.record.get("warnings", []), too_few])
@@ -153,9 +150,8 @@ def _noted(run: Run, card: Card) -> Card:
     run.note(challenger=card.sha256, reason_to_train=card.reason, candidates=card.candidates, leaks=card.leaks)
     run.note(warnings=[*run.record.get("warnings", []), *told])
     columns = [leak["column"] for leak in card.leaks]
-    run.attend(
-        [LEAK], [Attention(LEAK, it, f"The column {it} seems to know the answer. {leakage.ADVICE}") for it in columns]
-    )
+    why = {it: f"The column {it} seems to know the answer. {leakage.ADVICE}" for it in columns}
+    run.attend([LEAK], [Attention(LEAK, it, sentence) for it, sentence in why.items()])
     return card
 
 

@@ -57,9 +57,8 @@ def append(path: Path, record: dict[str, Any]) -> dict[str, Any]:
     lines = _whole_lines(path)
     torn = _cut_torn_line(path)
     previous = files.digest(lines[-1]) if lines else FIRST
-    record = (
-        {"previous": previous, "at": now(), "user": _account()} | record | ({"torn_line_cut": torn} if torn else {})
-    )
+    record = {"previous": previous, "at": now(), "user": _account()} | record
+    record |= {"torn_line_cut": torn} if torn else {}
     line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     files.append(path, line)
     return record

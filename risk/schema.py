@@ -123,9 +123,8 @@ class Schema:
     def _keys_of(self, name: str) -> list[str]:
         """Return the keys of the settings that name a column."""
         keys = ["client", "target", "period", "owner", "value", "renewal"]
-        return [f"schema.{key}" for key in keys if getattr(self, key) == name] + ["schema.features"] * (
-            name in self.features
-        )
+        found = [f"schema.{key}" for key in keys if getattr(self, key) == name]
+        return [*found, "schema.features"] if name in self.features else found
 
     @model_validator(mode="after")
     def _changes_of_numbers(self) -> Schema:
@@ -134,9 +133,8 @@ class Schema:
             if (self.features[name].kind, self.features[name].minimum) != ("numeric", None):
                 raise ValueError(f"feature {name!r}: change_of stands alone, without kind or minimum")
             if source not in numbers:
-                raise ValueError(
-                    f"feature {name!r}: change_of must name a numeric feature; there are: {', '.join(numbers)}"
-                )
+                told = f"change_of must name a numeric feature; there are: {', '.join(numbers)}"
+                raise ValueError(f"feature {name!r}: {told}")
             if self.period is None:
                 raise ValueError(f"feature {name!r}: change_of needs a period; name its column in 'period'")
         return self

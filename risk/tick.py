@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from risk.settings import Settings
 
 NOTHING = "no new data"
+IDLE: dict[str, object] = {"outcome": NOTHING, "verdict": None, "reason": NOTHING, "reason_to_train": None, "steps": []}
 _TEMPORARY = (".part", ".tmp")
 
 
@@ -84,11 +85,11 @@ def read(production: str) -> dict:  # type: ignore[type-arg]
 
 
 def answer(arguments: list[str]) -> str:
-    """Return what an idle tick says: one line, or with --json what the last run said, with nothing done."""
+    """Return what an idle tick says: one line, or with --json what the last run left, with nothing done or decided."""
     if "--json" not in arguments:
         return NOTHING
     told = read(_production(config_path(arguments), "--practice" in arguments))["told"]
-    return json.dumps(told | {"outcome": NOTHING, "steps": []}, ensure_ascii=False)
+    return json.dumps(told | IDLE, ensure_ascii=False)
 
 
 def remember(settings: Settings, observed: str, answer: dict, due: float | None = None) -> None:  # type: ignore[type-arg]

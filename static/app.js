@@ -89,7 +89,12 @@ if (whatIf) {
     } catch { if (mine === latest) said.textContent = "The service does not answer."; return; }
     if (mine !== latest) return;
     said.textContent = "";
-    if (!answer.ok) { said.textContent = told.detail; return; }
+    if (!answer.ok) {  // people know a figure by its label, and there is but one client
+      const field = told.field && whatIf.elements.namedItem(told.field);
+      const fault = `row 0: ${told.field}: `, label = field && field.labels[0].querySelector("bdi").textContent;
+      said.textContent = label && told.detail.startsWith(fault) ? `${label}: ${told.detail.slice(fault.length)}` : told.detail;
+      return;
+    }
     const strong = document.createElement("strong");
     strong.textContent = `${Math.round(told.risks[0] * 100)} %`;
     const rank = told.ranks[0] === null ? "" : `, rank ${told.ranks[0].toLocaleString()}`;

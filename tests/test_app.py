@@ -82,7 +82,7 @@ def kept(settings: Settings) -> Iterator[None]:
         rows = pd.DataFrame({"rank": [1, 2], "client": ["acme, inc.", "left/1"], "risk": [0.91237, 0.5], "open": True})
         rows = list_history.rows_of(rows.assign(value=[None, 2.5], period="2026-06"), [{"client": "acme, inc."}])
         (it,) = list_history.keep(folder, [(ListFacts(day, run, 100), rows)], noted, run)
-        noted |= {day: it.digest}
+        noted |= {it.digest: day}
     yield
     files.remove(folder)
 

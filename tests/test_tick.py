@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -164,6 +165,17 @@ def test_settings_with_a_mark_before_them_let_a_tick_be_idle(project: Project) -
 
     assert idle(project)
     assert tick.answer(["--config", str(path), "--json"]).startswith('{"run": 3')
+
+
+def test_an_idle_tick_repeats_no_decision_of_the_last_run(rested: Project) -> None:
+    observed = tick.observe(str(rested.settings.source_file), [str(folder) for folder in rested.settings.watched])
+    last = {"run": 3, "outcome": "deployed", "verdict": "retrain", "reason": "1 of 3 windows ring", "release": "3-ab"}
+    tick.remember(rested.settings, observed, last | {"reason_to_train": "drift", "steps": [{"name": "training"}]})
+
+    told = json.loads(tick.answer(["--config", str(rested.root / "config.json"), "--json"]))
+
+    assert told == {"run": 3, "release": "3-ab", "outcome": "no new data", "reason": "no new data",
+                    "verdict": None, "reason_to_train": None, "steps": []}  # fmt: skip
 
 
 def test_outcomes_alone_are_no_work(rested: Project) -> None:

@@ -104,8 +104,6 @@ def _sentence(
         way = f"percentage points {'fewer' if difference >= 0 else 'more'}"
         told += f": {number(100 * abs(difference), 1)} {way} (fewer by {low} to {high} with 95 % certainty)"
     if needed:
-        told += (
-            f". To show that calls save {percent(saved, 0)} of the leavers, {counted(needed, 'more control client')} "
-        )
-        told += "must be known"
+        told += f". To show that calls save {percent(saved, 0)} of the leavers, "
+        told += f"{counted(needed, 'more control client')} must be known"
     return f"{told}."

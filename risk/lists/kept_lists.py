@@ -35,7 +35,7 @@ class KeptLists:
 
     @property
     def noted(self) -> Mapping[str, str]:
-        """The digest of the list of each day, as the journal and this run name it."""
+        """The digests of the lists that count, each with its day, as the journal and this run name them."""
         return list_history.journaled([*journal.runs(self.production / paths.JOURNAL), self.run.record])
 
     def past(self, live: Model | None, called: Outcomes, steps: Sequence[NextStep]) -> Past:

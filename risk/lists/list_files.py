@@ -1,4 +1,4 @@
-"""The files of kept call lists: one of each day, and one of each year, sorted by client.
+"""The files of kept call lists: one of each list, and one of each year with one list a day, sorted by client.
 
 Each says in its metadata which lists it holds, with the digest of their rows, whatever file these lie in.
 """
@@ -40,7 +40,7 @@ GROUP = 40_960  # rows that are read together; a client's rows lie in one group 
 class ListFacts:
     """What is known of a list beside its rows: its day, and whether it was made afterwards from what was known then.
 
-    `n_trained` rows had its model, which is that of the release; `run` made it.
+    `n_trained` rows had its model, which is that of the release; `run` made it from data up to the newest period.
     """
 
     as_of: str
@@ -48,6 +48,12 @@ class ListFacts:
     n_trained: int
     release: str | None = None
     replayed: bool = False
+    newest_period: str | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """These facts as a file tells them and the digest counts them; older lists know no newest period."""
+        return {name: it for name, it in asdict(self).items() if name != "newest_period" or it is not None}
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class KeptList:
     def noted(self) -> dict[str, Any]:
         """What the journal says of it."""
         told = {"as_of": self.facts.as_of, "digest": self.digest, "n": self.n}
+        told |= {"newest_period": self.facts.newest_period} if self.facts.newest_period else {}
         return told | ({"replayed": True} if self.facts.replayed else {})
 
 
@@ -80,7 +87,7 @@ def digest(facts: ListFacts, rows: pd.DataFrame | Mapping[str, Any]) -> str:
         np.where(np.isnan(values), np.nan, values) + 0.0,
         *(np.asarray(rows[name], dtype="u1") for name in ("on_list", "control", "open")),
     ]
-    whole = hashlib.sha256(json.dumps([asdict(facts), len(values)], sort_keys=True).encode())
+    whole = hashlib.sha256(json.dumps([facts.told, len(values)], sort_keys=True).encode())
     for column in columns:
         whole.update(hashlib.sha256(column.tobytes()).digest())
     return whole.hexdigest()
@@ -96,16 +103,18 @@ def hashes(texts: Sequence[str | None]) -> NDArray[np.uint8]:
 
 
 def select(folder: Path, kept: Sequence[KeptList]) -> str:
-    """The query of the rows of lists, each with its day `as_of`."""
+    """The query of the rows of lists, each with its day `as_of` and its `file`, which holds no two of one day."""
     single = sorted({it.file for it in kept if len(it.file) > YEAR_FILE})
     paths = ", ".join(literal(pattern(folder / file)) for file in single)
-    parts = [f"select * from read_parquet([{paths}])"] if single else []
+    fields = f"as_of, {', '.join(FIELDS)}, parse_filename(filename) as file from read_parquet"
+    parts = [f"select {fields}([{paths}], filename = true)"] if single else []
     of_years = [it for it in kept if it.file not in single]
     for file, lists in itertools.groupby(sorted(of_years, key=lambda it: it.file), key=lambda it: it.file):
         days = ", ".join(f"date {literal(it.facts.as_of)}" for it in lists)
-        parts.append(f"select * from read_parquet({literal(pattern(folder / file))}) where as_of in ({days})")
+        path = literal(pattern(folder / file))
+        parts.append(f"select {fields}({path}, filename = true) where as_of in ({days})")
     empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in FIELDS.items())
-    return " union all ".join(parts) or f"select date '2000-01-01' as as_of, {empty} where false"
+    return " union all ".join(parts) or f"select date '2000-01-01' as as_of, {empty}, '' as file where false"
 
 
 @contextlib.contextmanager
@@ -175,7 +184,8 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
     for year, kept in itertools.groupby(stay, key=lambda it: it.facts.as_of[:4]):
         file = f"{year}{SUFFIX}"
         of_year = list(kept)
-        days = [it for it in of_year if it.file != file and noted.get(it.facts.as_of) == it.digest]
+        proven = sorted((it for it in of_year if it.digest in noted), key=lambda it: it.file == file)
+        days = [it for it in {it.facts.as_of: it for it in proven}.values() if it.file != file]  # one of each day
         is_damaged = (folder / file).exists() and all(it.file != file for it in of_year)
         if is_damaged or len(days) <= (MOST_DAYS if year == newest[:4] else 0):
             continue
@@ -185,7 +195,7 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
                 whole = [it for it in of_year if it.file == file or it in sound]
                 merged = [replace(it, file=file) for it in whole]
                 if sound:
-                    _write(connection, select(folder, whole), folder, merged)
+                    _write(connection, f"select * exclude (file) from ({select(folder, whole)})", folder, merged)
         except DiskError as error:
             log.warning(event("days of lists stay in files of their own", year=year, reason=error))
             continue
@@ -195,7 +205,7 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
 
 def rows_of(connection: DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
     """The rows of a list in the order of the clients."""
-    return columns(connection, f"select * from ({select(folder, [kept])}) order by client")
+    return columns(connection, f"select * exclude (file) from ({select(folder, [kept])}) order by client")
 
 
 def columns(connection: DuckDBPyConnection, query: str) -> dict[str, NDArray[Any]]:
@@ -216,7 +226,7 @@ def _filled(column: Any) -> NDArray[Any]:
 
 def _write(connection: DuckDBPyConnection, query: str, folder: Path, kept: Sequence[KeptList]) -> None:
     """Write the file of lists, the same bytes for the same lists."""
-    told = json.dumps([[asdict(it.facts), it.digest, it.n] for it in kept], sort_keys=True)
+    told = json.dumps([[it.facts.told, it.digest, it.n] for it in kept], sort_keys=True)
     options = f"format parquet, compression zstd, parquet_version v2, row_group_size {GROUP}"
     options += f", kv_metadata {{{METADATA}: {literal(told)}}}"
     ordered = f"select * from ({query}) order by client, as_of"

@@ -1,4 +1,5 @@
-"""Call lists as they were: the last one of each day, kept so that what was said can be compared with what happened.
+"""Call lists as they were, kept so that what was said can be compared with what happened: the last one of each day and
+newest period of the data, so that a list that outcomes can grade is never replaced by one of newer rows.
 
 A list is one parquet file of its day until it goes into the file of its year, which is sorted by client. Each file
 says in its metadata which lists it holds. The journal names the digest of every list, and a list counts when its rows
@@ -47,9 +48,10 @@ def rows_of(everyone: pd.DataFrame, calls: Iterable[Mapping[str, Any]]) -> pd.Da
 
 
 def journaled(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The digest of the list of each day by these lines of runs, oldest first."""
+    """The digests of the lists that count by these lines of runs, oldest first, each with its day."""
     noted = (it for record in records for it in (*record.get("lists", ()), record.get("list")) if it)
-    return {it["as_of"]: it["digest"] for it in noted}
+    last = {(it["as_of"], it.get("newest_period")): it for it in noted}
+    return {it["digest"]: it["as_of"] for it in last.values()}
 
 
 def on_disk(folder: Path) -> list[KeptList]:
@@ -64,14 +66,14 @@ def _each_once(held: Iterable[KeptList]) -> list[KeptList]:
 
 def counted(kept: Sequence[KeptList], noted: Mapping[str, str]) -> tuple[list[KeptList], list[str]]:
     """The lists that the journal names, by day, and the days whose list is missing or another one than it names."""
-    good = {it.facts.as_of: it for it in kept if noted.get(it.facts.as_of) == it.digest}
-    days = {*noted, *(it.facts.as_of for it in kept)}
-    return [good[day] for day in sorted(good)], sorted(days - set(good))
+    good = [it for it in kept if it.digest in noted]
+    missing = {noted[digest] for digest in noted.keys() - {it.digest for it in good}}
+    return good, sorted(missing | ({it.facts.as_of for it in kept} - {it.facts.as_of for it in good}))
 
 
 def lost(folder: Path, noted: Mapping[str, str]) -> list[str]:
     """The days whose list the journal names and no file holds; rows of the others are proven when they are graded."""
-    return [day for day in counted(on_disk(folder), noted)[1] if day in noted]
+    return [day for day in counted(on_disk(folder), noted)[1] if day in noted.values()]
 
 
 def keep(
@@ -79,21 +81,21 @@ def keep(
 ) -> list[KeptList]:
     """Write lists, each the last of its day; return what the run has to journal: these, and what it left when killed.
 
-    The list that the journal names of a day stays until it names another one. Raises: DiskError.
+    A list that the journal names stays until it names another one in its place. Raises: DiskError.
     """
     files.make_folder(folder)
-    held, newest, days = list_files.held(folder), max(noted, default=""), {facts.as_of for facts, _ in made}
-    proven = {it.facts.as_of for it in held if noted.get(it.facts.as_of) == it.digest}
+    held, newest, days = list_files.held(folder), max(noted.values(), default=""), {facts.as_of for facts, _ in made}
+    proven = {it.facts.as_of for it in held if it.digest in noted}
     stay, left = [], []
     for it in _each_once(held):
         day = it.facts.as_of
-        if noted.get(day) == it.digest or (day not in proven | days and it.facts.run != run):
+        if it.digest in noted or (day not in proven | days and it.facts.run != run):
             stay.append(it)
         elif day not in days and it.facts.run == run and day >= newest:
             left.append(it)
     fresh = [list_files.write(folder, facts, rows) for facts, rows in made]
     stay = list_files.consolidated(folder, stay, noted, max([newest, *days]))
-    torn = {name for name in list_files.of_days(folder) if noted.get(name[:10], "none")[:12] not in name}
+    torn = list_files.of_days(folder) - {f"{day}-{digest[:12]}{list_files.SUFFIX}" for digest, day in noted.items()}
     gone = ({it.file for it in held} | torn) - {it.file for it in (*stay, *left, *fresh)}
     files.tidy(folder, lambda name: name not in gone)
     return [*left, *fresh]
@@ -101,24 +103,20 @@ def keep(
 
 def of_client(folder: Path, client: str) -> list[dict[str, Any]]:
     """What each list said of one client, the oldest first. Raises: DiskError."""
-    lists = {it.facts.as_of: it for it in on_disk(folder)}  # of two of a day the later run made the one that counts
+    last = {(it.facts.as_of, it.facts.newest_period): it for it in on_disk(folder)}  # that of the later run counts
+    lists = {(it.facts.as_of, it.file): it.facts for it in last.values()}
     told = ("rank", "risk", "value", "period", "on_list", "control")
     if not lists:
         return []
-    paths = ", ".join(literal(pattern(folder / file)) for file in sorted({it.file for it in lists.values()}))
+    paths = ", ".join(literal(pattern(folder / file)) for file in sorted({file for _, file in lists}))
     query = f"""select cast(as_of as varchar), parse_filename(filename), {", ".join(told)}
-        from read_parquet([{paths}], filename = true) where client = ? order by as_of"""
+        from read_parquet([{paths}], filename = true) where client = ?"""
     with list_files.refusals(folder), connect(threads=1) as connection:
-        rows = connection.execute(query, [client]).fetchall()
+        rows = {(day, file): row for day, file, *row in connection.execute(query, [client]).fetchall()}
+    said = ((facts, rows[place]) for place, facts in lists.items() if place in rows)
     return [
-        {
-            "as_of": day,
-            "replayed": lists[day].facts.replayed,
-            **dict(zip(told, row, strict=True)),
-            "risk": float(row[1]),
-        }
-        for day, file, *row in rows
-        if day in lists and lists[day].file == file
+        {"as_of": it.as_of, "replayed": it.replayed, **dict(zip(told, row, strict=True)), "risk": float(row[1])}
+        for it, row in said
     ]
 
 
@@ -149,7 +147,8 @@ def risks_at(folder: Path, noted: Mapping[str, str], days: Mapping[str, str]) ->
     Raises: DiskError.
     """
     lists, _ = counted(on_disk(folder), noted)
-    rows = list_files.select(folder, [it for it in lists if not it.facts.replayed])
+    last = {it.facts.as_of: it for it in lists if not it.facts.replayed}
+    rows = list_files.select(folder, list(last.values()))
     asked = pd.DataFrame({"client": list(days), "day": list(days.values())}, dtype=object)
     with list_files.refusals(folder), connect(threads=1) as connection:
         connection.register("asked", asked)
@@ -181,13 +180,15 @@ OF_CLIENT = """asof left join (select client, run, arg_min("left", position) as 
 
 def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_period: bool) -> Said:
     """What lists said, beside what came of it: of open rows, without periods of clients. Raises: DiskError."""
-    made = pd.DataFrame({"as_of": [it.facts.as_of for it in kept], "run": [it.facts.run for it in kept]})
+    names = {"as_of": [it.facts.as_of for it in kept], "run": [it.facts.run for it in kept]}
+    made = pd.DataFrame(names | {"file": [it.file for it in kept]})
     with list_files.refusals(folder), connect(threads=2) as connection:
         connection.register("outcomes", outcomes)
         connection.register("made", made.assign(list=range(len(kept))))
         connection.execute(
-            f"""create temp table said as select l.* exclude (as_of), list, run
-            from ({list_files.select(folder, kept)}) l join made on l.as_of = cast(made.as_of as date)"""
+            f"""create temp table said as select l.* exclude (as_of, file), list, run
+            from ({list_files.select(folder, kept)}) l join made
+            on l.as_of = cast(made.as_of as date) and l.file = made.file"""
         )
         clients, periods = _coded(connection, "client"), _coded(connection, "period")
         rows = list_files.columns(
@@ -225,8 +226,6 @@ def by_list(told: Said, names: Iterable[str]) -> list[dict[str, NDArray[Any]]]:
 
 def _coded(connection: DuckDBPyConnection, name: str) -> NDArray[Any]:
     """The distinct texts of a column in their order; their places go into a table."""
-    distinct = f"select distinct {name} as it from said where {name} is not null"
-    connection.execute(
-        f"create temp table {name}s as select it, row_number() over (order by it) - 1 as code from ({distinct})"
-    )
+    coded = f"select it, row_number() over (order by it) - 1 as code from (select distinct {name} as it from said)"
+    connection.execute(f"create temp table {name}s as {coded} where it is not null")
     return list_files.columns(connection, f"select it from {name}s order by code")["it"]

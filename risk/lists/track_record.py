@@ -60,6 +60,7 @@ class Grade:
     expected_low: int
     expected_high: int
     complete: bool
+    newest_period: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
         random_share=listed_known / n_known if n_known else None,
         simple_share=simple_share(rows["number"][known], left[known], listed_known),
         expected=expected.mean, expected_low=expected.low, expected_high=expected.high,
-        complete=bool(n_known and n_known >= COMPLETE * asked),
+        complete=bool(n_known and n_known >= COMPLETE * asked), newest_period=facts.newest_period,
     )  # fmt: skip
 
 
@@ -205,9 +206,8 @@ def with_strangers(found: Leavers, told: Said, known: pd.DataFrame) -> Leavers:
     covered = told.periods[np.unique(told.rows["period"][told.rows["period"] >= 0])]
     left = known[(known["left"] == 1) & known["period"].isin(covered)]
     left = left[~left["client"].isin(told.clients)]
-    strangers = [
-        Leaver(client, period, (), False) for client, period in zip(left["client"], left["period"], strict=True)
-    ]
+    pairs = zip(left["client"], left["period"], strict=True)
+    strangers = [Leaver(client, period, (), False) for client, period in pairs]
     ordered = sorted([*found.leavers, *strangers], key=lambda it: it.period or "", reverse=True)
     n_leavers, n_unwarned = found.n_leavers + len(strangers), found.n_unwarned + len(strangers)
     return Leavers(tuple(ordered[:MOST_LEAVERS]), n_leavers, n_unwarned, found.lead_days_median)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from risk.text import NOTHING, counted, day, number, percent
@@ -48,13 +48,9 @@ def of_leavers(record: Facts) -> str:
     if not n_leavers:
         return "Nobody who stood on a list is known to have left."
     warned = f"of {number(n_leavers - n_unwarned)} the lists before had warned, of {number(n_unwarned)} they had not"
-    days = record["lead_days_median"]
-    lead = (
-        f" They stood on a list {counted(round(days), 'day')} before they were gone (median)."
-        if days is not None
-        else ""
-    )
-    return f"{counted(n_leavers, 'client')} left since the first list: {warned}.{lead}"
+    said, days = f"{counted(n_leavers, 'client')} left since the first list: {warned}.", record["lead_days_median"]
+    lead = f" They stood on a list {counted(round(days or 0), 'day')} before they were gone (median)."
+    return said + ("" if days is None else lead)
 
 
 def of_broken(record: Facts) -> str | None:
@@ -78,18 +74,19 @@ def page(record: Facts, horizon: str) -> str:
         shares = " ".join(f"{percent(it[name], 0):>7}" for name in ("share_caught", "random_share", "simple_share"))
         marks = f"{'  replayed' if it['replayed'] else ''}{'' if it['complete'] else '  not all known'}"
         counts = f"{number(it['n_clients']):>8} {number(it['n_listed']):>7} {left:>6}"
-        lines.append(f"{it['as_of']:<12} {counts} {said:>9} {shares}{marks}")
+        lines.append(f"{of_day(it, record['lists']):<12} {counts} {said:>9} {shares}{marks}")
     if record["lists"]:
-        lines += [
-            "",
-            f"left: of those listed, {horizon}; said: the 90 % interval of the list; caught: share of all who left",
-        ]
-        lines.append(
-            f"replayed: {REPLAYED.partition(': ')[2]}; simple: {record['lists'][-1]['simple_rule'] or 'no rule'}"
-        )
+        what = "said: the 90 % interval of the list; caught: share of all who left"
+        rule = record["lists"][-1]["simple_rule"] or "no rule"
+        lines += ["", f"left: of those listed, {horizon}; {what}"]
+        lines.append(f"replayed: {REPLAYED.partition(': ')[2]}; simple: {rule}")
     for it in [it for it in record["leavers"] if not it["warned"]][:10]:
-        said = (
-            ", ".join(f"{row['as_of']} rank {row['rank']} risk {row['risk']:.4f}" for row in it["said"]) or "on no list"
-        )
-        lines.append(f"nobody warned of {it['client']} ({it['period'] or 'no period'}): {said}")
+        said = ", ".join(f"{row['as_of']} rank {row['rank']} risk {row['risk']:.4f}" for row in it["said"])
+        lines.append(f"nobody warned of {it['client']} ({it['period'] or 'no period'}): {said or 'on no list'}")
     return "\n".join(lines)
+
+
+def of_day(grade: Facts, lists: Sequence[Facts]) -> str:
+    """The day of a list, with the newest period of its data where another list is of that day."""
+    is_one_of_two = sum(it["as_of"] == grade["as_of"] for it in lists) > 1 and grade.get("newest_period")
+    return f"{grade['as_of']} ({grade['newest_period']})" if is_one_of_two else str(grade["as_of"])

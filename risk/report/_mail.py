@@ -48,9 +48,8 @@ def of_owner(shown: Shown, owner: str) -> EmailMessage:
     told = [_how_many(listed, "of yours to call")]
     at_risk = [it["value_at_risk"] for it in calls if it.get("value_at_risk") is not None]
     if at_risk:
-        told.append(
-            f"Value at risk (value × risk): {amount(sum(at_risk), (shown.get('money') or {}).get('currency'))}."
-        )
+        worth = amount(sum(at_risk), (shown.get("money") or {}).get("currency"))
+        told.append(f"Value at risk (value × risk): {worth}.")
     attached = _list_file(listed, (shown.get("schema") or {}).get("currency"))
     text = [" ".join(told), *_first(calls), f"All of them, with the reasons: {', '.join(attached)}."]
     return _message(shown, len(calls), "\n\n".join([*text, *_caveat(shown)]), attached)

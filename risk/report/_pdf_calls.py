@@ -140,7 +140,7 @@ def _row(call: Facts, columns: Sequence[_Column], most: int) -> _Row:
              "move": (call.get("move") or "quiet", move), "value": ("plain", _worth(call))}  # fmt: skip
     texts += [it for key, cell in cells.items() if key in by_key for it in _placed(by_key[key], cell[0], 0, cell[1])]
     if most > 1:
-        texts += _placed(by_key["risk"], "quiet", 1, situation.level(call["risk"]))
+        texts += _placed(by_key["risk"], "quiet", 1, situation.level(call["risk"], 1))
         texts += _small(call, client, why.left - GAP - client.left, len(names), most)
     texts += _why(call, why, most)
     leading, above, below = TIGHT if most < MOST_SPACED else SPACED

@@ -7,6 +7,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
+from risk.lists.track_record_words import of_day
 from risk.report import call_words
 from risk.report._pdf_layout import WIDTH, alert, more, picture, section, text, titled_table
 from risk.report.tables import Table, TableColumn
@@ -54,13 +55,10 @@ def _lists(record: Facts) -> Table:
         shares = (percent(it[name], 0) for name in ("simple_share", "random_share", "share_caught"))
         state = "replayed" if it["replayed"] else "" if it["complete"] else "outcomes still come"
         left = number(it["listed_left"]) if known else NOTHING
-        rows.append([it["as_of"], number(it["n_listed"]), said, left, *shares, state])
+        rows.append([of_day(it, record["lists"]), number(it["n_listed"]), said, left, *shares, state])
     titles = ("On it", "Said to leave", "Left", "Simple rule", "Random", "Caught")
-    columns = [
-        TableColumn("List of", 62, is_strong=True),
-        *(TableColumn(title, 58, is_number=True) for title in titles),
-    ]
-    columns.append(TableColumn("", 100))
+    columns = [TableColumn("List of", 62, is_strong=True)]
+    columns += [*(TableColumn(title, 58, is_number=True) for title in titles), TableColumn("", 100)]
     return Table("What each list said, and what happened", columns, rows, len(record["lists"]) - len(rows))
 
 

@@ -109,9 +109,8 @@ def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, 
     with _figure() as figure:
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         above.plot([0, end], [0, end], color=QUIET, linewidth=0.9, linestyle=(0, (4, 3)))
-        above.plot(
-            risks, shares, "o-", color=ACCENT, linewidth=1.4, markersize=5, markeredgecolor="white", clip_on=False
-        )
+        look = {"color": ACCENT, "linewidth": 1.4, "markersize": 5, "markeredgecolor": "white", "clip_on": False}
+        above.plot(risks, shares, "o-", **look)
         dashed = {"transform": above.transAxes, "ha": "right", "fontsize": 7.5, "color": QUIET}
         above.text(0.98, 0.04, "dashed: stated = happened", **dashed)
         above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=shown(title, 60))
@@ -157,12 +156,12 @@ def track_record(lists: Sequence[Mapping[str, Any]]) -> bytes:
              ("random_share", QUIET, ":", "at random"))  # fmt: skip
     with _figure((8.6, 2.5)) as figure:
         axes = figure.add_subplot()
-        days = [it["as_of"] for it in lists]
+        days = [it["as_of"] for it in lists]  # two lists may be of one day
         for name, colour, line, label in lines:
-            axes.plot(days, [it[name] for it in lists], line, color=colour, markersize=4, label=shown(label, 60))
+            axes.plot([it[name] for it in lists], line, color=colour, markersize=4, label=shown(label, 60))
         axes.set(ylim=(0, None), title="Leavers who were on the list")
         axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
-        axes.set_xticks(range(0, len(lists), 1 + len(lists) // 8))
+        axes.set_xticks(range(0, len(lists), step := 1 + len(lists) // 8), days[::step])
         axes.grid(color=LINE, linewidth=0.5)
         axes.legend(frameon=False, fontsize=7.5, ncols=3)
         return _png(figure)

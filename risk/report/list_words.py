@@ -74,9 +74,8 @@ def pipeline(last_run: Facts | None, last_good: Facts | None, looked: float | No
     latest = max([*seen, *([looked] if looked else [])], default=None)
     if latest is None or now - latest <= SILENT:
         return None
-    return (
-        f"Nobody has looked for new data for {ago(latest, now).removesuffix(' ago')}. {good}; check cron and its log."
-    )
+    silent = f"Nobody has looked for new data for {ago(latest, now).removesuffix(' ago')}"
+    return f"{silent}. {good}; check cron and its log."
 
 
 def today(now: float) -> str:

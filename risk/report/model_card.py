@@ -162,9 +162,8 @@ def _enters(card: Facts, feature: Facts | None, kind: str) -> str:
 def _scores(card: Facts, verdict: Facts) -> list[str]:
     where, tested = _scored_on(verdict)
     scores = {"out of fold": card.get("scores") or {}, where: verdict.get("scores") or {}}
-    rows = [
-        [name, *(cell for it in scores.values() for cell in words.measured(it, key))] for key, name in NAMES.items()
-    ]
+    measured = {name: [words.measured(it, key) for it in scores.values()] for key, name in NAMES.items()}
+    rows = [[name, *(cell for pair in pairs for cell in pair)] for name, pairs in measured.items()]
     header = ["score", *(word for name in scores for word in (name, "95 % interval"))]
     sizes = [
         f"- {name}: {number(it.get('n_rows'))} rows, {number(it.get('n_leavers'))} of them left; capture: the share of "

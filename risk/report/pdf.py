@@ -63,9 +63,8 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
         *section("The runs so far", *_history(snapshot)),
         *_card(snapshot),
     ]
-    return document(
-        story, title=f"Client risk report, run {run}", footer=f"run {run} · {name}", made_at=snapshot["made_at"]
-    )
+    title, footer = f"Client risk report, run {run}", f"run {run} · {name}"
+    return document(story, title=title, footer=footer, made_at=snapshot["made_at"])
 
 
 def _first(sentences: Sequence[str], others: str) -> list[str]:

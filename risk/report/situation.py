@@ -51,9 +51,8 @@ def since_last_list(snapshot: Facts) -> str | None:
     moves = {f"n_{move}": move for move in ("new", "risen", "fallen")}
     parts = [f"{number(about[name])} {move}" for name, move in moves.items() if about.get(name)]
     gone = Counter(it["why"] for it in about["gone"])
-    parts += [f"{number(gone.total())} gone ({_listed([f'{number(n)} {why}' for why, n in gone.items()])})"] * bool(
-        gone
-    )
+    if gone:
+        parts.append(f"{number(gone.total())} gone ({_listed([f'{number(n)} {why}' for why, n in gone.items()])})")
     n_by_model = sum(it.get("moved_by") == "the model changed" for it in snapshot["call_list"])
     by_model = f" Of the moves, {number(n_by_model)} came of a changed model alone." if n_by_model else ""
     return f"Since the list of {day(about['previous'])}: {_listed(parts) or 'nothing has changed'}.{by_model}"
@@ -118,9 +117,10 @@ def changes(call: Facts) -> str:
     return "; ".join(filter(None, [moved, *call.get("changed", ()), f"note: {note}" if note else ""]))
 
 
-def level(risk: float) -> str:
-    """A risk in a word."""
-    return next((word for least, word in LEVELS if risk >= least), LEVELS[-1][1])
+def level(risk: float, digits: int = 0) -> str:
+    """A risk in a word: that of the percentage with these decimals, which is what people see beside it."""
+    shown = float(f"{risk * 100:.{digits}f}")
+    return next((word for least, word in LEVELS if shown >= 100 * least), LEVELS[-1][1])
 
 
 def decided_since(snapshot: Facts) -> str | None:

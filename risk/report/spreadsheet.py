@@ -39,9 +39,8 @@ def workbook(calls: Sequence[Mapping[str, Any]], currency: str | None) -> bytes:
             "text": book.add_format(wrapped),
         }
         formats["value_at_risk"] = formats["value"]
-        shown = {
-            key: it for key, it in COLUMNS.items() if any(call.get(key) not in (None, [], False) for call in calls)
-        }
+        filled = {key for call in calls for key, it in call.items() if it not in (None, [], False)}
+        shown = {key: it for key, it in COLUMNS.items() if key in filled}
         for name, of_owner in _sheets(calls).items():
             _fill(book.add_worksheet(name), of_owner, shown, formats, currency)
     return content.getvalue()
@@ -72,9 +71,8 @@ def _fill(
     """Write the header and one row per call; every text is a text, whatever it begins with."""
     for place, (key, (title, width)) in enumerate(shown.items()):
         sheet.set_column(place, place, width)
-        sheet.write_string(
-            0, place, f"{title} ({currency})" if currency and key.startswith("value") else title, formats["head"]
-        )
+        title += f" ({currency})" if currency and key.startswith("value") else ""
+        sheet.write_string(0, place, title, formats["head"])
         for line, call in enumerate(calls, 1):
             value = cell(call.get(key))
             if value is None:

@@ -150,9 +150,8 @@ def ask_index() -> dict[str, str]:
     Raises: RiskError when no index answers: pip itself would then list nothing and look content.
     """
     if _pip("index", "versions", "pip", "--retries", "0", "--timeout", "5").returncode != 0:
-        raise RiskError(
-            "dependencies: no package index answers, so what is newest could not be checked; try again when connected"
-        )
+        why = "no package index answers, so what is newest could not be checked; try again when connected"
+        raise RiskError(f"dependencies: {why}")
     listed = _pip("list", "--outdated", "--format", "json")
     try:
         return {row["name"].lower(): row["latest_version"] for row in json.loads(listed.stdout)}

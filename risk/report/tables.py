@@ -46,9 +46,8 @@ def _cut(title: str, columns: Sequence[TableColumn], rows: Sequence[Sequence[str
 def scores(measured: Facts, on: str) -> Table:
     """The scores on some rows, each with its interval and what it means."""
     columns = [TableColumn("Score", 74, is_strong=True), _number("Value", 44), _number("95 % interval", 84)]
-    return Table(
-        f"Scores on {on}, with their 95 % intervals", [*columns, TableColumn("In words", 285)], score_rows(measured)
-    )
+    columns.append(TableColumn("In words", 285))
+    return Table(f"Scores on {on}, with their 95 % intervals", columns, score_rows(measured))
 
 
 def confusion(counts: Facts) -> Table:

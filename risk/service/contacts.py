@@ -12,6 +12,7 @@ import fcntl
 import io
 import logging
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -35,11 +36,12 @@ from risk.service.problems import Problem, check_names, misfit
 from risk.text import event
 
 MAX_BODY = 16 * 2**10  # bytes: a note of 500 characters, all of them escaped, and the names around it
-A_MINUTE = 60  # contacts that are recorded in one
+A_MINUTE, TRIES = 60, 600  # contacts that are recorded in one, and requests to record, refused ones too
 PATIENCE = 5.0  # seconds until the lock must be free
 MAX_LISTED = 10_000
 EARLIEST_ZONE = timedelta(hours=14)  # where on earth the day begins first
 HEADER = ",".join(outcomes.COLUMNS).encode() + b"\n"
+ONCE_EACH = f"send {', '.join(outcomes.COLUMNS)} once each"
 
 QUERIES: dict[str, tuple[str, ...]] = {"contacts.listing": ("limit", "offset", "client")}
 
@@ -54,6 +56,7 @@ class ContactLog:
         self._seen: list[tuple[str, int, int, int, int]] | None = None
         self._outcomes, self._reading = Outcomes(), threading.Lock()
         self._recorded: deque[float] = deque()
+        self._tried: deque[float] = deque()
 
     @property
     def outcomes(self) -> Outcomes:
@@ -72,16 +75,17 @@ class ContactLog:
         found = self.outcomes.last(client)
         return {name: getattr(found, name) for name in ("date", "result", "opinion", "note")} if found else None
 
-    def admit(self) -> None:
-        """Count a request to record. Raises: Problem 429 where there were too many within a minute."""
+    def admit(self, *, is_sound: bool) -> None:
+        """Count a request, or one that is sound. Raises: Problem 429 where there were too many within a minute."""
+        times, most, what = (self._recorded, A_MINUTE, "contacts") if is_sound else (self._tried, TRIES, "requests")
         with self._reading:
             now = time.monotonic()
-            while self._recorded and now - self._recorded[0] >= 60:
-                self._recorded.popleft()
-            if len(self._recorded) >= A_MINUTE:
-                wait = str(int(61 - now + self._recorded[0]))
-                raise Problem(429, f"more than {A_MINUTE} contacts in a minute; retry in {wait} s", Retry_After=wait)
-            self._recorded.append(now)
+            while times and now - times[0] >= 60:
+                times.popleft()
+            if len(times) >= most:
+                wait = str(int(61 - now + times[0]))
+                raise Problem(429, f"more than {most} {what} in a minute; retry in {wait} s", Retry_After=wait)
+            times.append(now)
 
     def record(self, contact: dict[str, str]) -> None:
         """Add a contact as one durable line. Raises: DiskError, with nothing added; Problem 503 where others write."""
@@ -117,9 +121,8 @@ def _whole_lines(descriptor: int, path: Path) -> int:
         os.ftruncate(descriptor, 0)
         return 0
     if start != HEADER:
-        raise DiskError(
-            f"{path}: its first line is not {HEADER.decode().strip()}. It is unchanged. Give it another name."
-        )
+        what = f"its first line is not {HEADER.decode().strip()}"
+        raise DiskError(f"{path}: {what}. It is unchanged. Give it another name.")
     if os.pread(descriptor, 1, size - 1) != b"\n":
         log.warning(event("outcomes", healed=path.name, reason="its last line was cut off"))
         files.write_all(descriptor, b"\n")
@@ -178,11 +181,13 @@ def blueprint(kept: ContactLog, watch: Watch) -> Blueprint:
         """Record that a current client was called, and what came of it."""
         headers = request.headers
         security.check_same_origin(headers.get("Sec-Fetch-Site"), headers.get("Origin"), headers.get("Host", ""))
-        kept.admit()
+        kept.admit(is_sound=False)
         kind, body = responses.text_body("application/json", responses.FORM, most=MAX_BODY)
         contact = msgspec.structs.asdict(_of_form(body) if kind == responses.FORM else _of_json(body))
         contact["date"] = contact["date"] or datetime.now().date().isoformat()
+        contact["note"] = re.sub(r" *[\r\n]+ *", " ", contact["note"].strip("\r\n"))  # as people type in a field
         _check(contact, watch)
+        kept.admit(is_sound=True)
         try:
             kept.record(contact)
         except DiskError as error:
@@ -224,11 +229,9 @@ def _of_form(body: bytes) -> _Recording:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
                           max_num_fields=len(outcomes.COLUMNS))  # fmt: skip
     except ValueError as error:
-        raise Problem(
-            400, f"the form cannot be read ({error}); send {', '.join(outcomes.COLUMNS)} once each"
-        ) from error
+        raise Problem(400, f"the form cannot be read ({error}); {ONCE_EACH}") from error
     if len(dict(pairs)) < len(pairs):
-        raise Problem(422, f"a field occurs twice; send {', '.join(outcomes.COLUMNS)} once each")
+        raise Problem(422, f"a field occurs twice; {ONCE_EACH}")
     try:
         return msgspec.convert(dict(pairs), _Recording)
     except msgspec.ValidationError as error:

@@ -55,9 +55,8 @@ class Page:
 
 def asked_by(query: Mapping[str, str], page: int = 1) -> Asked:
     """What a query asks for. Raises: Problem 422 for an unknown order or filter."""
-    asked = Asked(
-        query.get("owner") or None, query.get("q", ""), query.get("sort") or "rank", query.get("show", ""), page
-    )
+    sort, show = query.get("sort") or "rank", query.get("show", "")
+    asked = Asked(query.get("owner") or None, query.get("q", ""), sort, show, page)
     for name, known in {"sort": ORDERS, "show": ("", *FILTERS)}.items():
         if getattr(asked, name) not in known:
             told = f"{name} is {getattr(asked, name)[:40]!r}, expected one of {', '.join(filter(None, known))}"

@@ -17,6 +17,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from jinja2 import UndefinedError
 
 from risk import paths
+from risk.lists.track_record_words import of_day
 from risk.report import call_words, list_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
@@ -62,7 +63,8 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING)
     app.jinja_env.globals.update(list_words=list_words, call_words=call_words, soon=finding.SOON, orders=finding.ORDERS)
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS, situation=situation.situation)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS)
+    app.jinja_env.globals.update(situation=situation.situation, list_day=of_day)
 
 
 @pages.get("/")

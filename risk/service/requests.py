@@ -112,9 +112,8 @@ class Contract:
         for row, (line, cells) in enumerate(lines):
             _check_size(row + 1)
             if len(cells) != len(header):
-                raise Problem(
-                    422, f"line {line}: found {len(cells)} fields, expected {len(header)} as in line 1", row=row
-                )
+                told = f"line {line}: found {len(cells)} fields, expected {len(header)} as in line 1"
+                raise Problem(422, told, row=row)
             for name, (place, read) in readers.items():
                 try:
                     columns[name].append(read(cells[place].strip()))

@@ -94,7 +94,7 @@ def _keep(folder: Path, made: list[Made]) -> dict[str, str]:
         of_year = [it for it in made if it[0].as_of[:4] == year]
         for part in filter(None, (of_year[:-10], of_year[-10:])):
             kept = list_history.keep(folder, part, noted, part[-1][0].run)
-            noted |= {it.facts.as_of: it.digest for it in kept}
+            noted |= {it.digest: it.facts.as_of for it in kept}
     return noted
 
 

@@ -49,7 +49,7 @@ def kept_daily(folder: Path, n: int, first: str = "2026-01-01") -> Noted:
 
 
 def noted_of(kept: list[KeptList]) -> Noted:
-    return {it.facts.as_of: it.digest for it in kept}
+    return {it.digest: it.facts.as_of for it in kept}
 
 
 def sound(folder: Path, noted: Noted) -> list[str]:
@@ -83,6 +83,27 @@ def test_the_last_list_of_a_day_wins_once_the_journal_names_it(tmp_path: Path) -
     assert between == 2
     assert sound(tmp_path, second | third) == ["2026-01-01", "2026-01-02"]
     assert len(names(tmp_path)) == 2
+
+
+def test_two_lists_of_a_day_by_other_newest_periods_both_stay_and_are_told_apart(tmp_path: Path) -> None:
+    noted: Noted = {}
+    for run, period in enumerate(("2026-01", "2026-02"), 1):
+        facts, rows = made("2026-01-01", run, seed=run)
+        noted |= noted_of(list_history.keep(tmp_path, [(replace(facts, newest_period=period), rows)], noted, run))
+    for run, day in enumerate(days(20, "2026-01-02"), 3):
+        noted |= noted_of(list_history.keep(tmp_path, [made(day, run, seed=run)], noted, run))
+
+    lists, broken = list_history.counted(list_history.on_disk(tmp_path), noted)
+    told = list_history.said(tmp_path, lists, track_record.NO_LABELS, by_period=True)
+
+    assert "2026.parquet" in names(tmp_path)
+    assert [it.facts.run for it in lists] == list(range(1, 23))
+    assert (broken, list_history.broken(told)) == ([], [])
+    assert [rows["rank"].size for rows in list_history.by_list(told, ["rank"])] == [50] * 22
+    assert len(list_history.of_client(tmp_path, "c007")) == 22
+    former = list_history.former(tmp_path, noted, "2026-01-02")
+    assert former is not None
+    assert former.clients["risk"]["c007"] == list_history.of_client(tmp_path, "c007")[1]["risk"]
 
 
 def test_what_a_power_cut_left_unreadable_and_unnamed_is_taken_away(tmp_path: Path) -> None:
@@ -149,7 +170,7 @@ def test_a_list_whose_rows_were_changed_in_its_file_is_named(tmp_path: Path, mon
     noted = kept_daily(tmp_path, 2)
     facts, rows = made("2026-01-02", run=2, seed=2)
     with monkeypatch.context() as forger:
-        forger.setattr(list_files, "digest", lambda *_: noted["2026-01-02"])
+        forger.setattr(list_files, "digest", lambda *_: list(noted)[1])
         list_files.write(tmp_path, facts, rows.assign(risk=0.99))
 
     kept, missing = list_history.counted(list_history.on_disk(tmp_path), noted)
@@ -206,7 +227,7 @@ def test_a_kill_at_any_point_loses_no_list_and_counts_none_twice(
 
     resumed = noted_of(list_history.keep(tmp_path, [made("2026-02-01", run=99, seed=99)], noted, 99))
     lists, broken = list_history.counted(list_history.on_disk(tmp_path), noted | resumed)
-    assert [it.facts.as_of for it in lists] == sound(tmp_path, noted | resumed) == [*noted, "2026-02-01"]
+    assert [it.facts.as_of for it in lists] == sound(tmp_path, noted | resumed) == [*noted.values(), "2026-02-01"]
     assert broken == []
     assert len(list_history.of_client(tmp_path, "c007")) == len(noted) + 1
 
@@ -228,7 +249,7 @@ def test_the_last_list_before_a_day_is_that_of_the_release_that_made_it(tmp_path
 def test_a_list_that_was_made_afterwards_or_changed_is_no_former_list(tmp_path: Path) -> None:
     facts, rows = made("2026-01-05")
     kept = list_history.keep(tmp_path, [(replace(facts, replayed=True), rows), made("2026-01-12")], {}, 1)
-    noted = noted_of(kept) | {"2026-01-12": "another"}
+    noted = noted_of(kept[:1]) | {"another": "2026-01-12"}
 
     assert list_history.former(tmp_path, noted, "2026-02-01") is None
     assert list_history.former(tmp_path / "none", {}, "2026-02-01") is None

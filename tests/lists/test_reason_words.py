@@ -47,6 +47,17 @@ def test_a_level_is_told_by_how_much_more_often_such_a_client_leaves() -> None:
     assert why[0].leading == ("plan", "")
 
 
+def test_a_level_with_which_hardly_more_leave_is_told_without_a_bracket() -> None:
+    schema, frame = Schema(features={"plan": Feature("categorical")}), clients(plan=["b", "a", "a", "a", "a"])[["plan"]]
+
+    def nearly_all_leave(rows: pd.DataFrame) -> np.ndarray:
+        return np.asarray(np.where(rows["plan"] == "b", 0.97, 0.95))
+
+    why = explained(nearly_all_leave, frame, frame, frame, schema)
+
+    assert why[0].reasons == ["plan b"]  # 1.02 times as often says nothing
+
+
 def test_what_nobody_can_influence_is_context_and_no_reason() -> None:
     why = told(clients(size=[1.0, 50.0, 50.0, 50.0, 50.0]))
 

@@ -145,3 +145,12 @@ def test_the_console_page_names_lists_leavers_and_what_is_broken() -> None:
     assert "The list of 2026-06-01 is missing or not as it was" in page
     assert "2026-07-01      2,000      40     17     15-21    31 %    10 %    22 %\n" in page
     assert "nobody warned of acme (2026-07): on no list" in page
+
+
+def test_of_two_lists_of_one_day_each_is_named_with_its_newest_period() -> None:
+    lists = [{"as_of": "2026-06-20", "newest_period": it} for it in ("2026-05", "2026-06")]
+    alone = {"as_of": "2026-06-21", "newest_period": "2026-06"}
+
+    named = [track_record_words.of_day(it, [*lists, alone]) for it in (*lists, alone)]
+
+    assert named == ["2026-06-20 (2026-05)", "2026-06-20 (2026-06)", "2026-06-21"]

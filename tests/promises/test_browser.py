@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,8 @@ from tests.service.test_server import serving
 
 CHROMIUM = shutil.which("chromium")
 FIRST_VIEW = 150_000  # bytes
-FEATURES = {"lastmonth_activity": {"label": "Activity last month"}, "number_of_employees": "numeric"}
-SCHEMA = {"owner": "owner", "value": "worth", "currency": "€", "features": FEATURES}
+FEATURES = {"lastmonth_activity": {"label": "Activity last month", "minimum": 0}, "number_of_employees": "numeric"}
+SCHEMA = {"owner": "owner", "value": "worth", "currency": "€ a month", "features": FEATURES}
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +109,18 @@ def test_the_first_view_is_small_and_shows_the_first_client_on_a_phone(browser: 
         assert sum(sizes) <= FIRST_VIEW
 
 
+def test_a_wide_table_scrolls_in_its_own_box_on_a_phone(browser: Browser, site: str) -> None:
+    with opened(browser, site, 390) as page:
+        page.goto("/model", wait_until="networkidle")
+        page.locator("details").evaluate_all("them => them.forEach(it => it.open = true)")
+        boxes = page.locator(".scroll").evaluate_all("them => them.map(it => [it.scrollWidth, it.clientWidth])")
+        rows = page.locator(".explained td").evaluate_all("them => them.map(it => it.clientHeight)")
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert max(inside for inside, _ in boxes) > 390 >= max(box for _, box in boxes)
+        assert max(rows) < 200  # pixels: no column is squeezed to a word a line
+
+
 def test_the_list_is_searched_sorted_and_filtered_in_place(browser: Browser, site: str) -> None:
     with opened(browser, site) as page:
         page.goto("/")
@@ -158,6 +171,19 @@ def test_a_client_is_opened_and_asked_what_if(browser: Browser, site: str) -> No
         expect(answer).not_to_have_text(calm)
         page.get_by_role("button", name="Back to the figures").click()
         expect(answer).to_have_text("")
+
+
+def test_a_wrong_figure_of_a_what_if_is_named_by_its_label(browser: Browser, site: str) -> None:
+    wrong = {"clients": [{"lastmonth_activity": -1, "number_of_employees": 3}]}
+    with opened(browser, site) as page:
+        page.goto("/")
+        page.locator("th a").first.click()
+        refusal = page.request.post("/prediction", data=wrong).json()
+        page.evaluate("told => { window.fetch = async () => ({ok: false, json: async () => told}) }", refusal)
+        page.get_by_label("Activity last month").fill("-1")
+
+        assert refusal["detail"].startswith("row 0: lastmonth_activity: ")
+        expect(page.locator(".what-if .answer")).to_have_text(re.compile("^Activity last month: expected a number"))
 
 
 def test_a_contact_is_recorded_and_shown(browser: Browser, site: str) -> None:

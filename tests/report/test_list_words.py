@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from risk.report import list_words, situation
+from risk.text import percent
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 GOOD = {"run": 1, "at": "2027-01-12T08:00:00Z", "outcome": "deployed"}
@@ -18,12 +19,23 @@ GOOD = {"run": 1, "at": "2027-01-12T08:00:00Z", "outcome": "deployed"}
         (0.7, "high"),
         (0.49, "raised"),
         (0.1, "moderate"),
-        (0.099, "low"),
+        (0.099, "moderate"),  # shown as 10 %
+        (0.094, "low"),
         (0.0, "low"),
     ],
 )
 def test_a_risk_has_a_word(risk: float, word: str) -> None:
     assert situation.level(risk) == word
+
+
+@pytest.mark.parametrize(("least", "word"), situation.LEVELS[:-1])
+def test_the_word_of_a_risk_is_that_of_the_figure_beside_it(least: float, word: str) -> None:
+    rounded_up, below = least - 0.0004, least - 0.004
+
+    assert percent(rounded_up) == percent(least)
+    assert situation.level(rounded_up, 1) == situation.level(rounded_up) == word
+    assert percent(below, 0) == percent(least, 0)
+    assert situation.level(below) == word != situation.level(below, 1)
 
 
 @pytest.mark.parametrize(

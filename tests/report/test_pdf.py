@@ -237,6 +237,18 @@ def test_the_first_page_says_how_things_stand_in_a_managers_words() -> None:
     assert "1 held back · 8 rows refused · 1 warning · nothing needs attention." in text
 
 
+def test_a_currency_may_say_the_period_of_the_sums() -> None:
+    week, monthly = make_week(3), "€ a month"
+    schema = {**make_snapshot()["schema"], "currency": monthly}
+    text = first_page(
+        pdf.report(make_snapshot(**week, schema=schema) | {"money": week["money"] | {"currency": monthly}}, {})
+    )
+
+    assert "18,400 € a month are at risk." in text
+    assert "At risk (€ a month)" in text
+    assert "18,400 € a month on this list of 99,000 € a month among all" in text
+
+
 def test_a_call_shows_all_that_is_known_of_it_on_a_few_lines() -> None:
     text = first_page(pdf.report(make_snapshot(**make_week(3)), {}))
 

@@ -79,6 +79,17 @@ def test_a_contact_is_recorded_as_one_line_and_shown_at_once(client: FlaskClient
     assert client.get("/clients/zeta%2F%2Fone").json["contacts"] == []
 
 
+@pytest.mark.parametrize("kind", ["json", "data"])
+def test_the_lines_of_a_note_are_joined_by_a_blank(client: FlaskClient, tmp_path: Path, kind: str) -> None:
+    for note in ("asks for\r\na price \n\n soon\r\n", f"{'a' * 249}\r\n{'b' * 250}"):
+        told = client.post("/outcomes", **{kind: CALL | {"note": note}})  # type: ignore[arg-type]
+        assert told.status_code in (201, 303)
+
+    notes = [it["note"] for it in client.get("/outcomes").json["contacts"]]
+    assert sorted(notes) == [f"{'a' * 249} {'b' * 250}", "asks for a price soon"]
+    assert recorded(tmp_path).count("\n") == 3
+
+
 def test_what_others_drop_is_shown_at_once_and_asked_by_client_and_page(client: FlaskClient, tmp_path: Path) -> None:
     folder = tmp_path / "root/outcomes"
     folder.mkdir()
@@ -110,7 +121,9 @@ def test_the_form_of_a_page_is_answered_by_the_clients_page(client: FlaskClient,
         ({"date": "27.11.2026"}, 422, "date", "expected a day such as 2026-11-27"),
         ({"date": (date.today() + timedelta(2)).isoformat()}, 422, "date", "lies in the future"),
         ({"note": "n" * 501}, 422, "note", "500 characters at most"),
-        ({"note": "a\nb"}, 422, "note", "expected text on one line"),
+        ({"note": "a\tb"}, 422, "note", "expected text on one line"),
+        ({"result": "stays\n"}, 422, "result", "expected text on one line"),
+        ({"note": "n" * 499 + "\nn\n" + "n"}, 422, "note", "500 characters at most"),
         ({"client": 3}, 422, "client", "expected text, found a whole number"),
         ({"manager": "Ann"}, 422, "manager", "is not known"),
     ],
@@ -206,13 +219,27 @@ def test_with_a_token_nobody_records_without_it(tmp_path: Path, monkeypatch: pyt
     assert (without.status_code, known.status_code) == (401, 201)
 
 
-def test_too_many_in_a_minute_are_told_to_come_again(client: FlaskClient) -> None:
-    answers = [client.post("/outcomes", json={}) for _ in range(contacts.A_MINUTE)]
+def test_too_many_contacts_in_a_minute_are_told_to_come_again(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contacts, "A_MINUTE", 3)
+    refused = [client.post("/outcomes", json=body) for body in ({}, CALL | {"client": "nobody"}) for _ in range(3)]
+    taken = [client.post("/outcomes", json=CALL) for _ in range(3)]
+
     told = client.post("/outcomes", json=CALL)
 
-    assert {it.status_code for it in answers} == {422}
-    assert told.status_code == 429
+    assert [it.status_code for it in refused] == [422] * 3 + [404] * 3
+    assert [it.status_code for it in taken] == [201] * 3
+    assert (told.status_code, "more than 3 contacts in a minute" in told.json["detail"]) == (429, True)
     assert 1 <= int(told.headers["Retry-After"]) <= 61
+
+
+def test_a_flood_of_refused_requests_is_stopped(client: FlaskClient) -> None:
+    answers = {client.post("/outcomes", json={}).status_code for _ in range(contacts.TRIES)}
+    told = client.post("/outcomes", json=CALL)
+
+    assert answers == {422}
+    assert (told.status_code, "requests in a minute" in told.json["detail"]) == (429, True)
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from risk import files, journal, paths
-from risk.report import tables
+from risk.lists import call_list
+from risk.report import spreadsheet, tables
 from risk.service.pages import INSTEAD
 from risk.service.responses import SHOWN
 from risk.settings import load
@@ -278,6 +279,27 @@ def test_the_workbook_is_served_where_the_set_holds_it(tmp_path: Path) -> None:
 
     assert (before, after.status_code, after.data) == (503, 200, b"PK")
     assert "Excel" in page(again).text
+
+
+def test_the_downloads_of_an_owners_list_hold_the_calls_of_this_owner(tmp_path: Path) -> None:
+    client_of(tmp_path, call_list=CALLS)
+    for name in (paths.CALL_LIST, paths.CALL_LIST_EXCEL):
+        (tmp_path / "models/reports/1" / name).write_bytes(b"whole")
+    found = create_app(load(tmp_path / "config.json")).test_client()
+
+    links = [it for it in page(found, "/?owner=Bob").all("href") if it.startswith(("/calllist", "/report"))]
+    mine, none = (found.get(f"/calllist.csv?owner={name}").text.splitlines() for name in ("Bob", "–"))
+    sheet = found.get("/calllist.xlsx?owner=Bob")
+
+    bobs = [it for it in CALLS if it["owner"] == "Bob"]
+    assert links == ["/calllist.csv?owner=Bob", "/calllist.xlsx?owner=Bob", "/report"]
+    assert "PDF (whole report)" in page(found, "/?owner=Bob").text
+    assert mine == call_list.calls_csv(bobs).decode().splitlines()
+    assert none[0] == mine[0]
+    assert none[1].startswith("3,'=1+1,")
+    assert sheet.data == spreadsheet.workbook(bobs, None)
+    assert [found.get(f"/calllist.{kind}").data for kind in ("csv", "xlsx")] == [b"whole"] * 2
+    assert found.get("/calllist.csv?q=acme").status_code == 422
 
 
 @pytest.mark.slow

@@ -92,17 +92,27 @@ def test_a_later_run_makes_no_lists_of_the_past(begun: Project) -> None:
 
 
 @pytest.mark.slow
-def test_of_one_day_the_last_list_counts(begun: Project) -> None:
-    for number in (5, 6):
-        begun.drop(f"sourcedata/2026-{number:02d}.csv", month(number, labels=False))
+def test_of_one_day_the_last_list_by_each_newest_period_counts(begun: Project) -> None:
+    for number, labels in ((5, False), (6, False), (5, True)):
+        begun.drop(f"sourcedata/2026-{number:02d}.csv", month(number, labels=labels))
         run_of_day(begun, "2026-06-20")
 
-    days = [it["as_of"] for it in record(begun)["lists"]]
+    lists = [(it["as_of"], it["newest_period"], it["complete"]) for it in record(begun)["lists"][2:]]
     noted = list_history.journaled(it for it in journal(begun) if it["kind"] == "run")
     kept, broken = list_history.counted(list_history.on_disk(begun.settings.models / paths.LISTS), noted)
+    client = begun.text("models/clientrisks.csv").splitlines()[1].split(",")[1]
+    history = list_history.of_client(begun.settings.models / paths.LISTS, client)
 
-    assert days == ["2026-02-28", "2026-03-31", "2026-05-20", "2026-06-20"]  # as the run before left it
-    assert [it.n for it in kept if it.facts.as_of == "2026-06-20"] == [300]
+    assert lists == [
+        ("2026-05-20", "2026-04", False),
+        ("2026-06-20", "2026-05", True),
+        ("2026-06-20", "2026-06", False),
+    ]
+    assert [it.facts.run for it in kept if it.facts.as_of == "2026-06-20"] == [2, 4]
+    assert [(it["as_of"], it["period"]) for it in history][-2:] == [
+        ("2026-06-20", "2026-05"),
+        ("2026-06-20", "2026-06"),
+    ]
     assert broken == []
 
 
