@@ -79,6 +79,10 @@ class EventSchema(Schema):
 
     events: Events | None = field(default=None, init=False)
 
+    @property
+    def holds_outcome(self) -> bool:
+        return False
+
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
         client, time, *others = Schema.columns.func(self)  # type: ignore[attr-defined]

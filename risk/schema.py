@@ -165,6 +165,11 @@ class Schema:
         """The column of the outcome, in files or derived."""
         return self.outcome.name
 
+    @property
+    def holds_outcome(self) -> bool:
+        """Whether files hold the outcome."""
+        return not self.outcome.is_derived
+
     @functools.cached_property
     def changes(self) -> dict[str, str]:
         """The features that no file holds, each with the one whose change since the client's last period it is."""

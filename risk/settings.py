@@ -171,10 +171,7 @@ class Settings:
 
 
 def load(path: Path, practice: bool = False) -> Settings:
-    """Return the settings of a file, for practice if asked.
-
-    Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
-    """
+    """Return the settings of a file, for practice if asked. Raises: ConfigError with key, value and what is allowed."""
     found = settings_in(path)
     try:
         settings = TypeAdapter(Settings).validate_python(with_rows(found))

@@ -268,4 +268,5 @@ def test_events_give_the_schema_of_the_rows_that_are_made_of_them(project: Proje
     assert (schema.client, schema.period, schema.outcome.activity) == ("id", "month", ("events",))
     assert list(schema.changes.values()) == ["events", "amount_sum"]
     assert "events_visit" in schema.kinds
-    assert schema.files and [it.kind for it in schema.files.columns] == ["client", "time", "number", "text", "target"]
+    assert schema.files
+    assert [it.kind for it in schema.files.columns] == ["client", "time", "number", "text", "target"]

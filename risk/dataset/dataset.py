@@ -117,7 +117,7 @@ class Dataset(ComparableRows):
 
     def clients(self) -> pd.DataFrame:
         """The newest row of every current client: of all accepted rows, but of nobody who has left."""
-        return self._frame(self._rows, f"from ({self._newest()}) where {self._rows.target} is distinct from 1")
+        return self._frame(self._rows, f"from ({self._newest()}) where {self._is_current()}")
 
     def before(self, clients: pd.DataFrame) -> pd.DataFrame:
         """For each row of a frame of `clients`, the row of the same client before it; missing where there is none."""

@@ -95,8 +95,9 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
     )
     names = [quoted(column.name) for column in schema.columns]
     cast = [f"try_cast(f{plan.layout.positions[index]} AS {kind}) AS v{index}" for index, kind in plan.types.items()]
+    width = plan.layout.width
     shown = [
-        f"{_expression(schema, index, f'f{place}', plan)} AS {names[index]}"
+        f"{_expression(schema, index, f'f{place}' if place < width else 'NULL', plan)} AS {names[index]}"
         for index, place in enumerate(plan.layout.positions)
     ]
     return f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(['*', *cast])} FROM {lines})"  # each number cast once
