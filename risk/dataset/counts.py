@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from risk.dataset import _absence
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
+from risk.dataset._end_dates import is_over
 from risk.dataset._fingerprints import Fingerprints, Growth
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
 from risk.reading.reader import Content
@@ -111,11 +112,10 @@ class DatasetCounts:
 
     def _is_current(self) -> str:
         """The condition that a newest row is of a client who has not left."""
-        rows, rule = self._rows, self.schema.outcome
-        stays = f"{rows.target} is distinct from 1"
+        rows, rule, stays = self._rows, self.schema.outcome, f"{self._rows.target} is distinct from 1"
         if rule.absent_for:
             return f"{stays} and {rows.client} not in ({_absence.gone(rows, rule, self.windows)})"
-        return stays
+        return f"{stays} and not {is_over(rows, rule, self.windows)}" if rule.ended_on and rows.period else stays
 
     @functools.cached_property
     def windows(self) -> _absence.Windows:

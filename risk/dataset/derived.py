@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from risk import files
-from risk.dataset import _absence, counts
+from risk.dataset import _absence, _end_dates, counts
 from risk.dataset.dataset import Dataset
 from risk.dataset.intake import with_digests
 from risk.dataset.manifest import Entry, Manifest
@@ -24,7 +24,7 @@ from risk.schema import Schema
 from risk.text import counted
 
 UNLIMITED = 1 << 62
-ABSENT = "labels by absence"
+ABSENT, ENDED = "labels by absence", "labels by end date"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def with_derived(before: Manifest, now: Manifest, schema: Schema, parts: Path, r
         return replace(whole, told=before.told).with_entries([*now.sources, *former.values()])
     rows = Dataset(now, schema, parts)
     with tempfile.TemporaryDirectory() as scratch:
-        made = _by_absence(rows)
+        made = _by_absence(rows) if schema.outcome.absent_for else _by_end_date(rows)
         sources = [*_written(rows, made, Path(scratch))]
         entries = [*_taken(sources, former, schema, parts, run)]
     return with_digests(replace(whole, told=made.told).with_entries([*now.sources, *entries]), parts)
@@ -69,20 +69,22 @@ def _basis(manifest: Manifest) -> list[object]:
 
 
 def _written(rows: Dataset, made: Made, folder: Path) -> Iterator[Source]:
-    """Yield the derived rows as files, one of each period, in an order that no file has a say in."""
+    """Yield the derived rows as files, one of each period or source, in an order that no file has a say in."""
     accepted, schema = rows._rows, rows.schema
     shown = ", ".join(f'{rows._shown(column)} as "{index}"' for index, column in enumerate(schema.columns))
     header = (",".join(f'"{it.name.replace(chr(34), chr(34) * 2)}"' for it in schema.columns) + "\n").encode()
     names = ", ".join(accepted.names.values())
-    for (period,) in accepted.run(f"select distinct {accepted.period} from derived order by all").fetchall():
-        path = folder / f"{period}.csv"
-        where = f"{accepted.period} = {literal(period)}"
+    key = accepted.period or "source"
+    for place, (of,) in enumerate(accepted.run(f"select distinct {key} from derived order by all").fetchall()):
+        path = folder / f"{place}.csv"
+        wanted = f"select {shown} from derived where {key} = {literal(str(of))} order by {names}"
         accepted.run(
-            f"copy (select {shown} from derived where {where} order by {names}) to {literal(str(path))} "
+            f"copy ({wanted}) to {literal(str(path))} "
             "(format csv, header false, delimiter ',', quote '\"', escape '\"', nullstr '')"
         )
         path.write_bytes(header + path.read_bytes())
-        yield Source(f"{made.name}/{period}", path, is_derived=True)
+        called = of if accepted.period else rows.manifest.entries[of].path
+        yield Source(f"{made.name}/{called}", path, is_derived=True)
 
 
 def _taken(sources: list[Source], former: dict[str, Entry], schema: Schema, parts: Path, run: int) -> Iterator[Entry]:
@@ -114,14 +116,29 @@ def _by_absence(rows: Dataset) -> Made:
     found = rows.windows
     accepted.run(f"create temp table derived as {_absence.outcomes(accepted, rule, found)}")
     told = [f"{ABSENT}: {sentence}" for sentence in found.sentences()]
+    return Made(ABSENT, (*told, *_returns(rows, ABSENT, f"absent for more than {rule.absent_for}")))
+
+
+def _by_end_date(rows: Dataset) -> Made:
+    accepted, rule = rows._rows, rows.schema.outcome
+    if accepted.period:
+        found = rows.windows
+        accepted.run(f"create temp table derived as {_end_dates.outcomes(accepted, rule, found)}")
+        told = [f"{ENDED}: {sentence}" for sentence in found.sentences()]
+        return Made(ENDED, (*told, *_returns(rows, ENDED, "there after their end date")))
+    today = max((content.judged for content in rows.manifest.contents.values()), default="")
+    accepted.run(f"create temp table derived as {_end_dates.outcomes_of_now(accepted, rule, today)}")
+    return Made(ENDED, ())
+
+
+def _returns(rows: Dataset, name: str, how: str) -> list[str]:
+    """Say how many clients came back after having left."""
+    accepted = rows._rows
     answer = accepted.run(f"select count(distinct {accepted.client}) from derived where back").fetchall()
-    if n_back := int(answer[0][0]):
-        verb = "has" if n_back == 1 else "have"
-        told.append(
-            f"{ABSENT}: {counted(n_back, 'client')} who had left {verb} come back, absent for more than "
-            f"{rule.absent_for} before: what was known of them then is labelled as left all the same"
-        )
-    return Made(ABSENT, tuple(told))
+    n_back = int(answer[0][0])
+    clients = counted(n_back, "client who had left has", "clients who had left have")
+    told = f"{name}: {clients} come back ({how}): what was known of them before is labelled as left all the same"
+    return [told] if n_back else []
 
 
 # --- the counts of a new version --------------------------------------------------------------------------------------

@@ -203,8 +203,7 @@ class FileReader:
         """Read a file; once more, exactly, after a suspicion: its former rows stay in a part that no slice names."""
         optional = self._target_optional or source.is_derived
         reading = read_file(source.path, self._schema, self._take, self._size_cap, optional, suspicion)
-        if suspicion and reading.digest != digest:
-            reading.digest = None
+        reading.digest = None if suspicion and reading.digest != digest else reading.digest
         self._judge(reading)
         return reading
 

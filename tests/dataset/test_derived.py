@@ -204,3 +204,95 @@ def test_another_rule_is_another_dataset(absent: Project) -> None:
     ingest(absent)
 
     assert left(absent) == {"01": "abcD", "02": "abc"}
+
+
+# --- by an end date ---------------------------------------------------------------------------------------------------
+
+
+def dated(name: str, **ends: str) -> str:
+    """Return a file of one month: client="" or the day in 2024 on which the client ends."""
+    rows = (f"{it},{name},1,2,3,{end and f'2024-{end}'}" for it, end in ends.items())
+    return "\n".join([f"{HEADER},contract_end", *rows]) + "\n"
+
+
+def tell(project: Project, months: dict[str, dict[str, str]]) -> tuple[str, ...]:
+    """Drop a file of each month and ingest; return what is told."""
+    for name, ends in months.items():
+        project.drop(f"sourcedata/m{name}.csv", dated(f"2024-{name}", **ends))
+    return ingest(project).warnings
+
+
+@pytest.fixture
+def ending(project: Project) -> Project:
+    rule = {"ended_on": "contract_end", "within": "30 days", "smallest_share": 0}
+    project.configure(schema={"period": "month", "target": rule})
+    return project
+
+
+def test_who_ends_in_the_window_after_a_row_has_left(ending: Project) -> None:
+    tell(ending, {"01": {"A": "", "B": ""}, "02": {"A": "", "B": "03-15"}, "03": {"A": "", "B": "03-15"}})
+    assert left(ending) == {"01": "ab", "02": "aB"}
+
+    tell(ending, {"04": {"A": "", "B": "03-15"}})
+
+    assert left(ending) == {"01": "ab", "02": "aB", "03": "a"}
+    assert now(ending) == "A"
+
+
+def test_an_end_that_is_known_ahead_is_no_label_before_its_window_has_passed(ending: Project) -> None:
+    tell(ending, {"01": {"A": "", "B": "03-15"}, "02": {"A": "", "B": "03-15"}})
+
+    assert left(ending) == {"01": "ab"}
+    assert now(ending) == "AB"
+
+
+def test_an_end_that_was_taken_back_is_none(ending: Project) -> None:
+    tell(ending, {"01": {"A": "02-28"}, "02": {"A": "08-31"}, "03": {"A": "08-31"}, "04": {"A": ""}})
+
+    assert left(ending) == {"01": "a", "02": "a", "03": "a"}
+    assert now(ending) == "A"
+
+
+def test_an_end_that_is_entered_late_changes_the_labels(ending: Project) -> None:
+    tell(ending, {"01": {"A": "", "B": ""}, "02": {"A": "", "B": ""}, "03": {"A": "", "B": ""}})
+    assert left(ending) == {"01": "ab", "02": "ab"}
+
+    tell(ending, {"04": {"A": "", "B": "02-10"}})
+
+    assert left(ending) == {"01": "aB", "02": "a", "03": "a"}
+    assert now(ending) == "A"
+
+
+def test_a_client_who_is_there_after_its_end_is_back(ending: Project) -> None:
+    told = tell(
+        ending,
+        {"01": {"A": "", "B": "02-10"}, "02": {"A": ""}, "03": {"A": ""}, "04": {"A": "", "B": ""}, "05": {"A": ""}},
+    )
+
+    assert left(ending) == {"01": "aB", "02": "a", "03": "a", "04": "ab"}
+    assert any("1 client who had left has come back (there after their end date)" in it for it in told)
+
+
+def test_the_end_date_is_no_feature_and_no_key_of_a_row(ending: Project) -> None:
+    tell(ending, {"01": {"A": "", "B": ""}, "02": {"A": "", "B": ""}})
+    before = rows_of(ending).labelled()
+    tell(ending, {"01": {"A": "", "B": "09-30"}})
+
+    now = rows_of(ending).labelled()
+
+    assert "contract_end" not in ending.settings.schema.kinds
+    assert sorted(now["row"]) == sorted(before["row"])
+
+
+def test_without_periods_who_has_a_date_that_has_come_has_left(project: Project) -> None:
+    project.configure(schema={"target": {"ended_on": "contract_end", "name": "churned"}})
+    header = "corporation,lastmonth_activity,lastyear_activity,number_of_employees,contract_end"
+    project.drop("sourcedata/a.csv", f"{header}\nA,1,2,3,\nB,1,2,3,2024-03-15\nC,1,2,3,9024-03-15\n")
+    project.drop("sourcedata/b.csv", f"{header}\nD,1,2,3,\n")
+
+    ingest(project)
+
+    assert final(project) == ["A,1,2,3,,0", "B,1,2,3,2024-03-15,1", "D,1,2,3,,0"]
+    assert now(project) == "ACD"
+    assert current(project).counts == {"n_rows": 4, "n_labelled": 3}
+    assert project.run("ingestion", "--verify").code == 0
