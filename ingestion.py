@@ -99,7 +99,8 @@ def _pulled(settings: Settings, manifest: Manifest, run: Run) -> database.Pulled
     if settings.source is None:
         return database.Pulled(manifest, ())
     parts = settings.ingested / paths.PARTS
-    return database.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
+    schema = settings.schema.files or settings.schema
+    return database.pull_in(settings.source, manifest, schema, parts, settings.root, run.number)
 
 
 @contextlib.contextmanager

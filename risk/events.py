@@ -35,6 +35,9 @@ class Events:
             raise ValueError(f"column {twice[0]!r} has two meanings")
         if self.kinds and not self.kind:
             raise ValueError("kinds needs the column of the kind; name it in 'kind'")
+        kinds = [kind.lower() for kind in self.kinds]
+        if twice := [kind for kind in self.kinds if kinds.count(kind.lower()) > 1]:
+            raise ValueError(f"kinds: {twice[0]!r} stands twice, or differs from another in its case alone")
         return self
 
     @functools.cached_property
@@ -82,6 +85,10 @@ class EventSchema(Schema):
     @property
     def holds_outcome(self) -> bool:
         return False
+
+    @property
+    def holds_events(self) -> bool:
+        return True
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:

@@ -170,6 +170,11 @@ class Schema:
         """Whether files hold the outcome."""
         return not self.outcome.is_derived
 
+    @property
+    def holds_events(self) -> bool:
+        """Whether a row is an event, so that a client has many and none revises another."""
+        return False
+
     @functools.cached_property
     def changes(self) -> dict[str, str]:
         """The features that no file holds, each with the one whose change since the client's last period it is."""

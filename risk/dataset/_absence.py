@@ -107,10 +107,10 @@ def is_seen(rows: AcceptedRows, rule: Target) -> str:
     return f"({' or '.join(f'{rows.names[it]} > 0' for it in rule.activity)})" if rule.activity else "true"
 
 
-def n_clients(rows: AcceptedRows, rule: Target, in_future: str) -> dict[str, int]:
+def n_clients(rows: AcceptedRows, rule: Target, in_future: str, of: str = "accepted") -> dict[str, int]:
     """The number of clients who are seen in each period that does not lie in the future."""
     counts = f"count(distinct {rows.client}) filter ({is_seen(rows, rule)})"
-    query = f"select {rows.period}, {counts} from accepted where not ({in_future}) group by {rows.period}"
+    query = f"select {rows.period}, {counts} from {of} where not ({in_future}) group by {rows.period}"
     return {str(period): int(n) for period, n in rows.run(query).fetchall()}
 
 

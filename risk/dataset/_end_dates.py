@@ -33,7 +33,8 @@ def outcomes(rows: AcceptedRows, rule: Target, found: Windows) -> str:
                 left join found f on f.{client} = s.{client} and f.{period} = p.following
                 where f.{client} is null or s.last > s.at),
             over as (select distinct f.{client}, p.period from found f join periods p on p.period = f.{period}
-                join ends e on e.{client} = f.{client} where e.at <= p.period and (e.at > coalesce(p.former, '') or p.period <= e.last)
+                join ends e on e.{client} = f.{client}
+                where e.at <= p.period and (e.at > coalesce(p.former, '') or p.period <= e.last)
                 union select {client}, {period} from found where left({end}, strlen({period})) <= {period}),
             leaving as (select distinct f.{client}, f.{period} from found f join periods p on p.period = f.{period}
                 join ends e on e.{client} = f.{client} where e.at > p.period and e.at <= p.reach),

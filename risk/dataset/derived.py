@@ -14,24 +14,29 @@ from pathlib import Path
 
 from risk import files
 from risk.dataset import _absence, _end_dates, counts
-from risk.dataset.dataset import Dataset
+from risk.dataset._accepted_rows import AcceptedRows
+from risk.dataset._months import MonthRows
+from risk.dataset.dataset import Dataset, shown
 from risk.dataset.intake import with_digests
 from risk.dataset.manifest import Entry, Manifest
 from risk.errors import DataError
 from risk.reading.reader import Content, Source, read
 from risk.reading.sql import literal
 from risk.schema import Schema
+from risk.target import Target
 from risk.text import counted
 
 UNLIMITED = 1 << 62
-ABSENT, ENDED = "labels by absence", "labels by end date"
+ABSENT, ENDED, MONTHS = "labels by absence", "labels by end date", "months of events"
 
 
 @dataclass(frozen=True)
 class Made:
-    """The name of what is derived, and what a person should know; its rows are in the table `derived`."""
+    """What is derived: its name, its rows (the table `derived`), and what a person should know."""
 
     name: str
+    rows: AcceptedRows
+    schema: Schema
     told: tuple[str, ...]
 
 
@@ -54,13 +59,19 @@ def with_derived(before: Manifest, now: Manifest, schema: Schema, parts: Path, r
     former = {entry.path: entry for entry in before.entries if entry.derived}
     whole = replace(now, parts=before.parts | now.parts)
     if before.counts and _basis(given(before)) == _basis(now):
-        return replace(whole, told=before.told).with_entries([*now.sources, *former.values()])
-    rows = Dataset(now, schema, parts)
+        return _joined(replace(whole, told=before.told), schema, [*former.values()])
+    made = _made(Dataset(now, schema.files or schema, parts), schema)
     with tempfile.TemporaryDirectory() as scratch:
-        made = _by_absence(rows) if schema.outcome.absent_for else _by_end_date(rows)
-        sources = [*_written(rows, made, Path(scratch))]
+        sources = [*_written(made, now, Path(scratch))]
         entries = [*_taken(sources, former, schema, parts, run)]
-    return with_digests(replace(whole, told=made.told).with_entries([*now.sources, *entries]), parts)
+    return with_digests(_joined(replace(whole, told=made.told), schema, entries), parts)
+
+
+def _joined(now: Manifest, schema: Schema, entries: list[Entry]) -> Manifest:
+    """What was taken in with what is derived: beside it, or in the place of events."""
+    if schema.files:
+        return replace(now, events=now.entries).with_entries(entries)
+    return now.with_entries([*now.entries, *entries])
 
 
 def _basis(manifest: Manifest) -> list[object]:
@@ -68,22 +79,23 @@ def _basis(manifest: Manifest) -> list[object]:
     return [[entry.path, [(it.digest, it.limit) for it in entry.contents]] for entry in manifest.sources]
 
 
-def _written(rows: Dataset, made: Made, folder: Path) -> Iterator[Source]:
+def _written(made: Made, now: Manifest, folder: Path) -> Iterator[Source]:
     """Yield the derived rows as files, one of each period or source, in an order that no file has a say in."""
-    accepted, schema = rows._rows, rows.schema
-    shown = ", ".join(f'{rows._shown(column)} as "{index}"' for index, column in enumerate(schema.columns))
+    accepted, schema = made.rows, made.schema
+    columns = (shown(column, schema, accepted.names[column.name]) for column in schema.columns)
+    named = ", ".join(f'{column} as "{index}"' for index, column in enumerate(columns))
     header = (",".join(f'"{it.name.replace(chr(34), chr(34) * 2)}"' for it in schema.columns) + "\n").encode()
     names = ", ".join(accepted.names.values())
     key = accepted.period or "source"
     for place, (of,) in enumerate(accepted.run(f"select distinct {key} from derived order by all").fetchall()):
         path = folder / f"{place}.csv"
-        wanted = f"select {shown} from derived where {key} = {literal(str(of))} order by {names}"
+        wanted = f"select {named} from derived where {key} = {literal(str(of))} order by {names}"
         accepted.run(
             f"copy ({wanted}) to {literal(str(path))} "
             "(format csv, header false, delimiter ',', quote '\"', escape '\"', nullstr '')"
         )
         path.write_bytes(header + path.read_bytes())
-        called = of if accepted.period else rows.manifest.entries[of].path
+        called = of if accepted.period else now.entries[of].path
         yield Source(f"{made.name}/{called}", path, is_derived=True)
 
 
@@ -111,34 +123,43 @@ def _judged(content: Content) -> Content:
 # --- the rules --------------------------------------------------------------------------------------------------------
 
 
-def _by_absence(rows: Dataset) -> Made:
-    accepted, rule = rows._rows, rows.schema.outcome
-    found = rows.windows
-    accepted.run(f"create temp table derived as {_absence.outcomes(accepted, rule, found)}")
-    told = [f"{ABSENT}: {sentence}" for sentence in found.sentences()]
-    return Made(ABSENT, (*told, *_returns(rows, ABSENT, f"absent for more than {rule.absent_for}")))
+def _made(dataset: Dataset, schema: Schema) -> Made:
+    """Make the table `derived` by the rule of the schema."""
+    rule = schema.outcome
+    if schema.files:
+        return _of_events(MonthRows(dataset._places, schema, dataset.parts), schema)
+    rows = dataset._rows
+    if not rows.period:
+        today = max((content.judged for content in dataset.manifest.contents.values()), default="")
+        rows.run(f"create temp table derived as {_end_dates.outcomes_of_now(rows, rule, today)}")
+        return Made(ENDED, rows, schema, ())
+    name, how = (ABSENT, _absent(rule)) if rule.absent_for else (ENDED, "there after their end date")
+    outcomes = _absence.outcomes if rule.absent_for else _end_dates.outcomes
+    rows.run(f"create temp table derived as {outcomes(rows, rule, dataset.windows)}")
+    return Made(name, rows, schema, _told(name, rows, how, dataset.windows.sentences()))
 
 
-def _by_end_date(rows: Dataset) -> Made:
-    accepted, rule = rows._rows, rows.schema.outcome
-    if accepted.period:
-        found = rows.windows
-        accepted.run(f"create temp table derived as {_end_dates.outcomes(accepted, rule, found)}")
-        told = [f"{ENDED}: {sentence}" for sentence in found.sentences()]
-        return Made(ENDED, (*told, *_returns(rows, ENDED, "there after their end date")))
-    today = max((content.judged for content in rows.manifest.contents.values()), default="")
-    accepted.run(f"create temp table derived as {_end_dates.outcomes_of_now(accepted, rule, today)}")
-    return Made(ENDED, ())
+def _of_events(rows: MonthRows, schema: Schema) -> Made:
+    rule = schema.outcome
+    found = _absence.windows(_absence.n_clients(rows, rule, "false", "made"), rule)
+    outcomes = f"select {rows.client}, {rows.period}, {rows.target}, back from ({_absence.outcomes(rows, rule, found)})"
+    rows.run(
+        f"create temp table derived as select m.* exclude ({rows.target}), o.{rows.target}, o.back from made m "
+        f"left join ({outcomes}) o on o.{rows.client} = m.{rows.client} and o.{rows.period} = m.{rows.period}"
+    )
+    return Made(MONTHS, rows, schema, _told(MONTHS, rows, _absent(rule), [*rows.told, *found.sentences()]))
 
 
-def _returns(rows: Dataset, name: str, how: str) -> list[str]:
-    """Say how many clients came back after having left."""
-    accepted = rows._rows
-    answer = accepted.run(f"select count(distinct {accepted.client}) from derived where back").fetchall()
-    n_back = int(answer[0][0])
+def _absent(rule: Target) -> str:
+    return f"absent for more than {rule.absent_for}"
+
+
+def _told(name: str, rows: AcceptedRows, how: str, sentences: list[str]) -> tuple[str, ...]:
+    """The sentences, and how many clients came back after having left."""
+    n_back = int(rows.run(f"select count(distinct {rows.client}) from derived where back").fetchall()[0][0])
     clients = counted(n_back, "client who had left has", "clients who had left have")
-    told = f"{name}: {clients} come back ({how}): what was known of them before is labelled as left all the same"
-    return [told] if n_back else []
+    told = f"{clients} come back ({how}): what was known of them before is labelled as left all the same"
+    return tuple(f"{name}: {it}" for it in (*sentences, *([told] if n_back else [])))
 
 
 # --- the counts of a new version --------------------------------------------------------------------------------------
@@ -152,8 +173,10 @@ def with_counts(before: Manifest, after: Manifest, schema: Schema, parts: Path, 
     """
     if not schema.outcome.is_derived:
         return counts.counted(before, after, schema, parts, fingerprints)
-    now = counts.counted(given(before), given(after), schema, parts, fingerprints)
+    now = given(after)
+    now = now if schema.files else counts.counted(given(before), now, schema, parts, fingerprints)
     derived = [entry for entry in after.entries if entry.derived]
     n_labelled = sum(entry.n_labelled for entry in derived)
-    known = now.counts | {"n_labelled": n_labelled}
-    return replace(after, counts=known).with_entries([*now.entries, *derived])
+    n_rows = sum(it.n_accepted for entry in derived for it in entry.contents) if schema.files else now.counts["n_rows"]
+    known = {"n_rows": n_rows, "n_labelled": n_labelled}
+    return _joined(replace(after, events=(), counts=known, entries=now.entries), schema, derived)

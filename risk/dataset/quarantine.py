@@ -60,7 +60,7 @@ class Feeds:
             return None
         if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
             return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
-        if content.n_accepted < MINIMUM or not self._before.contents:
+        if content.n_accepted < MINIMUM or not self._before.contents or self._schema.holds_events:
             return None
         file, _ = self._columns([_last(content, MOST)])
         everything = self._reference(frozenset())[0]
