@@ -15,7 +15,7 @@ from risk.target import Target
 
 MONTH, COUNT, AMOUNT, KINDS = "month", "events", "amount_sum", "different_kinds"
 SINCE_LAST, SINCE_FIRST = "days_since_last_event", "months_since_first_event"
-GIVEN = ("client", "period", "features", "owner", "value", "renewal")  # keys of the schema that events give
+GIVEN = ("client", "period", "features", "trusted", "owner", "value", "renewal")  # keys of the schema that events give
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -43,7 +43,7 @@ class Events:
     @functools.cached_property
     def features(self) -> dict[str, Feature]:
         """What a month of a client tells, by name."""
-        found = {COUNT: Feature(label="events in the month")}
+        found = {COUNT: Feature(minimum=0, label="events in the month")}
         found["change_of_events"] = Feature(change_of=COUNT, label="change of the events since the month before")
         if self.amount:
             found[AMOUNT] = Feature(label=f"{self.amount} in the month")
@@ -51,10 +51,10 @@ class Events:
                 change_of=AMOUNT, label=f"change of {self.amount} since the month before"
             )
         if self.kind:
-            found[KINDS] = Feature(label="different kinds of events in the month")
-        found |= {name: Feature(label=f"events of the kind {kind}") for name, kind in self.counted.items()}
-        found[SINCE_LAST] = Feature(label="days since the last event")
-        found[SINCE_FIRST] = Feature(label="months since the first event")
+            found[KINDS] = Feature(minimum=0, label="different kinds of events in the month")
+        found |= {name: Feature(minimum=0, label=f"events of the kind {kind}") for name, kind in self.counted.items()}
+        found[SINCE_LAST] = Feature(minimum=0, label="days since the last event")
+        found[SINCE_FIRST] = Feature(minimum=0, label="months since the first event")
         return found
 
     @functools.cached_property
@@ -116,5 +116,7 @@ def with_rows(found: dict[str, Any]) -> dict[str, Any]:
         if "ended_on" in target:
             raise ConfigError("key 'schema.target.ended_on': events have no end date; take it out")
         target = {"absent_for": "60 days", "activity": [COUNT]} | target
-    made = {"client": events.client, "period": MONTH, "features": events.features, "target": target}
+    ignored = schema.get("ignore") or ()
+    trusted = [name for name in events.features if name not in ignored]  # they tell of nothing after the month
+    made = {"client": events.client, "period": MONTH, "features": events.features, "target": target, "trusted": trusted}
     return found | {"schema": schema | made}

@@ -172,3 +172,9 @@ def test_a_check_of_a_file_reads_events(events: Project) -> None:
     assert said.code == 1
     assert "line 5: at ('soon') is not a time" in said.out
     assert "3 rows would be accepted" in said.out
+
+
+def test_what_is_made_of_events_tells_of_nothing_after_the_month(events: Project) -> None:
+    schema = events.settings.schema
+
+    assert schema.trusted == tuple(schema.kinds)
