@@ -57,6 +57,12 @@ class Events:
         found[SINCE_FIRST] = Feature(minimum=0, label="months since the first event")
         return found
 
+    @property
+    def sentence(self) -> str:
+        """What the rows are."""
+        of = ", ".join(name for name in (self.time, self.amount, self.kind) if name)
+        return f"A row is made of all events of a client in a month ({of}); a month counts once it is over."
+
     @functools.cached_property
     def counted(self) -> dict[str, str]:
         """The kinds whose events are counted by themselves, by the name of the feature."""

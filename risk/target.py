@@ -70,6 +70,16 @@ class Target:
         return max(1, round(self.days / MONTH))
 
     @property
+    def sentence(self) -> str:
+        """How outcomes are derived; a blank text where they are read."""
+        if self.absent_for:
+            what = f"no row with a number above 0 in {' or '.join(self.activity)}" if self.activity else "no row"
+            return f"A client left who had {what} for {self.absent_for} after the row."
+        return (
+            f"A client left whose {self.ended_on} was within {self.days} days after the row." if self.ended_on else ""
+        )
+
+    @property
     def identity(self) -> list[Any]:
         """What decides how outcomes are derived; nothing where they are read."""
         rule = [self.absent_for, *self.activity, self.smallest_share, self.ended_on, self.days]

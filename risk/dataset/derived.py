@@ -67,6 +67,19 @@ def with_derived(before: Manifest, now: Manifest, schema: Schema, parts: Path, r
     return with_digests(_joined(replace(whole, told=made.told), schema, entries), parts)
 
 
+def faults(version: Manifest, schema: Schema, parts: Path) -> list[str]:
+    """A sentence for each derived entry that does not follow from the sources. Raises: DiskError."""
+    if not schema.outcome.is_derived:
+        return []
+    taken = given(version)
+    made = _made(Dataset(taken, schema.files or schema, parts), schema)
+    with tempfile.TemporaryDirectory() as scratch:
+        follow = {it.name: [files.digest_file(it.path)] for it in _written(made, taken, Path(scratch))}
+    stored = {it.path: [content.digest for content in it.contents] for it in version.entries if it.derived}
+    names = sorted(name for name in follow.keys() | stored.keys() if follow.get(name) != stored.get(name))
+    return [f"{name}: it is not what follows from the sources" for name in names]
+
+
 def _joined(now: Manifest, schema: Schema, entries: list[Entry]) -> Manifest:
     """What was taken in with what is derived: beside it, or in the place of events."""
     if schema.files:

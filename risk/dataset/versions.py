@@ -117,9 +117,10 @@ def _counts(version: Manifest, schema: Schema, parts: Path) -> list[str]:
         stored = sum(piece.rows for content in entry.contents for piece in content.slices)
         if stored != accepted:
             broken.append(f"{entry.path}: {accepted} accepted rows in the manifest, {stored} in the parts")
-    taken = derived.given(version)
+    broken += derived.faults(version, schema, parts)
     if version.events:  # they give no row themselves
         return broken
+    taken = derived.given(version)
     return [*broken, *_given(taken, Dataset(taken, schema, parts))]
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ingesting import current, entry, final, ingest, rejected, rows_of
 
 from risk import paths
+from risk.dataset.derived import faults
 from tests.conftest import Project
 
 HEADER = "corporation,month,lastmonth_activity,lastyear_activity,number_of_employees"
@@ -182,6 +184,34 @@ def test_derived_rows_are_sound_and_their_parts_are_kept(absent: Project) -> Non
     assert said.code == 0, said.out
     assert absent.text("ingesteddata/ingestedfiles.txt").split() == [f"m{it:02}.csv" for it in range(1, 8)]
     assert set(current(absent).file_names) <= {it.name for it in (absent.settings.ingested / paths.PARTS).iterdir()}
+
+
+def test_labels_that_do_not_follow_from_the_rows_are_no_sound_dataset(absent: Project) -> None:
+    send(absent, m01="ABCD", m02="ABC", m03="ABC")
+    known = ingest(absent).manifest
+    others = [replace(it, path="labels by absence/2024-02") if it.derived else it for it in known.entries]
+    settings = absent.settings
+
+    told = faults(known.with_entries(others), settings.schema, settings.ingested / paths.PARTS)
+
+    sentence = "it is not what follows from the sources"
+    assert told == [f"labels by absence/2024-0{it}: {sentence}" for it in (1, 2)]
+
+
+def test_rows_of_a_file_that_is_held_back_count_for_nothing(absent: Project) -> None:
+    clients = [f"c{number:03d}" for number in range(300)]
+    for name, activity in (("2024-01", 7), ("2024-02", 8), ("2024-03", 0)):
+        rows = (f"{it},{name},{activity * int(it[1:])},{int(it[1:])}.5,3" for it in clients)
+        absent.drop(f"sourcedata/{name}.csv", "\n".join([HEADER, *rows]) + "\n")
+        ingest(absent)
+
+    held = current(absent)
+
+    assert (held.held, held.counts) == (["2024-03.csv"], {"n_rows": 600, "n_labelled": 0})
+    assert absent.run("ingestion", "--release", "2024-03.csv").code == 0
+    assert current(absent).counts == {"n_rows": 900, "n_labelled": 300}
+    absent.run("ingestion", "--withdraw", "2024-03.csv")
+    assert current(absent).rows == held.rows
 
 
 def test_files_that_are_gone_keep_their_rows_and_what_follows_from_them(absent: Project) -> None:

@@ -94,6 +94,9 @@ def test_events_become_a_live_model_whose_features_a_request_may_name(project: P
     card = project.json("models/trainedmodel.json")
     assert list(card["features"]) == list(project.settings.schema.kinds)
     assert listed(project) == set(months[4])
+    assert "A row is made of all events of a client in a month" in project.text(
+        "production_deployment/current/modelcard.md"
+    )
     client = create_app(project.settings).test_client()
     known = client.post("/prediction", json={"ids": sorted(months[4])[:2]})
     given = client.post("/prediction", json={"clients": [dict.fromkeys(card["features"], 1)]})
