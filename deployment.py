@@ -56,9 +56,10 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     if forced and leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted):
         told["provisional"] = True
     papers[paths.VERDICT] = files.as_json(told)
-    papers[paths.MODEL_CARD] = model_card.text(
-        asdict(challenger.card), told, snapshots.of_dataset(made_of), challenger.risks
-    )
+    schema, events = settings.schema, settings.events
+    derived = [it for it in (schema.outcome.sentence, events.sentence if events else "") if it]
+    dataset = snapshots.of_dataset(made_of) | {"derived": derived}
+    papers[paths.MODEL_CARD] = model_card.text(asdict(challenger.card), told, dataset, challenger.risks)
     why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or judged["sentence"]}
     why |= {"forced": forced is not None, "papers": audit.digests(papers)}
     released = releases.publish(settings.production, challenger.digest, papers, why)

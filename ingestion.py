@@ -19,7 +19,7 @@ from pathlib import Path
 
 from risk import command, files, journal, paths, text
 from risk.command import Answer, Run
-from risk.dataset import database, dataset, inbox, intake, next_steps, outcomes, quarantine, versions
+from risk.dataset import database, dataset, derived, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError
@@ -55,13 +55,14 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     box = inbox.list_sources(settings.input, size_cap=size_cap)
     seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
-    taken = intake.take_in(box, before, settings.schema, shelf.parts, seen, run=run.number, size_cap=size_cap)
+    known, schema = derived.given(before), settings.schema
+    taken = intake.take_in(box, known, schema.files or schema, shelf.parts, seen, run=run.number, size_cap=size_cap)
     try:
         pulled = _pulled(settings, taken.manifest, run)
-    except RiskError:
-        shelf.follow(before, taken.manifest)  # a database that does not answer holds back no file
+    except RiskError:  # a database that does not answer holds back no file
+        shelf.follow(before, derived.with_derived(before, taken.manifest, schema, shelf.parts, run.number))
         raise
-    after = shelf.follow(before, pulled.manifest)
+    after = shelf.follow(before, derived.with_derived(before, pulled.manifest, schema, shelf.parts, run.number))
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
     run.attend([journal.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
@@ -98,7 +99,8 @@ def _pulled(settings: Settings, manifest: Manifest, run: Run) -> database.Pulled
     if settings.source is None:
         return database.Pulled(manifest, ())
     parts = settings.ingested / paths.PARTS
-    return database.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
+    schema = settings.schema.files or settings.schema
+    return database.pull_in(settings.source, manifest, schema, parts, settings.root, run.number)
 
 
 @contextlib.contextmanager
@@ -123,11 +125,11 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
 def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[str, ...]:
     sentences = [f"{name}: {why}" for name, why in box.skipped.items()]
     sentences += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
-    for entry in after.entries:
+    for entry in after.sources:
         sentences += [entry.reason] if entry.state == "refused" and entry.reason else []
         sentences += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
         sentences += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
-    return tuple(sentences)
+    return (*sentences, *after.told)
 
 
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
@@ -155,7 +157,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     current = rows.manifest
     if asked.rejected:
         refusals = intake.refused_rows(current, rows.parts)
-        held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
+        held = {entry.path: entry.reason for entry in current.sources if entry.state == "held"}
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
         lines += [intake.sentence(source, refusal) for source, refusal in refusals]
         steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
@@ -189,11 +191,12 @@ def _verify(settings: Settings, current: Manifest) -> Answer:
 def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
     """Take in a held source, or take it out again, on a person's word; the run's line in the journal names it."""
     current = _current(settings).manifest
+    schema, shelf = settings.schema, _versions(settings)
     if outcome == "released":
-        after = intake.release(current, name, settings.schema, run.number)
+        after = intake.release(derived.given(current), name, schema.files or schema, run.number)
     else:
-        after = intake.withdraw(current, name, run.number)
-    after = _versions(settings).publish(current, after)
+        after = intake.withdraw(derived.given(current), name, run.number)
+    after = shelf.publish(current, derived.with_derived(current, after, schema, shelf.parts, run.number))
     run.note(**{outcome: name}, dataset=after.name)
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
     line = f"{outcome}: {name}; dataset {after.name} with {after.counts['n_rows']} rows"
@@ -222,7 +225,7 @@ def _check(settings: Settings, names: list[str]) -> Answer:
             continue
         with tempfile.TemporaryDirectory() as scratch:
             source, parts = reader.Source(name, Path(name)), Path(scratch)
-            ((_, content),) = reader.read([source], settings.schema, parts, size_cap=1 << 62)
+            ((_, content),) = reader.read([source], settings.schema.files or settings.schema, parts, size_cap=1 << 62)
             refusals = intake.refusals_of(content, parts) if content else [absent]
         n_read, n_accepted, warnings = (content.n_read, content.n_accepted, content.warnings) if content else (0, 0, ())
         refused = max(n_read - n_accepted, int(bool(refusals)))

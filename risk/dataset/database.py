@@ -122,17 +122,20 @@ def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[Databa
         from risk.dataset._database_sql import DatabaseRows
     except ModuleNotFoundError as error:
         raise ConfigError(f"key 'source' needs the package {error.name}; run {INSTALL}") from error
-    columns = tuple(column.name for column in schema.columns)
     url = IN_URL.sub(lambda match: match[0].replace(f":{match[1]}@", "@"), source.url)
     with opened(url, password(source, root), name(source), root) as connection:
-        yield DatabaseRows(connection, source, name(source), columns)
+        yield DatabaseRows(connection, source, name(source), tuple(_columns(schema)))
 
 
 def _asked(source: DatabaseSource, schema: Schema) -> str:
     """A digest of what is asked, whoever asks. What is known of another question is of no use."""
     place = re.sub("//[^@/]*@", "//", source.url)
-    names = [column.name for column in schema.columns]
-    return files.digest(files.as_json([place, source.table, source.query, source.watermark, names]))[:12]
+    asked = [place, source.table, source.query, source.watermark, _columns(schema)]
+    return files.digest(files.as_json(asked))[:12]
+
+
+def _columns(schema: Schema) -> list[str]:
+    return [column.name for column in schema.columns if schema.holds_outcome or column.kind != "target"]
 
 
 def _unmarked(source: DatabaseSource, rows: DatabaseRows) -> list[str]:

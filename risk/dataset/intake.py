@@ -89,7 +89,7 @@ def _judged_again(entry: Entry, feeds: Feeds, schema: Schema, run: int) -> Entry
 
 def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
     """Return what is refused of every source now, with the source's path."""
-    shown = [(entry.path, content) for entry in manifest.entries for content in entry.shown]
+    shown = [(entry.path, content) for entry in manifest.sources for content in entry.shown]
     return [(path, refusal) for path, content in shown for refusal in refusals_of(content, parts)]
 
 
@@ -130,7 +130,7 @@ def sentence(source: str, refusal: Refusal) -> str:
 def warnings_in_journal(manifest: Manifest) -> dict[str, str]:
     """What the journal keeps of each warning that quotes a file: there may be a client in it."""
     kept = {}
-    for entry in manifest.entries:
+    for entry in manifest.sources:
         if entry.state == "refused" and entry.reason:
             kept[entry.reason] = str(entry.stated_reason)
         warnings = (it for content in entry.shown for it in content.warnings)

@@ -60,7 +60,7 @@ class Feeds:
             return None
         if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
             return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
-        if content.n_accepted < MINIMUM or not self._before.contents:
+        if content.n_accepted < MINIMUM or not self._before.contents or self._schema.holds_events:
             return None
         file, _ = self._columns([_last(content, MOST)])
         everything = self._reference(frozenset())[0]
@@ -216,12 +216,12 @@ def _days_after(day: date, days: float) -> str:
 
 def attention(manifest: Manifest) -> list[Attention]:
     """The sources that are refused or held whole, and that the input folder gives no row at all."""
-    matters = [_of_source(entry) for entry in manifest.entries]
+    matters = [_of_source(entry) for entry in manifest.sources]
     folder = manifest.input_folder
-    if not any(entry.state == "in" and entry.has_rows for entry in manifest.entries):
+    if not any(entry.state == "in" and entry.has_rows for entry in manifest.sources):
         kept = "; what was taken in before is kept" if manifest.contents else ""
         gives = "every source that has rows is held back" if manifest.held else "it gives no row at all"
-        sentence = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){kept}."
+        sentence = f"{folder}: {gives} ({counted(len(manifest.sources), 'source')} known){kept}."
         matters.append(Attention(NO_ROWS, folder, f"{sentence} Look at what sends the files."))
     return [it for it in matters if it]
 

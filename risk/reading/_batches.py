@@ -194,16 +194,16 @@ class FileReader:
     def _finished(self) -> Iterator[tuple[Source, Reading]]:
         while self._waiting and None not in self._waiting[0][1].pieces:
             source, reading = self._waiting.popleft()
-            if suspicion := self.suspects.of(reading, source.is_ordered):
+            if not source.is_derived and (suspicion := self.suspects.of(reading, source.is_ordered)):
                 self._waiting.appendleft((source, self._read(source, suspicion, reading.digest)))
             else:
                 yield source, reading
 
     def _read(self, source: Source, suspicion: Suspicion | None = None, digest: str | None = None) -> Reading:
         """Read a file; once more, exactly, after a suspicion: its former rows stay in a part that no slice names."""
-        reading = read_file(source.path, self._schema, self._take, self._size_cap, self._target_optional, suspicion)
-        if suspicion and reading.digest != digest:
-            reading.digest = None
+        optional = self._target_optional or source.is_derived
+        reading = read_file(source.path, self._schema, self._take, self._size_cap, optional, suspicion)
+        reading.digest = None if suspicion and reading.digest != digest else reading.digest
         self._judge(reading)
         return reading
 
@@ -214,7 +214,7 @@ class FileReader:
     def _take_plain(self, reading: Reading, lines: bytes) -> bool:
         """Take lines that are proven to be plain, unless they disprove it. A small file waits for others."""
         header, values = reading.exact.header, reading.exact.values
-        if reading.suspicion or values.wide or header.width in header.positions:
+        if reading.suspicion or values.wide:
             return False
         plain = prove(lines, header.width, header.positions[1] if self._schema.period else None)
         if plain is None or values.period_length not in (None, plain.length):

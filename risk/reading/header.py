@@ -73,8 +73,11 @@ def read(line: bytes, after: bytes, schema: Schema, target_optional: bool) -> He
     number = len(LINE.findall(line.rstrip(b"\r\n"))) + 1
     names = _names(line, number)
     wanted = [column.name for column in schema.columns]
-    required = wanted[:-1] if target_optional else wanted
+    required = wanted[:-1] if target_optional or not schema.holds_outcome else wanted
     _check_missing(names, required, number, after)
+    if schema.target in names and not (target_optional or schema.holds_outcome):
+        expected = "no such column (or another name of the derived one, in schema.target.name)"
+        raise fault("is in the header although it is derived", expected, number, schema.target)
     for name in wanted:
         if names.count(name) > 1:
             raise fault("stands twice in the header", "each column once", number, name)

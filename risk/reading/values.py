@@ -24,6 +24,9 @@ SMALLEST = 1e-290  # nearer to zero, float64 holds fewer digits
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]" + CLOCK + ")?")
+A_TIME = "a date (YYYY-MM-DD), or date and time (YYYY-MM-DD HH:MM:SS)"
 PERIOD_FORMS = {7: "a month (YYYY-MM)", 10: "a date (YYYY-MM-DD)"}
 # every control character but the two that end lines, and the byte order mark
 FORBIDDEN = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff]")
@@ -96,6 +99,7 @@ class Values:
         self._targets = (*schema.target_values.stayed, *schema.target_values.left)
         self._schema = schema
         self.client, self.has_period = schema.client, schema.period is not None
+        self.are_events = schema.holds_events
         kinds = [column.kind for column in schema.columns]
         self._period = kinds.index("period") if "period" in kinds else None
         self.period_length: int | None = None
@@ -137,7 +141,13 @@ class Values:
             return lambda text: self._number(text, index, column.minimum)
         if column.kind == "text":
             return lambda text: "" if text in self._missing else text
-        kinds = {"client": self._a_client, "period": self._a_period, "date": self._a_date, "target": self._a_target}
+        kinds = {
+            "client": self._a_client,
+            "period": self._a_period,
+            "time": _a_time,
+            "date": self._a_date,
+            "target": self._a_target,
+        }
         return kinds[column.kind]
 
     def _a_client(self, text: str) -> str:
@@ -205,6 +215,12 @@ class Values:
             raise _RefusedError("is a fraction", expected)
         self.fractional.add(index)
         return number
+
+
+def _a_time(text: str) -> str:
+    if not TIME.fullmatch(text) or not is_period(text[:10]):
+        raise _RefusedError("is not a time" if text else "is blank", A_TIME)
+    return text
 
 
 def _check_text(text: str, written: str) -> None:

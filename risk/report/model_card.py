@@ -26,7 +26,8 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
     """The model card as Markdown; equal facts give equal bytes.
 
     `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
-    manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.
+    manifest, with the sentences `derived`; `predict` is the model itself (a frame of features to risks), asked for what
+    each feature does.
     """
     family = f"Family: {markdown(card.get('family'))}."
     parts = {
@@ -112,6 +113,7 @@ def _data(card: Facts, dataset: Facts) -> list[str]:
         f"- Dataset {version}: {number(dataset.get('n_rows'))} rows, {n_labelled} of them with a known outcome.",
         f"- {_trained_on(card)}, {percent(share)} of them leavers.",
         f"- Target: {markdown(card.get('target'))}. Horizon: {markdown(card.get('horizon'))}.",
+        *(f"- {markdown(it, 400)}" for it in dataset.get("derived", ())),
         f"- Periods: {markdown(first)} to {markdown(last)}." if first else "- Periods: the files have none.",
         f"- Sources: {number(len(sources))}.",
     ]
