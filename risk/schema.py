@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from risk.table_format import Format
+
 Kind = Literal["numeric", "categorical"]
 
 CLOSED = ConfigDict(extra="forbid")
@@ -22,7 +24,10 @@ Name = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, config=CLOSED)
 class Feature:
-    """A column to train on. People read its `label`, and `unit` after its numbers; `context` is beyond influence."""
+    """A column to train on. People read its `label`, and `unit` after its numbers; `context` is beyond influence.
+
+    In some files it may have one of its other `names`.
+    """
 
     kind: Kind = "numeric"
     minimum: Number | None = None
@@ -30,6 +35,7 @@ class Feature:
     label: Name | None = None
     unit: Name | None = None
     context: bool = False
+    names: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -65,7 +71,7 @@ class Column:
 
 @dataclass(frozen=True, config=CLOSED)
 class Schema:
-    """What the columns of a client file mean."""
+    """What the columns of a client file mean; `format`, how it is written, is a section of the settings."""
 
     client: Name = "corporation"
     target: Name = "exited"
@@ -82,6 +88,8 @@ class Schema:
     trusted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     extra_columns: Literal["ignore", "refuse"] = "ignore"
+    names: dict[Name, tuple[Name, ...]] = field(default_factory=dict)
+    format: Format = field(default_factory=Format, init=False)
 
     @field_validator("features", mode="before")
     @classmethod
@@ -128,6 +136,17 @@ class Schema:
         )
 
     @model_validator(mode="after")
+    def _each_name_once(self) -> Schema:
+        columns, others = [column.name for column in self.columns], [it for _, it in self._other_names]
+        for name in self.names:
+            if name not in columns:
+                raise ValueError(f"names: there is no column {name!r}; columns are {', '.join(columns)}")
+        for column, name in self._other_names:
+            if name in columns or name in self.ignore or others.count(name) > 1:
+                raise ValueError(f"{name!r}, another name of {column!r}, has two meanings")
+        return self
+
+    @model_validator(mode="after")
     def _changes_of_numbers(self) -> Schema:
         numbers = [name for name, it in self.features.items() if it.kind == "numeric" and it.change_of is None]
         for name, source in self.changes.items():
@@ -140,6 +159,17 @@ class Schema:
             if self.period is None:
                 raise ValueError(f"feature {name!r}: change_of needs a period; name its column in 'period'")
         return self
+
+    @property
+    def _other_names(self) -> list[tuple[str, str]]:
+        """Each column with another name, in order."""
+        of_features = ((name, other) for name, it in self.features.items() for other in it.names)
+        return [*((name, other) for name, others in self.names.items() for other in others), *of_features]
+
+    @functools.cached_property
+    def aliases(self) -> dict[str, str]:
+        """The column that each other name stands for."""
+        return {other: name for name, other in self._other_names}
 
     @functools.cached_property
     def changes(self) -> dict[str, str]:
@@ -181,5 +211,7 @@ class Schema:
         """A digest of all that decides how a file is read: another one is another dataset."""
         values = [self.target_values.stayed, self.target_values.left, self.missing, self.extra_columns]
         known = [[[c.name, c.kind, c.minimum] for c in self.columns], values]
+        known += [] if self.format.is_plain else [self.format.identity]
+        known += [sorted(self.aliases.items())] if self.aliases else []
         written = json.dumps(known, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return hashlib.sha256(written.encode()).hexdigest()[:12]

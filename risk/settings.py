@@ -18,6 +18,7 @@ from risk.errors import ConfigError
 from risk.files import digest
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, Name, Number, Schema, Whole
+from risk.table_format import Format
 from risk.text import hours_of, in_short, settings_in
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
@@ -78,6 +79,7 @@ class Settings:
     output_model_path: Folder
     prod_deployment_path: Folder
     schema: Schema = field(default_factory=Schema)
+    format: Format = field(default_factory=Format)
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
     drift: Drift = field(default_factory=Drift)
@@ -180,6 +182,7 @@ def load(path: Path, practice: bool = False) -> Settings:
     except ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
+    object.__setattr__(settings.schema, "format", settings.format)
     settings = for_practice(settings) if practice else settings
     _check_folders(settings)
     return settings

@@ -62,7 +62,7 @@ def sections() -> dict[str, list[str]]:
     found = {"": [field.name for field in fields(settings.Settings) if field.init]}
     for name in found[""]:
         if is_dataclass(hints[name]):
-            found[name] = [field.name for field in fields(hints[name])]
+            found[name] = [field.name for field in fields(hints[name]) if field.init]
     return found
 
 
