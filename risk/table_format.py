@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-CHARACTER = Field(min_length=1, max_length=1, pattern="[^\r\n\x00]")
+CHARACTER = Field(min_length=1, max_length=1, pattern="[^\r\n\x00A-Za-z0-9]")
 ISO = "%Y-%m-%d"
 LONGEST_FOOTER = 1_000
 
