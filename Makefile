@@ -113,8 +113,11 @@ endef
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
-xlsx: .venv/.installed ## install what reads Excel workbooks (requirements-xlsx.lock)
+.venv/.installed-xlsx: requirements-xlsx.lock .venv/.installed
 	@$(INSTALL) -r requirements-xlsx.lock
+	@touch $@
+
+xlsx: .venv/.installed-xlsx ## install what reads Excel workbooks (requirements-xlsx.lock)
 
 lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versions)
 	$(MAKE_VENV)

@@ -19,10 +19,10 @@ from risk.reading._reading import Reading
 from risk.reading._records import LONGEST_LINE, PLAIN_TEXT, ExactReader
 from risk.reading._text import decoded, whole_lines, without_end, without_start
 from risk.reading._whole_file import Suspicion
-from risk.reading._workbook import Workbook
 from risk.reading.header import LINE, TAB
 from risk.reading.refusals import Fault, fault
 from risk.reading.values import Values
+from risk.reading.workbooks import Workbook
 from risk.schema import Schema
 from risk.table_format import Format
 
@@ -43,17 +43,17 @@ class Source:
 
 
 class SourceFile:
-    """One open source file, read once from its beginning to its end. Its name tells what kind of table it is.
+    """One open source file, read once from its beginning to its end. Its name, or the one given, tells its kind.
 
     `form` is how the lines are written that `chunks` gives, the first of which has the number `first_line`. In a table
     without lines these are its rows, which `place_of` names; `typed` are its columns that hold numbers, not texts.
     """
 
-    def __init__(self, path: Path, schema: Schema | None = None) -> None:
+    def __init__(self, path: Path, schema: Schema | None = None, name: str = "") -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self._before = os.fstat(self._descriptor)
         self._hash = hashlib.sha256()
-        self._name, self._cap = path.name.lower(), NO_CAP
+        self._name, self._cap = (name or path.name).lower(), NO_CAP
         self._schema = schema or Schema()
         self.form = self._schema.format
         self.typed: frozenset[str] = frozenset()

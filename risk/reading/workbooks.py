@@ -23,7 +23,7 @@ OLD = b"\xd0\xcf\x11\xe0"  # also of a workbook with a password
 PROCESS = Path(__file__).with_name("_sheet_process.py")
 
 
-def is_readable() -> bool:
+def are_readable() -> bool:
     """Whether the package that reads workbooks is installed."""
     return importlib.util.find_spec(PACKAGE) is not None
 
@@ -37,7 +37,7 @@ class Workbook:
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the rows from the header on. Raises: Fault where it cannot be read."""
-        if not is_readable():
+        if not are_readable():
             raise fault(NEEDS, INSTALL)
         if os.pread(self._descriptor, len(OLD), 0) == OLD:
             raise fault("is an old Excel workbook, or has a password", "a workbook saved as .xlsx, without a password")
