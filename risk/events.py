@@ -79,6 +79,7 @@ class Events:
             ignore=ignored, missing=rows.missing, extra_columns=rows.extra_columns,
         )  # fmt: skip
         object.__setattr__(made, "events", self)
+        object.__setattr__(made, "format", rows.format)
         return made
 
 

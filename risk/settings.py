@@ -19,6 +19,7 @@ from risk.events import Events, with_rows
 from risk.files import digest
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, Name, Number, Schema, Whole
+from risk.table_format import Format
 from risk.target import Target
 from risk.text import hours_of, in_short
 
@@ -81,6 +82,7 @@ class Settings:
     prod_deployment_path: Folder
     schema: Schema = field(default_factory=Schema)
     events: Events | None = None
+    format: Format = field(default_factory=Format)
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
     drift: Drift = field(default_factory=Drift)
@@ -180,6 +182,7 @@ def load(path: Path, practice: bool = False) -> Settings:
     except ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
+    object.__setattr__(settings.schema, "format", settings.format)
     if settings.events:
         object.__setattr__(settings.schema, "files", settings.events.schema(settings.schema))
     settings = for_practice(settings) if practice else settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from risk.text import hours_of
@@ -84,3 +84,22 @@ class Target:
         """What decides how outcomes are derived; nothing where they are read."""
         rule = [self.absent_for, *self.activity, self.smallest_share, self.ended_on, self.days]
         return rule if self.is_derived else []
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class TargetValues:
+    """The texts that mean an outcome."""
+
+    stayed: tuple[str, ...] = ("0",)
+    left: tuple[str, ...] = ("1",)
+
+    @field_validator("stayed", "left", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> TargetValues:
+        if set(self.stayed) & set(self.left) or not self.stayed or not self.left:
+            raise ValueError("stayed and left must each have a value and share none")
+        return self

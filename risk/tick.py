@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOTHING = "no new data"
 IDLE: dict[str, object] = {"outcome": NOTHING, "verdict": None, "reason": NOTHING, "reason_to_train": None, "steps": []}
+_WORKBOOKS = ".venv/.installed-xlsx"  # once it is there, workbooks are no longer passed over
 _TEMPORARY = (".part", ".tmp")
 
 
@@ -218,6 +219,7 @@ def _program() -> str:
             if entry.name.endswith(".py"):
                 at = entry.stat()
                 seen.append(f"{entry.name} {at.st_size} {at.st_mtime_ns}")
+    seen.append(str(os.path.exists(os.path.join(_program_folder(), _WORKBOOKS))))
     return "\n".join(seen)
 
 

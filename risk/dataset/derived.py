@@ -117,7 +117,7 @@ def _taken(sources: list[Source], former: dict[str, Entry], schema: Schema, part
     digests = {source.name: files.digest_file(source.path) for source in sources}
     known = {content.digest: content for entry in former.values() for content in entry.contents}
     fresh = [source for source in sources if digests[source.name] not in known]
-    for source, content in read(fresh, schema, parts, size_cap=UNLIMITED):
+    for source, content in read(fresh, schema.as_plain, parts, size_cap=UNLIMITED):
         if content is None or content.fault or content.n_refused:
             raise DataError(f"{source.name}: {content and content.n_refused} derived rows cannot be read back")
         known[content.digest] = _judged(content)
