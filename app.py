@@ -12,17 +12,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
 
 from risk import command
-from risk.lists import call_list
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
-from risk.report import spreadsheet
 from risk.service import clients, contacts, finding, live, pages, responses, security
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
 from risk.service.problems import Problem
@@ -133,22 +129,26 @@ def report() -> Response:
 @service.get("/calllist.csv")
 def calls_csv() -> Response:
     """Return the call list as the CSV file that the newest report set holds, or the rows of one owner."""
-    content = _of_owner(_shown().calls, call_list.calls_csv)
-    return responses.file(content, "text/csv", f'attachment; filename="{CALL_LIST}"')
+    return responses.file(_of_owner(_shown().calls), "text/csv", f'attachment; filename="{CALL_LIST}"')
 
 
 @service.get("/calllist.xlsx")
 def call_sheet() -> Response:
     """Return the call list as a workbook with a sheet for each owner, or of one owner, where the set holds it."""
-    kind, schema = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _shown().snapshot["schema"]
-    content = _of_owner(_shown().sheet, lambda calls: spreadsheet.workbook(calls, schema.get("currency")))
-    return responses.file(content, kind, f'attachment; filename="{CALL_LIST_EXCEL}"')
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return responses.file(_of_owner(_shown().sheet, is_sheet=True), kind, f'attachment; filename="{CALL_LIST_EXCEL}"')
 
 
-def _of_owner(whole: bytes | None, made: Callable[[Sequence[Mapping[str, Any]]], bytes]) -> bytes | None:
+def _of_owner(whole: bytes | None, *, is_sheet: bool = False) -> bytes | None:
     """A file of the set; where the query names an owner, one that is made of the calls of this owner alone."""
     asked = finding.Asked(request.args.get("owner") or None)
-    return made(finding.among_calls(_shown().snapshot["call_list"], asked)) if whole and asked.owner else whole
+    if not whole or not asked.owner:
+        return whole
+    from risk.lists import call_list  # the service needs what makes lists for nothing else
+    from risk.report import spreadsheet
+
+    calls, schema = finding.among_calls(_shown().snapshot["call_list"], asked), _shown().snapshot["schema"]
+    return spreadsheet.workbook(calls, schema.get("currency")) if is_sheet else call_list.calls_csv(calls)
 
 
 @service.get("/health")

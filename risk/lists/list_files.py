@@ -103,18 +103,18 @@ def hashes(texts: Sequence[str | None]) -> NDArray[np.uint8]:
 
 
 def select(folder: Path, kept: Sequence[KeptList]) -> str:
-    """The query of the rows of lists, each with its day `as_of` and its `file`, which holds no two of one day."""
-    single = sorted({it.file for it in kept if len(it.file) > YEAR_FILE})
-    paths = ", ".join(literal(pattern(folder / file)) for file in single)
-    fields = f"as_of, {', '.join(FIELDS)}, parse_filename(filename) as file from read_parquet"
-    parts = [f"select {fields}([{paths}], filename = true)"] if single else []
-    of_years = [it for it in kept if it.file not in single]
-    for file, lists in itertools.groupby(sorted(of_years, key=lambda it: it.file), key=lambda it: it.file):
-        days = ", ".join(f"date {literal(it.facts.as_of)}" for it in lists)
-        path = literal(pattern(folder / file))
-        parts.append(f"select {fields}({path}, filename = true) where as_of in ({days})")
+    """The query of the rows of lists, each with its day `as_of` and the place of its `list` among these."""
+    query, parts = "select * from read_parquet({})", []
+    for file, lists in itertools.groupby(sorted(enumerate(kept), key=_file_of), key=_file_of):
+        rows = query.format(literal(pattern(folder / file)))
+        days = ", ".join(f"(date {literal(it.facts.as_of)}, {place})" for place, it in lists)
+        parts.append(f"{rows} join (values {days}) as held(as_of, list) using (as_of)")
     empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in FIELDS.items())
-    return " union all ".join(parts) or f"select date '2000-01-01' as as_of, {empty}, '' as file where false"
+    return " union all ".join(parts) or f"select date '2000-01-01' as as_of, {empty}, 0 as list where false"
+
+
+def _file_of(placed: tuple[int, KeptList]) -> str:
+    return placed[1].file
 
 
 @contextlib.contextmanager
@@ -195,7 +195,7 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
                 whole = [it for it in of_year if it.file == file or it in sound]
                 merged = [replace(it, file=file) for it in whole]
                 if sound:
-                    _write(connection, f"select * exclude (file) from ({select(folder, whole)})", folder, merged)
+                    _write(connection, f"select * exclude (list) from ({select(folder, whole)})", folder, merged)
         except DiskError as error:
             log.warning(event("days of lists stay in files of their own", year=year, reason=error))
             continue
@@ -205,7 +205,7 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
 
 def rows_of(connection: DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
     """The rows of a list in the order of the clients."""
-    return columns(connection, f"select * exclude (file) from ({select(folder, [kept])}) order by client")
+    return columns(connection, f"select * exclude (list) from ({select(folder, [kept])}) order by client")
 
 
 def columns(connection: DuckDBPyConnection, query: str) -> dict[str, NDArray[Any]]:

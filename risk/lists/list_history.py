@@ -180,15 +180,13 @@ OF_CLIENT = """asof left join (select client, run, arg_min("left", position) as 
 
 def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_period: bool) -> Said:
     """What lists said, beside what came of it: of open rows, without periods of clients. Raises: DiskError."""
-    names = {"as_of": [it.facts.as_of for it in kept], "run": [it.facts.run for it in kept]}
-    made = pd.DataFrame(names | {"file": [it.file for it in kept]})
+    made = pd.DataFrame({"list": range(len(kept)), "run": [it.facts.run for it in kept]})
     with list_files.refusals(folder), connect(threads=2) as connection:
         connection.register("outcomes", outcomes)
-        connection.register("made", made.assign(list=range(len(kept))))
+        connection.register("made", made)
         connection.execute(
-            f"""create temp table said as select l.* exclude (as_of, file), list, run
-            from ({list_files.select(folder, kept)}) l join made
-            on l.as_of = cast(made.as_of as date) and l.file = made.file"""
+            f"""create temp table said as select * exclude (as_of)
+            from ({list_files.select(folder, kept)}) join made using (list)"""
         )
         clients, periods = _coded(connection, "client"), _coded(connection, "period")
         rows = list_files.columns(
