@@ -12,7 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from risk.target import Target
+
 Kind = Literal["numeric", "categorical"]
+NEXT = "the next period"
 
 CLOSED = ConfigDict(extra="forbid")
 Number = Annotated[float, Strict(), AllowInfNan(False)]  # neither true nor a text that looks like a number
@@ -59,7 +62,7 @@ class Column:
     """One column of the data as it is read and stored."""
 
     name: str
-    kind: Literal["client", "period", "text", "date", "number", "target"]
+    kind: Literal["client", "period", "time", "text", "date", "number", "target"]
     minimum: float | None = None
 
 
@@ -68,7 +71,7 @@ class Schema:
     """What the columns of a client file mean."""
 
     client: Name = "corporation"
-    target: Name = "exited"
+    outcome: Target = Field(default_factory=Target, alias="target")
     target_values: TargetValues = field(default_factory=TargetValues)
     features: dict[Name, Feature] = Field(default_factory=_default_features, min_length=1)
     period: Name | None = None
@@ -76,12 +79,13 @@ class Schema:
     value: Name | None = None
     currency: Name | None = None
     renewal: Name | None = None
-    horizon: str = "the next period"
+    horizon: str = NEXT
     horizon_days: Whole | None = Field(default=None, ge=1, le=3_660)
     ignore: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     extra_columns: Literal["ignore", "refuse"] = "ignore"
+    files: Schema | None = field(default=None, init=False)  # of the files, where rows are made of what these hold
 
     @field_validator("features", mode="before")
     @classmethod
@@ -123,9 +127,9 @@ class Schema:
     def _keys_of(self, name: str) -> list[str]:
         """Return the keys of the settings that name a column."""
         keys = ["client", "target", "period", "owner", "value", "renewal"]
-        return [f"schema.{key}" for key in keys if getattr(self, key) == name] + ["schema.features"] * (
-            name in self.features
-        )
+        found = [f"schema.{key}" for key in keys if getattr(self, key) == name]
+        found += ["schema.target.ended_on"] * (name == self.outcome.ended_on)
+        return found + ["schema.features"] * (name in self.features)
 
     @model_validator(mode="after")
     def _changes_of_numbers(self) -> Schema:
@@ -141,6 +145,26 @@ class Schema:
                 raise ValueError(f"feature {name!r}: change_of needs a period; name its column in 'period'")
         return self
 
+    @model_validator(mode="after")
+    def _derived_outcomes(self) -> Schema:
+        rule = self.outcome
+        if rule.absent_for and self.period is None:
+            raise ValueError("target.absent_for needs a period; name its column in 'period'")
+        numbers = [column.name for column in self.columns if column.kind == "number"]
+        for name in rule.activity:
+            if name not in numbers:
+                raise ValueError(f"target.activity {name!r} is no numeric column; there are: {', '.join(numbers)}")
+        if rule.is_derived and self.horizon == NEXT:
+            object.__setattr__(self, "horizon", f"the next {rule.days} days")
+        if rule.is_derived and self.horizon_days is None:
+            object.__setattr__(self, "horizon_days", rule.days)
+        return self
+
+    @property
+    def target(self) -> str:
+        """The column of the outcome, in files or derived."""
+        return self.outcome.name
+
     @functools.cached_property
     def changes(self) -> dict[str, str]:
         """The features that no file holds, each with the one whose change since the client's last period it is."""
@@ -148,7 +172,7 @@ class Schema:
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns in schema order: client, period, owner, features, value, renewal, target.
+        """The columns in schema order: client, period, owner, features, value, renewal, end date, target.
 
         A manager that is a categorical feature too, or a worth that is a numeric one, stands once, as the feature.
         """
@@ -160,6 +184,8 @@ class Schema:
         found += [Column(name, kinds[it.kind], it.minimum) for name, it in read]  # type: ignore[arg-type]
         found += [Column(self.value, "number")] if self.value and not self._teaches(self.value, "numeric") else []
         found += [Column(self.renewal, "date")] if self.renewal else []
+        ended_on = self.outcome.ended_on
+        found += [Column(ended_on, "date")] if ended_on and ended_on != self.renewal else []
         return (*found, Column(self.target, "target"))
 
     def _teaches(self, name: str, kind: Kind) -> bool:
@@ -180,6 +206,7 @@ class Schema:
     def identity(self) -> str:
         """A digest of all that decides how a file is read: another one is another dataset."""
         values = [self.target_values.stayed, self.target_values.left, self.missing, self.extra_columns]
-        known = [[[c.name, c.kind, c.minimum] for c in self.columns], values]
+        known = [[[c.name, c.kind, c.minimum] for c in self.columns], values, *self.outcome.identity]
+        known += [self.files.identity, list(self.features)] if self.files else []
         written = json.dumps(known, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return hashlib.sha256(written.encode()).hexdigest()[:12]

@@ -15,9 +15,11 @@ from pydantic.dataclasses import dataclass
 from risk import paths
 from risk.database_source import DatabaseSource
 from risk.errors import ConfigError
+from risk.events import Events, with_rows
 from risk.files import digest
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, Name, Number, Schema, Whole
+from risk.target import Target
 from risk.text import hours_of, in_short, settings_in
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
@@ -78,6 +80,7 @@ class Settings:
     output_model_path: Folder
     prod_deployment_path: Folder
     schema: Schema = field(default_factory=Schema)
+    events: Events | None = None
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
     drift: Drift = field(default_factory=Drift)
@@ -174,12 +177,14 @@ def load(path: Path, practice: bool = False) -> Settings:
     """
     found = settings_in(path)
     try:
-        settings = TypeAdapter(Settings).validate_python(found)
+        settings = TypeAdapter(Settings).validate_python(with_rows(found))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     except ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
+    if settings.events:
+        object.__setattr__(settings.schema, "files", settings.events.schema(settings.schema))
     settings = for_practice(settings) if practice else settings
     _check_folders(settings)
     return settings
@@ -224,7 +229,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _nearest(key: str, place: tuple[Any, ...]) -> str:
     sections: dict[str, Any] = {name: it.default_factory for name, it in Settings.__dataclass_fields__.items()}
-    sections |= {"source": DatabaseSource, "deliver.smtp": Smtp}
+    sections |= {"source": DatabaseSource, "events": Events, "deliver.smtp": Smtp, "schema.target": Target}
     owner: Any = sections.get(".".join(map(str, place[:2])), sections.get(str(place[0]), Settings))
     known = [it.alias or name for name, it in owner.__pydantic_fields__.items() if name != "source_file"]
     near = difflib.get_close_matches(key, known, n=1)

@@ -62,7 +62,8 @@ def sections() -> dict[str, list[str]]:
     found = {"": [field.name for field in fields(settings.Settings) if field.init]}
     for name in found[""]:
         if is_dataclass(hints[name]):
-            found[name] = [field.name for field in fields(hints[name])]
+            known = hints[name].__pydantic_fields__
+            found[name] = [known[field.name].alias or field.name for field in fields(hints[name]) if field.init]
     return found
 
 
