@@ -13,19 +13,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from risk.proposal.name_words import worded
 from risk.reading.values import is_period
 
 MOST = 0.98  # of the filled rows have a form, or the column has it not
 LOOKED_AT = 3_000  # different values of a column
-STYLES = ((".", ""), (",", ""), (".", ","), (",", "."), (",", " "), (".", " "), (",", "'"), (".", "'"))  # decimal, thousands
-MARKERS = set(
-    "na n/a n.a. #n/a nan null none nil ? - -- --- . .. missing unknown unbekannt undefined k.a. k.a keine-angabe (null) "
-    "\\n nv n.v. <na> inconnu desconocido".split()
+STYLES = ((".", ""), (",", ""), (".", ","), (",", "."), (",", " "), (".", " "), (",", "'"), (".", "'"))  # of numbers
+MARKERS = worded(
+    "na n/a n.a. #n/a nan null none nil ? - -- --- . .. missing unknown unbekannt undefined k.a. k.a keine- "
+    "angabe (null) \\n nv n.v. <na> inconnu desconocido"
 ) | {"not available", "keine angabe", "n/v"}  # fmt: skip
 DATES = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f",
-    "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%Y", "%m.%Y", "%Y/%m", "%d-%b-%Y",
+    "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y",
+    "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%Y", "%m.%Y", "%Y/%m", "%d-%b-%Y",
     "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%b %Y", "%b-%y", "%b-%Y", "%B %Y", "%Y.%m.%d",
 )  # fmt: skip
 NUMBER_DATES = {6: "%Y%m", 8: "%Y%m%d"}  # of whole numbers, where a name says that they are periods
@@ -160,10 +161,12 @@ def date_form_of(texts: Sequence[str], as_numbers: bool) -> tuple[str, str | Non
     forms: Sequence[str] = DATES
     if all(text.isdecimal() for text in sample):
         lengths = {len(text) for text in sample}
-        forms = [NUMBER_DATES[length] for length in lengths & set(NUMBER_DATES)] if as_numbers and len(lengths) == 1 else []
+        forms = (
+            [NUMBER_DATES[length] for length in lengths & set(NUMBER_DATES)] if as_numbers and len(lengths) == 1 else []
+        )
     elif not any(mark in text for text in list(sample)[:20] for mark in "-/. :"):
         return None
-    fitting = [it for it in forms if _share(sample, lambda text, it=it: _moment(text, it) is not None) >= MOST]  # type: ignore[misc]
+    fitting = [it for it in forms if _share(sample, lambda text, it=it: _moment(text, it) is not None) >= MOST]
     if not fitting:
         return None
     return fitting[0], next((it for it in fitting[1:] if it[:2] != fitting[0][:2]), None)

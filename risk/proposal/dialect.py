@@ -73,8 +73,7 @@ def of_text(head: bytes, tail: bytes) -> Dialect:
 def rows_of(text: str, dialect: Dialect) -> Iterator[list[str]]:
     """The records of a piece of text, its lines whole; a torn quote ends it."""
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), **_quoting(dialect.delimiter, dialect.quote)):
-            yield record
+        yield from csv.reader(io.StringIO(text, newline=""), **_quoting(dialect.delimiter, dialect.quote))
     except csv.Error:
         return
 
@@ -109,7 +108,9 @@ def _decodes(content: bytes, encoding: str) -> bool:
 
 
 def _quoting(delimiter: str, quote: str) -> dict[str, Any]:
-    return {"delimiter": delimiter, "quotechar": quote} if quote else {"delimiter": delimiter, "quoting": csv.QUOTE_NONE}
+    return (
+        {"delimiter": delimiter, "quotechar": quote} if quote else {"delimiter": delimiter, "quoting": csv.QUOTE_NONE}
+    )
 
 
 def _quote(lines: Sequence[str]) -> str:

@@ -11,26 +11,32 @@ import unicodedata
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _WORD = re.compile(r"[^\W\d_]+|[0-9]+")
 
-IDS = set("id ids number nr no num nummer numero key code identifier uid uuid guid ref reference".split())
-CLIENTS = set(
-    "customer client account kunde kunden konto corporation company subscriber member user employee policy msisdn "
-    "firma compte cliente cuenta klant abonnent teilnehmer mitglied organization organisation cust household merchant subscription "
-    "tenant caller phone telefon contract vertrag".split()
+
+def worded(text: str) -> frozenset[str]:
+    """The words of a line as a set."""
+    return frozenset(text.split())
+
+
+IDS = worded("id ids number nr no num nummer numero key code identifier uid uuid guid ref reference")
+CLIENTS = worded(
+    "customer client account kunde kunden konto corporation company subscriber member user employee policy "
+    "msisdn firma compte cliente cuenta klant abonnent teilnehmer mitglied organization organisation cust "
+    "household merchant subscription tenant caller phone telefon contract vertrag"
 )
-ROW_NUMBERS = set("row rownumber index unnamed rowid zeile line obs observation record seq sequence".split())
-PEOPLE = set(
-    "surname lastname firstname forename fullname nachname vorname prenom apellido apellidos nombre email mail phone "
-    "telephone telefon mobile iban ssn street address adresse strasse url ip".split()
+ROW_NUMBERS = worded("row rownumber index unnamed rowid zeile line obs observation record seq sequence")
+PEOPLE = worded(
+    "surname lastname firstname forename fullname nachname vorname prenom apellido apellidos nombre email mail "
+    "phone telephone telefon mobile iban ssn street address adresse strasse url ip"
 )
-PLACES = set("zip zipcode postal postcode plz".split())
-CODES = set("code type class category segment region area channel plan group tier".split())
-PERIODS = set(
-    "period month snapshot asof stichtag monat quarter quartal week woche mois mes mese periode periodo reporting date "
-    "report reportdate yearmonth ym jahr year datum fecha day".split()
+PLACES = worded("zip zipcode postal postcode plz")
+CODES = worded("code type class category segment region area channel plan group tier")
+PERIODS = worded(
+    "period month snapshot asof stichtag monat quarter quartal week woche mois mes mese periode periodo "
+    "reporting date report reportdate yearmonth ym jahr year datum fecha day"
 )
-OWNERS = set(
-    "owner manager betreuer rep representative advisor adviser berater kam gestionnaire conseiller gestor ejecutivo "
-    "salesperson salesrep verkaufer accountmanager csm".split()
+OWNERS = worded(
+    "owner manager betreuer rep representative advisor adviser berater kam gestionnaire conseiller gestor "
+    "ejecutivo salesperson salesrep verkaufer accountmanager csm"
 )
 WORTH = (  # the first that a column is named by wins
     "contract value", "arr", "annual revenue", "annual value", "mrr", "monthly revenue", "revenue", "umsatz",
@@ -38,11 +44,11 @@ WORTH = (  # the first that a column is named by wins
     "premium", "monthly fee", "spend", "sales", "amount", "betrag", "montant", "importe", "balance", "value",
     "total charges", "bill", "fee", "price",
 )  # fmt: skip
-RENEWALS = set("renewal renew expiry expires expiration vertragsende laufzeitende verlangerung echeance vencimiento".split())
-ENDS = set("end ended ende closed cancel cancelled canceled cancellation termination terminated exit left leaving".split())
-AMOUNTS = set("amount betrag value price revenue umsatz montant importe total sum quantity qty spend paid cost".split())
-KINDS = set("type kind event category action activity art typ channel product".split())
-ESTIMATES = set("cltv clv ltv".split())
+RENEWALS = worded("renewal renew expiry expires expiration vertragsende laufzeitende verlangerung echeance vencimiento")
+ENDS = worded("end ended ende closed cancel cancelled canceled cancellation termination terminated exit left leaving")
+AMOUNTS = worded("amount betrag value price revenue umsatz montant importe total sum quantity qty spend paid cost")
+KINDS = worded("type kind event category action activity art typ channel product")
+ESTIMATES = worded("cltv clv ltv")
 CURRENCIES = {"eur": "€", "euro": "€", "usd": "$", "gbp": "£", "chf": "CHF", "jpy": "¥", "sek": "SEK", "pln": "PLN"}
 UNITS = CURRENCIES | {
     "pct": "%", "percent": "%", "prozent": "%", "gb": "GB", "mb": "MB", "kwh": "kWh", "days": "days", "tage": "Tage",
@@ -50,35 +56,38 @@ UNITS = CURRENCIES | {
 }  # fmt: skip
 SHORT = {"num": "number", "avg": "average", "amt": "amount", "tot": "total", "cnt": "count", "qty": "quantity",
          "mths": "months", "nr": "number", "pct": "percent"}  # fmt: skip
-ACRONYMS = set("tv id arr mrr sms gb mb kwh vip api it hr dsl roi nps".split())
+ACRONYMS = worded("tv id arr mrr sms gb mb kwh vip api it hr dsl roi nps")
 
 # a word that begins so names the leaving itself; these of its names alone may also be of the time before it
 LEAVING = (
     "churn", "attrit", "abwander", "abgewander", "gekundig", "kundigung", "kuendigung", "gekuendig", "resili", "desercion",
     "abandon", "opzeg", "opgezegd", "disdett", "отток", "ушел", "ушёл", "流失", "解約",
 )  # fmt: skip
-LEFT = set(
-    "exited left leaver leave leaving lost terminated quit departed lapsed closed cancelled canceled cancel cancellation "
-    "unsubscribed dropout baja defected resigned gone vertrokken rezygnacja".split()
+LEFT = worded(
+    "exited left leaver leave leaving lost terminated quit departed lapsed closed cancelled canceled cancel "
+    "cancellation unsubscribed dropout baja defected resigned gone vertrokken rezygnacja"
 )
-FILLERS = set(
-    "label value flag status target yn ind indicator is has customer client class account user employee outcome y kunde "
-    "kunden binary bool num the was did will of next month ist hat clients customers state event code type member".split()
+FILLERS = worded(
+    "label value flag status target yn ind indicator is has customer client class account user employee "
+    "outcome y kunde kunden binary bool num the was did will of next month ist hat clients customers state "
+    "event code type member"
 )
-NOT_NOW = set("previous previously prior past before earlier former frist notice fee ago last fruher risk".split()) - {"risk"}
-AFTERWARDS = set(
-    "reason reasons grund grunde motivo motif cause category comment comments interview survey feedback date datum score "
-    "probability prediction predicted effective".split()
+NOT_NOW = worded("previous previously prior past before earlier former frist notice fee ago last fruher")
+AFTERWARDS = worded(
+    "reason reasons grund grunde motivo motif cause category comment comments interview survey feedback date "
+    "datum score probability prediction predicted effective"
 )
-KEPT = set("retained retention renewed stayed loyal retained remains".split())
-GENERIC = set("target outcome label y class".split())
+KEPT = worded("retained renewed stayed loyal remains subscriber subscribed")
+GENERIC = worded("target outcome label y class")
 
-_LEFT_VALUES = LEFT | set("1 yes y true t ja j oui si sim vrai wahr verdadero inactive inaktiv terminated left ex former".split())
-_STAYED_VALUES = set(
-    "0 -1 no n false f nein non nao falsch faux falso stayed stay existing retained active aktiv activo actif current "
-    "loyal joined new bestand bestandskunde open remained remaining geblieben".split()
+_LEFT_VALUES = LEFT | worded(
+    "1 yes y true t ja j oui si sim vrai wahr verdadero inactive inaktiv terminated left ex former"
 )
-_NEGATIONS = set("no not non nicht never kein keine".split())
+_STAYED_VALUES = worded(
+    "0 -1 no n false f nein non nao falsch faux falso stayed stay existing retained active aktiv activo actif "
+    "current loyal joined new bestand bestandskunde open remained remaining geblieben"
+)
+_NEGATIONS = worded("no not non nicht never kein keine")
 
 
 def folded(text: str) -> str:
@@ -114,9 +123,9 @@ def as_target(name: str) -> int:
     rest = [word for word in words if word not in FILLERS]
     if rest and all(map(names_leaving, rest)):
         return 3
-    if rest and all(names_leaving(word) or word in LEFT | KEPT for word in rest):
+    if rest and all(names_leaving(word) or word in LEFT | KEPT - {"subscriber"} for word in rest):
         return 2
-    return 1 if set(words) <= GENERIC or any(map(names_leaving, rest)) else 0
+    return 1 if set(words) <= GENERIC | KEPT or any(map(names_leaving, rest)) else 0
 
 
 def is_reversed(name: str) -> bool:
@@ -162,6 +171,8 @@ def label_of(name: str) -> tuple[str, str | None]:
     if not bracket and len(words) > 1 and words[-1].lower() in UNITS and words[-2].lower() not in ("in", "of", "per"):
         unit = UNITS[words.pop().lower()]
     words = [SHORT.get(word.lower(), word) for word in words]
-    words = [it.upper() if it.lower() in ACRONYMS else it if it.isupper() and len(it) < 4 else it.lower() for it in words]
+    words = [
+        it.upper() if it.lower() in ACRONYMS else it if it.isupper() and len(it) < 4 else it.lower() for it in words
+    ]
     label = " ".join(words) or name
     return label[:1].upper() + label[1:], unit

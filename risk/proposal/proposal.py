@@ -13,12 +13,12 @@ from typing import Any
 from risk import settings
 from risk.dataset import intake
 from risk.proposal import columns as written
-from risk.proposal import config_file, roles
 from risk.proposal import name_words as words
+from risk.proposal import roles
 from risk.proposal.columns import Column, Form
 from risk.proposal.features import Features, features_of
 from risk.proposal.roles import Roles
-from risk.proposal.sample import Table, Texts
+from risk.proposal.sample import Texts
 from risk.reading.reader import Source, read
 from risk.schema import Schema
 from risk.text import counted
@@ -41,6 +41,10 @@ class Trial:
     columns: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def n_rejected(self) -> int:
+        return max(self.n_read - self.n_accepted, int(bool(self.refused)))
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,11 @@ def propose(texts: Texts, form_of_files: Mapping[str, Any], whys: Mapping[str, s
     form = _with_dates(form, columns, found, features)
     sections = {"schema": _schema(found, features, form), "format": {**form_of_files, **form.settings} or None}
     sections["events"] = found.events
-    told = {**whys, **form.whys, **{key: why for key, why in dated.items() if key == "dates" and form.dates != "%Y-%m-%d"}}
+    told = {
+        **whys,
+        **form.whys,
+        **{key: why for key, why in dated.items() if key == "dates" and form.dates != "%Y-%m-%d"},
+    }
     gaps, faults = _missing(columns, found, features)
     n_rows = max(map(len, texts.values()), default=0)
     return Proposal(sections, found, features, told, tuple(gaps), tuple(faults), n_rows)
@@ -186,11 +194,17 @@ def _missing(columns: Mapping[str, Column], found: Roles, features: Features) ->
         counts = columns[found.target].counts
         n_left, n_stayed = (sum(counts.get(it, 0) for it in found.target_values[key]) for key in ("left", "stayed"))
         if not n_left or not n_stayed:
-            gaps.append(f"only one outcome: nobody {'left' if not n_left else 'stayed'}. A model needs both; add such rows.")
+            gaps.append(
+                f"only one outcome: nobody {'left' if not n_left else 'stayed'}. A model needs both; add such rows."
+            )
         elif min(n_left, n_stayed) < FEW_OUTCOMES:
-            gaps.append(f"{n_left:,} left and {n_stayed:,} stayed: with fewer than {FEW_OUTCOMES} of either a model stays provisional.")
+            gaps.append(
+                f"{n_left:,} left and {n_stayed:,} stayed: with fewer than {FEW_OUTCOMES} of either no model is proven."
+            )
     if n_rows < FEW_ROWS:
-        gaps.append(f"{counted(n_rows, 'row')}: with fewer than {FEW_ROWS} expect a provisional model; add former months.")
+        gaps.append(
+            f"{counted(n_rows, 'row')}: with fewer than {FEW_ROWS} expect a provisional model; add former months."
+        )
     if found.client and not found.period and not found.events:
         gaps.append("no period: for the next months add a column with the month, so that changes are noticed.")
     return gaps, faults
@@ -200,5 +214,7 @@ def _without(found: Proposal, why: Mapping[str, str]) -> Proposal:
     chosen = {name: it for name, it in found.features.chosen.items() if name not in why}
     features = replace(found.features, chosen=chosen, ignored={**found.features.ignored, **why})
     schema = {**found.sections["schema"], "features": chosen, "ignore": [*features.ignored, *features.leaks]}
-    schema = {key: it for key, it in schema.items() if key not in ("value", "currency") or schema.get("value") not in why}
+    schema = {
+        key: it for key, it in schema.items() if key not in ("value", "currency") or schema.get("value") not in why
+    }
     return replace(found, features=features, sections={**found.sections, "schema": schema})

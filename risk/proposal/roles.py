@@ -9,6 +9,7 @@ import datetime
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from risk.proposal import name_words as words
@@ -17,9 +18,12 @@ from risk.text import counted, percent
 
 UNIQUE = 0.99  # of the rows
 MOST_VALUES = 5  # of a target
+STRAY = 0.002  # of the rows may hold a value of the target that says nothing: they will be refused
 MOST_PERIODS = 400
 DAY = datetime.timedelta(days=1)
-NO_WORTH = set("ratio share pct percent change count number num days months qty quantity limit rate score".split())
+NO_WORTH = words.worded(
+    "ratio share pct percent change count number num days months qty quantity limit rate score idx index"
+)
 
 
 @dataclass
@@ -130,25 +134,34 @@ def _find_target(roles: Roles, columns: Mapping[str, Column]) -> None:
             roles.twins[other.name] = f"it is {column.name} in other words"
     left, stayed = (" or ".join(map(repr, values[key])) or "nothing" for key in ("left", "stayed"))
     n_left = sum(column.counts.get(text, 0) for text in values["left"])
-    why = f"its name says so" if words.as_target(column.name) else "its values say so"
-    why += f"; {left} means left ({counted(n_left, 'row')}, {percent(n_left / max(column.n_filled, 1))}), {stayed} stayed"
+    why = "its name says so" if words.as_target(column.name) else "its values say so"
+    why += (
+        f"; {left} means left ({counted(n_left, 'row')}, {percent(n_left / max(column.n_filled, 1))}), {stayed} stayed"
+    )
     why += "; the rarer value was taken for who left, turn them round if that is wrong" if _is_mute(column) else ""
     why += "; joined counts as stayed" if "joined" in map(words.folded, values["stayed"]) else ""
     blank = column.n_rows - column.n_filled
-    roles.whys["target"] = why + (f"; {counted(blank, 'row')} of clients whose outcome is not known yet" if blank else "")
+    roles.whys["target"] = why + (
+        f"; {counted(blank, 'row')} of clients whose outcome is not known yet" if blank else ""
+    )
 
 
 def _outcomes(column: Column) -> dict[str, list[str]]:
     """Which texts mean left and stayed; nothing where the column is no outcome."""
-    if not 1 <= column.n_distinct <= MOST_VALUES:
+    stray = {text for text, n in column.counts.items() if n <= STRAY * column.n_rows and not words.meaning(text)}
+    if not 1 <= column.n_distinct - len(stray) <= MOST_VALUES or len(stray) > MOST_VALUES:
         return {}
     if _is_mute(column):
         rare = min(column.counts, key=lambda text: column.counts[text])
-        return {"stayed": [text for text in column.counts if text != rare], "left": [rare]} if column.n_distinct == 2 else {}
-    told = {text: words.meaning(text) for text in sorted(column.counts)}
+        return (
+            {"stayed": [text for text in column.counts if text != rare], "left": [rare]}
+            if column.n_distinct == 2
+            else {}
+        )
+    told = {text: words.meaning(text) for text in sorted(column.counts) if text not in stray}
     sides = {"left": "stayed", "stayed": "left"} if words.is_reversed(column.name) else {}
     found = {key: [text for text, it in told.items() if sides.get(str(it), it) == key] for key in ("stayed", "left")}
-    if None in told.values() or (column.n_distinct > 2 and not any(map(words.says_leaving, found["left"]))):
+    if None in told.values() or (len(told) > 2 and not any(map(words.says_leaving, found["left"]))):
         return {}
     if not found["left"] or not found["stayed"]:  # one outcome alone so far
         usual = {"0": "1", "1": "0", "no": "yes", "yes": "no", "false": "true", "true": "false", "n": "y", "y": "n"}
@@ -165,7 +178,7 @@ def _is_mute(column: Column) -> bool:
 
 
 def _agreement(column: Column, values: dict[str, list[str]], other: Column, others: dict[str, list[str]]) -> float:
-    pairs = Counter(zip((it in values["left"] for it in column.texts), (it in others["left"] for it in other.texts)))
+    pairs = Counter((a in values["left"], b in others["left"]) for a, b in zip(column.texts, other.texts, strict=True))
     same = pairs[True, True] + pairs[False, False]
     return max(same, column.n_rows - same) / max(column.n_rows, 1)
 
@@ -207,7 +220,9 @@ def _is_regular(column: Column) -> bool:
 def _find_events(roles: Roles, columns: Mapping[str, Column], time: Column) -> None:
     rest = [it for it in columns.values() if it.name not in (roles.client, time.name)]
     numbers = [it for it in rest if it.kind == "number" and set(words.words_of(it.name)) & words.AMOUNTS]
-    kinds = [it for it in rest if it.kind == "text" and set(words.words_of(it.name)) & words.KINDS and it.n_distinct <= 50]
+    kinds = [
+        it for it in rest if it.kind == "text" and set(words.words_of(it.name)) & words.KINDS and it.n_distinct <= 50
+    ]
     roles.events = {"client": str(roles.client), "time": time.name}
     roles.events |= {"amount": numbers[0].name} if numbers else {}
     roles.events |= {"kind": kinds[0].name} if kinds else {}
@@ -230,7 +245,7 @@ def _derive_target(roles: Roles, columns: Mapping[str, Column]) -> None:
 def _absence(period: Column) -> int:
     """Twice the usual step from one period to the next, in days; 60 for months."""
     moments = sorted(set(period.moments.values()))
-    steps = sorted((after - before).days for before, after in zip(moments, moments[1:], strict=False))
+    steps = sorted((after - before).days for before, after in pairwise(moments))
     usual = steps[len(steps) // 2]
     return 60 if 28 <= usual <= 31 else max(2 * usual, 2)
 
@@ -257,7 +272,9 @@ def _find_value(roles: Roles, rest: Mapping[str, Column]) -> None:
                 roles.whys["value"] = f"{phrase!r} in its name: what a client is worth, shown as value at risk"
                 signs = [it for it in column.form.units if any(it in text for text in column.counts)]
                 told = [words.CURRENCIES[it] for it in names if it in words.CURRENCIES]
-                roles.currency = next(iter([words.CURRENCIES.get(it.lower(), it) for it in signs if it != "%"] + told), None)
+                roles.currency = next(
+                    iter([words.CURRENCIES.get(it.lower(), it) for it in signs if it != "%"] + told), None
+                )
                 return
 
 

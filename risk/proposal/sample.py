@@ -17,6 +17,7 @@ from typing import Any
 from risk.dataset.inbox import natural
 from risk.errors import SourceError, UsageError
 from risk.proposal import dialect
+from risk.proposal import name_words as words
 from risk.text import counted
 
 PLAIN, PACKED, TABLES = (".csv", ".tsv", ".txt"), (".csv.gz", ".tsv.gz", ".txt.gz", ".zip"), (".xlsx", ".parquet")
@@ -69,7 +70,9 @@ def files_in(names: Iterable[str]) -> list[Path]:
         else:
             raise UsageError(f"{name}: there is no such file or folder; name the files that hold your clients")
     if not found:
-        raise UsageError(f"{', '.join(map(str, names))}: no table is there; expected files that end in {', '.join(SUFFIXES)}")
+        raise UsageError(
+            f"{', '.join(map(str, names))}: no table is there; expected files that end in {', '.join(SUFFIXES)}"
+        )
     return found
 
 
@@ -83,20 +86,26 @@ def table_of(paths: Sequence[Path]) -> Table:
             others[str(path)] = str(error)
     if not samples:
         raise SourceError("; ".join(f"{path}: {why}" for path, why in others.items()))
-    largest = max(samples, key=lambda it: it.n_rows)
+    largest = max(samples, key=lambda it: (any(words.as_target(name) > 1 for name in it.texts), it.n_rows))
     alike = []
     for it in samples:
         common = len(it.texts.keys() & largest.texts.keys())
-        different = {key for key in (it.settings | largest.settings) if it.settings.get(key) != largest.settings.get(key)}
+        different = {
+            key for key in (it.settings | largest.settings) if it.settings.get(key) != largest.settings.get(key)
+        }
         if common < AS_MANY_COLUMNS * len(largest.texts):
             others[str(it.path)] = f"has {common} of the {len(largest.texts)} columns of {largest.path.name}"
         elif different - {"skip_footer"} and it.path.suffix == largest.path.suffix:
-            others[str(it.path)] = f"is written in another way than {largest.path.name} ({', '.join(sorted(different))})"
+            others[str(it.path)] = (
+                f"is written in another way than {largest.path.name} ({', '.join(sorted(different))})"
+            )
         else:
             alike.append(it)
     every = [name for name in largest.texts if all(name in it.texts for it in alike)]
     names = dict.fromkeys(name for it in alike for name in it.texts)
-    partial = {name: f"{counted(sum(name in it.texts for it in alike), 'file')} of {len(alike)} have it" for name in names}
+    partial = {
+        name: f"{counted(sum(name in it.texts for it in alike), 'file')} of {len(alike)} have it" for name in names
+    }
     texts: Texts = {name: [] for name in every}
     for name in every:
         for it in alike:
