@@ -9,7 +9,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -17,8 +17,11 @@ from risk.proposal.name_words import worded
 from risk.reading.values import is_period
 
 MOST = 0.98  # of the filled rows have a form, or the column has it not
+UNIQUE = 0.99  # of the filled rows have a value of their own
 LOOKED_AT = 3_000  # different values of a column
-STYLES = ((".", ""), (",", ""), (".", ","), (",", "."), (",", " "), (".", " "), (",", "'"), (".", "'"))  # of numbers
+STYLES = (  # decimal and thousands, the usual ones first
+    (".", ""), (",", ""), (".", ","), (",", "."), (",", " "), (".", " "), (",", "'"), (".", "'"),
+)  # fmt: skip
 MARKERS = worded(
     "na n/a n.a. #n/a nan null none nil ? - -- --- . .. missing unknown unbekannt undefined k.a. k.a keine- "
     "angabe (null) \\n nv n.v. <na> inconnu desconocido"
@@ -129,9 +132,14 @@ class Column:
         return next(iter(self.counts), "")
 
 
-def form_of(texts: Mapping[str, Sequence[str]]) -> Form:
-    """How the numbers of a table are written, by all its columns; dates are looked at by `date_form_of`."""
+def form_of(texts: Mapping[str, Sequence[str]], is_plain: bool = False) -> Form:
+    """How the numbers of a table are written, by all its columns; dates are looked at by `date_form_of`.
+
+    Rows of a database are plain: only what stands for a missing number is looked for.
+    """
     counts = [_looked_at(values) for values in texts.values()]
+    if is_plain:
+        return _with_missing(Form(), counts)
     units = tuple(sorted({unit for it in counts if (unit := _unit_of(it))}))
     shares = {style: [_numeric(it, style, units) for it in counts] for style in STYLES}
     best = max(STYLES, key=lambda it: (sum(share > 0.5 for share in shares[it]), round(sum(shares[it]), 2)))
@@ -142,11 +150,13 @@ def form_of(texts: Mapping[str, Sequence[str]]) -> Form:
         whys["decimal"] = f"so {n_more or 'more'} columns more are numbers than with a decimal point"
     if units:
         whys["units"] = f"{', '.join(units)} stand beside numbers"
-    form = Form(*best, units=units)
-    missing = sorted({text for it in counts for text in _markers(it, form)})
-    if missing:
-        whys["missing"] = f"{', '.join(map(repr, missing))} stand where numbers are missing"
-    return Form(*best, units=units, missing=tuple(missing), whys=whys)
+    return _with_missing(Form(*best, units=units, whys=whys), counts)
+
+
+def _with_missing(form: Form, counts: Sequence[Mapping[str, int]]) -> Form:
+    missing = tuple(sorted({text for it in counts for text in _markers(it, form)}))
+    why = {"missing": f"{', '.join(map(repr, missing))} stand where numbers are missing"} if missing else {}
+    return replace(form, missing=missing, whys=form.whys | why)
 
 
 def date_form_of(texts: Sequence[str], as_numbers: bool) -> tuple[str, str | None] | None:

@@ -118,7 +118,7 @@ def _quote(lines: Sequence[str]) -> str:
     around = [len(re.findall(rf"(?:^|[,;\t|]){mark}[^{mark}\n]*{mark}(?=[,;\t|\r\n]|$)", text, re.M)) for mark in "\"'"]
     if around[1] > max(around[0], len(lines) / 2):
         return "'"
-    return "" if text.count('"') > 2 and not around[0] else '"'
+    return "" if text.count('"') > 2 and not re.search('(?:^|[,;\t|]) *"', text, re.M) else '"'
 
 
 def _records(lines: Sequence[str], delimiter: str, quote: str) -> Iterator[tuple[int, list[str]]]:

@@ -48,6 +48,8 @@ RENEWALS = worded("renewal renew expiry expires expiration vertragsende laufzeit
 ENDS = worded("end ended ende closed cancel cancelled canceled cancellation termination terminated exit left leaving")
 AMOUNTS = worded("amount betrag value price revenue umsatz montant importe total sum quantity qty spend paid cost")
 KINDS = worded("type kind event category action activity art typ channel product")
+REVISED = worded("updated update modified changed revised geandert aktualisiert lastmodified lastupdate modifie")
+MADE = worded("loaded inserted created ingested added timestamp ts erstellt")
 ESTIMATES = worded("cltv clv ltv")
 CURRENCIES = {"eur": "€", "euro": "€", "usd": "$", "gbp": "£", "chf": "CHF", "jpy": "¥", "sek": "SEK", "pln": "PLN"}
 UNITS = CURRENCIES | {
@@ -60,12 +62,12 @@ ACRONYMS = worded("tv id arr mrr sms gb mb kwh vip api it hr dsl roi nps")
 
 # a word that begins so names the leaving itself; these of its names alone may also be of the time before it
 LEAVING = (
-    "churn", "attrit", "abwander", "abgewander", "gekundig", "kundigung", "kuendigung", "gekuendig", "resili", "desercion",
-    "abandon", "opzeg", "opgezegd", "disdett", "отток", "ушел", "ушёл", "流失", "解約",
+    "churn", "attrit", "abwander", "abgewander", "gekundig", "kundigung", "kuendigung", "gekuendig", "resilie", "resilia",
+    "desercion", "opzeg", "opgezegd", "disdett", "отток", "ушел", "流失", "解約",
 )  # fmt: skip
 LEFT = worded(
     "exited left leaver leave leaving lost terminated quit departed lapsed closed cancelled canceled cancel "
-    "cancellation unsubscribed dropout baja defected resigned gone vertrokken rezygnacja"
+    "cancellation unsubscribed dropout baja defected resigned gone vertrokken abandono"
 )
 FILLERS = worded(
     "label value flag status target yn ind indicator is has customer client class account user employee "

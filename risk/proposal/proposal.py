@@ -61,13 +61,20 @@ class Proposal:
     trial: Trial = field(default_factory=Trial)
 
 
-def propose(texts: Texts, form_of_files: Mapping[str, Any], whys: Mapping[str, str], today: datetime.date) -> Proposal:
-    """The proposal for the texts of the columns of a table. `form_of_files`: the keys of `format` found so far."""
-    form, columns, dated = columns_of(texts)
+def propose(
+    texts: Texts, form_of_files: Mapping[str, Any] | None, whys: Mapping[str, str], today: datetime.date
+) -> Proposal:
+    """The proposal for the texts of the columns of a table.
+
+    `form_of_files`: the keys of `format` found so far; None where the rows are those of a database.
+    """
+    form, columns, dated = columns_of(texts, form_of_files is None)
     found = roles.roles_of(columns, today)
     features = features_of(columns, found)
     form = _with_dates(form, columns, found, features)
-    sections = {"schema": _schema(found, features, form), "format": {**form_of_files, **form.settings} or None}
+    sections: dict[str, Any] = {"schema": _schema(found, features, form)}
+    if form_of_files is not None:
+        sections["format"] = {**form_of_files, **form.settings} or None
     sections["events"] = found.events
     told = {
         **whys,
@@ -79,9 +86,9 @@ def propose(texts: Texts, form_of_files: Mapping[str, Any], whys: Mapping[str, s
     return Proposal(sections, found, features, told, tuple(gaps), tuple(faults), n_rows)
 
 
-def columns_of(texts: Texts) -> tuple[Form, dict[str, Column], dict[str, str]]:
+def columns_of(texts: Texts, is_plain: bool) -> tuple[Form, dict[str, Column], dict[str, str]]:
     """The form of a table, its columns, and a word on its dates."""
-    form = written.form_of(texts)
+    form = written.form_of(texts, is_plain)
     missing = set(form.missing)
     columns, whys = {}, {}
     for name, values in texts.items():
@@ -154,14 +161,16 @@ def schema_of(sections: Mapping[str, Any], folder: Path) -> Schema:
 
 
 def _schema(found: Roles, features: Features, form: Form) -> dict[str, Any]:
-    schema: dict[str, Any] = {"client": found.client}
+    """The section of the schema; beside events it names neither client nor features, which these give."""
+    schema: dict[str, Any] = {} if found.events else {"client": found.client}
     schema |= {"target": found.target} if found.target else {}
     schema |= {"target_values": found.target_values} if found.target_values else {}
-    schema |= {"features": features.chosen} if not found.events else {}
-    shown = {"period": found.period, "owner": found.owner, "value": found.value, "currency": found.currency}
-    schema |= {key: it for key, it in {**shown, "renewal": found.renewal}.items() if it}
-    ignored = [*features.ignored, *features.leaks]
-    schema |= {"ignore": ignored} if ignored and not found.events else {}
+    if not found.events:
+        schema["features"] = features.chosen
+        shown = {"period": found.period, "owner": found.owner, "value": found.value, "currency": found.currency}
+        schema |= {key: it for key, it in {**shown, "renewal": found.renewal}.items() if it}
+    ignored = [*features.ignored, *features.leaks, *(features.chosen if found.events else ())]
+    schema |= {"ignore": [name for name in ignored if name]} if any(ignored) else {}
     return schema | ({"missing": list(form.missing)} if form.missing else {})
 
 
@@ -213,7 +222,11 @@ def _missing(columns: Mapping[str, Column], found: Roles, features: Features) ->
 def _without(found: Proposal, why: Mapping[str, str]) -> Proposal:
     chosen = {name: it for name, it in found.features.chosen.items() if name not in why}
     features = replace(found.features, chosen=chosen, ignored={**found.features.ignored, **why})
-    schema = {**found.sections["schema"], "features": chosen, "ignore": [*features.ignored, *features.leaks]}
+    schema = {
+        **found.sections["schema"],
+        "features": chosen,
+        "ignore": [it for it in (*features.ignored, *features.leaks) if it],
+    }
     schema = {
         key: it for key, it in schema.items() if key not in ("value", "currency") or schema.get("value") not in why
     }

@@ -9,18 +9,23 @@ import datetime
 import json
 import shlex
 import sys
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from risk.command import Answer
+from risk.database_source import DatabaseSource
+from risk.dataset import database
 from risk.proposal import config_file, sample
-from risk.proposal.proposal import SHOWN, Proposal, propose, with_trial
+from risk.proposal.proposal import SHOWN, Proposal, propose, schema_of, with_trial
 from risk.proposal.sample import Table
+from risk.proposal.watermark import watermark_of
 from risk.reading.reader import Source
 from risk.text import counted, number, one_line
 
+MOST_ROWS = 100_000  # of a table
 UNDECIDED = 2  # the exit code where nothing could be proposed
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,10 +47,36 @@ def of_files(names: Sequence[str], here: Installation, write: bool) -> Answer:
     found = propose(table.texts, first.settings, first.whys, datetime.date.today())
     found.features.ignored.update({name: f"only {why}" for name, why in table.partial.items()})
     if not found.faults:
-        found = with_trial(found, [Source(str(it.path), it.path) for it in table.samples])
+        found = with_trial(found, [Source(str(it), it) for it in table.paths])
     whole = "" if table.is_whole else " looked at, a sample"
-    title = f"proposal for {_some([it.path for it in table.samples])}: {counted(found.n_rows, 'row')}{whole}"
+    title = f"proposal for {_some(table.paths)}: {counted(found.n_rows, 'row')}{whole}"
     return answer(found, title, table.others, _next_of_files(table, here), here, write)
+
+
+def of_database(url: str, table: str, here: Installation, write: bool) -> Answer:
+    """Propose settings for a table of a database. Raises: ConfigError, SourceError, DiskError."""
+    root, title = here.config.parent, f"proposal for the table {table}"
+    texts = database.sample(DatabaseSource(url=url, table=table, watermark="?"), root, MOST_ROWS)
+    found = propose(texts, None, {}, datetime.date.today())
+    watermark, why = watermark_of(texts, found.roles.period)
+    faults = [*found.faults] if watermark else [*found.faults, f"source.watermark: {why}"]
+    if found.roles.events:
+        faults.append("events: they are made of files; export the table, and propose for these.")
+    source: dict[str, Any] = {"kind": "database", "url": url, "table": table, "watermark": watermark}
+    found = replace(found, sections={**found.sections, "source": source}, faults=tuple(faults))
+    found.roles.whys["source.watermark"] = f"{watermark}: {why}"
+    if not found.faults:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            schema = schema_of(found.sections, folder)
+            pulled = database.pull(DatabaseSource(**source), schema, None, folder, root)
+            found = with_trial(found, [Source(table, pulled.path, is_ordered=True)] if pulled.path else [])
+    title += f": {counted(found.n_rows, 'row')}" + (", the first ones, looked at" if found.n_rows == MOST_ROWS else "")
+    untested = not url.startswith(("postgres", "sqlite"))
+    title += (
+        "\nthis kind of database is not under test: its rows are read one by one, by SQLAlchemy" if untested else ""
+    )
+    return answer(found, title, {}, [*_moves([], here), run_command(here)], here, write)
 
 
 def answer(
@@ -83,7 +114,7 @@ def _in_words(found: Proposal) -> list[str]:
     picked |= {"value": chosen.value, "renewal": chosen.renewal, "events": json.dumps(chosen.events or {})}
     lines = [_line(key, picked[key] or "-", chosen.whys[key]) for key in picked if key in chosen.whys]
     lines += [_line("currency", chosen.currency, "it stands beside the value")] if chosen.currency else []
-    form = found.sections["format"] or {}
+    form = found.sections.get("format") or {}
     lines += [
         _line(f"format.{key}", json.dumps(it, ensure_ascii=False), found.whys.get(key, "")) for key, it in form.items()
     ]
@@ -142,21 +173,23 @@ def run_command(here: Installation) -> str:
 
 
 def _next_of_files(table: Table, here: Installation) -> list[str]:
-    paths = [it.path for it in table.samples]
+    outside = [it for it in table.paths if not it.resolve().is_relative_to(here.input.resolve())]
+    copied = f"cp {shlex.join(map(_near, outside))} {shlex.quote(_near(here.input))}/ && " if outside else ""
+    return [*_moves(table.paths, here), copied + run_command(here)]
+
+
+def _moves(paths: Sequence[Path], here: Installation) -> list[str]:
+    """The command that puts aside what else lies in the input and test folders."""
     ours = {it.resolve() for it in paths}
-    outside = [it for it in paths if not it.resolve().is_relative_to(here.input.resolve())]
     strangers = [folder for folder in (here.input, here.holdout) if _others_in(folder, ours)]
-    commands = []
     if strangers:
         number, former = 1, here.input.parent / "former"
         while former.exists():
             number, former = number + 1, here.input.parent / f"former{number + 1}"
         folders = shlex.join(map(_near, strangers))
-        commands.append(
-            f"mkdir {shlex.quote(_near(former))} && mv {folders} {shlex.quote(_near(former))}/ && mkdir {folders}"
-        )
-    copied = f"cp {shlex.join(map(_near, outside))} {shlex.quote(_near(here.input))}/ && " if outside else ""
-    return [*commands, copied + run_command(here)]
+        aside = shlex.quote(_near(former))
+        return [f"mkdir {aside} && mv {folders} {aside}/ && mkdir {folders}"]
+    return []
 
 
 def _others_in(folder: Path, ours: set[Path]) -> bool:

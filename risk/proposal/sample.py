@@ -22,6 +22,7 @@ from risk.text import counted
 
 PLAIN, PACKED, TABLES = (".csv", ".tsv", ".txt"), (".csv.gz", ".tsv.gz", ".txt.gz", ".zip"), (".xlsx", ".parquet")
 SUFFIXES = (*PLAIN, *PACKED, *TABLES)
+MOST_FILES = 24  # are looked at, and all are read
 BUDGET, LEAST, PIECE = 24_000_000, 1_000_000, 4_000_000  # bytes: of all files, of one, of its middle and its end
 AS_MANY_COLUMNS = 0.5  # of the largest file's columns: else a file is another table
 Texts = dict[str, list[str]]
@@ -48,12 +49,13 @@ class Table:
 
     texts: Texts
     samples: tuple[Sample, ...]
+    paths: tuple[Path, ...]
     others: dict[str, str]
     partial: dict[str, str]
 
     @property
     def is_whole(self) -> bool:
-        return all(it.is_whole for it in self.samples)
+        return len(self.paths) == len(self.samples) and all(it.is_whole for it in self.samples)
 
 
 def files_in(names: Iterable[str]) -> list[Path]:
@@ -79,9 +81,12 @@ def files_in(names: Iterable[str]) -> list[Path]:
 def table_of(paths: Sequence[Path]) -> Table:
     """One table of the files that are alike. Raises: SourceError where none of them can be read."""
     samples, others = [], {}
-    for path in paths:
+    some = (
+        [paths[place * len(paths) // MOST_FILES] for place in range(MOST_FILES)] if len(paths) > MOST_FILES else paths
+    )
+    for path in some:
         try:
-            samples.append(sample(path, max(BUDGET // len(paths), LEAST)))
+            samples.append(sample(path, max(BUDGET // len(some), LEAST)))
         except SourceError as error:
             others[str(path)] = str(error)
     if not samples:
@@ -110,7 +115,8 @@ def table_of(paths: Sequence[Path]) -> Table:
     for name in every:
         for it in alike:
             texts[name] += it.texts[name]
-    return Table(texts, tuple(alike), others, {name: why for name, why in partial.items() if name not in every})
+    good = tuple(it for it in paths if str(it) not in others)
+    return Table(texts, tuple(alike), good, others, {name: why for name, why in partial.items() if name not in every})
 
 
 def sample(path: Path, budget: int) -> Sample:
