@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from risk.proposal import name_words as words
-from risk.proposal.columns import UNIQUE, Column
+from risk.proposal.columns import UNIQUE, TextColumn
 from risk.text import counted
 
 
-def client_of(columns: Mapping[str, Column]) -> tuple[str | None, str]:
+def client_of(columns: Mapping[str, TextColumn]) -> tuple[str | None, str]:
     ranked = sorted(
         ((score, it.uniqueness, -place, it) for place, it in enumerate(columns.values()) if (score := _as_client(it))),
         reverse=True, key=lambda entry: entry[:3],
@@ -28,7 +28,7 @@ def client_of(columns: Mapping[str, Column]) -> tuple[str | None, str]:
     return column.name, why + (f"; it could be {', '.join(others)}" if others else "")
 
 
-def _as_client(column: Column) -> int:
+def _as_client(column: TextColumn) -> int:
     """How surely a column names the client, from 4 to 0."""
     names = words.words_of(column.name)
     is_id = column.kind == "text" or (column.is_whole and min(column.numbers.values()) >= 0)
@@ -52,5 +52,5 @@ def _as_client(column: Column) -> int:
     return 1 if unique and (looks or is_last) else 0
 
 
-def is_unique(column: Column) -> bool:
+def is_unique(column: TextColumn) -> bool:
     return column.n_distinct >= UNIQUE * column.n_filled

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from risk.proposal.date_forms import MOST, looked_at, moment_of, share_of
 from risk.proposal.name_words import worded
 from risk.reading.values import is_period
 
-MOST = 0.98  # of the filled rows have a form, or the column has it not
 UNIQUE = 0.99  # of the filled rows have a value of their own
-LOOKED_AT = 3_000  # different values of a column
 STYLES = (  # decimal and thousands, the usual ones first
     (".", ""), (",", ""), (".", ","), (",", "."), (",", " "), (".", " "), (",", "'"), (".", "'"),
 )  # fmt: skip
@@ -26,13 +25,6 @@ MARKERS = worded(
     "na n/a n.a. #n/a nan null none nil ? - -- --- . .. missing unknown unbekannt undefined k.a. k.a keine- "
     "angabe (null) \\n nv n.v. <na> inconnu desconocido"
 ) | {"not available", "keine angabe", "n/v"}  # fmt: skip
-DATES = (
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f",
-    "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y",
-    "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%Y", "%m.%Y", "%Y/%m", "%d-%b-%Y",
-    "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%b %Y", "%b-%y", "%b-%Y", "%B %Y", "%Y.%m.%d",
-)  # fmt: skip
-NUMBER_DATES = {6: "%Y%m", 8: "%Y%m%d"}  # of whole numbers, where a name says that they are periods
 _SIGN = r"[^\w\s.,+'()/-]"
 _UNIT = re.compile(rf"({_SIGN}|[A-Z]{{3}}) ?(?=[-0-9])|(?<=[0-9]) ?({_SIGN}|[^\W\d_]{{1,10}})$")
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " "})
@@ -66,7 +58,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Column:
+class TextColumn:
     """One column: its texts, a blank one where the value is missing, and how it is written."""
 
     name: str
@@ -103,7 +95,7 @@ class Column:
     def kind(self) -> Literal["number", "date", "text", "blank"]:
         if not self.n_filled:
             return "blank"
-        if self.date_form or _share(self.counts, is_period) >= MOST:
+        if self.date_form or share_of(self.counts, is_period) >= MOST:
             return "date"
         return "number" if sum(map(self.counts.__getitem__, self.numbers)) >= MOST * self.n_filled else "text"
 
@@ -118,7 +110,7 @@ class Column:
         for text in self.counts:
             if is_period(text):
                 found[text] = datetime.fromisoformat(text if len(text) == 10 else f"{text}-01")
-            elif self.date_form and (moment := _moment(text, self.date_form)):
+            elif self.date_form and (moment := moment_of(text, self.date_form)):
                 found[text] = moment
         return found
 
@@ -137,7 +129,7 @@ def form_of(texts: Mapping[str, Sequence[str]], is_plain: bool = False) -> Form:
 
     Rows of a database are plain: only what stands for a missing number is looked for.
     """
-    counts = [_looked_at(values) for values in texts.values()]
+    counts = [looked_at(values) for values in texts.values()]
     if is_plain:
         return _with_missing(Form(), counts)
     units = tuple(sorted({unit for it in counts if (unit := _unit_of(it))}))
@@ -159,29 +151,6 @@ def _with_missing(form: Form, counts: Sequence[Mapping[str, int]]) -> Form:
     return replace(form, missing=missing, whys=form.whys | why)
 
 
-def date_form_of(texts: Sequence[str], as_numbers: bool) -> tuple[str, str | None] | None:
-    """The form of the dates in a column, and another that would fit as well; None where it holds no such dates.
-
-    `as_numbers`: whole numbers such as 202401 may be dates.
-    """
-    counts = _looked_at(texts)
-    sample = dict(sorted(counts.items(), key=lambda it: -it[1])[:300])
-    if not sample or _share(sample, is_period) >= MOST:
-        return None
-    forms: Sequence[str] = DATES
-    if all(text.isdecimal() for text in sample):
-        lengths = {len(text) for text in sample}
-        forms = (
-            [NUMBER_DATES[length] for length in lengths & set(NUMBER_DATES)] if as_numbers and len(lengths) == 1 else []
-        )
-    elif not any(mark in text for text in list(sample)[:20] for mark in "-/. :"):
-        return None
-    fitting = [it for it in forms if _share(sample, lambda text, it=it: _moment(text, it) is not None) >= MOST]
-    if not fitting:
-        return None
-    return fitting[0], next((it for it in fitting[1:] if it[:2] != fitting[0][:2]), None)
-
-
 def without_unit(text: str, units: Iterable[str]) -> str:
     """A text without a sign or word of these before or behind it."""
     for unit in units:
@@ -192,15 +161,6 @@ def without_unit(text: str, units: Iterable[str]) -> str:
     return text
 
 
-def _looked_at(texts: Sequence[str]) -> dict[str, int]:
-    counts = Counter(texts)
-    counts.pop("", None)
-    if len(counts) <= LOOKED_AT:
-        return dict(counts)
-    items = list(counts.items())
-    return dict(items[:: len(items) // LOOKED_AT + 1])
-
-
 @functools.cache
 def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     mark = "[ \u00a0\u202f]" if thousands == " " else re.escape(thousands)
@@ -208,16 +168,11 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     return re.compile(rf"-?(?:0|[1-9][0-9]*{groups})(?:{re.escape(decimal)}[0-9]+)?")
 
 
-def _share(counts: Mapping[str, int], fits: Any) -> float:
-    total = sum(counts.values())
-    return sum(n for text, n in counts.items() if fits(text)) / total if total else 0.0
-
-
 def _numeric(counts: Mapping[str, int], style: tuple[str, str], units: tuple[str, ...]) -> float:
     """The share of a column that are numbers in a style, markers of missing values left out."""
     rest = {text: n for text, n in counts.items() if text.lower() not in MARKERS}
     pattern = _pattern(*style)
-    return _share(rest, lambda text: pattern.fullmatch(without_unit(text, units)))
+    return share_of(rest, lambda text: pattern.fullmatch(without_unit(text, units)))
 
 
 def _unit_of(counts: Mapping[str, int]) -> str | None:
@@ -244,11 +199,3 @@ def _markers(counts: Mapping[str, int], form: Form) -> list[str]:
     marks = {text: n for text, n in words.items() if text.lower() in MARKERS}
     is_clear = total - of_words > 0.3 * total and of_words - sum(marks.values()) <= (1 - MOST) * total
     return list(marks) if is_clear else []
-
-
-@functools.lru_cache(50_000)
-def _moment(text: str, form: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, form)
-    except ValueError:
-        return None

@@ -15,7 +15,7 @@ import pandas as pd
 
 from risk.modeling import leakage
 from risk.proposal import name_words as words
-from risk.proposal.columns import Column
+from risk.proposal.columns import TextColumn
 from risk.proposal.roles import Roles
 from risk.text import counted
 
@@ -34,7 +34,7 @@ class Features:
     leaks: dict[str, str] = field(default_factory=dict)
 
 
-def features_of(columns: Mapping[str, Column], roles: Roles) -> Features:
+def features_of(columns: Mapping[str, TextColumn], roles: Roles) -> Features:
     """The features among the columns that have no role but that of what a client is worth."""
     rest = {name: it for name, it in columns.items() if name not in roles.used}
     leaks = roles.twins | {name: why for name in rest if (why := words.of_afterwards(name)) and name not in roles.twins}
@@ -53,7 +53,7 @@ def features_of(columns: Mapping[str, Column], roles: Roles) -> Features:
     return Features(chosen, ignored, leaks)
 
 
-def _kind_of(column: Column) -> tuple[str | None, str]:
+def _kind_of(column: TextColumn) -> tuple[str | None, str]:
     """The kind of a feature, or None and why a column is none."""
     names = words.words_of(column.name)
     if not column.name:
@@ -75,7 +75,7 @@ def _kind_of(column: Column) -> tuple[str | None, str]:
     return "categorical", ""
 
 
-def _kind_of_number(column: Column, names: list[str]) -> tuple[str | None, str]:
+def _kind_of_number(column: TextColumn, names: list[str]) -> tuple[str | None, str]:
     of_place, is_code = bool(set(names) & words.PLACES), names[-1:] != [] and names[-1] in words.CODES | words.IDS
     if column.is_whole and set(names) & words.ROW_NUMBERS and column.uniqueness >= NEAR_UNIQUE:
         return None, "it numbers the rows"
@@ -87,14 +87,14 @@ def _kind_of_number(column: Column, names: list[str]) -> tuple[str | None, str]:
     return "numeric", ""
 
 
-def _described(column: Column, kind: str) -> dict[str, Any]:
+def _described(column: TextColumn, kind: str) -> dict[str, Any]:
     label, unit = words.label_of(column.name)
     signs = [it for it in column.form.units if any(it in text for text in list(column.counts)[:100])]
     unit = words.CURRENCIES.get(signs[0].lower(), signs[0]) if kind == "numeric" and signs else unit
     return {"kind": kind, "label": label} | ({"unit": unit} if unit and kind == "numeric" else {})
 
 
-def _found(columns: Mapping[str, Column], roles: Roles, kinds: Mapping[str, Any]) -> dict[str, str]:
+def _found(columns: Mapping[str, TextColumn], roles: Roles, kinds: Mapping[str, Any]) -> dict[str, str]:
     """The columns that know the answer by what they hold."""
     target = columns[str(roles.target)]
     known = np.array([text != "" for text in target.texts], dtype=bool)
@@ -109,7 +109,7 @@ def _found(columns: Mapping[str, Column], roles: Roles, kinds: Mapping[str, Any]
     return {it.column: it.sentence for it in found}
 
 
-def _values(column: Column, kind: str) -> Any:
+def _values(column: TextColumn, kind: str) -> Any:
     if kind == "numeric":
         return np.array([column.numbers.get(text, np.nan) for text in column.texts], dtype=np.float64)
     return pd.Series([text or None for text in column.texts], dtype=object).to_numpy()

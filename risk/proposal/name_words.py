@@ -54,7 +54,8 @@ ESTIMATES = worded("cltv clv ltv")
 CURRENCIES = {"eur": "€", "euro": "€", "usd": "$", "gbp": "£", "chf": "CHF", "jpy": "¥", "sek": "SEK", "pln": "PLN"}
 UNITS = CURRENCIES | {
     "pct": "%", "percent": "%", "prozent": "%", "gb": "GB", "mb": "MB", "kwh": "kWh", "days": "days", "tage": "Tage",
-    "months": "months", "monate": "Monate", "weeks": "weeks", "years": "years", "hours": "hours", "km": "km", "kg": "kg",
+    "months": "months", "monate": "Monate",
+    "weeks": "weeks", "years": "years", "hours": "hours", "km": "km", "kg": "kg",
 }  # fmt: skip
 SHORT = {"num": "number", "avg": "average", "amt": "amount", "tot": "total", "cnt": "count", "qty": "quantity",
          "mths": "months", "nr": "number", "pct": "percent"}  # fmt: skip
@@ -62,8 +63,8 @@ ACRONYMS = worded("tv id arr mrr sms gb mb kwh vip api it hr dsl roi nps")
 
 # a word that begins so names the leaving itself; these of its names alone may also be of the time before it
 LEAVING = (
-    "churn", "attrit", "abwander", "abgewander", "gekundig", "kundigung", "kuendigung", "gekuendig", "resilie", "resilia",
-    "desercion", "opzeg", "opgezegd", "disdett", "отток", "ушел", "流失", "解約",
+    "churn", "attrit", "abwander", "abgewander", "gekundig", "kundigung", "kuendigung", "gekuendig", "resilie",
+    "resilia",    "desercion", "opzeg", "opgezegd", "disdett", "отток", "ушел", "流失", "解約",
 )  # fmt: skip
 LEFT = worded(
     "exited left leaver leave leaving lost terminated quit departed lapsed closed cancelled canceled cancel "

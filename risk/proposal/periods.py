@@ -13,7 +13,7 @@ from typing import Any
 
 from risk.proposal import name_words as words
 from risk.proposal.client_column import is_unique
-from risk.proposal.columns import UNIQUE, Column
+from risk.proposal.columns import UNIQUE, TextColumn
 from risk.text import counted
 
 MOST_PERIODS, MOST_KINDS, MOST_OF_A_KIND = 400, 8, 50
@@ -30,7 +30,7 @@ class Periods:
     whys: dict[str, str] = field(default_factory=dict)
 
 
-def periods_of(columns: Mapping[str, Column], client: Column, target: str | None) -> Periods:
+def periods_of(columns: Mapping[str, TextColumn], client: TextColumn, target: str | None) -> Periods:
     """What tells the time of the rows of a table whose client is known."""
     found = Periods()
     dates = [it for it in columns.values() if it.kind == "date" and it.n_filled >= UNIQUE * it.n_rows]
@@ -50,7 +50,9 @@ def periods_of(columns: Mapping[str, Column], client: Column, target: str | None
     return found
 
 
-def _find_period(found: Periods, client: Column, dates: list[Column], named: list[Column], target: str | None) -> None:
+def _find_period(
+    found: Periods, client: TextColumn, dates: list[TextColumn], named: list[TextColumn], target: str | None
+) -> None:
     shares = {it.name: len(set(zip(client.texts, it.texts, strict=True))) / client.n_rows for it in dates}
     fitting = [it for it in dates if shares[it.name] >= UNIQUE]
     fitting.sort(key=lambda it: (it not in named, not set(words.words_of(it.name)) & words.PERIODS, it.n_distinct))
@@ -62,7 +64,7 @@ def _find_period(found: Periods, client: Column, dates: list[Column], named: lis
         found.whys["period"] = "none, though clients repeat: no column of dates has each client once a date"
 
 
-def _is_regular(column: Column) -> bool:
+def _is_regular(column: TextColumn) -> bool:
     """Whether dates are those of periods: of one day of the month or of the week, or ends of months."""
     moments = list(column.moments.values())
     if len(moments) > MOST_PERIODS or any((it.hour, it.minute, it.second) != (0, 0, 0) for it in moments):
@@ -71,7 +73,7 @@ def _is_regular(column: Column) -> bool:
     return any(len(it) == 1 for it in days)
 
 
-def _events(columns: Mapping[str, Column], client: Column, time: Column) -> dict[str, Any]:
+def _events(columns: Mapping[str, TextColumn], client: TextColumn, time: TextColumn) -> dict[str, Any]:
     rest = [it for it in columns.values() if it.name not in (client.name, time.name)]
     numbers = [it for it in rest if it.kind == "number" and set(words.words_of(it.name)) & words.AMOUNTS]
     kinds = [it for it in rest if it.kind == "text" and set(words.words_of(it.name)) & words.KINDS]
@@ -82,7 +84,7 @@ def _events(columns: Mapping[str, Column], client: Column, time: Column) -> dict
     return found
 
 
-def _derive_target(found: Periods, columns: Mapping[str, Column]) -> None:
+def _derive_target(found: Periods, columns: Mapping[str, TextColumn]) -> None:
     ends = [it for it in columns.values() if it.kind == "date" and it.name != found.period and it.n_filled < it.n_rows]
     ends = [it for it in ends if set(words.words_of(it.name)) & words.ENDS or words.of_afterwards(it.name)]
     if ends and not found.events:
@@ -94,7 +96,7 @@ def _derive_target(found: Periods, columns: Mapping[str, Column]) -> None:
         found.whys["target"] = f"no column says who left; who does not appear for {days} days is taken to have left"
 
 
-def _absence(period: Column) -> int:
+def _absence(period: TextColumn) -> int:
     """Twice the usual step from one period to the next, in days; 60 for months."""
     moments = sorted(set(period.moments.values()))
     steps = sorted((after - before).days for before, after in pairwise(moments))

@@ -13,9 +13,9 @@ from typing import Any
 from risk import settings
 from risk.dataset import intake
 from risk.proposal import columns as written
+from risk.proposal import date_forms, roles
 from risk.proposal import name_words as words
-from risk.proposal import roles
-from risk.proposal.columns import Column, Form
+from risk.proposal.columns import Form, TextColumn
 from risk.proposal.features import Features, features_of
 from risk.proposal.roles import Roles
 from risk.proposal.sample import Texts
@@ -86,16 +86,16 @@ def propose(
     return Proposal(sections, found, features, told, tuple(gaps), tuple(faults), n_rows)
 
 
-def columns_of(texts: Texts, is_plain: bool) -> tuple[Form, dict[str, Column], dict[str, str]]:
+def columns_of(texts: Texts, is_plain: bool) -> tuple[Form, dict[str, TextColumn], dict[str, str]]:
     """The form of a table, its columns, and a word on its dates."""
     form = written.form_of(texts, is_plain)
     missing = set(form.missing)
     columns, whys = {}, {}
     for name, values in texts.items():
         as_numbers = bool(set(words.words_of(name)) & words.PERIODS)
-        fitting = written.date_form_of([it for it in values if it not in missing], as_numbers)
+        fitting = date_forms.date_form_of([it for it in values if it not in missing], as_numbers)
         plain = ["" if it in missing else it for it in values] if missing else values
-        columns[name] = Column(name, plain, form, fitting[0] if fitting else None)
+        columns[name] = TextColumn(name, plain, form, fitting[0] if fitting else None)
         if fitting and (fitting[1] or "dates" not in whys):
             whys["dates"] = f"dates such as {columns[name].example}"
             whys["dates"] += f"; {fitting[1]} would fit as well: look at them" if fitting[1] else ""
@@ -174,7 +174,7 @@ def _schema(found: Roles, features: Features, form: Form) -> dict[str, Any]:
     return schema | ({"missing": list(form.missing)} if form.missing else {})
 
 
-def _with_dates(form: Form, columns: Mapping[str, Column], found: Roles, features: Features) -> Form:
+def _with_dates(form: Form, columns: Mapping[str, TextColumn], found: Roles, features: Features) -> Form:
     """The form with that of the dates that are read: of period, event or renewal; others are left to nobody."""
     ended = found.target.get("ended_on") if isinstance(found.target, dict) else None
     names = [it for it in (found.period, (found.events or {}).get("time"), ended, found.renewal) if it]
@@ -186,7 +186,7 @@ def _with_dates(form: Form, columns: Mapping[str, Column], found: Roles, feature
     return replace(form, dates=first) if first else form
 
 
-def _missing(columns: Mapping[str, Column], found: Roles, features: Features) -> tuple[list[str], list[str]]:
+def _missing(columns: Mapping[str, TextColumn], found: Roles, features: Features) -> tuple[list[str], list[str]]:
     """What is missing and what then to do; and what is missing so that nothing can be written."""
     gaps, faults = [], []
     n_rows = max((it.n_rows for it in columns.values()), default=0)

@@ -20,7 +20,7 @@ from risk.database_source import DatabaseSource
 from risk.dataset import database
 from risk.proposal import config_file, sample
 from risk.proposal.proposal import SHOWN, Proposal, propose, schema_of, with_trial
-from risk.proposal.sample import Table
+from risk.proposal.sample import SampledTable
 from risk.proposal.watermark import watermark_of
 from risk.reading.reader import Source
 from risk.text import counted, number, one_line
@@ -172,7 +172,7 @@ def run_command(here: Installation) -> str:
     return shlex.join(words)
 
 
-def _next_of_files(table: Table, here: Installation) -> list[str]:
+def _next_of_files(table: SampledTable, here: Installation) -> list[str]:
     outside = [it for it in table.paths if not it.resolve().is_relative_to(here.input.resolve())]
     copied = f"cp {shlex.join(map(_near, outside))} {shlex.quote(_near(here.input))}/ && " if outside else ""
     return [*_moves(table.paths, here), copied + run_command(here)]

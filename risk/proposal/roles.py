@@ -13,7 +13,7 @@ from typing import Any
 from risk.proposal import name_words as words
 from risk.proposal import periods
 from risk.proposal.client_column import client_of
-from risk.proposal.columns import Column
+from risk.proposal.columns import TextColumn
 from risk.proposal.target_column import target_of
 from risk.text import counted
 
@@ -46,7 +46,7 @@ class Roles:
         return {name for name in names if name}
 
 
-def roles_of(columns: Mapping[str, Column], today: datetime.date) -> Roles:
+def roles_of(columns: Mapping[str, TextColumn], today: datetime.date) -> Roles:
     """The roles of the columns of a table; those that nothing speaks for stay open."""
     client, why = client_of(columns)
     target = target_of(columns, client)
@@ -67,7 +67,7 @@ def roles_of(columns: Mapping[str, Column], today: datetime.date) -> Roles:
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
-def _find_owner(roles: Roles, rest: Mapping[str, Column]) -> None:
+def _find_owner(roles: Roles, rest: Mapping[str, TextColumn]) -> None:
     for column in rest.values():
         is_few = 2 <= column.n_distinct <= max(column.n_rows / 3, 2)
         if column.kind == "text" and set(words.words_of(column.name)) & words.OWNERS and is_few:
@@ -76,7 +76,7 @@ def _find_owner(roles: Roles, rest: Mapping[str, Column]) -> None:
             return
 
 
-def _find_value(roles: Roles, rest: Mapping[str, Column]) -> None:
+def _find_value(roles: Roles, rest: Mapping[str, TextColumn]) -> None:
     numbers = {name: it for name, it in rest.items() if it.kind == "number" and it.n_distinct > 20}
     for phrase in words.WORTH:
         for name, column in numbers.items():
@@ -92,7 +92,7 @@ def _find_value(roles: Roles, rest: Mapping[str, Column]) -> None:
                 return
 
 
-def _find_renewal(roles: Roles, columns: Mapping[str, Column], today: datetime.date) -> None:
+def _find_renewal(roles: Roles, columns: Mapping[str, TextColumn], today: datetime.date) -> None:
     for column in columns.values():
         names = set(words.words_of(column.name))
         named = names & words.RENEWALS or {"contract", "end"} <= names or {"next", "renewal"} <= names

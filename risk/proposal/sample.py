@@ -44,7 +44,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Table:
+class SampledTable:
     """The samples of all files as one table; `others` are files that are none of it, `partial` columns of some."""
 
     texts: Texts
@@ -78,7 +78,7 @@ def files_in(names: Iterable[str]) -> list[Path]:
     return found
 
 
-def table_of(paths: Sequence[Path]) -> Table:
+def table_of(paths: Sequence[Path]) -> SampledTable:
     """One table of the files that are alike. Raises: SourceError where none of them can be read."""
     samples, others = [], {}
     some = (
@@ -116,7 +116,9 @@ def table_of(paths: Sequence[Path]) -> Table:
         for it in alike:
             texts[name] += it.texts[name]
     good = tuple(it for it in paths if str(it) not in others)
-    return Table(texts, tuple(alike), good, others, {name: why for name, why in partial.items() if name not in every})
+    return SampledTable(
+        texts, tuple(alike), good, others, {name: why for name, why in partial.items() if name not in every}
+    )
 
 
 def sample(path: Path, budget: int) -> Sample:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from risk.proposal import name_words as words
-from risk.proposal.columns import UNIQUE, Column
+from risk.proposal.columns import UNIQUE, TextColumn
 from risk.text import counted, percent
 
 MOST_VALUES = 5
@@ -27,7 +27,7 @@ class TargetColumn:
     twins: dict[str, str] = field(default_factory=dict)
 
 
-def target_of(columns: Mapping[str, Column], client: str | None) -> TargetColumn:
+def target_of(columns: Mapping[str, TextColumn], client: str | None) -> TargetColumn:
     """The target among the columns; no name where none says who left."""
     ranked = []
     for place, column in enumerate(columns.values()):
@@ -59,7 +59,7 @@ def target_of(columns: Mapping[str, Column], client: str | None) -> TargetColumn
     return TargetColumn(column.name, values, why, twins)
 
 
-def _outcomes(column: Column) -> dict[str, list[str]]:
+def _outcomes(column: TextColumn) -> dict[str, list[str]]:
     """Which texts mean left and stayed; nothing where the column is no outcome."""
     stray = {text for text, n in column.counts.items() if n <= STRAY * column.n_rows and not words.meaning(text)}
     if not 1 <= column.n_distinct - len(stray) <= MOST_VALUES or len(stray) > MOST_VALUES:
@@ -85,12 +85,14 @@ def _outcomes(column: Column) -> dict[str, list[str]]:
     return found
 
 
-def _is_mute(column: Column) -> bool:
+def _is_mute(column: TextColumn) -> bool:
     """Whether the values of a column that is called a target do not say which is which."""
     return words.as_target(column.name) == 3 and not any(map(words.meaning, column.counts))
 
 
-def _agreement(column: Column, values: dict[str, list[str]], other: Column, others: dict[str, list[str]]) -> float:
+def _agreement(
+    column: TextColumn, values: dict[str, list[str]], other: TextColumn, others: dict[str, list[str]]
+) -> float:
     pairs = Counter((a in values["left"], b in others["left"]) for a, b in zip(column.texts, other.texts, strict=True))
     same = pairs[True, True] + pairs[False, False]
     return max(same, column.n_rows - same) / max(column.n_rows, 1)
