@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from risk.table_format import Format
 from risk.target import Target
 
 Kind = Literal["numeric", "categorical"]
@@ -25,7 +26,10 @@ Name = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, config=CLOSED)
 class Feature:
-    """A column to train on. People read its `label`, and `unit` after its numbers; `context` is beyond influence."""
+    """A column to train on. People read its `label`, and `unit` after its numbers; `context` is beyond influence.
+
+    In some files it may have one of its other `names`.
+    """
 
     kind: Kind = "numeric"
     minimum: Number | None = None
@@ -33,6 +37,7 @@ class Feature:
     label: Name | None = None
     unit: Name | None = None
     context: bool = False
+    names: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -68,7 +73,7 @@ class Column:
 
 @dataclass(frozen=True, config=CLOSED)
 class Schema:
-    """What the columns of a client file mean."""
+    """What the columns of a client file mean; `format`, how it is written, is a section of the settings."""
 
     client: Name = "corporation"
     outcome: Target = Field(default_factory=Target, alias="target")
@@ -86,6 +91,8 @@ class Schema:
     missing: tuple[str, ...] = ()
     extra_columns: Literal["ignore", "refuse"] = "ignore"
     files: Schema | None = field(default=None, init=False)  # of the files, where rows are made of what these hold
+    names: dict[Name, tuple[Name, ...]] = field(default_factory=dict)
+    format: Format = field(default_factory=Format, init=False)
 
     @field_validator("features", mode="before")
     @classmethod
@@ -132,6 +139,17 @@ class Schema:
         return found + ["schema.features"] * (name in self.features)
 
     @model_validator(mode="after")
+    def _each_name_once(self) -> Schema:
+        columns, others = [column.name for column in self.columns], [it for _, it in self._other_names]
+        for name in self.names:
+            if name not in columns:
+                raise ValueError(f"names: there is no column {name!r}; columns are {', '.join(columns)}")
+        for column, name in self._other_names:
+            if name in columns or name in self.ignore or others.count(name) > 1:
+                raise ValueError(f"{name!r}, another name of {column!r}, has two meanings")
+        return self
+
+    @model_validator(mode="after")
     def _changes_of_numbers(self) -> Schema:
         numbers = [name for name, it in self.features.items() if it.kind == "numeric" and it.change_of is None]
         for name, source in self.changes.items():
@@ -164,6 +182,17 @@ class Schema:
     def target(self) -> str:
         """The column of the outcome, in files or derived."""
         return self.outcome.name
+
+    @property
+    def _other_names(self) -> list[tuple[str, str]]:
+        """Each column with another name, in order."""
+        of_features = ((name, other) for name, it in self.features.items() for other in it.names)
+        return [*((name, other) for name, others in self.names.items() for other in others), *of_features]
+
+    @functools.cached_property
+    def aliases(self) -> dict[str, str]:
+        """The column that each other name stands for."""
+        return {other: name for name, other in self._other_names}
 
     @functools.cached_property
     def changes(self) -> dict[str, str]:
@@ -208,5 +237,7 @@ class Schema:
         values = [self.target_values.stayed, self.target_values.left, self.missing, self.extra_columns]
         known = [[[c.name, c.kind, c.minimum] for c in self.columns], values, *self.outcome.identity]
         known += [self.files.identity, list(self.features)] if self.files else []
+        known += [] if self.format.is_plain else [self.format.identity]
+        known += [sorted(self.aliases.items())] if self.aliases else []
         written = json.dumps(known, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return hashlib.sha256(written.encode()).hexdigest()[:12]

@@ -19,6 +19,7 @@ from risk.events import Events, with_rows
 from risk.files import digest
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, Name, Number, Schema, Whole
+from risk.table_format import Format
 from risk.target import Target
 from risk.text import hours_of, in_short, settings_in
 
@@ -80,6 +81,7 @@ class Settings:
     output_model_path: Folder
     prod_deployment_path: Folder
     schema: Schema = field(default_factory=Schema)
+    format: Format = field(default_factory=Format)
     events: Events | None = None
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
@@ -183,8 +185,10 @@ def load(path: Path, practice: bool = False) -> Settings:
     except ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
+    object.__setattr__(settings.schema, "format", settings.format)
     if settings.events:
         object.__setattr__(settings.schema, "files", settings.events.schema(settings.schema))
+        object.__setattr__(settings.schema.files, "format", settings.format)
     settings = for_practice(settings) if practice else settings
     _check_folders(settings)
     return settings

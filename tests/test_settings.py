@@ -8,6 +8,8 @@ import pytest
 
 from risk import settings
 from risk.errors import ConfigError
+from risk.schema import Schema
+from risk.table_format import Format
 from tests.conftest import FIVE_KEYS, Project
 
 
@@ -269,3 +271,57 @@ def test_events_give_the_schema_of_the_rows_that_are_made_of_them(project: Proje
     assert list(schema.changes.values()) == ["events", "amount_sum"]
     assert "events_visit" in schema.kinds
     assert schema.files and [it.kind for it in schema.files.columns] == ["client", "time", "number", "text", "target"]
+
+
+# --- format and other names -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"delimiter": ";;"}, "key 'format.delimiter' is ';;'"),
+        ({"decimal": ",", "thousands": ","}, "decimal and thousands must differ"),
+        ({"encoding": "base64"}, "expected an encoding such as"),
+        ({"dates": "%d."}, "expected a pattern with %d, %m and %Y"),
+        ({"units": ["5"]}, "expected signs and words"),
+        ({"sheet": 0}, "key 'format.sheet': expected the name of a sheet, or its number from 1"),
+        ({"header_row": 0}, "key 'format.header_row' is 0"),
+        ({"delimeter": ";"}, "did you mean 'delimiter'?"),
+    ],
+)
+def test_a_wrong_format_is_told_by_its_key(section: dict[str, object], told: str, project: Project) -> None:
+    project.configure(format=section)
+
+    with pytest.raises(ConfigError) as caught:
+        _ = project.settings
+
+    assert told in str(caught.value)
+
+
+def test_the_schema_knows_the_format_and_another_one_is_another_dataset(project: Project) -> None:
+    plain = project.settings.schema.identity
+    project.configure(format={})
+    assert project.settings.schema.identity == plain == Schema().identity
+
+    project.configure(format={"decimal": ",", "encoding": "Windows-1252"})
+
+    assert project.settings.schema.format == Format(decimal=",", encoding="cp1252")
+    assert project.settings.schema.identity != plain
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"names": {"firm": ["Kunde"]}}, "there is no column 'firm'"),
+        ({"names": {"corporation": ["exited"]}}, "'exited', another name of 'corporation', has two meanings"),
+        ({"names": {"corporation": ["K"], "exited": ["K"]}}, "'K', another name of 'corporation', has two meanings"),
+        ({"names": {"corporation": ["K"]}, "ignore": ["K"]}, "has two meanings"),
+    ],
+)
+def test_another_name_of_a_column_has_one_meaning(schema: dict[str, object], told: str, project: Project) -> None:
+    project.configure(schema=schema)
+
+    with pytest.raises(ConfigError) as caught:
+        _ = project.settings
+
+    assert told in str(caught.value)

@@ -15,7 +15,8 @@ LOOKED_AT = 3_000  # different values of a column
 DATES = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S.%f",
     "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y",
-    "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%Y", "%m.%Y", "%Y/%m", "%d-%b-%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%Y", "%m.%Y", "%Y/%m", "%d-%b-%Y",
     "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%b %Y", "%b-%y", "%b-%Y", "%B %Y", "%Y.%m.%d",
 )  # fmt: skip
 NUMBER_DATES = {6: "%Y%m", 8: "%Y%m%d"}  # of whole numbers, where a name says that they are periods

@@ -23,7 +23,17 @@ MODULES = SCRIPTS | ROOMS
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 PURE = ("modeling", "drift")  # arrays and values in, frozen results out
-ROW = ("", "reading", "dataset", "proposal", "registry", "decision", "backtest", "report", "service")  # each sees what is before it
+ROW = (
+    "",
+    "reading",
+    "dataset",
+    "proposal",
+    "registry",
+    "decision",
+    "backtest",
+    "report",
+    "service",
+)  # each sees what is before it
 MAY_IMPORT = {
     "fullprocess": {"apicalls", "deployment", "diagnostics", "ingestion", "reporting", "scoring", "training"},
     "reporting": {"diagnostics"},

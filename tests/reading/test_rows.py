@@ -143,7 +143,7 @@ def in_chunks(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
 
 
 def exactly(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
-    monkeypatch.setattr("risk.reading._batches.prove", lambda *_: None)
+    monkeypatch.setattr("risk.reading._file_reader.prove", lambda *_: None)
     return as_parts(paths)
 
 
