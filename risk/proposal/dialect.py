@@ -22,7 +22,7 @@ csv.field_size_limit(1 << 24)
 
 
 @dataclass(frozen=True)
-class Dialect:
+class TextDialect:
     """How a text is written, as keys of `format`, and one sentence for each that is not the default."""
 
     encoding: str
@@ -41,7 +41,7 @@ class Dialect:
         return {key: getattr(self, key) for key, usual in defaults.items() if getattr(self, key) != usual}
 
 
-def of_text(head: bytes, tail: bytes) -> Dialect:
+def of_text(head: bytes, tail: bytes) -> TextDialect:
     """The dialect of a text by its beginning and its end; the same bytes where it is short."""
     encoding, why = encoding_of(head)
     whys = {"encoding": why} if why else {}
@@ -56,7 +56,7 @@ def of_text(head: bytes, tail: bytes) -> Dialect:
     if width < 2 or place is None:
         told = "one column alone" if width < 2 else "values in its first line, and no names of columns"
         fault = f"it has {told}; expected a line with the name of each column, separated by , ; | or tabs"
-        return Dialect(encoding, delimiter, quote, 1, 0, (), whys, fault)
+        return TextDialect(encoding, delimiter, quote, 1, 0, (), whys, fault)
     if delimiter != ",":
         whys["delimiter"] = f"{DELIMITERS[delimiter]} part every line into {width} fields"
     number, names = records[place]
@@ -67,10 +67,10 @@ def of_text(head: bytes, tail: bytes) -> Dialect:
     footer = _footer(decoded(tail, encoding), delimiter, quote, width)
     if footer:
         whys["skip_footer"] = f"the last {footer} lines have not {width} fields"
-    return Dialect(encoding, delimiter, quote, number, footer, tuple(name.strip() for name in names), whys)
+    return TextDialect(encoding, delimiter, quote, number, footer, tuple(name.strip() for name in names), whys)
 
 
-def rows_of(text: str, dialect: Dialect) -> Iterator[list[str]]:
+def rows_of(text: str, dialect: TextDialect) -> Iterator[list[str]]:
     """The records of a piece of text, its lines whole; a torn quote ends it."""
     try:
         yield from csv.reader(io.StringIO(text, newline=""), **_quoting(dialect.delimiter, dialect.quote))
@@ -160,7 +160,7 @@ def _footer(tail: str, delimiter: str, quote: str, width: int) -> int:
     """How many of the last lines are no rows; blank lines at the very end do not count."""
     lines = tail.rstrip("\r\n \x1a").splitlines()[1:][-LAST_LINES:]
     for n_last, line in enumerate(reversed(lines)):
-        record = next(iter(rows_of(line, Dialect("", delimiter, quote, 1, 0, ()))), [])
+        record = next(iter(rows_of(line, TextDialect("", delimiter, quote, 1, 0, ()))), [])
         if len(record) == width or (quote and line.count(quote) % 2):
             return n_last
     return 0

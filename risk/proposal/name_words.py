@@ -115,7 +115,7 @@ def _parts(word: str) -> list[str]:
 
 
 def names_leaving(word: str) -> bool:
-    return word.startswith(LEAVING) or ("churn" in word)
+    return (word.startswith(LEAVING) or "churn" in word) and not word.endswith("frist")
 
 
 def as_target(name: str) -> int:

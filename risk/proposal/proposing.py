@@ -23,7 +23,7 @@ from risk.proposal.proposal import SHOWN, Proposal, propose, schema_of, with_tri
 from risk.proposal.sample import SampledTable
 from risk.proposal.watermark import watermark_of
 from risk.reading.reader import Source
-from risk.text import counted, number, one_line
+from risk.text import counted, number, one_line, percent
 
 MOST_ROWS = 100_000  # of a table
 UNDECIDED = 2  # the exit code where nothing could be proposed
@@ -100,7 +100,8 @@ def answer(
         lines.append(f"written into {here.config}; the former file is {kept.name}")
     else:
         lines += ["", "to write it there, the same command with --write; then"]
-    lines += ["next:", *(f"  {it}" for it in commands)]
+    held_out = f"{percent(here.test_share, 0)} of the clients are held out by a hash of their names (test_share)"
+    lines += [f"no test file is needed: {held_out}", "next:", *(f"  {it}" for it in commands)]
     return Answer("\n".join(lines), fields | {"next": commands})
 
 

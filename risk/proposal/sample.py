@@ -147,10 +147,13 @@ def _of_text(path: Path, head: bytes, pieces: list[bytes], is_whole: bool) -> Sa
     texts = {name: [text.strip() for text in column] for name, column in zip(form.names, columns, strict=True)}
     twice = {name for name in form.names if form.names.count(name) > 1}
     texts = {name: it for name, it in texts.items() if name not in twice}
-    return Sample(path, texts, form.settings, form.whys, is_whole)
+    known = form.settings
+    if ".tsv" in path.name.lower() and known.get("delimiter") == "\t":
+        del known["delimiter"]  # the name says so
+    return Sample(path, texts, known, form.whys, is_whole)
 
 
-def _below_header(text: str, form: dialect.Dialect) -> list[list[str]]:
+def _below_header(text: str, form: dialect.TextDialect) -> list[list[str]]:
     rows = iter(dialect.rows_of(text, form))
     for row in rows:
         if [name.strip() for name in row] == list(form.names):

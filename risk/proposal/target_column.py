@@ -66,11 +66,7 @@ def _outcomes(column: TextColumn) -> dict[str, list[str]]:
         return {}
     if _is_mute(column):
         rare = min(column.counts, key=lambda text: column.counts[text])
-        return (
-            {"stayed": [text for text in column.counts if text != rare], "left": [rare]}
-            if column.n_distinct == 2
-            else {}
-        )
+        return {"stayed": [text for text in column.counts if text != rare], "left": [rare]}
     told = {text: words.meaning(text) for text in sorted(column.counts) if text not in stray}
     sides = {"left": "stayed", "stayed": "left"} if words.is_reversed(column.name) else {}
     found = {key: [text for text, it in told.items() if sides.get(str(it), it) == key] for key in ("stayed", "left")}
@@ -87,7 +83,7 @@ def _outcomes(column: TextColumn) -> dict[str, list[str]]:
 
 def _is_mute(column: TextColumn) -> bool:
     """Whether the values of a column that is called a target do not say which is which."""
-    return words.as_target(column.name) == 3 and not any(map(words.meaning, column.counts))
+    return words.as_target(column.name) == 3 and column.n_distinct == 2 and not all(map(words.meaning, column.counts))
 
 
 def _agreement(
