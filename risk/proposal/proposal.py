@@ -117,7 +117,8 @@ def with_trial(found: Proposal, sources: Sequence[Source]) -> Proposal:
             break
         why = {name: f"{counted(n, 'row')} would be refused: {trial.examples.get(name, '')}" for name, n in bad.items()}
         found = _without(found, why)
-    return replace(found, trial=trial)
+    faults = [] if trial.n_accepted else [f"no row would be accepted: {next(iter(trial.examples.values()), 'no row')}"]
+    return replace(found, trial=trial, faults=tuple(faults))
 
 
 def tried(sections: Mapping[str, Any], sources: Iterable[Source]) -> Trial:
@@ -182,7 +183,7 @@ def _with_dates(form: Form, columns: Mapping[str, TextColumn], found: Roles, fea
     if found.renewal and forms[0] != forms[-1]:
         features.ignored[found.renewal] = "its dates are written in another way than those of the period"
         found.renewal = None
-    first = next((it for it in forms if it), None)
+    first = next((it for it in forms if it and not (found.events and it.startswith("%Y-%m-%d"))), None)
     return replace(form, dates=first) if first else form
 
 

@@ -5,12 +5,14 @@ Reads: the beginning of every file, and some of the middle and of the end of lar
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ from risk.text import counted
 
 PLAIN, PACKED, TABLES = (".csv", ".tsv", ".txt"), (".csv.gz", ".tsv.gz", ".txt.gz", ".zip"), (".xlsx", ".parquet")
 SUFFIXES = (*PLAIN, *PACKED, *TABLES)
-MOST_FILES = 24  # are looked at, and all are read
-BUDGET, LEAST, PIECE = 24_000_000, 1_000_000, 4_000_000  # bytes: of all files, of one, of its middle and its end
+MOST_FILES, MOST_ROWS = 24, 50_000  # are looked at, of parquet files; all are read
+BUDGET, LEAST, PIECE = 8_000_000, 500_000, 1_000_000  # bytes: of all files, of one, of its middle and its end
 AS_MANY_COLUMNS = 0.5  # of the largest file's columns: else a file is another table
 Texts = dict[str, list[str]]
 
@@ -186,7 +188,28 @@ def _pieces(path: Path, budget: int) -> tuple[bytes, list[bytes], bool]:
 
 
 def _of_parquet(path: Path) -> Sample:
-    raise SourceError("parquet is not looked at yet")
+    import duckdb
+
+    from risk.reading import sql
+
+    try:
+        rows = sql.connect(threads=1).execute(f"select * from read_parquet({sql.literal(str(path))}) limit {MOST_ROWS}")
+        names = [column[0] for column in rows.description or ()]
+        columns = zip(*rows.fetchall(), strict=True)
+    except duckdb.Error as error:
+        raise SourceError(f"cannot be read as parquet ({str(error).splitlines()[0]})") from error
+    texts = {name: [_text(value) for value in column] for name, column in zip(names, columns, strict=False)}
+    return Sample(path, texts, is_whole=max(map(len, texts.values()), default=0) < MOST_ROWS)
+
+
+def _text(value: Any) -> str:
+    """A value of a typed column as a person would write it."""
+    if isinstance(value, float | Decimal):
+        is_whole = value == value and abs(value) < 1e15 and value == int(value)
+        return str(int(value)) if is_whole else format(Decimal(str(value)), "f")
+    if isinstance(value, datetime.datetime):
+        return value.replace(tzinfo=None).isoformat(" ").removesuffix(" 00:00:00")
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value).strip()
 
 
 def _is_hidden(path: Path) -> bool:

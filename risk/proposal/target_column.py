@@ -61,8 +61,10 @@ def target_of(columns: Mapping[str, TextColumn], client: str | None) -> TargetCo
 
 def _outcomes(column: TextColumn) -> dict[str, list[str]]:
     """Which texts mean left and stayed; nothing where the column is no outcome."""
+    if column.n_distinct > 2 * MOST_VALUES:
+        return {}
     stray = {text for text, n in column.counts.items() if n <= STRAY * column.n_rows and not words.meaning(text)}
-    if not 1 <= column.n_distinct - len(stray) <= MOST_VALUES or len(stray) > MOST_VALUES:
+    if not 1 <= column.n_distinct - len(stray) <= MOST_VALUES:
         return {}
     if _is_mute(column):
         rare = min(column.counts, key=lambda text: column.counts[text])
