@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling cron uncron lock clean reset-demo broken
+        bench-calling cron uncron xlsx lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -128,11 +128,18 @@ endef
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
+.venv/.installed-xlsx: requirements-xlsx.lock .venv/.installed
+	@$(INSTALL) -r requirements-xlsx.lock
+	@touch $@
+
+xlsx: .venv/.installed-xlsx ## install what reads Excel workbooks (requirements-xlsx.lock)
+
 lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versions)
 	$(MAKE_VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.txt -o requirements.lock >/dev/null
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock >/dev/null
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-xlsx.in -c requirements.lock -o requirements-xlsx.lock >/dev/null
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -c requirements-xlsx.lock -o requirements-dev.lock >/dev/null
 
 # --- taking away ------------------------------------------------------------------------------------------------------
 

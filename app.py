@@ -68,7 +68,7 @@ def prediction() -> Response:
         raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
     settings = _rooms().settings
     practice = settings.root / settings.practice.input_folder_path
-    asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice))
+    asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice), settings.schema)
     return answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
 
 

@@ -1,6 +1,6 @@
 """Takes in what is new in the input folder: every source that changed is read strictly, and one version is published.
 
-Reads:  input_folder_path (CSV files, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
+Reads:  input_folder_path (tables, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
 Writes: output_folder_path: parts/, versions/<number>-<digest>/ with manifest.json, finaldata.csv, ingestedfiles.txt
         and rejected.csv, the link `current`, and the links of the conventional names through it
 """
@@ -51,7 +51,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     before, current = _current(settings).manifest, shelf.current
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read again", former=current.name))
-    box = inbox.list_sources(settings.input, size_cap=size_cap)
+    box = inbox.list_sources(settings.input, size_cap=size_cap, names=settings.schema.names_in_files)
     seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
     taken = intake.take_in(box, before, settings.schema, shelf.parts, seen, run=run.number, size_cap=size_cap)
@@ -131,10 +131,11 @@ def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[
 
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
     """The client files that could not be looked at; links and files of other kinds are only warned about."""
+    quiet = inbox.CHANGES, inbox.NO_TABLE
     return [
         Attention(journal.PASSED_OVER, name, f"{name}: {why}.")
         for name, why in box.skipped.items()
-        if name.lower().endswith(".csv") and why != inbox.CHANGES and not (settings.input / name).is_symlink()
+        if paths.kind_of(name) and why not in quiet and not (settings.input / name).is_symlink()
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import functools
 import hashlib
@@ -195,6 +196,11 @@ class Schema:
         return {other: name for name, other in self._other_names}
 
     @functools.cached_property
+    def names_in_files(self) -> tuple[str, ...]:
+        """All names that a column may have in a file."""
+        return (*(column.name for column in self.columns), *self.aliases)
+
+    @functools.cached_property
     def changes(self) -> dict[str, str]:
         """The features that no file holds, each with the one whose change since the client's last period it is."""
         return {name: it.change_of for name, it in self.features.items() if it.change_of}
@@ -230,6 +236,13 @@ class Schema:
     def labels(self) -> dict[str, tuple[str, str]]:
         """The words for each feature, by name: its label (its name, unless there is one) and its unit."""
         return {name: (it.label or name.replace("_", " "), it.unit or "") for name, it in self.features.items()}
+
+    @functools.cached_property
+    def as_plain(self) -> Schema:
+        """The schema for rows that no file holds: whatever format is declared, they are plain."""
+        plain = copy.copy(self)
+        object.__setattr__(plain, "format", Format())
+        return plain
 
     @functools.cached_property
     def identity(self) -> str:

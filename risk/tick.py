@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from risk.settings import Settings
 
 NOTHING = "no new data"
+_WORKBOOKS = ".venv/.installed-xlsx"  # once it is there, workbooks are no longer passed over
 _TEMPORARY = (".part", ".tmp")
 
 
@@ -217,6 +218,7 @@ def _program() -> str:
             if entry.name.endswith(".py"):
                 at = entry.stat()
                 seen.append(f"{entry.name} {at.st_size} {at.st_mtime_ns}")
+    seen.append(str(os.path.exists(os.path.join(_program_folder(), _WORKBOOKS))))
     return "\n".join(seen)
 
 

@@ -187,7 +187,7 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
             after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
             return Pulled(_with(before, after) if pulled.watermark else before, tuple(notes))
         source_file = Source(called, pulled.path, is_ordered=True)
-        ((_, content),) = read([source_file], schema, parts, size_cap=UNLIMITED)
+        ((_, content),) = read([source_file], schema.as_plain, parts, size_cap=UNLIMITED)
     if content is None:
         note = f"{called}: what was pulled changed while it was read; it is left for the next run"
         return Pulled(before, (*notes, note))

@@ -27,10 +27,12 @@ from risk.schema import Schema
 from risk.text import counted
 
 ENOUGH_WHOLE, WHOLE_SHARE = 20, 0.99  # so many values, and the share of whole ones among them, make a whole column
-THOUSANDS = (
-    "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands (1.200 for "
-    "1200); send it without dots, or release it if these are decimals"
-)
+THOUSANDS = {
+    ".": "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands "
+    "(1.200 for 1200); send it without dots, or release it if these are decimals",
+    ",": "held whole numbers, and every decimal has exactly three places now, as where a comma separates thousands "
+    "(1,200 for 1200); send it without commas, or release it if these are decimals",
+}
 SEVERAL = 5  # contents that are left out of the reference, one at a time
 LEEWAY = 31  # days that a period may begin after the day: clocks, and months that are sent ahead
 SPARE = 1.1  # times the usual step from one period to the next, where that is longer
@@ -59,7 +61,7 @@ class Feeds:
         if content.fault:
             return None
         if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
-            return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
+            return "; ".join(f"{name} {THOUSANDS[self._schema.format.decimal]}" for name in dotted)
         if content.n_accepted < MINIMUM or not self._before.contents:
             return None
         file, _ = self._columns([_last(content, MOST)])

@@ -5,13 +5,15 @@ Reads: the beginning of every file, and some of the middle and of the end of lar
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import gzip
+import math
 import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,14 @@ from risk.dataset.inbox import natural
 from risk.errors import SourceError, UsageError
 from risk.proposal import dialect
 from risk.proposal import name_words as words
+from risk.reading.refusals import Fault
+from risk.reading.workbooks import Workbook, are_readable
+from risk.table_format import Format
 from risk.text import counted
 
 PLAIN, PACKED, TABLES = (".csv", ".tsv", ".txt"), (".csv.gz", ".tsv.gz", ".txt.gz", ".zip"), (".xlsx", ".parquet")
 SUFFIXES = (*PLAIN, *PACKED, *TABLES)
+MOST_SHEETS = 20
 MOST_FILES, MOST_ROWS = 24, 50_000  # are looked at, of parquet files; all are read
 BUDGET, LEAST, PIECE = 8_000_000, 500_000, 1_000_000  # bytes: of all files, of one, of its middle and its end
 AS_MANY_COLUMNS = 0.5  # of the largest file's columns: else a file is another table
@@ -129,6 +135,8 @@ def sample(path: Path, budget: int) -> Sample:
     try:
         if name.endswith(".parquet"):
             return _of_parquet(path)
+        if name.endswith(".xlsx"):
+            return _of_workbook(path)
         return _of_text(path, *_pieces(path, budget))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise SourceError(f"cannot be read ({error})") from error
@@ -202,10 +210,35 @@ def _of_parquet(path: Path) -> Sample:
     return Sample(path, texts, is_whole=max(map(len, texts.values()), default=0) < MOST_ROWS)
 
 
+def _of_workbook(path: Path) -> Sample:
+    """Look at the only sheet or, of several, at the one with the most rows of those that are tables."""
+    try:
+        return _of_sheet(path, None)
+    except Fault as error:
+        if not are_readable() or "sheet" not in str(error):
+            raise
+    sheets = []
+    for sheet in range(1, MOST_SHEETS + 1):
+        with contextlib.suppress(SourceError):
+            sheets.append(_of_sheet(path, sheet))
+    if not sheets:
+        raise SourceError("none of its sheets is a table with the name of each column above it")
+    return max(sheets, key=lambda it: it.n_rows)
+
+
+def _of_sheet(path: Path, sheet: int | None) -> Sample:
+    with path.open("rb") as file:
+        content = b"".join(Workbook(file.fileno(), Format(sheet=sheet)).blocks())
+    found = _of_text(path, content, [], True)
+    known = {key: it for key, it in found.settings.items() if key in ("header_row", "skip_footer")}
+    why = {"sheet": "the one with the most rows; the workbook has several"} if sheet else {}
+    return replace(found, settings=({"sheet": sheet} if sheet else {}) | known, whys=found.whys | why)
+
+
 def _text(value: Any) -> str:
     """A value of a typed column as a person would write it."""
     if isinstance(value, float | Decimal):
-        is_whole = value == value and abs(value) < 1e15 and value == int(value)
+        is_whole = math.isfinite(value) and abs(float(value)) < 1e15 and value == int(value)
         return str(int(value)) if is_whole else format(Decimal(str(value)), "f")
     if isinstance(value, datetime.datetime):
         return value.replace(tzinfo=None).isoformat(" ").removesuffix(" 00:00:00")

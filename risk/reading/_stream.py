@@ -14,6 +14,7 @@ from pathlib import Path
 
 from risk.reading import header, spreadsheets
 from risk.reading._compressed import inflated, only_member
+from risk.reading._parquet import ParquetTable
 from risk.reading._reading import Reading
 from risk.reading._records import LONGEST_LINE, PLAIN_TEXT, ExactReader
 from risk.reading._text import decoded, whole_lines, without_end, without_start
@@ -21,7 +22,9 @@ from risk.reading._whole_file import Suspicion
 from risk.reading.header import LINE, TAB
 from risk.reading.refusals import Fault, fault
 from risk.reading.values import Values
+from risk.reading.workbooks import Workbook
 from risk.schema import Schema
+from risk.table_format import Format
 
 NO_CAP = 1 << 62
 CHUNK = 32 * 1024 * 1024
@@ -40,17 +43,21 @@ class Source:
 
 
 class SourceFile:
-    """One open source file, read once from its beginning to its end. Its name tells what kind of table it is.
+    """One open source file, read once from its beginning to its end. Its name, or the one given, tells its kind.
 
-    `form` is how the lines are written that `chunks` gives, the first of which has the number `first_line`.
+    `form` is how the lines are written that `chunks` gives, the first of which has the number `first_line`. In a table
+    without lines these are its rows, which `place_of` names; `typed` are its columns that hold numbers, not texts.
     """
 
-    def __init__(self, path: Path, schema: Schema | None = None) -> None:
+    def __init__(self, path: Path, schema: Schema | None = None, name: str = "") -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self._before = os.fstat(self._descriptor)
         self._hash = hashlib.sha256()
-        self._name, self._cap = path.name.lower(), NO_CAP
-        self.form = (schema or Schema()).format
+        self._name, self._cap = (name or path.name).lower(), NO_CAP
+        self._schema = schema or Schema()
+        self.form = self._schema.format
+        self.typed: frozenset[str] = frozenset()
+        self.place_of: Callable[[int, int | None], str] | None = None
         self.size = self._before.st_size
         self.first_line = self.form.header_row
         self.is_one_chunk = self.size <= CHUNK
@@ -77,9 +84,27 @@ class SourceFile:
 
         Raises: Fault without a line number where a line is too long, or something else is wrong with the bytes.
         """
+        if self._name.endswith((".parquet", ".xlsx")):
+            return self._rows()
         chunks = self._unmarked()
         chunks = without_start(chunks, self.form.header_row - 1) if self.form.header_row > 1 else chunks
         return without_end(chunks, self.form.skip_footer) if self.form.skip_footer else chunks
+
+    def _rows(self) -> Iterator[bytes]:
+        form, self.is_one_chunk = self.form, False
+        self.form = replace(form, delimiter=",", quote='"', encoding="utf-8", header_row=1, skip_footer=0)
+        if self._name.endswith(".xlsx"):
+            workbook = Workbook(self._descriptor, form)
+            self.place_of = workbook.cell
+            for lines, is_all in whole_lines(workbook.blocks(), CHUNK):
+                self.is_one_chunk = is_all
+                yield lines
+            return
+        self.first_line, self.place_of = 0, lambda row, _: f"row {row}" if row else "the header"
+        table = ParquetTable(self._again, self._schema, CHUNK)
+        for lines in table.chunks():
+            self.typed, self.form = table.typed, Format() if table.is_typed else self.form
+            yield lines
 
     def _unmarked(self) -> Iterator[bytes]:
         for lines in self._lines():
@@ -188,11 +213,12 @@ def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional:
     """Yield the lines after the header, chunk by chunk. Raises: Fault."""
     chunks = file.chunks()
     first = next(chunks, b"")
-    reading.is_one_chunk = file.is_one_chunk
+    reading.is_one_chunk, reading.place_of = file.is_one_chunk, file.place_of
     head, end = header.split(first)
     layout = header.read(head, first[end : end + START], schema, target_optional, file.form, file.first_line)
     line = file.first_line + len(LINE.findall(head))
-    reading.header, reading.exact = layout, ExactReader(layout, Values(schema), line, file.form)
+    values = Values(schema, file.typed)
+    reading.header, reading.exact = layout, ExactReader(layout, values, line, file.form, bool(file.place_of))
     for lines in itertools.chain([first[end:]], chunks):
         reading.may_be_totals = reading.may_be_totals or spreadsheets.may_be_totals(lines)
         yield lines

@@ -103,7 +103,7 @@ def read(line: bytes, after: bytes, schema: Schema, target_optional: bool, form:
     Raises: Fault where it is not a header of this schema.
     """
     number = len(LINE.findall(line.rstrip(b"\r\n"))) + first
-    written = _names(line, number, form)
+    written = names_in(line, number, form)
     names = [schema.aliases.get(name, name) for name in written]
     wanted = [column.name for column in schema.columns]
     required = wanted[:-1] if target_optional else wanted
@@ -129,7 +129,8 @@ def records(lines: Iterable[str], form: Format) -> Reader:
     return csv.reader(lines, delimiter=form.delimiter, quotechar=form.quote, strict=True)
 
 
-def _names(line: bytes, number: int, form: Format) -> list[str]:
+def names_in(line: bytes, number: int, form: Format) -> list[str]:
+    """The names as they are written. Raises: Fault where the line is none of names."""
     blank = "\r\n " if form.delimiter != " " else "\r\n"
     try:
         record = next(records([line.decode("utf-8").strip(blank)], form), [])

@@ -157,8 +157,9 @@ class Values:
         """The fields of a refused row, its numbers in plain form as far as they are any."""
         if self._schema.format.is_plain:
             return written
+        numbers = {it.name for it in self._schema.columns if it.kind == "number"} - self._typed
         columns = zip(self._schema.columns, written, strict=True)
-        return [self._dialect.number(text.strip(" ")) or text if it.kind == "number" else text for it, text in columns]
+        return [self._dialect.number(text.strip(" ")) or text if it.name in numbers else text for it, text in columns]
 
     def _a_target(self, text: str) -> str:
         if text in self._targets or not text:
