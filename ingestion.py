@@ -2,7 +2,8 @@
 
 Reads:  input_folder_path (tables, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
 Writes: output_folder_path: parts/, versions/<number>-<digest>/ with manifest.json, finaldata.csv, ingestedfiles.txt
-        and rejected.csv, the link `current`, and the links of the conventional names through it
+        and rejected.csv, the link `current`, and the links of the conventional names through it; the settings file and
+        its backup alone for --propose --write
 """
 
 from __future__ import annotations

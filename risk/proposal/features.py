@@ -62,7 +62,8 @@ def _kind_of(column: TextColumn) -> tuple[str | None, str]:
         return None, f"it is always {column.example!r}" if column.n_distinct else "it is always blank"
     if column.kind == "date":
         return None, "a date is no feature; a number of days or months since it would be one, as tenure"
-    if column.n_distinct > 10 and (set(names) <= words.PEOPLE | {"name"} or names[-1] in words.PEOPLE):
+    is_of_each = column.kind == "text" or column.uniqueness > NEAR_UNIQUE  # else it is a count, as NumberOfAddress
+    if is_of_each and column.n_distinct > 10 and (set(names) <= words.PEOPLE | {"name"} or names[-1] in words.PEOPLE):
         return None, "it names a person or an address"
     if column.kind == "number":
         return _kind_of_number(column, names)

@@ -7,6 +7,8 @@ import gzip
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pandas as pd
 import pytest
 from unknown_tables import as_csv, bank, german, orders, telco, usage
 
@@ -104,6 +106,32 @@ def test_a_packed_file_is_looked_at_as_the_same_file_unpacked(tmp_path: Path) ->
     packed = proposal(tmp_path / "packed", bank_csv_gz=gzip.compress(bank().encode()))
 
     assert packed.sections == plain.sections
+
+
+@pytest.mark.parametrize("kind", ["parquet", "xlsx"])
+def test_a_table_with_types_is_proposed_as_its_text(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "typed").mkdir()
+    plain = proposal(tmp_path / "plain", bank_csv=bank())
+    frame = pd.read_csv(tmp_path / "plain/bank.csv")
+    if kind == "xlsx":
+        pytest.importorskip("python_calamine")
+        with pd.ExcelWriter(tmp_path / "typed/bank.xlsx", engine="xlsxwriter") as book:
+            frame.to_excel(book, sheet_name="clients", index=False)
+    else:
+        duckdb.sql(f"copy frame to '{tmp_path}/typed/bank.parquet' (format parquet)")
+
+    typed = proposal(tmp_path / "typed")
+
+    assert typed.sections == plain.sections
+
+
+def test_a_count_of_addresses_is_no_address(tmp_path: Path) -> None:
+    rows = [[f"c{place}", place % 17, place * 7 % 11 % 2] for place in range(400)]
+
+    found = proposal(tmp_path, table_csv=as_csv(["customer_id", "NumberOfAddress", "churn"], rows))
+
+    assert list(found.features.chosen) == ["NumberOfAddress"]
 
 
 def test_a_table_without_a_client_cannot_be_decided(tmp_path: Path) -> None:
