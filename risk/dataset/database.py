@@ -94,6 +94,19 @@ def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: 
         return rows.ends()[1] is not None
 
 
+def sample(source: DatabaseSource, root: Path, most: int) -> dict[str, list[str]]:
+    """The texts of the first rows of the table of a source, by column; its watermark is not looked at.
+
+    Raises: ConfigError, SourceError.
+    """
+    _check_packages()
+    from risk.dataset._database_connection import opened
+    from risk.dataset._database_sql import first_rows
+
+    with opened(_without_secret(source.url), password(source, root), name(source), root) as connection:
+        return first_rows(connection, source, most)
+
+
 def password(source: DatabaseSource, root: Path) -> str | None:
     """The password: of the variable that the URL names, of the file, or of RISK_DATABASE_PASSWORD.
 
@@ -117,14 +130,23 @@ def password(source: DatabaseSource, root: Path) -> str | None:
 
 @contextmanager
 def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[DatabaseRows]:
+    _check_packages()
+    from risk.dataset._database_connection import opened
+    from risk.dataset._database_sql import DatabaseRows
+
+    with opened(_without_secret(source.url), password(source, root), name(source), root) as connection:
+        yield DatabaseRows(connection, source, name(source), tuple(_columns(schema)))
+
+
+def _check_packages() -> None:
     try:
-        from risk.dataset._database_connection import opened
-        from risk.dataset._database_sql import DatabaseRows
+        import sqlalchemy  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigError(f"key 'source' needs the package {error.name}; run {INSTALL}") from error
-    url = IN_URL.sub(lambda match: match[0].replace(f":{match[1]}@", "@"), source.url)
-    with opened(url, password(source, root), name(source), root) as connection:
-        yield DatabaseRows(connection, source, name(source), tuple(_columns(schema)))
+
+
+def _without_secret(url: str) -> str:
+    return IN_URL.sub(lambda match: match[0].replace(f":{match[1]}@", "@"), url)
 
 
 def _asked(source: DatabaseSource, schema: Schema) -> str:

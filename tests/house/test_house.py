@@ -24,7 +24,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 PURE = ("modeling", "drift")  # arrays and values in, frozen results out
 # each sees what is before it
-ROW = ("", "reading", "dataset", "registry", "decision", "backtest", "lists", "report", "service")
+ROW = ("", "reading", "dataset", "proposal", "registry", "decision", "backtest", "lists", "report", "service")
 MAY_IMPORT = {
     "fullprocess": {"apicalls", "deployment", "diagnostics", "ingestion", "reporting", "scoring", "training"},
     "reporting": {"diagnostics"},
