@@ -44,6 +44,9 @@ class Windows:
         if self.missing:
             named = ", ".join(self.missing[-NAMED:])
             found.append(f"no row of {named}: labels that need it are not given. Send it, and they are")
+        if self.reach and not self.tell:
+            first = min(self.reach)
+            found.append(f"no outcome is known yet: those of {first} are known once {self.reach[first]} is there")
         return found
 
 

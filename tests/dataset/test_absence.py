@@ -78,3 +78,9 @@ def test_clients_may_become_far_fewer_where_that_is_said() -> None:
 
 def test_without_a_period_there_is_no_window() -> None:
     assert windows({}, TWO_MONTHS).passed == ""
+
+
+def test_as_long_as_no_outcome_is_known_it_is_said_when_the_first_will_be() -> None:
+    found = windows(even("2024-01", "2024-02"), TWO_MONTHS)
+
+    assert found.sentences() == ["no outcome is known yet: those of 2024-01 are known once 2024-03 is there"]

@@ -158,7 +158,7 @@ def test_events_need_neither_amount_nor_kind(project: Project) -> None:
     project.configure(events={"client": "id", "time": "at"}, schema={"ignore": ["change_of_events", "extra"]})
     project.drop("sourcedata/a.csv", "id,at,extra\nA,2024-01-31,7\nA,2024-01-31,8\n")
 
-    assert ingest(project).warnings == ()
+    assert not any("extra" in it for it in ingest(project).warnings)
 
     assert list(project.settings.schema.kinds) == ["events", "days_since_last_event", "months_since_first_event"]
     assert made(project, "events") == {"A 24-01": 2}
