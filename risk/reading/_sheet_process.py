@@ -152,7 +152,8 @@ def _text(cell: object, decimal: str) -> str:
     if isinstance(cell, float):
         if cell.is_integer() and abs(cell) < LARGEST_WHOLE:
             return str(int(cell))
-        return f"{Decimal(repr(cell)):f}".replace(".", decimal)
+        text = repr(cell)
+        return (f"{Decimal(text):f}" if "e" in text else text).replace(".", decimal)
     if isinstance(cell, datetime.datetime):
         return cell.isoformat(" ").removesuffix(" 00:00:00")
     return str(cell)
