@@ -81,7 +81,8 @@ class ReplayedModel:
 
     def up_to(self, end: int) -> Incumbent:
         """Return it as one of the candidates, with its risk of the first rows."""
-        return Incumbent(self.name, self.taught.family, self.taught.estimator, self.taught.threshold, self.risks[:end])
+        taught, risks = self.taught, self.risks[:end]
+        return Incumbent(self.name, taught.family, taught.estimator, taught.threshold, risks, taught.encoding)
 
 
 @dataclass(frozen=True)

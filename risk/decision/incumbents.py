@@ -80,4 +80,5 @@ def _incumbent(model: Model, release: Release, labelled: pd.DataFrame, schema: S
         return None
     risks = pd.Series(model.risks(labelled), index=labelled.index)
     honest = out_of_fold.replace_learned(risks, labelled[schema.client], labelled["row"], release.folder)
-    return Incumbent(release.name, model.card.family, model.taught, model.card.threshold, honest.to_numpy())
+    card = model.card
+    return Incumbent(release.name, card.family, model.taught, card.threshold, honest.to_numpy(), card.encoding)

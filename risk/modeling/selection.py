@@ -29,7 +29,7 @@ from risk.modeling.candidates import (
     Labelled,
     Recalibrated,
 )
-from risk.modeling.families import AUTO, Family, families, rarer
+from risk.modeling.families import AUTO, Family, by_rate, families, rarer
 from risk.modeling.fitting import N_FOLDS, best_threshold, folds
 from risk.modeling.metrics import Array, Floats, Kinds, Marks, log_losses, per_client
 
@@ -75,6 +75,7 @@ class Challenger:
     nested: Floats
     forward: Floats
     release: str | None = None
+    encoding: str = ""
 
     @property
     def n_rows(self) -> int:
@@ -107,7 +108,7 @@ def teach(
         return Challenger(
             best.make(), best.family, best.learned, out_of_fold, threshold, best.rows, compared,
             nested=_nested(rows, found, risks, judged, chosen.index), forward=_forward(best, when, judged),
-            release=best.incumbent.release if best.incumbent else None,
+            release=best.incumbent.release if best.incumbent else None, encoding=best.encoding,
         )  # fmt: skip
 
 
@@ -130,7 +131,9 @@ def candidates(
 
 def _families(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
     for family in _able(rows.left[inside], choice):
-        yield (Calibrated if family.calibrated else Fitted)(rows, family, learned, inside)
+        rates = family.with_rates if by_rate(rows.kinds, rows.x[inside], rows.left[inside]) else None
+        for it in filter(None, (family, rates)):
+            yield (Calibrated if it.calibrated else Fitted)(rows, it, learned, inside)
 
 
 def _able(left: Floats, choice: str) -> tuple[Family, ...]:

@@ -18,7 +18,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from risk import files, paths
 from risk.errors import ModelError
-from risk.modeling import families
+from risk.modeling import allowed_names, families
 from risk.modeling.fitting import features, risks_of
 from risk.modeling.metrics import Floats, evaluate, list_length
 from risk.modeling.reference import Reference, reference
@@ -27,7 +27,7 @@ from risk.registry import releases
 from risk.schema import Schema
 
 # Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
-_ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
+_ALLOWED = allowed_names.SHARED.union(*(family.named for family in families.KNOWN))
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Card:
     probes: list[dict[str, Any]] | None = None
     release: str | None = None
     leaks: list[dict[str, Any]] = field(default_factory=list)
+    encoding: str = ""
 
     @property
     def residuals(self) -> Reference:
@@ -121,7 +122,8 @@ def describe(
     values = {name: x[rows][name].to_numpy() for name in schema.kinds}
     return Card(
         sha256=digest, family=challenger.family, learned=challenger.learned, n_rows=n_rows, threshold=threshold,
-        features=dict(schema.kinds), target=schema.target, horizon=schema.horizon, schema=schema.identity,
+        encoding=challenger.encoding, features=dict(schema.kinds), target=schema.target, horizon=schema.horizon,
+        schema=schema.identity,
         base_rate=float(left.mean()),
         scores=asdict(evaluate(left, risks, threshold, list_length(top_share, n_rows))),
         reference=reference(values, schema.kinds, left, risks).as_dict(),
@@ -181,7 +183,7 @@ class _Closed(pickle.Unpickler):
     """Opens nothing but what our own model files name, by exact names."""
 
     def find_class(self, module: str, name: str) -> Any:
-        module, name = families.RENAMED.get((module, name), (module, name))
+        module, name = allowed_names.RENAMED.get((module, name), (module, name))
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
         return super().find_class(module, name)

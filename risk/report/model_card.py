@@ -5,10 +5,12 @@ Source: Mitchell and others, Model Cards for Model Reporting, FAT* 2019; Ascarza
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from risk.modeling import leakage, reasons
+from risk.modeling.families import MANY_LEVELS
 from risk.modeling.reasons import Predict
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.registry.releases import BASE_RATE
@@ -66,6 +68,7 @@ LEVELS = "one indicator per level that at least ten rows bear; the rarer ones ar
 MISSING = "a missing value counts as the median, with an indicator of its own where training rows had such"
 THRESHOLDS = "by thresholds on the value, where at least 30 training rows had one; a missing value goes its own way"
 GROUPS = "by groups of levels; a missing or unseen level goes its own way"
+RATES = "by the share of its rows who left, drawn towards that of all; an unseen level counts as the average"
 SCALED = {"logistic": "standardised", "quadratic": "standardised and cut at ±3, with its square and products"}
 TESTED = {
     "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
@@ -140,16 +143,19 @@ def factors(card: Facts, predict: Predict) -> list[list[str]]:
     described = {it["name"]: it for it in (card.get("reference") or {}).get("features") or ()}
     effects = reasons.effects(predict, probes)
     kinds = {name: feature["kind"] for name, feature in (described | {it["name"]: it for it in probes}).items()}
+    levels = Counter({it["name"]: len(set(it["values"]) - {None}) + it["n_unasked"] for it in probes})
     unknown = [NOTHING, "not recorded: the program that trained it kept no values to ask about"]
     return [
-        [markdown(name), kind, _enters(card, described.get(name), kind), *effects.get(name, unknown)]
+        [markdown(name), kind, _enters(card, described.get(name), kind, levels[name]), *effects.get(name, unknown)]
         for name, kind in kinds.items()
     ]
 
 
-def _enters(card: Facts, feature: Facts | None, kind: str) -> str:
+def _enters(card: Facts, feature: Facts | None, kind: str, n_levels: int) -> str:
     if card.get("learned") == RECALIBRATED:
         return "as in the model whose risks were set right"
+    if kind != "numeric" and card.get("encoding") and n_levels > MANY_LEVELS:
+        return RATES
     if card.get("family") == "boosting":
         return GROUPS if kind != "numeric" else THRESHOLDS
     scaled = SCALED.get(str(card.get("family")))
