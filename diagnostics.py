@@ -26,8 +26,9 @@ from risk.decision import holdout, policy, reasons_to_train
 from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
+from risk.modeling.families import Family
 from risk.reading import reader
-from risk.registry import audit, model, proven, releases
+from risk.registry import audit, model, own_families, proven, releases
 from risk.report import explain, figures, list_history, snapshot, status, tables, track_record_words
 from risk.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log, number
@@ -45,7 +46,10 @@ def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reaso
     if desk and desk.why and desk.dataset == manifest.name and desk.run > (last["run"] if last else 0):
         reason = Reason.from_dict(desk.why)  # of a run that was cut off after it had trained: it is carried to its end
     else:
-        live, before = proven.live(settings.production), journal.last_look(settings.production / paths.JOURNAL)
+        live, before = (
+            proven.live(settings.production, settings.own),
+            journal.last_look(settings.production / paths.JOURNAL),
+        )
         rows, trusted = _rows(settings, current, live.manifest if live else None), settings.schema.trusted
         reason = reasons_to_train.reason(
             rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
@@ -155,7 +159,7 @@ def _backtest(settings: Settings) -> Answer:
     current = dataset.current(settings.ingested, settings.input_folder_path, schema)
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
-    rules = Rules(names, settings.drift, settings.gate, settings.model.family)
+    rules = Rules(names, settings.drift, settings.gate, settings.model.family, _own(settings))
     facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
     facts |= {"program": paths.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
     try:
@@ -164,6 +168,14 @@ def _backtest(settings: Settings) -> Answer:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
     _keep(settings, told)
     return Answer(tables.backtest_page(told), told)
+
+
+def _own(settings: Settings) -> list[Family]:
+    """Return the families of one's own that can be made; the others are told."""
+    able, faults = own_families.usable(settings.own, settings.schema.kinds)
+    for fault in faults:
+        log.warning(event("family", reason=fault))
+    return able
 
 
 def _bar(done: int, total: int) -> None:
@@ -191,7 +203,7 @@ def _keep(settings: Settings, told: dict[str, Any]) -> None:
 def _predict(settings: Settings, path: Path) -> Answer:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; expected CSV text with the columns of the schema")
-    live = proven.asked(settings.production, None)
+    live = proven.asked(settings.production, None, settings.own)
     frame, content = reader.read_frame(path, settings.schema, target_optional=True)
     if content.fault:
         raise DataError(intake.sentence(str(path), content.fault))

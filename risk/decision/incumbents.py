@@ -55,7 +55,7 @@ def former(live: LiveRelease, labelled: pd.DataFrame, schema: Schema, dataset: s
         seen = before.manifest if before else None
         if before is None or seen is None or known is None or not set(seen.contents) <= set(known.contents):
             return None
-        model = proven.opened(live.production, before)
+        model = proven.opened(live.production, before, live.own)
         if model.digest in releases.rolled_back(live.production, dataset):
             return None
         return _incumbent(model, before, labelled, schema)

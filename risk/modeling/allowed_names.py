@@ -54,5 +54,6 @@ BOOSTING = _RATES | _named(
         "sklearn.preprocessing._label": "LabelEncoder",
     }
 )
+OWN = _named({"risk.modeling.odds": "WithOdds"})  # around an estimator of one's own
 # Names in files of scikit-learn before 1.9, by which nothing is looked for.
 RENAMED: dict[Name, Name] = {("_loss", "CyHalfBinomialLoss"): ("sklearn._loss._loss", "CyHalfBinomialLoss")}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -52,6 +53,7 @@ class Family:
     `named` holds every class and function (module, name) that its model file names beside those of `SHARED`: nothing
     else is opened. `calibrated` families get a sigmoid. `trim` takes out of a fitted pipeline what only fitting needs.
     `by_rate` makes what competes beside it where a column has very many levels; `encoding` says that it is that one.
+    Whatever of it is fitted or asked in a training is within `guard`, which turns a failure into a FamilyError.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Family:
     trim: Callable[[Pipeline], Pipeline] = lambda fitted: fitted
     by_rate: Callable[[Kinds, pd.DataFrame], Pipeline] | None = None
     encoding: str = ""
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def with_rates(self) -> Family | None:
@@ -70,14 +73,19 @@ class Family:
         return replace(self, make=self.by_rate, by_rate=None, encoding=BY_RATE) if self.by_rate else None
 
 
-def families(choice: str, n_rows: int, n_rarer: int) -> tuple[Family, ...]:
+def families(choice: str, n_rows: int, n_rarer: int, own: Sequence[Family] = ()) -> tuple[Family, ...]:
     """Return the families that compete on so many rows with so many of the rarer outcome, the simpler first.
 
     `choice` is `auto` or one by name; where that one needs more rows, the simplest takes its place.
     """
-    chosen = [family for family in KNOWN if choice in (AUTO, family.name)]
+    chosen = [family for family in (*KNOWN, *own) if choice in (AUTO, family.name)]
     able = [it for it in chosen if n_rows >= it.fewest_rows and n_rarer >= it.fewest_of_each]
     return tuple(able or KNOWN[:1])
+
+
+def is_own(name: str) -> bool:
+    """Return whether a family of this name is one's own: a function of a module."""
+    return ":" in name
 
 
 def rarer(left: Floats) -> int:
@@ -88,6 +96,7 @@ def rarer(left: Floats) -> int:
 def short_of(choice: str, left: Floats) -> str | None:
     """Return why a family that is fixed by name cannot be fitted on these rows; None where it can."""
     fixed = next((family for family in KNOWN if family.name == choice), None)
+    fixed = fixed or (replace(KNOWN[-1], name=choice) if is_own(choice) else None)
     if fixed is None or (len(left) >= fixed.fewest_rows and rarer(left) >= fixed.fewest_of_each):
         return None
     needed = f"{fixed.fewest_rows} labelled rows with {fixed.fewest_of_each} of each outcome"

@@ -16,6 +16,7 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.next_steps import NextStep
 from risk.dataset.outcomes import Outcomes
 from risk.errors import RiskError
+from risk.model_choice import NO_FAMILIES, OwnFamilies
 from risk.registry import proven, releases
 from risk.registry.model import Model
 from risk.report import list_history, replayed_lists
@@ -32,6 +33,7 @@ class KeptLists:
     folder: Path
     production: Path
     run: Run
+    own: OwnFamilies = NO_FAMILIES
 
     @property
     def noted(self) -> Mapping[str, str]:
@@ -53,7 +55,7 @@ class KeptLists:
         if former is None or former.release is None or live is None or former.release == live.name:
             return live if former and former.release else None
         with contextlib.suppress(RiskError):
-            return proven.opened(self.production, releases.named(self.production, former.release))
+            return proven.opened(self.production, releases.named(self.production, former.release), self.own)
         return None
 
     def keep(self, facts: ListFacts | None = None, rows: pd.DataFrame | None = None) -> None:

@@ -30,7 +30,7 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
     `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
     manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.
     """
-    family = f"Family: {markdown(card.get('family'))}."
+    family = _family(card)
     parts = {
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
@@ -44,6 +44,14 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
         "## How it came here": _origin(card, verdict),
     }
     return ("\n\n".join("\n".join([title, "", *lines]) for title, lines in parts.items()) + "\n").encode()
+
+
+def _family(card: Facts) -> str:
+    own = next((it for it in card.get("own") or () if it["family"] == card.get("family")), None)
+    told = (
+        f", of {markdown(own['module'])} (SHA-256 {markdown(own['sha256'])}), code of this installation" if own else ""
+    )
+    return f"Family: {markdown(card.get('family'))}{told}."
 
 
 NOT_FOR = [
