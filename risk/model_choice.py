@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -45,7 +45,7 @@ class ModelChoice:
 
     @model_validator(mode="after")
     def _known(self) -> ModelChoice:
-        known = (*BuiltIn.__args__, *self.families)  # type: ignore[attr-defined]
+        known = (*get_args(BuiltIn), *self.families)
         if self.family not in known:
             raise ValueError(f"family {self.family!r} is not known; expected one of {', '.join(map(repr, known))}")
         if len(set(self.families)) < len(self.families):

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import files, paths
-from risk.errors import ConfigError, ModelError
+from risk import command, files, paths
+from risk.errors import ConfigError, DeadlineError, FamilyError, ModelError
 from risk.model_choice import OwnFamilies
+from risk.modeling import fitting
 from risk.modeling.families import Family
 from risk.registry import model, own_families, proven
 from tests.conftest import Installations, Project, table
@@ -142,7 +145,7 @@ def test_the_service_answers_by_it_and_every_script_opens_it(trees: Project, ser
     answered = client.post("/prediction", json=[row])
 
     assert answered.status_code == 200, answered.text
-    for name, *words in X:
+    for name, *words in (("reporting",), ("scoring", "--production"), ("diagnostics", "--verify")):
         assert trees.run(name, *words).code == 0, name
     told = trees.run("diagnostics", "--predict", str(trees.root / "testdata/testdata.csv"))
     assert (told.code, len(told.out.splitlines())) == (0, 101), told.err
@@ -308,17 +311,17 @@ def test_a_fixed_family_that_failed_is_not_tried_in_every_run(project: Project) 
     assert (said.code, said.json["reason_to_train"]) == (0, None), said.err
 
 
-@pytest.mark.slow
-def test_a_family_that_is_too_slow_is_stopped(project: Project) -> None:
-    begin(project, OWN_CLASS.replace("return super().fit(", "import time; time.sleep(60); return super().fit("))
-    project.configure(model={"family": "auto", "families": [NAME]}, deadline_hours=8 / 900)
+def test_a_family_that_is_too_slow_is_stopped_and_the_deadline_of_the_run_stands(tmp_path: Path) -> None:
+    slow = OWN_CLASS.replace("return super().fit(", "import time; time.sleep(60); return super().fit(")
+    (tmp_path / "my_models.py").write_text(slow)
+    (family,), _ = own_families.usable(OwnFamilies(tmp_path, (NAME,), 0.5), {"size": "numeric"})
+    x, left = pd.DataFrame({"size": [1.0, 2.0]}), np.array([0.0, 1.0])
 
-    project.run("ingestion")
-
-    said = project.run("training")
-
-    assert said.code == 0, said.err
-    assert "it takes more than 8 seconds" in said.err
+    with command.ended_after(500, DeadlineError("late")):
+        for _ in range(2):  # the second fit has no seconds left
+            with pytest.raises(FamilyError, match=r"it takes more than 0\.5 seconds"):
+                fitting.fit(family, {"size": "numeric"}, x, left)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 400
 
 
 @pytest.mark.parametrize(
