@@ -2,8 +2,8 @@
 
 Reads:  output_folder_path, prod_deployment_path, test_data_path, outcomes_path, requirements.txt, requirements.lock; of
         output_model_path the newest report set
-Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest one too, and in output_model_path
-        backtest.json and backtest.png
+Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest and --compare one too, and in
+        output_model_path backtest.json and backtest.png, or compare/candidates.svg
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from risk import command, files, journal, paths
 from risk.backtest import replay
@@ -22,14 +25,15 @@ from risk.command import Answer, Run
 from risk.dataset import dataset, intake, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.decision import holdout, policy, reasons_to_train
+from risk.decision import holdout, incumbents, policy, reasons_to_train
 from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
+from risk.modeling import comparison, fitting
 from risk.modeling.families import Family
 from risk.reading import reader
 from risk.registry import audit, model, own_families, proven, releases
-from risk.report import explain, figures, list_history, snapshot, status, tables, track_record_words
+from risk.report import comparison_page, explain, figures, list_history, snapshot, status, tables, track_record_words
 from risk.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log, number
 
@@ -95,6 +99,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", metavar="WHEN", help="tell why: last, a run's number, or a day as 2026-11-21")
     parser.add_argument("--track-record", action="store_true", help="tell what came of the clients on former lists")
     parser.add_argument("--verify", action="store_true", help="compute the journal's chain and its digests again")
+    parser.add_argument("--compare", action="store_true", help="show all families side by side; changes nothing")
     parser.add_argument("--backtest", action="store_true", help="replay four policies over what is in; takes minutes")
 
 
@@ -107,6 +112,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _track_record(settings)
     if asked.verify:
         return _verify(settings)
+    if asked.compare:
+        return _compare(settings)
     if asked.backtest:
         return _backtest(settings)
     if asked.check_dependencies:
@@ -166,7 +173,9 @@ def _backtest(settings: Settings) -> Answer:
         told = replay.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
-    _keep(settings, told)
+    kept: dict[str, files.Content] = {paths.BACKTEST: files.as_json(told)}
+    kept[paths.BACKTEST_FIGURE] = figures.backtest(told["policies"])
+    _keep(settings, "backtest", told["dataset"], kept)
     return Answer(tables.backtest_page(told), told)
 
 
@@ -184,15 +193,40 @@ def _bar(done: int, total: int) -> None:
         print(f"\rbacktest [{'#' * (30 * done // total):30}] {done} of {total}", end="", file=sys.stderr, flush=True)
 
 
-def _keep(settings: Settings, told: dict[str, Any]) -> None:
-    """Write the backtest as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
+def _compare(settings: Settings) -> Answer:
+    """Show every family on the labelled rows of today beside the live model; desk and production stay as they are."""
+    schema = settings.schema
+    live = proven.live(settings.production, settings.own)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    labelled = _rows(settings, current, live.manifest if live else None).labelled(settings.model.max_training_rows)
+    left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
+    if len(set(left.tolist())) < 2:
+        raise DataError(f"dataset {current.manifest.name}: no labelled rows of both outcomes; nothing can be compared")
+    champion = incumbents.champion(live, labelled, schema, policy.BY_HAND)
+    x, share = fitting.features(labelled, schema.kinds), settings.gate.top_share
+    found = comparison.compare(x, left, clients, schema.kinds, share, _own(settings), champion)
+    for fault in found.faults:
+        log.warning(event("family", reason=fault))
+    place = f"{paths.COMPARE}/{paths.CANDIDATES_FIGURE}"
+    told: dict[str, Any] = {
+        "dataset": current.manifest.name,
+        "n_rows": len(left),
+        "figure": str(settings.models / place),
+    }
+    told["contenders"] = [asdict(it) for it in found.contenders]
+    figure = comparison_page.figure(told["contenders"], len(left))
+    _keep(settings, "compare", current.manifest.name, {place: figure})
+    return Answer(f"{comparison_page.table(told)}\nfigures: {told['figure']}", told)
+
+
+def _keep(settings: Settings, act: str, of: str, kept: Mapping[str, files.Content]) -> None:
+    """Write as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
     for seconds in range(PATIENCE, -1, -1):
         try:
             with command.writing(settings):
-                files.write(settings.models / paths.BACKTEST, files.as_json(told))
-                files.write(settings.models / paths.BACKTEST_FIGURE, figures.backtest(told["policies"]))
-                act = {"kind": "act", "act": "backtest", "dataset": told["dataset"]}
-                journal.append(settings.production / paths.JOURNAL, act)
+                for name, content in kept.items():
+                    files.write(settings.models / name, content)
+                journal.append(settings.production / paths.JOURNAL, {"kind": "act", "act": act, "dataset": of})
             return
         except BusyError:
             if not seconds:
