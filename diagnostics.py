@@ -2,8 +2,8 @@
 
 Reads:  output_folder_path, prod_deployment_path, test_data_path, outcomes_path, requirements.txt, requirements.lock; of
         output_model_path the newest report set
-Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest one too, and in output_model_path
-        backtest.json and backtest.png
+Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest and --compare one too, and in
+        output_model_path backtest.json and backtest.png, or compare/candidates.svg
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from risk import command, files, journal, paths
 from risk.backtest import replay
@@ -22,14 +25,16 @@ from risk.command import Answer, Run
 from risk.dataset import dataset, intake, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.decision import holdout, policy, reasons_to_train
+from risk.decision import holdout, incumbents, policy, reasons_to_train
 from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.lists import list_history, track_record_words
+from risk.modeling import comparison, fitting
+from risk.modeling.families import Family
 from risk.reading import reader
-from risk.registry import audit, model, proven, releases
-from risk.report import explain, figures, snapshot, status, tables
+from risk.registry import audit, model, own_families, proven, releases
+from risk.report import comparison_page, explain, figures, snapshot, status, tables
 from risk.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log, number
 
@@ -46,7 +51,10 @@ def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reaso
     if desk and desk.why and desk.dataset == manifest.name and desk.run > (last["run"] if last else 0):
         reason = Reason.from_dict(desk.why)  # of a run that was cut off after it had trained: it is carried to its end
     else:
-        live, before = proven.live(settings.production), journal.last_look(settings.production / paths.JOURNAL)
+        live, before = (
+            proven.live(settings.production, settings.own),
+            journal.last_look(settings.production / paths.JOURNAL),
+        )
         rows, trusted = _rows(settings, current, live.manifest if live else None), settings.schema.trusted
         reason = reasons_to_train.reason(
             rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
@@ -92,6 +100,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", metavar="WHEN", help="tell why: last, a run's number, or a day as 2026-11-21")
     parser.add_argument("--track-record", action="store_true", help="tell what came of the clients on former lists")
     parser.add_argument("--verify", action="store_true", help="compute the journal's chain and its digests again")
+    parser.add_argument("--compare", action="store_true", help="show all families side by side; changes nothing")
     parser.add_argument("--backtest", action="store_true", help="replay four policies over what is in; takes minutes")
 
 
@@ -104,6 +113,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _track_record(settings)
     if asked.verify:
         return _verify(settings)
+    if asked.compare:
+        return _compare(settings)
     if asked.backtest:
         return _backtest(settings)
     if asked.check_dependencies:
@@ -156,15 +167,25 @@ def _backtest(settings: Settings) -> Answer:
     current = dataset.current(settings.ingested, settings.input_folder_path, schema)
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
-    rules = Rules(names, settings.drift, settings.gate, settings.model.family)
+    rules = Rules(names, settings.drift, settings.gate, settings.model.family, _own(settings))
     facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
     facts |= {"program": paths.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
     try:
         told = replay.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
-    _keep(settings, told)
+    kept: dict[str, files.Content] = {paths.BACKTEST: files.as_json(told)}
+    kept[paths.BACKTEST_FIGURE] = figures.backtest(told["policies"])
+    _keep(settings, "backtest", told["dataset"], kept)
     return Answer(tables.backtest_page(told), told)
+
+
+def _own(settings: Settings) -> list[Family]:
+    """Return the families of one's own that can be made; the others are told."""
+    able, faults = own_families.usable(settings.own, settings.schema.kinds)
+    for fault in faults:
+        log.warning(event("family", reason=fault))
+    return able
 
 
 def _bar(done: int, total: int) -> None:
@@ -173,15 +194,40 @@ def _bar(done: int, total: int) -> None:
         print(f"\rbacktest [{'#' * (30 * done // total):30}] {done} of {total}", end="", file=sys.stderr, flush=True)
 
 
-def _keep(settings: Settings, told: dict[str, Any]) -> None:
-    """Write the backtest as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
+def _compare(settings: Settings) -> Answer:
+    """Show every family on the labelled rows of today beside the live model; desk and production stay as they are."""
+    schema = settings.schema
+    live = proven.live(settings.production, settings.own)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    labelled = _rows(settings, current, live.manifest if live else None).labelled(settings.model.max_training_rows)
+    left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
+    if len(set(left.tolist())) < 2:
+        raise DataError(f"dataset {current.manifest.name}: no labelled rows of both outcomes; nothing can be compared")
+    champion = incumbents.champion(live, labelled, schema, policy.BY_HAND)
+    x, share = fitting.features(labelled, schema.kinds), settings.gate.top_share
+    found = comparison.compare(x, left, clients, schema.kinds, share, _own(settings), champion)
+    for fault in found.faults:
+        log.warning(event("family", reason=fault))
+    place = f"{paths.COMPARE}/{paths.CANDIDATES_FIGURE}"
+    told: dict[str, Any] = {
+        "dataset": current.manifest.name,
+        "n_rows": len(left),
+        "figure": str(settings.models / place),
+    }
+    told["contenders"] = [asdict(it) for it in found.contenders]
+    figure = comparison_page.figure(told["contenders"], len(left))
+    _keep(settings, "compare", current.manifest.name, {place: figure})
+    return Answer(f"{comparison_page.table(told)}\nfigures: {told['figure']}", told)
+
+
+def _keep(settings: Settings, act: str, of: str, kept: Mapping[str, files.Content]) -> None:
+    """Write as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
     for seconds in range(PATIENCE, -1, -1):
         try:
             with command.writing(settings):
-                files.write(settings.models / paths.BACKTEST, files.as_json(told))
-                files.write(settings.models / paths.BACKTEST_FIGURE, figures.backtest(told["policies"]))
-                act = {"kind": "act", "act": "backtest", "dataset": told["dataset"]}
-                journal.append(settings.production / paths.JOURNAL, act)
+                for name, content in kept.items():
+                    files.write(settings.models / name, content)
+                journal.append(settings.production / paths.JOURNAL, {"kind": "act", "act": act, "dataset": of})
             return
         except BusyError:
             if not seconds:
@@ -192,7 +238,7 @@ def _keep(settings: Settings, told: dict[str, Any]) -> None:
 def _predict(settings: Settings, path: Path) -> Answer:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; expected CSV text with the columns of the schema")
-    live = proven.asked(settings.production, None)
+    live = proven.asked(settings.production, None, settings.own)
     frame, content = reader.read_frame(path, settings.schema, target_optional=True)
     if content.fault:
         raise DataError(intake.sentence(str(path), content.fault))

@@ -25,6 +25,8 @@ VERDICT = "verdict.json"
 API_RETURNS = "apireturns.txt"
 BACKTEST = "backtest.json"
 BACKTEST_FIGURE = "backtest.png"
+COMPARE = "compare"
+CANDIDATES_FIGURE = "candidates.svg"
 
 # in a release, beside what came from the desk
 MODEL_CARD = "modelcard.md"

@@ -17,6 +17,7 @@ from risk.database_source import DatabaseSource
 from risk.errors import ConfigError
 from risk.events import Events, with_rows
 from risk.files import digest
+from risk.model_choice import ModelChoice, OwnFamilies
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, Name, Number, Schema, Whole
 from risk.table_format import Format
@@ -34,12 +35,6 @@ class Capacity:
     snooze_weeks: Whole = Field(default=4, ge=0, le=520)
     snooze_rise: Number = Field(default=0.1, gt=0, le=1)
     control_share: Number = Field(default=0.0, ge=0, le=0.5)
-
-
-@dataclass(frozen=True, config=CLOSED)
-class ModelChoice:
-    family: Literal["auto", "logistic", "quadratic", "boosting"] = "auto"
-    max_training_rows: Whole = Field(default=500_000, ge=1_000, le=1_000_000_000)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -152,9 +147,17 @@ class Settings:
         return self.root / self.next_steps_path
 
     @property
-    def watched(self) -> tuple[Path, Path]:
-        """The folders whose listing the idle tick compares. Outcomes are none: alone they make no new report set."""
-        return self.input, self.holdout
+    def own(self) -> OwnFamilies:
+        """One's own families; the fits of one may take a quarter of the deadline."""
+        return OwnFamilies(self.root, self.model.families, self.deadline_hours * 900)
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """The folders whose listing, and the files whose state the idle tick compares: input, test data, own modules.
+
+        Outcomes are none: alone they make no new report set.
+        """
+        return self.input, self.holdout, *self.own.modules
 
     @property
     def links(self) -> tuple[Path, ...]:
