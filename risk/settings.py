@@ -76,8 +76,8 @@ class Settings:
     output_model_path: Folder
     prod_deployment_path: Folder
     schema: Schema = field(default_factory=Schema)
-    events: Events | None = None
     format: Format = field(default_factory=Format)
+    events: Events | None = None
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
     drift: Drift = field(default_factory=Drift)
@@ -153,10 +153,7 @@ class Settings:
 
     @property
     def watched(self) -> tuple[Path, ...]:
-        """The folders whose listing, and the files whose state the idle tick compares: input, test data, own modules.
-
-        Outcomes are none: alone they make no new report set.
-        """
+        """What the idle tick compares: input, test data, own modules. Outcomes alone make no new report set."""
         return self.input, self.holdout, *self.own.modules
 
     @property
@@ -250,5 +247,4 @@ def _check_folders(settings: Settings) -> None:
             told = f"there is no folder {path}; did you mean {getattr(settings, key).strip('/')!r}?"
             raise ConfigError(f"{where}: {told} (a relative path starts at the folder of config.json)")
         if key in _FOLDERS:
-            told = f"make it, or name the folder where {_FOLDERS[key]}"
-            raise ConfigError(f"{where}: there is no folder {path}; {told}")
+            raise ConfigError(f"{where}: there is no folder {path}; make it, or name the folder where {_FOLDERS[key]}")

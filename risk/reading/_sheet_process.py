@@ -54,7 +54,8 @@ def main(path: str, asked: object, header_row: int, skip_footer: int, decimal: s
     except (python_calamine.CalamineError, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError) as error:
         raise _Refused(*NO_WORKBOOK) from error
     first_row, first_column = sheet.start or (0, 0)
-    print(json.dumps({"sheet": name, "column": first_column}), flush=True)
+    sys.stdout.write(json.dumps({"sheet": name, "column": first_column}) + "\n")
+    sys.stdout.flush()
     written, waiting = csv.writer(sys.stdout, lineterminator="\n"), deque[list[str]]()
     rows = itertools.islice(sheet.iter_rows(), header_row - 1, first_row + sheet.height)
     for number, row in enumerate(rows, start=header_row):
@@ -164,7 +165,7 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
     except _Refused as refused:
-        print(json.dumps({"reason": refused.args[0], "expected": refused.args[1]}), file=sys.stderr)
+        sys.stderr.write(json.dumps({"reason": refused.args[0], "expected": refused.args[1]}) + "\n")
         sys.exit(3)
     except MemoryError:
         sys.exit(4)
