@@ -54,7 +54,7 @@ def main(path: str, asked: object, header_row: int, skip_footer: int, decimal: s
     except (python_calamine.CalamineError, zipfile.BadZipFile, KeyError, EOFError, NotImplementedError) as error:
         raise _Refused(*NO_WORKBOOK) from error
     first_row, first_column = sheet.start or (0, 0)
-    print(json.dumps({"sheet": name, "column": first_column}), flush=True)
+    sys.stdout.write(json.dumps({"sheet": name, "column": first_column}) + "\n")
     written, waiting = csv.writer(sys.stdout, lineterminator="\n"), deque[list[str]]()
     rows = itertools.islice(sheet.iter_rows(), header_row - 1, first_row + sheet.height)
     for number, row in enumerate(rows, start=header_row):
@@ -86,7 +86,7 @@ def _chosen(names: list[str], asked: object) -> str:
         return names[0]
     chosen = names[asked - 1] if isinstance(asked, int) and asked <= len(names) else asked
     if chosen not in names:
-        raise _Refused(f"has no sheet {asked!r}", f"one of {shown}; format.sheet names it")
+        raise _Refused(f"has no sheet {asked!r} (but {shown})", "the name, or number, of a sheet in format.sheet")
     return str(chosen)
 
 
@@ -164,7 +164,7 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
     except _Refused as refused:
-        print(json.dumps({"reason": refused.args[0], "expected": refused.args[1]}), file=sys.stderr)
+        sys.stderr.write(json.dumps({"reason": refused.args[0], "expected": refused.args[1]}))
         sys.exit(3)
     except MemoryError:
         sys.exit(4)
