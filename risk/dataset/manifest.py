@@ -69,7 +69,8 @@ class Entry:
         fault = self.refused.fault if self.state == "refused" and self.refused else None
         if fault is None:
             return self.reason
-        return f"{self.path}: {fault.place}expected {fault.expected}; rejected.csv says what was found"
+        line = f"{'row' if fault.where else 'line'} {fault.line}: " if fault.line else ""
+        return f"{self.path}: {line}expected {fault.expected}; rejected.csv says what was found"
 
 
 @dataclass(frozen=True)

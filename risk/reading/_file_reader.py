@@ -9,9 +9,9 @@ from pathlib import Path
 
 from risk.reading import spreadsheets
 from risk.reading._batches import Batches, Suspects
-from risk.reading._reading import Reading
+from risk.reading._reading import Reading, Source
 from risk.reading._records import prove
-from risk.reading._stream import NO_CAP, Source, read_file
+from risk.reading._stream import NO_CAP, read_file
 from risk.reading._translation import translated
 from risk.reading._whole_file import Suspicion
 from risk.reading.parts import PartWriter

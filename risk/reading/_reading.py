@@ -18,6 +18,19 @@ ODD = 1_000  # ids of a file that are remembered as odd
 TOO_MANY, TOO_LARGE_SHARE = 10, 0.2  # refused rows from which a file is refused as a whole
 
 
+@dataclass(frozen=True)
+class Source:
+    """A file to read; its name is its path below the input folder, with «/». Of ordered rows, a later one revises.
+
+    The rows of a derived one were accepted before, and bring outcomes that no file may hold.
+    """
+
+    name: str
+    path: Path
+    is_ordered: bool = False
+    is_derived: bool = False
+
+
 @dataclass(eq=False)
 class Reading:
     """What is known of one file while it is read and until its rows are written."""

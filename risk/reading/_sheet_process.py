@@ -87,7 +87,7 @@ def _chosen(names: list[str], asked: object) -> str:
         return names[0]
     chosen = names[asked - 1] if isinstance(asked, int) and asked <= len(names) else asked
     if chosen not in names:
-        raise _Refused(f"has no sheet {asked!r}", f"one of {shown}; format.sheet names it")
+        raise _Refused(f"has no sheet {asked!r} (but {shown})", "the name, or number, of a sheet in format.sheet")
     return str(chosen)
 
 
@@ -165,7 +165,7 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
     except _Refused as refused:
-        sys.stderr.write(json.dumps({"reason": refused.args[0], "expected": refused.args[1]}) + "\n")
+        sys.stderr.write(json.dumps({"reason": refused.args[0], "expected": refused.args[1]}))
         sys.exit(3)
     except MemoryError:
         sys.exit(4)

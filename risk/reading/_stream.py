@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from risk.reading import header, spreadsheets
@@ -31,19 +31,6 @@ CHUNK = 32 * 1024 * 1024
 BLOCK = 256 * 1024
 END_MARK = b"\x1a"
 START = 65_536  # bytes after the header that may explain what is wrong with it
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file to read; its name is its path below the input folder, with «/». Of ordered rows, a later one revises.
-
-    The rows of a derived one were accepted before, and bring outcomes that no file may hold.
-    """
-
-    name: str
-    path: Path
-    is_ordered: bool = False
-    is_derived: bool = False
 
 
 class SourceFile:

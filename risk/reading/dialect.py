@@ -19,7 +19,7 @@ SPACES = "[ \u00a0\u202f]"
 GROUPS = {"": "", " ": SPACES, "'": "['\u2019]"}
 SAMPLE = 1234.5
 PATTERNS = "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%Y%m%d", "%Y-%m-%d %H:%M:%S"
-OF_UNITS = re.compile("[$£¥€%‰°]|[A-Z]{2,3}")
+OF_UNITS = re.compile("[$£¥€%‰]|EUR|USD|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK")  # no other text leaves the file
 GROUPING = "", ".", ",", "'", " "
 
 

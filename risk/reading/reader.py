@@ -17,8 +17,7 @@ import numpy as np
 from risk import files
 from risk.reading import spreadsheets
 from risk.reading._file_reader import FileReader
-from risk.reading._reading import Reading
-from risk.reading._stream import Source
+from risk.reading._reading import Reading, Source
 from risk.reading.parts import PartWriter, Slice
 from risk.reading.refusals import Refusal, fault
 from risk.reading.sql import literal, quoted

@@ -10,10 +10,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from risk.reading.refusals import Fault, fault
-from risk.table_format import Format
+
+if TYPE_CHECKING:
+    from risk.table_format import Format
 
 PACKAGE = "python_calamine"
 NEEDS = "needs the package python-calamine"

@@ -113,7 +113,7 @@ def test_the_sheet_and_its_rows_are_as_declared(tmp_path: Path) -> None:
         None, None, None, "has 2 sheets ('Notes', 'Data')", "one; format.sheet names the one to read"
     )
     assert other.fault
-    assert other.fault.reason == "has no sheet 'Dat'"
+    assert other.fault.reason == "has no sheet 'Dat' (but 'Notes', 'Data')"
     assert header.fault
     assert "format.header_row 3 would read it" in header.fault.expected
 
