@@ -16,8 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from risk import command, files, journal, paths
 from risk.backtest import replay
 from risk.backtest.policies import Rules
@@ -30,13 +28,11 @@ from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.lists import list_history, track_record_words
-from risk.modeling import comparison, fitting
-from risk.modeling.families import Family
 from risk.reading import reader
 from risk.registry import audit, model, own_families, proven, releases
 from risk.report import comparison_page, explain, figures, snapshot, status, tables
 from risk.settings import Settings
-from risk.text import as_csv, counted, event, four_digits, log, number
+from risk.text import as_csv, counted, event, four_digits, log
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
@@ -167,25 +163,17 @@ def _backtest(settings: Settings) -> Answer:
     current = dataset.current(settings.ingested, settings.input_folder_path, schema)
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
-    rules = Rules(names, settings.drift, settings.gate, settings.model.family, _own(settings))
+    families = own_families.told_of(settings.own, schema.kinds)
+    rules = Rules(names, settings.drift, settings.gate, settings.model.family, families)
     facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
     facts |= {"program": paths.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
     try:
         told = replay.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
-    kept: dict[str, files.Content] = {paths.BACKTEST: files.as_json(told)}
-    kept[paths.BACKTEST_FIGURE] = figures.backtest(told["policies"])
-    _keep(settings, "backtest", told["dataset"], kept)
+    figure = figures.backtest(told["policies"])
+    _keep(settings, "backtest", told["dataset"], {paths.BACKTEST: files.as_json(told), paths.BACKTEST_FIGURE: figure})
     return Answer(tables.backtest_page(told), told)
-
-
-def _own(settings: Settings) -> list[Family]:
-    """Return the families of one's own that can be made; the others are told."""
-    able, faults = own_families.usable(settings.own, settings.schema.kinds)
-    for fault in faults:
-        log.warning(event("family", reason=fault))
-    return able
 
 
 def _bar(done: int, total: int) -> None:
@@ -196,26 +184,17 @@ def _bar(done: int, total: int) -> None:
 
 def _compare(settings: Settings) -> Answer:
     """Show every family on the labelled rows of today beside the live model; desk and production stay as they are."""
-    schema = settings.schema
-    live = proven.live(settings.production, settings.own)
+    schema, live = settings.schema, proven.live(settings.production, settings.own)
     current = dataset.current(settings.ingested, settings.input_folder_path, schema)
     labelled = _rows(settings, current, live.manifest if live else None).labelled(settings.model.max_training_rows)
-    left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
-    if len(set(left.tolist())) < 2:
+    if labelled[schema.target].nunique() < 2:
         raise DataError(f"dataset {current.manifest.name}: no labelled rows of both outcomes; nothing can be compared")
     champion = incumbents.champion(live, labelled, schema, policy.BY_HAND)
-    x, share = fitting.features(labelled, schema.kinds), settings.gate.top_share
-    found = comparison.compare(x, left, clients, schema.kinds, share, _own(settings), champion)
-    for fault in found.faults:
-        log.warning(event("family", reason=fault))
+    families = own_families.told_of(settings.own, schema.kinds)
+    contenders, figure = comparison_page.made(labelled, schema, settings.gate.top_share, families, champion)
     place = f"{paths.COMPARE}/{paths.CANDIDATES_FIGURE}"
-    told: dict[str, Any] = {
-        "dataset": current.manifest.name,
-        "n_rows": len(left),
-        "figure": str(settings.models / place),
-    }
-    told["contenders"] = [asdict(it) for it in found.contenders]
-    figure = comparison_page.figure(told["contenders"], len(left))
+    told = {"dataset": current.manifest.name, "n_rows": len(labelled), "figure": str(settings.models / place)}
+    told |= {"contenders": contenders}
     _keep(settings, "compare", current.manifest.name, {place: figure})
     return Answer(f"{comparison_page.table(told)}\nfigures: {told['figure']}", told)
 
@@ -251,11 +230,8 @@ def _predict(settings: Settings, path: Path) -> Answer:
     answers = [int(risk >= live.card.threshold) for risk in risks]
     rows = list(zip(frame[settings.schema.client], map(four_digits, risks.tolist()), answers, strict=True))
     table = as_csv(("client", "risk", "prediction"), rows).decode()
-    return Answer(
-        table.rstrip("\n"),
-        {"release": live.name, "threshold": live.card.threshold, "risks": risks.tolist(), "predictions": answers}
-        | {"warnings": list(content.warnings)},
-    )
+    told = {"release": live.name, "threshold": live.card.threshold, "risks": risks.tolist(), "predictions": answers}
+    return Answer(table.rstrip("\n"), told | {"warnings": list(content.warnings)})
 
 
 def _summary(settings: Settings) -> Answer:
@@ -265,13 +241,7 @@ def _summary(settings: Settings) -> Answer:
     fields = {"statistics": asdict(summary), "seconds": timings(settings)}
     fields["dependencies"] = status.packages(settings.production / paths.JOURNAL)
     lines = [f"dataset {rows.manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
-    for name, it in fields["seconds"].items():
-        lines.append(f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s")
-    lines.append(f"packages (newest: {fields['dependencies']['checked_on'] or 'not checked; --check-dependencies'}):")
-    for package in fields["dependencies"]["packages"]:
-        asked = f"required {package['required']:<10} installed {package['installed']}"
-        lines.append(f"  {package['name']:<16} {asked}  newest {package['newest'] or '-'}")
-    return Answer("\n".join(lines), fields)
+    return Answer("\n".join([*lines, *tables.diagnostics(fields["seconds"], fields["dependencies"])]), fields)
 
 
 if __name__ == "__main__":

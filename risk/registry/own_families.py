@@ -23,8 +23,9 @@ from risk.modeling.metrics import Kinds
 from risk.modeling.odds import WithOdds
 from risk.registry import _own_module
 from risk.registry._own_module import Budget
+from risk.text import event, log
 
-__all__ = ["FamilyError", "admitted", "guarded", "listed", "may_be_named", "told", "usable"]
+__all__ = ["FamilyError", "admitted", "guarded", "listed", "may_be_named", "told", "told_of", "usable"]
 
 AGAIN = (
     "It was not opened. Put back what it was made with, go to another release with python deployment.py --rollback "
@@ -47,6 +48,14 @@ def usable(own: OwnFamilies, kinds: Kinds) -> tuple[list[Family], list[FamilyErr
         except FamilyError as error:
             faults.append(error)
     return able, faults
+
+
+def told_of(own: OwnFamilies, kinds: Kinds) -> list[Family]:
+    """The families that can be made; the log tells why others cannot."""
+    able, faults = usable(own, kinds)
+    for fault in faults:
+        log.warning(event("family", reason=fault))
+    return able
 
 
 def told(own: OwnFamilies, faults: Sequence[FamilyError]) -> list[dict[str, Any]]:

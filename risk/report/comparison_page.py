@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import cycle, product
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from risk.modeling import comparison, fitting
+from risk.modeling.families import Family
+from risk.modeling.selection import Incumbent
 from risk.report._svg import empty_figure, show_percentages, svg
 from risk.report.figures import ACCENT, ALERT, INK, QUIET
-from risk.text import number
+from risk.schema import Schema
+from risk.text import event, log, number
 
 INCHES = (9.0, 4.6)
 HEADER = ("candidate", "AUC", "log-loss", "recall", "slope", "intercept", "expected", "CPU s", "wall s")
 STYLES = ("-", (0, (5, 2)), (0, (1, 1.5)))
+
+
+def made(
+    labelled: pd.DataFrame, schema: Schema, share: float, families: Sequence[Family], champion: Incumbent | None
+) -> tuple[list[dict[str, Any]], bytes]:
+    """Every family on the labelled rows, as facts and as a figure; the log tells which families failed."""
+    left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
+    x = fitting.features(labelled, schema.kinds)
+    found = comparison.compare(x, left, clients, schema.kinds, share, families, champion)
+    for fault in found.faults:
+        log.warning(event("family", reason=fault))
+    contenders = [asdict(it) for it in found.contenders]
+    return contenders, figure(contenders, len(left))
 
 
 def table(told: Mapping[str, Any]) -> str:

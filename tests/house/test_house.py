@@ -142,9 +142,9 @@ def test_the_service_decides_nothing_and_reads_no_dataset(name: str) -> None:
     assert not others & {"dataset", "decision", "drift", "backtest"}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_holds_one_idea(room: str) -> None:
-    assert size(ROOMS[room]) <= 250
+@pytest.mark.parametrize("name", MODULES)
+def test_a_file_holds_one_idea(name: str) -> None:
+    assert size(MODULES[name]) <= 250
 
 
 def test_a_class_name_exists_once() -> None:
