@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 EVERY ?= 10
-export EVERY
+DATA ?=
+export EVERY DATA
 
 PY := .venv/bin/python
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all:
@@ -12,8 +13,8 @@ PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling cron uncron lock clean reset-demo broken
+.PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
+        bench-calling cron uncron xlsx lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +24,20 @@ run: .venv/.installed ## run the whole process on the shipped data
 	@unset RISK_CONFIG; $(PY) fullprocess.py || { code=$$?; [ $$code -eq 4 ] || exit $$code; }
 	@$(PY) -c 'import json; folder = json.load(open("config.json", "rb"))["output_model_path"].rstrip("/"); \
 	    print(f"report:    {folder}/report.pdf\ncall list: {folder}/calllist.csv")'
+
+try: .venv/.installed ## propose settings for your files, run and show the list, in a scratch folder (DATA=folder)
+	@[ -e "$$DATA" ] || { echo "DATA is '$$DATA', expected a folder with your files: make try DATA=folder" >&2; exit 2; }; \
+	scratch=$$(mktemp -d "$${TMPDIR:-/tmp}/risk-try.XXXXXX") && mkdir "$$scratch/sourcedata" "$$scratch/testdata" && \
+	printf '%s\n' '{' '    "input_folder_path": "sourcedata", "output_folder_path": "ingesteddata",' \
+	    '    "test_data_path": "testdata", "output_model_path": "models",' \
+	    '    "prod_deployment_path": "production_deployment", "capacity": {"calls_per_week": 25}' '}' >"$$scratch/config.json" && \
+	said=$$($(PY) ingestion.py --config "$$scratch/config.json" --propose "$$DATA" --write) || { code=$$?; \
+	    printf '%s\n' "$$said"; exit $$code; }; \
+	printf '%s\n\n' "$$said"; \
+	printf '%s\n' "$$said" | sed '1,/^next:$$/d' | sh -e || { code=$$?; [ $$code -eq 4 ] || exit $$code; }; \
+	echo "report:    $$scratch/models/report.pdf"; echo "call list: $$scratch/models/calllist.csv"; \
+	echo "the page:  make serve ARGS='--config $$scratch/config.json'"; \
+	[ -z "$$DISPLAY" ] || ! command -v xdg-open >/dev/null || xdg-open "$$scratch/models/report.pdf" >/dev/null 2>&1 || :
 
 test: .venv/.installed-dev check ## check the code and run every test but the extras
 	@[ -z "$$CI" ] || $(MAKE) --no-print-directory browser
@@ -113,11 +128,18 @@ endef
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
+.venv/.installed-xlsx: requirements-xlsx.lock .venv/.installed
+	@$(INSTALL) -r requirements-xlsx.lock
+	@touch $@
+
+xlsx: .venv/.installed-xlsx ## install what reads Excel workbooks (requirements-xlsx.lock)
+
 lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versions)
 	$(MAKE_VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.txt -o requirements.lock >/dev/null
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -o requirements-dev.lock >/dev/null
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-xlsx.in -c requirements.lock -o requirements-xlsx.lock >/dev/null
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -c requirements-xlsx.lock -o requirements-dev.lock >/dev/null
 
 # --- taking away ------------------------------------------------------------------------------------------------------
 

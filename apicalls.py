@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import io
 import json
 import sys
 import threading
@@ -24,6 +25,8 @@ import requests
 from app import create_app
 from risk import command, files, paths
 from risk.errors import DataError
+from risk.reading import plain
+from risk.reading.refusals import Fault
 from risk.service import live, security
 from risk.service.problems import Problem
 from risk.service.requests import Contract
@@ -71,12 +74,10 @@ def call_api(settings: Settings, url: str | None = None) -> Calls:
 def holdout_clients(settings: Settings) -> list[dict[str, Any]]:
     """The first clients of the test data as the service wants them; rows that it would refuse are left out."""
     contract, clients = Contract(settings.schema, settings.schema.kinds), list[dict[str, Any]]()
-    for path in sorted(settings.holdout.rglob("*.csv")):
-        with (
-            contextlib.suppress(OSError, csv.Error, UnicodeDecodeError),
-            path.open(encoding="utf-8-sig", newline="") as file,
-        ):
-            for cells in csv.DictReader(file):
+    for path in sorted(it for it in settings.holdout.rglob("*") if paths.kind_of(it.name)):
+        with contextlib.suppress(OSError, csv.Error, UnicodeDecodeError, Fault):
+            text = plain.as_csv(path, path.name, settings.schema, settings.size_cap, is_sample=True).decode("utf-8-sig")
+            for cells in csv.DictReader(io.StringIO(text.lstrip("\n"), newline="")):
                 if len(clients) == TEST_ROWS:
                     return clients
                 with contextlib.suppress(Problem):

@@ -47,7 +47,7 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # nothing is redirected
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
-    watch = live.Watch(settings.production, settings.models, settings.schema)
+    watch = live.Watch(settings.production, settings.models, settings.schema, settings.own)
     kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
     app.extensions["rooms"] = Rooms(settings, watch, instance, admitted.reach)
     app.register_blueprint(service)
@@ -67,7 +67,7 @@ def prediction() -> Response:
         raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
     settings = _rooms().settings
     practice = settings.root / settings.practice.input_folder_path
-    asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice))
+    asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice), settings.schema)
     return answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
 
 

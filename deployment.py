@@ -36,7 +36,7 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     Raises: NotFavouredError when no favourable verdict covers it and nobody forced it.
     """
     releases.settle(settings.production)
-    challenger = model.load(settings.models)
+    challenger = proven.desk(settings.models, settings.production, settings.own, run.record)
     judged = releases.object_in(settings.models / paths.VERDICT)
     live = releases.current(settings.production)
     if live and verdict.is_live(live, challenger, judged):
@@ -56,9 +56,10 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     if forced and leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted):
         told["provisional"] = True
     papers[paths.VERDICT] = files.as_json(told)
-    papers[paths.MODEL_CARD] = model_card.text(
-        asdict(challenger.card), told, snapshots.of_dataset(made_of), challenger.risks
-    )
+    schema, events = settings.schema, settings.events
+    derived = [it for it in (schema.outcome.sentence, events.sentence if events else "") if it]
+    dataset = snapshots.of_dataset(made_of) | {"derived": derived}
+    papers[paths.MODEL_CARD] = model_card.text(asdict(challenger.card), told, dataset, challenger.risks)
     why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or judged["sentence"]}
     why |= {"forced": forced is not None, "papers": audit.digests(papers)}
     released = releases.publish(settings.production, challenger.digest, papers, why)
@@ -74,7 +75,7 @@ def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None
     releases.settle(settings.production)
     live = releases.linked(settings.production)
     target = _target(settings, name)
-    proven.opened(settings.production, target)
+    proven.opened(settings.production, target, settings.own)
     version = files.resolve(settings.ingested / paths.CURRENT)
     why = {"action": releases.ROLLBACK, "run": run.number, "from": live.name if live else None, "reason": reason}
     why |= {
@@ -113,7 +114,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.rollback is not None:
         _target(settings, asked.rollback or None)  # what cannot be gone back to is no run
         return command.alone(settings, "deployment", lambda run: _gone_back(settings, run, asked.rollback or None))
-    model.load(settings.models)  # an empty desk is no run
+    proven.desk(settings.models, settings.production, settings.own, {})  # an empty desk is no run
     if asked.force:
         with contextlib.suppress(DataError):  # a dataset that cannot be read stops the deployment itself
             _check_reason(settings, asked.force)

@@ -2,8 +2,8 @@
 
 Reads:  output_folder_path, prod_deployment_path, test_data_path, outcomes_path, requirements.txt, requirements.lock; of
         output_model_path the newest report set
-Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest one too, and in output_model_path
-        backtest.json and backtest.png
+Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest and --compare one too, and in
+        output_model_path backtest.json and backtest.png, or compare/candidates.svg
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,16 @@ from risk.command import Answer, Run
 from risk.dataset import dataset, intake, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.decision import holdout, policy, reasons_to_train
+from risk.decision import holdout, incumbents, policy, reasons_to_train
 from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.lists import list_history, track_record_words
 from risk.reading import reader
-from risk.registry import audit, model, proven, releases
-from risk.report import explain, figures, snapshot, status, tables
+from risk.registry import audit, model, own_families, proven, releases
+from risk.report import comparison_page, explain, figures, snapshot, status, tables
 from risk.settings import Settings
-from risk.text import as_csv, counted, event, four_digits, log, number
+from risk.text import as_csv, counted, event, four_digits, log
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
 
@@ -46,7 +47,10 @@ def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reaso
     if desk and desk.why and desk.dataset == manifest.name and desk.run > (last["run"] if last else 0):
         reason = Reason.from_dict(desk.why)  # of a run that was cut off after it had trained: it is carried to its end
     else:
-        live, before = proven.live(settings.production), journal.last_look(settings.production / paths.JOURNAL)
+        live, before = (
+            proven.live(settings.production, settings.own),
+            journal.last_look(settings.production / paths.JOURNAL),
+        )
         rows, trusted = _rows(settings, current, live.manifest if live else None), settings.schema.trusted
         reason = reasons_to_train.reason(
             rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
@@ -92,6 +96,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", metavar="WHEN", help="tell why: last, a run's number, or a day as 2026-11-21")
     parser.add_argument("--track-record", action="store_true", help="tell what came of the clients on former lists")
     parser.add_argument("--verify", action="store_true", help="compute the journal's chain and its digests again")
+    parser.add_argument("--compare", action="store_true", help="show all families side by side; changes nothing")
     parser.add_argument("--backtest", action="store_true", help="replay four policies over what is in; takes minutes")
 
 
@@ -104,6 +109,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _track_record(settings)
     if asked.verify:
         return _verify(settings)
+    if asked.compare:
+        return _compare(settings)
     if asked.backtest:
         return _backtest(settings)
     if asked.check_dependencies:
@@ -156,14 +163,16 @@ def _backtest(settings: Settings) -> Answer:
     current = dataset.current(settings.ingested, settings.input_folder_path, schema)
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds)
-    rules = Rules(names, settings.drift, settings.gate, settings.model.family)
+    families = own_families.told_of(settings.own, schema.kinds)
+    rules = Rules(names, settings.drift, settings.gate, settings.model.family, families)
     facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}
     facts |= {"program": paths.PROGRAM, "settings": settings.identity, "n_rows": len(frame)}
     try:
         told = replay.over(frame, manifest, rules, facts, _bar)
     finally:
         print(end="\n" if sys.stderr.isatty() else "", file=sys.stderr)
-    _keep(settings, told)
+    figure = figures.backtest(told["policies"])
+    _keep(settings, "backtest", told["dataset"], {paths.BACKTEST: files.as_json(told), paths.BACKTEST_FIGURE: figure})
     return Answer(tables.backtest_page(told), told)
 
 
@@ -173,15 +182,31 @@ def _bar(done: int, total: int) -> None:
         print(f"\rbacktest [{'#' * (30 * done // total):30}] {done} of {total}", end="", file=sys.stderr, flush=True)
 
 
-def _keep(settings: Settings, told: dict[str, Any]) -> None:
-    """Write the backtest as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
+def _compare(settings: Settings) -> Answer:
+    """Show every family on the labelled rows of today beside the live model; desk and production stay as they are."""
+    schema, live = settings.schema, proven.live(settings.production, settings.own)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    labelled = _rows(settings, current, live.manifest if live else None).labelled(settings.model.max_training_rows)
+    if labelled[schema.target].nunique() < 2:
+        raise DataError(f"dataset {current.manifest.name}: no labelled rows of both outcomes; nothing can be compared")
+    champion = incumbents.champion(live, labelled, schema, policy.BY_HAND)
+    families = own_families.told_of(settings.own, schema.kinds)
+    contenders, figure = comparison_page.made(labelled, schema, settings.gate.top_share, families, champion)
+    place = f"{paths.COMPARE}/{paths.CANDIDATES_FIGURE}"
+    told = {"dataset": current.manifest.name, "n_rows": len(labelled), "figure": str(settings.models / place)}
+    told |= {"contenders": contenders}
+    _keep(settings, "compare", current.manifest.name, {place: figure})
+    return Answer(f"{comparison_page.table(told)}\nfigures: {told['figure']}", told)
+
+
+def _keep(settings: Settings, act: str, of: str, kept: Mapping[str, files.Content]) -> None:
+    """Write as soon as no other run is at work: it took too long to be lost. Raises: BusyError at last."""
     for seconds in range(PATIENCE, -1, -1):
         try:
             with command.writing(settings):
-                files.write(settings.models / paths.BACKTEST, files.as_json(told))
-                files.write(settings.models / paths.BACKTEST_FIGURE, figures.backtest(told["policies"]))
-                act = {"kind": "act", "act": "backtest", "dataset": told["dataset"]}
-                journal.append(settings.production / paths.JOURNAL, act)
+                for name, content in kept.items():
+                    files.write(settings.models / name, content)
+                journal.append(settings.production / paths.JOURNAL, {"kind": "act", "act": act, "dataset": of})
             return
         except BusyError:
             if not seconds:
@@ -192,7 +217,7 @@ def _keep(settings: Settings, told: dict[str, Any]) -> None:
 def _predict(settings: Settings, path: Path) -> Answer:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; expected CSV text with the columns of the schema")
-    live = proven.asked(settings.production, None)
+    live = proven.asked(settings.production, None, settings.own)
     frame, content = reader.read_frame(path, settings.schema, target_optional=True)
     if content.fault:
         raise DataError(intake.sentence(str(path), content.fault))
@@ -205,11 +230,8 @@ def _predict(settings: Settings, path: Path) -> Answer:
     answers = [int(risk >= live.card.threshold) for risk in risks]
     rows = list(zip(frame[settings.schema.client], map(four_digits, risks.tolist()), answers, strict=True))
     table = as_csv(("client", "risk", "prediction"), rows).decode()
-    return Answer(
-        table.rstrip("\n"),
-        {"release": live.name, "threshold": live.card.threshold, "risks": risks.tolist(), "predictions": answers}
-        | {"warnings": list(content.warnings)},
-    )
+    told = {"release": live.name, "threshold": live.card.threshold, "risks": risks.tolist(), "predictions": answers}
+    return Answer(table.rstrip("\n"), told | {"warnings": list(content.warnings)})
 
 
 def _summary(settings: Settings) -> Answer:
@@ -219,13 +241,7 @@ def _summary(settings: Settings) -> Answer:
     fields = {"statistics": asdict(summary), "seconds": timings(settings)}
     fields["dependencies"] = status.packages(settings.production / paths.JOURNAL)
     lines = [f"dataset {rows.manifest.name}: {summary.n_rows} labelled rows", *summary.lines()]
-    for name, it in fields["seconds"].items():
-        lines.append(f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s")
-    lines.append(f"packages (newest: {fields['dependencies']['checked_on'] or 'not checked; --check-dependencies'}):")
-    for package in fields["dependencies"]["packages"]:
-        asked = f"required {package['required']:<10} installed {package['installed']}"
-        lines.append(f"  {package['name']:<16} {asked}  newest {package['newest'] or '-'}")
-    return Answer("\n".join(lines), fields)
+    return Answer("\n".join([*lines, *tables.diagnostics(fields["seconds"], fields["dependencies"])]), fields)
 
 
 if __name__ == "__main__":

@@ -164,7 +164,8 @@ def _database_has_news(settings: Settings) -> bool:
 
     manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
     entry = manifest.entry(database.name(settings.source))
-    return database.news(settings.source, settings.schema, entry.watermark if entry else None, settings.root)
+    schema = settings.schema.files or settings.schema
+    return database.news(settings.source, schema, entry.watermark if entry else None, settings.root)
 
 
 def _dry_run(settings: Settings) -> Answer:

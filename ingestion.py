@@ -1,8 +1,9 @@
 """Takes in what is new in the input folder: every source that changed is read strictly, and one version is published.
 
-Reads:  input_folder_path (CSV files, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
+Reads:  input_folder_path (tables, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
 Writes: output_folder_path: parts/, versions/<number>-<digest>/ with manifest.json, finaldata.csv, ingestedfiles.txt
-        and rejected.csv, the link `current`, and the links of the conventional names through it
+        and rejected.csv, the link `current`, and the links of the conventional names through it; the settings file and
+        its backup alone for --propose --write
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from risk import command, files, journal, paths, text
+from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import database, dataset, inbox, intake, next_steps, outcomes, quarantine, versions
+from risk.dataset import check, database, dataset, derived, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
-from risk.errors import DataError, RiskError
+from risk.errors import DataError, RiskError, UsageError
 from risk.journal import Attention
-from risk.reading import reader
 from risk.registry import releases
 from risk.settings import Settings
 from risk.settings import changed as changed_settings
@@ -52,16 +52,17 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     before, current = _current(settings).manifest, shelf.current
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read again", former=current.name))
-    box = inbox.list_sources(settings.input, size_cap=size_cap)
+    box = inbox.list_sources(settings.input, size_cap=size_cap, names=settings.schema.names_in_files)
     seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
-    taken = intake.take_in(box, before, settings.schema, shelf.parts, seen, run=run.number, size_cap=size_cap)
+    known, schema = derived.given(before), settings.schema
+    taken = intake.take_in(box, known, schema.files or schema, shelf.parts, seen, run=run.number, size_cap=size_cap)
     try:
         pulled = _pulled(settings, taken.manifest, run)
-    except RiskError:
-        shelf.follow(before, taken.manifest)  # a database that does not answer holds back no file
+    except RiskError:  # a database that does not answer holds back no file
+        shelf.follow(before, derived.with_derived(before, taken.manifest, schema, shelf.parts, run.number))
         raise
-    after = shelf.follow(before, pulled.manifest)
+    after = shelf.follow(before, derived.with_derived(before, pulled.manifest, schema, shelf.parts, run.number))
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
     run.attend([journal.PASSED_OVER], _passed_over(settings, box))
     changed = current is None or after.name != current.name
@@ -98,7 +99,8 @@ def _pulled(settings: Settings, manifest: Manifest, run: Run) -> database.Pulled
     if settings.source is None:
         return database.Pulled(manifest, ())
     parts = settings.ingested / paths.PARTS
-    return database.pull_in(settings.source, manifest, settings.schema, parts, settings.root, run.number)
+    schema = settings.schema.files or settings.schema
+    return database.pull_in(settings.source, manifest, schema, parts, settings.root, run.number)
 
 
 @contextlib.contextmanager
@@ -123,24 +125,33 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
 def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[str, ...]:
     sentences = [f"{name}: {why}" for name, why in box.skipped.items()]
     sentences += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
-    for entry in after.entries:
+    for entry in after.sources:
         sentences += [entry.reason] if entry.state == "refused" and entry.reason else []
         sentences += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
         sentences += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
-    return tuple(sentences)
+    return (*sentences, *after.told)
 
 
 def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
     """The client files that could not be looked at; links and files of other kinds are only warned about."""
+    quiet = inbox.CHANGES, inbox.NO_TABLE
     return [
         Attention(journal.PASSED_OVER, name, f"{name}: {why}.")
         for name, why in box.skipped.items()
-        if name.lower().endswith(".csv") and why != inbox.CHANGES and not (settings.input / name).is_symlink()
+        if paths.kind_of(name) and why not in quiet and not (settings.input / name).is_symlink()
     ]
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", nargs="+", metavar="FILE", help="test files without taking them in")
+    parser.add_argument(
+        "--propose", nargs="*", metavar="FILE", help="look at files or folders and propose the settings"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="with --propose: write it into the settings, with a backup"
+    )
+    parser.add_argument("--database", metavar="URL", help="with --propose and --table: look at a table, not at files")
+    parser.add_argument("--table", metavar="NAME", help="the table to look at, with its schema before a dot")
     parser.add_argument("--release", metavar="SOURCE", help="take in a source that is held back as a faulty feed")
     parser.add_argument("--withdraw", metavar="SOURCE", help="take a release back: the rows leave, the source is held")
     parser.add_argument("--rejected", action="store_true", help="list the rows and files that were refused")
@@ -150,12 +161,16 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.check:
-        return _check(settings, asked.check)
+        return check.answer(asked.check, settings.schema, settings.outcomes, settings.size_cap)
+    if asked.propose is not None:
+        return _propose(settings, asked)
+    if asked.write or asked.database or asked.table:
+        raise UsageError("--write, --database and --table go with --propose; see --help")
     rows = _current(settings)
     current = rows.manifest
     if asked.rejected:
         refusals = intake.refused_rows(current, rows.parts)
-        held = {entry.path: entry.reason for entry in current.entries if entry.state == "held"}
+        held = {entry.path: entry.reason for entry in current.sources if entry.state == "held"}
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
         lines += [intake.sentence(source, refusal) for source, refusal in refusals]
         steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
@@ -177,6 +192,18 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     return command.alone(settings, "ingestion", lambda run: _answer(ingest(settings, run)))
 
 
+def _propose(settings: Settings, asked: argparse.Namespace) -> Answer:
+    """Propose what the columns of files or of a table mean; nothing but the settings file is written, if asked."""
+    from risk.proposal import proposing  # heavy, and of no use to a run
+
+    here = proposing.Installation(settings.source_file, settings.input, settings.holdout, settings.test_share)
+    if asked.database or asked.table:
+        if asked.propose or not (asked.database and asked.table):
+            raise UsageError("--propose takes files, or --database URL and --table NAME; see --help")
+        return proposing.of_database(asked.database, asked.table, here, asked.write)
+    return proposing.of_files(asked.propose or [str(settings.input)], here, asked.write)
+
+
 def _verify(settings: Settings, current: Manifest) -> Answer:
     """Say that the current version is sound, or what is not; exit code 1 then."""
     folder = _check_there(settings, current)
@@ -189,11 +216,12 @@ def _verify(settings: Settings, current: Manifest) -> Answer:
 def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
     """Take in a held source, or take it out again, on a person's word; the run's line in the journal names it."""
     current = _current(settings).manifest
+    schema, shelf = settings.schema, _versions(settings)
     if outcome == "released":
-        after = intake.release(current, name, settings.schema, run.number)
+        after = intake.release(derived.given(current), name, schema.files or schema, run.number)
     else:
-        after = intake.withdraw(current, name, run.number)
-    after = _versions(settings).publish(current, after)
+        after = intake.withdraw(derived.given(current), name, run.number)
+    after = shelf.publish(current, derived.with_derived(current, after, schema, shelf.parts, run.number))
     run.note(**{outcome: name}, dataset=after.name)
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
     line = f"{outcome}: {name}; dataset {after.name} with {after.counts['n_rows']} rows"
@@ -206,33 +234,6 @@ def _check_there(settings: Settings, current: Manifest) -> Path:
     if folder is None or not current.counts:
         raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     return folder
-
-
-def _check(settings: Settings, names: list[str]) -> Answer:
-    """Read files as ingestion would, into a folder that is thrown away, and say what it would refuse."""
-    lines, total, warned = [], 0, 0
-    absent = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
-    for name in names:
-        if Path(name).resolve().parent == settings.outcomes.resolve():
-            called = outcomes.of_file(Path(name), name, settings.size_cap)
-            lines += [it.sentence for it in called.rejected]
-            accepted = f"{text.counted(len(called.contacts), 'contact')} would be accepted"
-            lines.append(f"{name}: {accepted}, {text.counted(len(called.rejected), 'refusal')}")
-            total += len(called.rejected)
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
-            source, parts = reader.Source(name, Path(name)), Path(scratch)
-            ((_, content),) = reader.read([source], settings.schema, parts, size_cap=1 << 62)
-            refusals = intake.refusals_of(content, parts) if content else [absent]
-        n_read, n_accepted, warnings = (content.n_read, content.n_accepted, content.warnings) if content else (0, 0, ())
-        refused = max(n_read - n_accepted, int(bool(refusals)))
-        accepted = f"{text.counted(n_accepted, 'row')} would be accepted"
-        sentence = f"{accepted}, {text.counted(refused, 'refusal')} of {text.counted(n_read, 'row')}"
-        lines += [intake.sentence(name, refusal) for refusal in refusals]
-        lines += [f"{name}: {warning}" for warning in warnings]
-        lines.append(f"{name}: {sentence if n_read or not refusals else 'refused whole, no row of it was read'}")
-        total, warned = total + refused, warned + len(warnings)
-    return Answer("\n".join(lines), {"refusals": total, "warnings": warned}, exit_code=1 if total else 0)
 
 
 def _answer(ingested: Ingested) -> Answer:

@@ -47,7 +47,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     subject, home = subjects.live(settings), settings.models / paths.REPORTS
     current, live_name = files.resolve(home / paths.CURRENT), subject.model.name if subject.model else None
     identity = (run.number, run.day, outcome, subject.rows.manifest.name, live_name, settings.identity)
-    lists = KeptLists(settings.models / paths.LISTS, settings.production, run)
+    lists = KeptLists(settings.models / paths.LISTS, settings.production, run, settings.own)
     published = releases.object_in(current / paths.SNAPSHOT) if current else {}
     stands = snapshot.identity(published) == identity
     if current and stands:
@@ -205,7 +205,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Write a report of any data and model into a folder of its own; nothing of the system is touched."""
-    scored, run = proven.asked(settings.production, asked.model), command.run_of(settings, "reporting")
+    scored, run = proven.asked(settings.production, asked.model, settings.own), command.run_of(settings, "reporting")
     folder = Path(asked.model or settings.production / paths.RELEASES / scored.name)
     run.note(reason=OTHERS, sentence=OTHERS)
     with tempfile.TemporaryDirectory() as scratch:

@@ -22,7 +22,7 @@ from risk.decision.verdict import Verdict
 from risk.errors import ModelError
 from risk.modeling import leakage
 from risk.modeling.metrics import Scores
-from risk.registry import model, out_of_fold, proven, releases
+from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.registry.releases import BASE_RATE
 from risk.settings import Settings
@@ -31,8 +31,8 @@ from risk.text import event, log
 
 def judge(settings: Settings, run: Run) -> Verdict:
     """Score and judge the challenger on the desk; a verdict that already covers it stands."""
-    schema, challenger = settings.schema, model.load(settings.models)
-    card, live = challenger.card, proven.live(settings.production)
+    schema, challenger = settings.schema, proven.desk(settings.models, settings.production, settings.own, run.record)
+    card, live = challenger.card, proven.live(settings.production, settings.own)
     current = dataset.current(settings.ingested, settings.input_folder_path, schema)
     manifest = current.manifest
     if card.dataset != manifest.name:
@@ -103,7 +103,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Score any model on any data, writing nothing."""
-    scored = proven.asked(settings.production, asked.model)
+    scored = proven.asked(settings.production, asked.model, settings.own)
     folder = Path(asked.model or settings.production / paths.RELEASES / scored.name)
     if asked.data:
         held_out = holdout.of_file(Path(asked.data), settings.schema)

@@ -9,8 +9,9 @@ Writes: output_model_path: trainedmodel.pkl, trainedmodel.json (its card), learn
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
-from risk.errors import DataError
+from risk.errors import DataError, FamilyError
 from risk.journal import LEAK, Attention
 from risk.modeling import families, fitting, leakage, reasons, selection
 from risk.modeling.metrics import Array, Floats, Marks
 from risk.modeling.selection import Challenger
-from risk.registry import model, out_of_fold, proven, releases
+from risk.registry import challenger_file, model, out_of_fold, proven, releases
+from risk.registry.challenger_file import ChallengerFile
 from risk.registry.model import Card
 from risk.settings import Settings
 from risk.text import counted, event, log
@@ -44,9 +46,10 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     manifest = current.manifest
     on_desk = model.read_card(settings.models)
     under_way = on_desk and on_desk.run > journal.finished(settings.production / paths.JOURNAL)
-    if on_desk and under_way and on_desk.dataset == manifest.name and model.whole(settings.models):
-        return _noted(run, on_desk)
-    live = proven.live(settings.production)
+    is_whole = under_way and model.whole(settings.models)
+    if on_desk and is_whole and on_desk.dataset == manifest.name and _is_ours(settings, run, on_desk):
+        return _noted(settings, run, on_desk)
+    live = proven.live(settings.production, settings.own)
     spared = holdout.share(settings.holdout, schema, settings.test_share, size_cap=settings.size_cap)
     rows = current.beside(live.manifest if live else None, spared)
     rows = rows.apart(outcomes.read(settings.outcomes, settings.size_cap), settings.fewest)
@@ -57,9 +60,10 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     reason, x = why["name"] if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
     champion = incumbents.champion(live, labelled, schema, reason)
     former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None
-    challenger = selection.teach(
-        x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family, champion, former
-    )
+    teach = partial(selection.teach, x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family)
+    packed = challenger_file.of(teach, x, left, settings.own, schema.kinds, live, (champion, former))
+    challenger = packed.challenger
+    _tell(run, packed.faults)
     _write_risks(settings.models, labelled.assign(client=clients), challenger)
     facts = {
         "learned_sha256": files.digest_file(settings.models / paths.LEARNED_RISKS),
@@ -71,9 +75,23 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         "candidates": [asdict(it) for it in challenger.compared],
         "leaks": _leaks(settings, rows, x, left, clients),
     }
-    card = _write_model(settings, challenger, x, left, facts)
+    card = _write_model(settings, packed, x, left, facts)
     log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
-    return _noted(run, card)
+    return _noted(settings, run, card)
+
+
+def _is_ours(settings: Settings, run: Run, card: Card) -> bool:
+    """Return whether the model on the desk may be opened; where a run must have noted its card, whether one has."""
+    path = settings.models / paths.CARD
+    return not families.is_own(card.family) or proven.is_noted(path, settings.production, run.record)
+
+
+def _tell(run: Run, faults: Sequence[FamilyError]) -> None:
+    """Warn of families of one's own that failed; the journal keeps no text that may quote a row."""
+    for fault in faults:
+        log.warning(event("family", reason=fault))
+        run.private[str(fault)] = fault.record
+    run.note(warnings=[*run.record.get("warnings", []), *map(str, faults)])
 
 
 def _labelled(settings: Settings, rows: Dataset, has_live: bool, contents: int | None) -> tuple[pd.DataFrame, Marks]:
@@ -114,20 +132,18 @@ def _write_risks(folder: Path, labelled: pd.DataFrame, challenger: Challenger) -
 
 
 def _write_model(
-    settings: Settings, challenger: Challenger, x: pd.DataFrame, left: Floats, facts: dict[str, Any]
+    settings: Settings, packed: ChallengerFile, x: pd.DataFrame, left: Floats, facts: dict[str, Any]
 ) -> Card:
     """Write model and card; a former release that comes back keeps its own but for the facts of this training."""
-    schema = settings.schema
+    schema, challenger, content = settings.schema, packed.challenger, packed.content
     if challenger.release:
         release = releases.named(settings.production, challenger.release)
-        content = (release.folder / paths.MODEL).read_bytes()
-        card = proven.opened(settings.production, release).card
+        card = proven.opened(settings.production, release, settings.own).card
         card = replace(card, **facts, learned=challenger.learned, release=challenger.release)
     else:
-        content = model.pack(challenger, x, left)
         minimums = {it.name: it.minimum for it in schema.columns}
         probes = reasons.probes(x[challenger.rows], schema.kinds, schema.changes, minimums)
-        facts |= {"probes": probes, "packages": command.packages()}
+        facts |= {"probes": probes, "packages": command.packages(), "own": packed.own}
         card = model.describe(challenger, x, left, schema, settings.gate.top_share, files.digest(content), facts)
     files.write(settings.models / paths.MODEL, content)
     files.write(settings.models / paths.CARD, model.card_bytes(card))
@@ -142,8 +158,10 @@ def _leaks(settings: Settings, rows: Dataset, x: pd.DataFrame, left: Floats, cli
     return leakage.plain(leakage.leaks(x, left, clients, fold, current, schema.kinds, schema.trusted))
 
 
-def _noted(run: Run, card: Card) -> Card:
+def _noted(settings: Settings, run: Run, card: Card) -> Card:
     """Keep for the record what was compared, and warn of the columns that know the answer."""
+    if families.is_own(card.family):
+        run.note(card=files.digest_file(settings.models / paths.CARD))
     told = leakage.words(card.leaks)
     for leak in card.leaks:
         log.warning(event("leak", column=leak["column"], reason=leak["sentence"]))

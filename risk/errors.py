@@ -9,6 +9,7 @@ RiskError                       exit 1   something expected went wrong; nothing 
 ├── SourceError                 exit 1   one source file cannot be read (refused, never fatal to a run)
 ├── DataError                   exit 1   there is no data for what was asked
 ├── ModelError                  exit 1   a model file that is not proven ours, or does not fit the data
+├── FamilyError                 exit 1   a family of one's own that fails (told, never fatal to a run)
 ├── ReleaseError                exit 1   a release that does not exist or must not be published
 │   └── NotFavouredError        exit 3   a challenger that no favourable verdict covers
 ├── JournalError                exit 1   the journal is broken
@@ -66,6 +67,16 @@ class DataError(RiskError):
 
 class ModelError(RiskError):
     """A model file is not proven ours, is damaged, or does not fit the data."""
+
+
+class FamilyError(RiskError):
+    """A family of one's own fails; the others compete without it."""
+
+    def __init__(self, family: str, why: str, told: str | None = None):
+        """`told` is why without texts that may quote a row of a client."""
+        self.family, self.why = family, why
+        words = (f"The family {family} does not compete: {it}. The others do." for it in (why, told or why))
+        super().__init__(next(words), record=next(words))
 
 
 class ReleaseError(RiskError):

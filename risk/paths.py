@@ -25,6 +25,8 @@ VERDICT = "verdict.json"
 API_RETURNS = "apireturns.txt"
 BACKTEST = "backtest.json"
 BACKTEST_FIGURE = "backtest.png"
+COMPARE = "compare"
+CANDIDATES_FIGURE = "candidates.svg"
 
 # in a release, beside what came from the desk
 MODEL_CARD = "modelcard.md"
@@ -51,6 +53,9 @@ TICK = "tick.json"
 DELIVERY = "delivery.json"
 DELIVERY_LOCK = "delivery.lock"
 
+# the ends of the names of tables, in the input folder and in that of the test data
+TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".zip", ".xlsx", ".parquet")
+
 # beside the scripts
 CONFIG = "config.json"
 NEXT_STEPS = "nextsteps.csv"
@@ -70,6 +75,11 @@ PRODUCTION = "production_deployment"
 LEARNED_RISKS = "learnedrisks.parquet"
 
 PROGRAM = "1.2.0"
+
+
+def kind_of(name: str) -> str:
+    """The kind of table that a file name tells: the longest end of it that is known; blank where none is."""
+    return max((end for end in TABLES if name.lower().endswith(end)), key=len, default="")
 
 
 def number_of(name: str) -> int:

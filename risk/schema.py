@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import functools
 import hashlib
@@ -12,7 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from risk.table_format import Format
+from risk.target import Target, TargetValues
+
 Kind = Literal["numeric", "categorical"]
+NEXT = "the next period"
 
 CLOSED = ConfigDict(extra="forbid")
 Number = Annotated[float, Strict(), AllowInfNan(False)]  # neither true nor a text that looks like a number
@@ -22,7 +27,10 @@ Name = Annotated[str, Field(min_length=1)]
 
 @dataclass(frozen=True, config=CLOSED)
 class Feature:
-    """A column to train on. People read its `label`, and `unit` after its numbers; `context` is beyond influence."""
+    """A column to train on. People read its `label`, and `unit` after its numbers; `context` is beyond influence.
+
+    In some files it may have one of its other `names`.
+    """
 
     kind: Kind = "numeric"
     minimum: Number | None = None
@@ -30,23 +38,7 @@ class Feature:
     label: Name | None = None
     unit: Name | None = None
     context: bool = False
-
-
-@dataclass(frozen=True, config=CLOSED)
-class TargetValues:
-    stayed: tuple[str, ...] = ("0",)
-    left: tuple[str, ...] = ("1",)
-
-    @field_validator("stayed", "left", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _disjoint(self) -> TargetValues:
-        if set(self.stayed) & set(self.left) or not self.stayed or not self.left:
-            raise ValueError("stayed and left must each have a value and share none")
-        return self
+    names: tuple[Name, ...] = ()
 
 
 def _default_features() -> dict[str, Feature]:
@@ -59,16 +51,16 @@ class Column:
     """One column of the data as it is read and stored."""
 
     name: str
-    kind: Literal["client", "period", "text", "date", "number", "target"]
+    kind: Literal["client", "period", "time", "text", "date", "number", "target"]
     minimum: float | None = None
 
 
 @dataclass(frozen=True, config=CLOSED)
 class Schema:
-    """What the columns of a client file mean."""
+    """What the columns of a client file mean; `format`, how it is written, is a section of the settings."""
 
     client: Name = "corporation"
-    target: Name = "exited"
+    outcome: Target = Field(default_factory=Target, alias="target")
     target_values: TargetValues = field(default_factory=TargetValues)
     features: dict[Name, Feature] = Field(default_factory=_default_features, min_length=1)
     period: Name | None = None
@@ -76,12 +68,15 @@ class Schema:
     value: Name | None = None
     currency: Name | None = None
     renewal: Name | None = None
-    horizon: str = "the next period"
+    horizon: str = NEXT
     horizon_days: Whole | None = Field(default=None, ge=1, le=3_660)
     ignore: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     extra_columns: Literal["ignore", "refuse"] = "ignore"
+    files: Schema | None = field(default=None, init=False)  # of the files, where rows are made of what these hold
+    names: dict[Name, tuple[Name, ...]] = field(default_factory=dict)
+    format: Format = field(default_factory=Format, init=False)
 
     @field_validator("features", mode="before")
     @classmethod
@@ -124,7 +119,19 @@ class Schema:
         """Return the keys of the settings that name a column."""
         keys = ["client", "target", "period", "owner", "value", "renewal"]
         found = [f"schema.{key}" for key in keys if getattr(self, key) == name]
+        found += ["schema.target.ended_on"] * (name == self.outcome.ended_on)
         return [*found, "schema.features"] if name in self.features else found
+
+    @model_validator(mode="after")
+    def _each_name_once(self) -> Schema:
+        columns, others = [column.name for column in self.columns], [it for _, it in self._other_names]
+        for name in self.names:
+            if name not in columns:
+                raise ValueError(f"names: there is no column {name!r}; columns are {', '.join(columns)}")
+        for column, name in self._other_names:
+            if name in columns or name in self.ignore or others.count(name) > 1:
+                raise ValueError(f"{name!r}, another name of {column!r}, has two meanings")
+        return self
 
     @model_validator(mode="after")
     def _changes_of_numbers(self) -> Schema:
@@ -139,6 +146,52 @@ class Schema:
                 raise ValueError(f"feature {name!r}: change_of needs a period; name its column in 'period'")
         return self
 
+    @model_validator(mode="after")
+    def _derived_outcomes(self) -> Schema:
+        rule = self.outcome
+        if rule.absent_for and self.period is None:
+            raise ValueError("target.absent_for needs a period; name its column in 'period'")
+        numbers = [column.name for column in self.columns if column.kind == "number"]
+        for name in rule.activity:
+            if name not in numbers:
+                raise ValueError(f"target.activity {name!r} is no numeric column; there are: {', '.join(numbers)}")
+        if rule.is_derived and self.horizon == NEXT:
+            object.__setattr__(self, "horizon", f"the next {rule.days} days")
+        if rule.is_derived and self.horizon_days is None:
+            object.__setattr__(self, "horizon_days", rule.days)
+        return self
+
+    @property
+    def target(self) -> str:
+        """The column of the outcome, in files or derived."""
+        return self.outcome.name
+
+    @property
+    def holds_outcome(self) -> bool:
+        """Whether files hold the outcome."""
+        return not self.outcome.is_derived
+
+    @property
+    def holds_events(self) -> bool:
+        """Whether a row is an event, so that a client has many and none revises another."""
+        return False
+
+    @property
+    def _other_names(self) -> list[tuple[str, str]]:
+        """Each column with another name, in order."""
+        of_features = ((name, other) for name, it in self.features.items() for other in it.names)
+        return [*((name, other) for name, others in self.names.items() for other in others), *of_features]
+
+    @functools.cached_property
+    def aliases(self) -> dict[str, str]:
+        """The column that each other name stands for."""
+        return {other: name for name, other in self._other_names}
+
+    @functools.cached_property
+    def names_in_files(self) -> tuple[str, ...]:
+        """All names that a column may have in a file."""
+        return (*(column.name for column in self.columns), *self.aliases)
+
     @functools.cached_property
     def changes(self) -> dict[str, str]:
         """The features that no file holds, each with the one whose change since the client's last period it is."""
@@ -146,7 +199,7 @@ class Schema:
 
     @functools.cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns in schema order: client, period, owner, features, value, renewal, target.
+        """The columns in schema order: client, period, owner, features, value, renewal, end date, target.
 
         A manager that is a categorical feature too, or a worth that is a numeric one, stands once, as the feature.
         """
@@ -158,6 +211,8 @@ class Schema:
         found += [Column(name, kinds[it.kind], it.minimum) for name, it in read]  # type: ignore[arg-type]
         found += [Column(self.value, "number")] if self.value and not self._teaches(self.value, "numeric") else []
         found += [Column(self.renewal, "date")] if self.renewal else []
+        ended_on = self.outcome.ended_on
+        found += [Column(ended_on, "date")] if ended_on and ended_on != self.renewal else []
         return (*found, Column(self.target, "target"))
 
     def _teaches(self, name: str, kind: Kind) -> bool:
@@ -175,9 +230,20 @@ class Schema:
         return {name: (it.label or name.replace("_", " "), it.unit or "") for name, it in self.features.items()}
 
     @functools.cached_property
+    def as_plain(self) -> Schema:
+        """The schema for rows that no file holds: whatever format is declared, they are plain."""
+        plain = copy.copy(self)
+        plain.__dict__["identity"] = self.identity
+        object.__setattr__(plain, "format", Format())
+        return plain
+
+    @functools.cached_property
     def identity(self) -> str:
         """A digest of all that decides how a file is read: another one is another dataset."""
         values = [self.target_values.stayed, self.target_values.left, self.missing, self.extra_columns]
-        known = [[[c.name, c.kind, c.minimum] for c in self.columns], values]
+        known = [[[c.name, c.kind, c.minimum] for c in self.columns], values, *self.outcome.identity]
+        known += [self.files.identity, list(self.features)] if self.files else []
+        known += [] if self.format.is_plain else [self.format.identity]
+        known += [sorted(self.aliases.items())] if self.aliases else []
         written = json.dumps(known, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         return hashlib.sha256(written.encode()).hexdigest()[:12]

@@ -15,9 +15,13 @@ from pydantic.dataclasses import dataclass
 from risk import paths, settings_file
 from risk.database_source import DatabaseSource
 from risk.errors import ConfigError
+from risk.events import Events, with_rows
 from risk.files import digest
+from risk.model_choice import ModelChoice, OwnFamilies
 from risk.recipients import Deliver, Smtp
 from risk.schema import CLOSED, Name, Number, Schema, Whole
+from risk.table_format import Format
+from risk.target import Target
 from risk.text import hours_of, in_short
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
@@ -31,12 +35,6 @@ class Capacity:
     snooze_weeks: Whole = Field(default=4, ge=0, le=520)
     snooze_rise: Number = Field(default=0.1, gt=0, le=1)
     control_share: Number = Field(default=0.0, ge=0, le=0.5)
-
-
-@dataclass(frozen=True, config=CLOSED)
-class ModelChoice:
-    family: Literal["auto", "logistic", "quadratic", "boosting"] = "auto"
-    max_training_rows: Whole = Field(default=500_000, ge=1_000, le=1_000_000_000)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -78,6 +76,8 @@ class Settings:
     output_model_path: Folder
     prod_deployment_path: Folder
     schema: Schema = field(default_factory=Schema)
+    format: Format = field(default_factory=Format)
+    events: Events | None = None
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
     drift: Drift = field(default_factory=Drift)
@@ -147,9 +147,14 @@ class Settings:
         return self.root / self.next_steps_path
 
     @property
-    def watched(self) -> tuple[Path, Path]:
-        """The folders whose listing the idle tick compares. Outcomes are none: alone they make no new report set."""
-        return self.input, self.holdout
+    def own(self) -> OwnFamilies:
+        """One's own families; the fits of one may take a quarter of the deadline."""
+        return OwnFamilies(self.root, self.model.families, self.deadline_hours * 900)
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """What the idle tick compares: input, test data, own modules. Outcomes alone make no new report set."""
+        return self.input, self.holdout, *self.own.modules
 
     @property
     def links(self) -> tuple[Path, ...]:
@@ -168,18 +173,18 @@ class Settings:
 
 
 def load(path: Path, practice: bool = False) -> Settings:
-    """Return the settings of a file, for practice if asked.
-
-    Raises: ConfigError naming the key, its value, what is allowed and the nearest known key.
-    """
+    """Return the settings of a file, for practice if asked. Raises: ConfigError with key, value and what is allowed."""
     found = settings_file.read(path)
     try:
-        settings = TypeAdapter(Settings).validate_python(found)
+        settings = TypeAdapter(Settings).validate_python(with_rows(found))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     except ValidationError as error:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
+    object.__setattr__(settings.schema, "format", settings.format)
+    if settings.events:
+        object.__setattr__(settings.schema, "files", settings.events.schema(settings.schema))
     settings = for_practice(settings) if practice else settings
     _check_folders(settings)
     return settings
@@ -224,7 +229,7 @@ def _sentence(error: ValidationError) -> str:
 
 def _nearest(key: str, place: tuple[Any, ...]) -> str:
     sections: dict[str, Any] = {name: it.default_factory for name, it in Settings.__dataclass_fields__.items()}
-    sections |= {"source": DatabaseSource, "deliver.smtp": Smtp}
+    sections |= {"source": DatabaseSource, "events": Events, "deliver.smtp": Smtp, "schema.target": Target}
     owner: Any = sections.get(".".join(map(str, place[:2])), sections.get(str(place[0]), Settings))
     known = [it.alias or name for name, it in owner.__pydantic_fields__.items() if name != "source_file"]
     near = difflib.get_close_matches(key, known, n=1)
@@ -242,5 +247,4 @@ def _check_folders(settings: Settings) -> None:
             told = f"there is no folder {path}; did you mean {getattr(settings, key).strip('/')!r}?"
             raise ConfigError(f"{where}: {told} (a relative path starts at the folder of config.json)")
         if key in _FOLDERS:
-            told = f"make it, or name the folder where {_FOLDERS[key]}"
-            raise ConfigError(f"{where}: there is no folder {path}; {told}")
+            raise ConfigError(f"{where}: there is no folder {path}; make it, or name the folder where {_FOLDERS[key]}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOTHING = "no new data"
 IDLE: dict[str, object] = {"outcome": NOTHING, "verdict": None, "reason": NOTHING, "reason_to_train": None, "steps": []}
+_WORKBOOKS = ".venv/.installed-xlsx"  # once it is there, workbooks are no longer passed over
 _TEMPORARY = (".part", ".tmp")
 
 
@@ -114,13 +115,15 @@ def remember(settings: Settings, observed: str, answer: dict, due: float | None 
 
 
 def observe(config: str, folders: list[str]) -> str:
-    """Return a digest of the settings file, the program and the listing of the folders."""
+    """Return a digest of the settings file, the program and the listing of the folders; some may be files."""
     with open(config, "rb") as file:
         seen = hashlib.sha256(file.read())
     seen.update(_program().encode())
     for folder in folders:
         for name, size, modified, _, inode in sorted(listing(folder)):
             seen.update(f"{name}\0{size}\0{modified}\0{inode}\0".encode("utf-8", "surrogateescape"))
+        if os.path.isfile(folder):
+            seen.update(repr(signature(folder)).encode())
         seen.update(b"\0\0")
     return seen.hexdigest()
 
@@ -218,6 +221,7 @@ def _program() -> str:
             if entry.name.endswith(".py"):
                 at = entry.stat()
                 seen.append(f"{entry.name} {at.st_size} {at.st_mtime_ns}")
+    seen.append(str(os.path.exists(os.path.join(_program_folder(), _WORKBOOKS))))
     return "\n".join(seen)
 
 

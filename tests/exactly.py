@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from risk.reading import spreadsheets
-from risk.reading._stream import Reading, read_file
+from risk.reading._reading import Reading
+from risk.reading._stream import read_file
 from risk.reading._whole_file import Suspicion, may_be_totals
 from risk.schema import Schema
 

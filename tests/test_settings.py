@@ -8,6 +8,8 @@ import pytest
 
 from risk import settings
 from risk.errors import ConfigError
+from risk.schema import Schema
+from risk.table_format import Format
 from tests.conftest import FIVE_KEYS, Project
 
 
@@ -223,3 +225,104 @@ def test_a_trusted_column_does_not_change_how_files_are_read(project: Project) -
     project.configure(schema={"features": ["a", "b"], "trusted": ["b"]})
 
     assert project.settings.schema.identity == before
+
+
+DERIVED = {"target": {"absent_for": "60 days"}, "period": "month"}
+
+
+@pytest.mark.parametrize(
+    ("sections", "told"),
+    [
+        ({"schema": {"target": {"absent_for": "60 days"}}}, "'schema': target.absent_for needs a period"),
+        ({"schema": {"target": {"absent_fo": "60 days"}}}, "'schema.target.absent_fo'; did you mean 'absent_for'"),
+        ({"schema": {"target": {"absent_for": "soon"}}}, "'schema.target.absent_for' is 'soon'; expected a number"),
+        ({"schema": {"target": {"absent_for": "3 hours"}}}, "expected a whole number of days"),
+        ({"schema": {"target": {"absent_for": "9 days", "ended_on": "end"}}}, "absent_for and ended_on are two rules"),
+        ({"schema": {"target": {"ended_on": "corporation"}}}, "schema.client and schema.target.ended_on"),
+        ({"schema": {"target": {"absent_for": "9 days", "activity": ["a"]}, "period": "m"}}, "'a' is no numeric col"),
+        ({"events": {"client": "id", "tim": "at"}}, "key 'events.time' is missing"),
+        ({"events": {"client": "id", "time": "at"}, "schema": {"features": ["a"]}}, "'schema.features' stands beside"),
+        ({"events": {"client": "id", "time": "at", "kinds": ["visit"]}}, "kinds needs the column of the kind"),
+    ],
+)
+def test_a_rule_for_outcomes_that_cannot_work_is_told(project: Project, sections: Any, told: str) -> None:
+    project.configure(**sections)
+
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        _ = project.settings
+
+
+def test_a_rule_for_outcomes_gives_name_and_horizon(project: Project) -> None:
+    before = project.settings.schema.identity
+    project.configure(schema=DERIVED)
+
+    schema = project.settings.schema
+
+    assert (schema.target, schema.horizon, schema.horizon_days) == ("exited", "the next 60 days", 60)
+    assert schema.identity != before
+
+
+def test_events_give_the_schema_of_the_rows_that_are_made_of_them(project: Project) -> None:
+    project.configure(events={"client": "id", "time": "at", "amount": "paid", "kind": "what", "kinds": ["visit"]})
+
+    schema = project.settings.schema
+
+    assert (schema.client, schema.period, schema.outcome.activity) == ("id", "month", ("events",))
+    assert list(schema.changes.values()) == ["events", "amount_sum"]
+    assert "events_visit" in schema.kinds
+    assert schema.files
+    assert [it.kind for it in schema.files.columns] == ["client", "time", "number", "text", "target"]
+
+
+# --- format and other names -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"delimiter": ";;"}, "key 'format.delimiter' is ';;'"),
+        ({"decimal": ",", "thousands": ","}, "decimal and thousands must differ"),
+        ({"encoding": "base64"}, "expected an encoding such as"),
+        ({"dates": "%d."}, "expected a pattern with %d, %m and %Y"),
+        ({"units": ["5"]}, "expected signs and words"),
+        ({"sheet": 0}, "key 'format.sheet': expected the name of a sheet, or its number from 1"),
+        ({"header_row": 0}, "key 'format.header_row' is 0"),
+        ({"delimeter": ";"}, "did you mean 'delimiter'?"),
+    ],
+)
+def test_a_wrong_format_is_told_by_its_key(section: dict[str, object], told: str, project: Project) -> None:
+    project.configure(format=section)
+
+    with pytest.raises(ConfigError) as caught:
+        _ = project.settings
+
+    assert told in str(caught.value)
+
+
+def test_the_schema_knows_the_format_and_another_one_is_another_dataset(project: Project) -> None:
+    plain = project.settings.schema.identity
+    project.configure(format={})
+    assert project.settings.schema.identity == plain == Schema().identity
+
+    project.configure(format={"decimal": ",", "encoding": "Windows-1252"})
+
+    assert project.settings.schema.format == Format(decimal=",", encoding="cp1252")
+    assert project.settings.schema.identity != plain
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"names": {"firm": ["Kunde"]}}, "there is no column 'firm'"),
+        ({"names": {"corporation": ["exited"]}}, "'exited', another name of 'corporation', has two meanings"),
+        ({"names": {"corporation": ["K"], "exited": ["K"]}}, "'K', another name of 'corporation', has two meanings"),
+        ({"names": {"corporation": ["K"]}, "ignore": ["K"]}, "has two meanings"),
+    ],
+)
+def test_another_name_of_a_column_has_one_meaning(schema: dict[str, object], told: str, project: Project) -> None:
+    project.configure(schema=schema)
+
+    with pytest.raises(ConfigError) as caught:
+        _ = project.settings
+
+    assert told in str(caught.value)

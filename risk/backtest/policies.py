@@ -5,7 +5,7 @@ Ours is the policy of the runs: the same reasons, candidates, gate and rollback,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,6 +15,7 @@ import pandas as pd
 from risk.decision import policy
 from risk.decision.policy import DEPLOYED, NOTHING_DEPLOYED, ROLLED_BACK, Names
 from risk.modeling import fitting, selection
+from risk.modeling.families import Family
 from risk.modeling.metrics import Array, Codes, Floats, Marks, f1_score
 from risk.modeling.reference import reference
 from risk.modeling.selection import Challenger, Incumbent
@@ -25,12 +26,13 @@ OURS, NEVER, ALWAYS, F1_FALLS = "ours", "never retrain", "always retrain", "retr
 
 @dataclass(frozen=True)
 class Rules:
-    """What the settings say: the columns, the scan, the gate, the choice of the family."""
+    """What the settings say: the columns, the scan, the gate, the choice of the family, families of one's own."""
 
     names: Names
     scan: Drift
     gate: GateRule
     choice: str
+    own: Sequence[Family] = ()
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class ReplayedModel:
 
     def up_to(self, end: int) -> Incumbent:
         """Return it as one of the candidates, with its risk of the first rows."""
-        return Incumbent(self.name, self.taught.family, self.taught.estimator, self.taught.threshold, self.risks[:end])
+        taught, risks = self.taught, self.risks[:end]
+        return Incumbent(self.name, taught.family, taught.estimator, taught.threshold, risks, taught.encoding)
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,11 @@ class View:
     def of_all_rows(self) -> Challenger:
         return self.trained(np.zeros(self.end, dtype=bool))
 
-    def trained(self, recent: Marks, *incumbents: Incumbent | None) -> Challenger:
+    def trained(self, recent: Marks, champion: Incumbent | None = None, former: Incumbent | None = None) -> Challenger:
         """Return what training makes of the rows; without recent ones the best family on all."""
         kinds, when = self.rows.names.kinds, self.rows.step[: self.end]
-        return selection.teach(self.x, self.left, self.clients, when, recent, kinds, self.rules.choice, *incumbents)
+        rules, rows = self.rules, (self.x, self.left, self.clients, when, recent, kinds)
+        return selection.teach(*rows, rules.choice, champion, former, rules.own)
 
     def live(self, taught: Challenger, number: int, provisional: bool = False) -> ReplayedModel:
         """Return a model as it goes live now. No later training changes the risks that it will state."""

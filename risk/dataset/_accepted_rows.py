@@ -115,7 +115,8 @@ class AcceptedRows:
     def row(self) -> str:
         """The expression of a key that is the same for the same client, period and features, ever after."""
         schema = self._schema
-        others = {schema.owner, schema.value, schema.renewal, schema.target} - set(schema.features)
+        others = {schema.owner, schema.value, schema.renewal, schema.outcome.ended_on, schema.target}
+        others -= set(schema.features)
         named = [(inner, name in self._numbers) for name, inner in self.names.items() if name not in others]
         texts = (f"cast({inner} as double)" if number else inner for inner, number in named)
         pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)

@@ -131,7 +131,7 @@ class DatabaseRows:
         """The type of every column by its name. Raises: SourceError where the table or a column is missing."""
         source, relation = self._source, _relation(self._source, [])
         if source.table:
-            self._check_table(source.table)
+            check_table(self._connection, source.table, self.name)
         everything = sqlalchemy.select(sqlalchemy.text("*")).select_from(relation).where(sqlalchemy.false())
         result = self._connection.execute(everything)
         columns = [(str(column[0]), column[1]) for column in result.cursor.description]
@@ -145,14 +145,25 @@ class DatabaseRows:
                 )
         return dict(columns)
 
-    def _check_table(self, table: str) -> None:
-        inspector = sqlalchemy.inspect(self._connection)
-        schema, name = _split(table)
-        if inspector.has_table(name, schema=schema):
-            return
-        tables = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
-        others = f"those there are: {', '.join(tables[:20])}" if tables else "there is none that this user may see"
-        raise SourceError(f"{self.name}: there is no table {table!r}; {others}")
+
+def first_rows(connection: Connection, source: DatabaseSource, most: int) -> dict[str, list[str]]:
+    """The texts of the first rows of a table, by column, as they would be handed on. Raises: SourceError."""
+    check_table(connection, str(source.table), str(source.table))
+    everything = sqlalchemy.select(sqlalchemy.text("*")).select_from(_relation(source, [])).limit(most)
+    result = connection.execute(everything)
+    rows = [[_TEXTS.get(type(value), _plain)(value) for value in row] for row in result]
+    return {name: [row[place] for row in rows] for place, name in enumerate(result.keys())}
+
+
+def check_table(connection: Connection, table: str, called: str) -> None:
+    """Raises: SourceError where there is no such table."""
+    inspector = sqlalchemy.inspect(connection)
+    schema, name = _split(table)
+    if inspector.has_table(name, schema=schema):
+        return
+    tables = sorted({*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)})
+    others = f"those there are: {', '.join(tables[:20])}" if tables else "there is none that this user may see"
+    raise SourceError(f"{called}: there is no table {table!r}; {others}")
 
 
 def moment_of(answer: object) -> datetime:

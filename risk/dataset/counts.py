@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from risk.dataset import _absence
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
+from risk.dataset._end_dates import is_over
 from risk.dataset._fingerprints import Fingerprints, Growth
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
 from risk.reading.reader import Content
@@ -107,6 +109,19 @@ class DatasetCounts:
         places = ((it.position, sum(s.rows for s in it.content.slices), it.content.limit) for it in self._places)
         rows = f"position between {{}} and {{}} and {self._rows.period} > {{}}"
         return " or ".join(rows.format(at, at + n - 1, literal(limit)) for at, n, limit in places if limit) or "false"
+
+    def _is_current(self) -> str:
+        """The condition that a newest row is of a client who has not left."""
+        rows, rule, stays = self._rows, self.schema.outcome, f"{self._rows.target} is distinct from 1"
+        if rule.absent_for:
+            return f"{stays} and {rows.client} not in ({_absence.gone(rows, rule, self.windows)})"
+        return f"{stays} and not {is_over(rows, rule, self.windows)}" if rule.ended_on and rows.period else stays
+
+    @functools.cached_property
+    def windows(self) -> _absence.Windows:
+        """What the periods tell of absence."""
+        rule = self.schema.outcome
+        return _absence.windows(_absence.n_clients(self._rows, rule, self._in_future()), rule)
 
     def _at(self, positions: NDArray[Any]) -> NDArray[np.int64]:
         """The place of the content in which each position lies."""

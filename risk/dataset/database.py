@@ -94,6 +94,19 @@ def news(source: DatabaseSource, schema: Schema, since: Watermark | None, root: 
         return rows.ends()[1] is not None
 
 
+def sample(source: DatabaseSource, root: Path, most: int) -> dict[str, list[str]]:
+    """The texts of the first rows of the table of a source, by column; its watermark is not looked at.
+
+    Raises: ConfigError, SourceError.
+    """
+    _check_packages()
+    from risk.dataset._database_connection import opened
+    from risk.dataset._database_sql import first_rows
+
+    with opened(_without_secret(source.url), password(source, root), name(source), root) as connection:
+        return first_rows(connection, source, most)
+
+
 def password(source: DatabaseSource, root: Path) -> str | None:
     """The password: of the variable that the URL names, of the file, or of RISK_DATABASE_PASSWORD.
 
@@ -117,22 +130,34 @@ def password(source: DatabaseSource, root: Path) -> str | None:
 
 @contextmanager
 def _rows(source: DatabaseSource, schema: Schema, root: Path) -> Iterator[DatabaseRows]:
+    _check_packages()
+    from risk.dataset._database_connection import opened
+    from risk.dataset._database_sql import DatabaseRows
+
+    with opened(_without_secret(source.url), password(source, root), name(source), root) as connection:
+        yield DatabaseRows(connection, source, name(source), tuple(_columns(schema)))
+
+
+def _check_packages() -> None:
     try:
-        from risk.dataset._database_connection import opened
-        from risk.dataset._database_sql import DatabaseRows
+        import sqlalchemy  # noqa: F401
     except ModuleNotFoundError as error:
         raise ConfigError(f"key 'source' needs the package {error.name}; run {INSTALL}") from error
-    columns = tuple(column.name for column in schema.columns)
-    url = IN_URL.sub(lambda match: match[0].replace(f":{match[1]}@", "@"), source.url)
-    with opened(url, password(source, root), name(source), root) as connection:
-        yield DatabaseRows(connection, source, name(source), columns)
+
+
+def _without_secret(url: str) -> str:
+    return IN_URL.sub(lambda match: match[0].replace(f":{match[1]}@", "@"), url)
 
 
 def _asked(source: DatabaseSource, schema: Schema) -> str:
     """A digest of what is asked, whoever asks. What is known of another question is of no use."""
     place = re.sub("//[^@/]*@", "//", source.url)
-    names = [column.name for column in schema.columns]
-    return files.digest(files.as_json([place, source.table, source.query, source.watermark, names]))[:12]
+    asked = [place, source.table, source.query, source.watermark, _columns(schema)]
+    return files.digest(files.as_json(asked))[:12]
+
+
+def _columns(schema: Schema) -> list[str]:
+    return [column.name for column in schema.columns if schema.holds_outcome or column.kind != "target"]
 
 
 def _unmarked(source: DatabaseSource, rows: DatabaseRows) -> list[str]:
@@ -165,7 +190,7 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
             after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
             return Pulled(_with(before, after) if pulled.watermark else before, tuple(notes))
         source_file = Source(called, pulled.path, is_ordered=True)
-        ((_, content),) = read([source_file], schema, parts, size_cap=UNLIMITED)
+        ((_, content),) = read([source_file], schema.as_plain, parts, size_cap=UNLIMITED)
     if content is None:
         note = f"{called}: what was pulled changed while it was read; it is left for the next run"
         return Pulled(before, (*notes, note))

@@ -117,7 +117,7 @@ class Dataset(ComparableRows):
 
     def clients(self) -> pd.DataFrame:
         """The newest row of every current client: of all accepted rows, but of nobody who has left."""
-        return self._frame(self._rows, f"from ({self._newest()}) where {self._rows.target} is distinct from 1")
+        return self._frame(self._rows, f"from ({self._newest()}) where {self._is_current()}")
 
     def before(self, clients: pd.DataFrame) -> pd.DataFrame:
         """For each row of a frame of `clients`, the row of the same client before it; missing where there is none."""
@@ -179,9 +179,10 @@ class Dataset(ComparableRows):
     def write_final_data(self, path: Path) -> None:
         """Write the labelled rows as CSV: schema order, LF, missing = empty, integers without «.0»."""
         rows = self._rows
-        shown = ", ".join(f"{self._shown(column)} as {quoted(column.name)}" for column in self.schema.columns)
+        columns = ((shown(it, self.schema, rows.names[it.name]), quoted(it.name)) for it in self.schema.columns)
+        named = ", ".join(f"{column} as {name}" for column, name in columns)
         rows.run(
-            f"copy (select {shown} from ({self._with_outcome()}) order by {rows.order}) "
+            f"copy (select {named} from ({self._with_outcome()}) order by {rows.order}) "
             f"to {literal(str(path))} (format csv, header true, delimiter ',', quote '\"', escape '\"', nullstr '')"
         )
 
@@ -219,12 +220,13 @@ class Dataset(ComparableRows):
             return self._rows.resolved(where, labelled=True)
         return f"select * exclude (known) from accepted where {self._rows.target} is not null and {where}"
 
-    def _shown(self, column: Column) -> str:
-        name = self._rows.names[column.name]
-        if column.kind == "target":
-            values = self.schema.target_values
-            return f"case {name} when 1 then {literal(values.left[0])} when 0 then {literal(values.stayed[0])} end"
-        return PLAIN.format(x=name) if column.kind == "number" else name
+
+def shown(column: Column, schema: Schema, name: str) -> str:
+    """The expression of a column, known as `name`, as text that would be read as what it is."""
+    if column.kind == "target":
+        values = schema.target_values
+        return f"case {name} when 1 then {literal(values.left[0])} when 0 then {literal(values.stayed[0])} end"
+    return PLAIN.format(x=name) if column.kind == "number" else name
 
 
 def current(ingested: Path, input_folder: str, schema: Schema) -> Dataset:

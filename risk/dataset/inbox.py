@@ -8,16 +8,19 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from risk import files, tick
+from risk import files, paths, tick
 from risk.errors import DiskError
+from risk.reading import workbooks
 from risk.text import CONTROL
 
 SETTLE_SECONDS = 2.0
 CHANGES = "it still changes; it is left for the next run"
+NO_TABLE = "no column of the schema stands in its first lines; it was passed over"
+STARTS = 65_536  # bytes in which a .txt file shows that it is a table
 ROOM = 32_000_000  # bytes for a version, a model and a report beside the new rows
 
 
@@ -45,8 +48,10 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple(key)
 
 
-def list_sources(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS) -> Inbox:
-    """The CSV files below the folder, in natural order, with a sentence for each that was passed over.
+def list_sources(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS, names: Collection[str] = ()) -> Inbox:
+    """The tables below the folder, in natural order, with a sentence for each file that was passed over.
+
+    A .txt file in which none of the `names` of columns stands is no table, but somebody's notes.
 
     A file younger than `settle` seconds is looked at again once it had time to stand still; one that still changes
     is left for the next run.
@@ -60,6 +65,7 @@ def list_sources(folder: Path, *, size_cap: int, settle: float = SETTLE_SECONDS)
     sources, skipped = [], {}
     for name in sorted(after, key=natural):
         why = fault(folder, name, after[name], size_cap) or (CHANGES if before.get(name) != after[name] else None)
+        why = why or (NO_TABLE if names and _is_note(folder / name, names) else None)
         if why:
             skipped[name.encode("utf-8", "backslashreplace").decode()] = why
         else:
@@ -93,7 +99,21 @@ def _listing(folder: Path) -> dict[str, tuple[int, int, int, int]]:
     return {name: (size, modified, changed, inode) for name, size, modified, changed, inode in entries}
 
 
-def fault(folder: Path, name: str, signature: Sequence[int], size_cap: int) -> str | None:
+def _is_note(path: Path, names: Collection[str]) -> bool:
+    """Whether a file is text in which no column is named. Other kinds of files are not opened."""
+    if path.suffix.lower() != ".txt":
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(STARTS).replace(b"\0", b"")  # of UTF-16
+    except OSError:
+        return False
+    return all(name.isascii() and name.encode() not in start for name in names)
+
+
+def fault(
+    folder: Path, name: str, signature: Sequence[int], size_cap: int, kinds: Sequence[str] = paths.TABLES
+) -> str | None:
     """Say why a file is no source, or return None."""
     path = folder / name
     try:
@@ -106,8 +126,10 @@ def fault(folder: Path, name: str, signature: Sequence[int], size_cap: int) -> s
         return "a folder that cannot be read; give read access"
     if path.is_symlink() and not tick.leads_inside(str(path), str(folder)):
         return f"{_link(path)}; it was passed over, put the file itself there"
-    if not name.lower().endswith(".csv"):
-        return "not a .csv file; it was passed over"
+    if paths.kind_of(name) not in kinds:
+        return f"not a {kinds[0] if len(kinds) == 1 else 'table'} file; it was passed over"
+    if name.lower().endswith(".xlsx") and not workbooks.are_readable():
+        return f"it {workbooks.NEEDS}; {workbooks.INSTALL}. It was passed over"
     try:
         kind = path.stat().st_mode
     except OSError as error:

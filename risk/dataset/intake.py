@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from risk import files, journal
+from risk import files, journal, paths
 from risk.dataset.dataset import ADDED
 from risk.dataset.inbox import Inbox, InboxFile
 from risk.dataset.manifest import Entry, Manifest
@@ -43,8 +43,8 @@ def take_in(
     """
     _check_names(schema)
     before = all_judged(before, schema, parts)
-    refused = [entry.refused for entry in before.entries]
-    by_digest = {content.digest: content for content in refused if content and content.digest} | before.contents
+    kinds = {(it.refused.digest, paths.kind_of(it.path)): it.refused for it in before.entries if it.refused}
+    by_digest = {digest: content for (digest, _), content in kinds.items() if digest} | before.contents
     sizes = {content.size for content in by_digest.values()}
     digests = {file.name: _digest(file, sizes, seen) for file in inbox.sources}
     entries = {entry.path: entry for entry in before.entries}
@@ -52,6 +52,8 @@ def take_in(
     to_read, unsettled = [], []
     for file in inbox.sources:
         content = by_digest.get(digests[file.name] or "")
+        if content and content.fault:  # as another kind of table it may be none
+            content = kinds.get((content.digest, paths.kind_of(file.name)))
         if content is None:
             to_read.append(Source(file.name, file.path))
         else:
@@ -89,7 +91,7 @@ def _judged_again(entry: Entry, feeds: Feeds, schema: Schema, run: int) -> Entry
 
 def refused_rows(manifest: Manifest, parts: Path) -> list[tuple[str, Refusal]]:
     """Return what is refused of every source now, with the source's path."""
-    shown = [(entry.path, content) for entry in manifest.entries for content in entry.shown]
+    shown = [(entry.path, content) for entry in manifest.sources for content in entry.shown]
     return [(path, refusal) for path, content in shown for refusal in refusals_of(content, parts)]
 
 
@@ -104,7 +106,10 @@ def refusals_of(content: Content, parts: Path) -> list[Refusal]:
 
 def rejected_csv(manifest: Manifest, parts: Path) -> bytes:
     """The content of rejected.csv."""
-    rows = ((source, *vars(refusal).values()) for source, refusal in refused_rows(manifest, parts))
+    rows = (
+        (source, it.where or it.line, it.column, it.value, it.reason, it.expected)
+        for source, it in refused_rows(manifest, parts)
+    )
     return as_csv(("source", "line", "column", "value", "reason", "expected"), rows)
 
 
@@ -121,16 +126,15 @@ def of_file(path: Path, schema: Schema, parts: Path) -> Manifest:
 
 def sentence(source: str, refusal: Refusal) -> str:
     """A refusal as people read it: file, line, column, what was found, what was expected."""
-    line = f"line {refusal.line}: " if refusal.line else ""
     column = f"{refusal.column} " if refusal.column else ""
     value = f"({refusal.value!r}) " if refusal.value is not None else ""
-    return f"{source}: {line}{column}{value}{refusal.reason}; expected {refusal.expected}"
+    return f"{source}: {refusal.place}{column}{value}{refusal.reason}; expected {refusal.expected}"
 
 
 def warnings_in_journal(manifest: Manifest) -> dict[str, str]:
     """What the journal keeps of each warning that quotes a file: there may be a client in it."""
     kept = {}
-    for entry in manifest.entries:
+    for entry in manifest.sources:
         if entry.state == "refused" and entry.reason:
             kept[entry.reason] = str(entry.stated_reason)
         warnings = (it for content in entry.shown for it in content.warnings)

@@ -23,7 +23,7 @@ Periods = tuple[str, str]  # the first and the last
 class Entry:
     """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held.
 
-    `former`: the contents that were in before one was released; they come back if that is withdrawn.
+    `former`: the contents before one was released; they come back if that is withdrawn. `derived`: made of others.
     """
 
     path: str
@@ -35,6 +35,7 @@ class Entry:
     n_duplicate: int = 0
     watermark: Watermark | None = None
     former: tuple[Content, ...] = ()
+    derived: bool = False
 
     @property
     def shown(self) -> tuple[Content, ...]:
@@ -68,13 +69,16 @@ class Entry:
         fault = self.refused.fault if self.state == "refused" and self.refused else None
         if fault is None:
             return self.reason
-        line = f"line {fault.line}: " if fault.line else ""
+        line = f"{'row' if fault.where else 'line'} {fault.line}: " if fault.line else ""
         return f"{self.path}: {line}expected {fault.expected}; rejected.csv says what was found"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One version of the dataset, described whole: sources in natural order, and the parts that hold their rows."""
+    """One version of the dataset, described whole: sources in natural order, and the parts that hold their rows.
+
+    Of `events` rows are made; `told` is what a person should know of what is derived.
+    """
 
     input_folder: str
     schema: str
@@ -82,6 +86,13 @@ class Manifest:
     entries: tuple[Entry, ...] = ()
     parts: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    events: tuple[Entry, ...] = ()
+    told: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Entry, ...]:
+        """What was taken in from outside."""
+        return (*self.events, *(entry for entry in self.entries if not entry.derived))
 
     @property
     def name(self) -> str:
@@ -89,7 +100,7 @@ class Manifest:
         states = [
             [e.path, e.state, e.reason, [c.digest for c in e.contents], e.refused.digest if e.refused else None]
             + ([vars(e.watermark)] if e.watermark else [])
-            for e in self.entries
+            for e in (*self.entries, *self.events)
         ]
         return f"{self.number}-{self._digest(states)}"
 
@@ -115,11 +126,11 @@ class Manifest:
     @property
     def n_refused(self) -> int:
         """Rows refused in what the sources show now; a refused file counts with all its rows."""
-        return sum(content.n_read - content.n_accepted for entry in self.entries for content in entry.shown)
+        return sum(content.n_read - content.n_accepted for entry in self.sources for content in entry.shown)
 
     @property
     def held(self) -> list[str]:
-        return [entry.path for entry in self.entries if entry.state == "held"]
+        return [entry.path for entry in self.sources if entry.state == "held"]
 
     @property
     def periods(self) -> set[str]:
@@ -129,25 +140,27 @@ class Manifest:
     @property
     def file_names(self) -> set[str]:
         """Every file in the parts folder that this version needs."""
-        contents = [content for entry in self.entries for content in (*entry.contents, *entry.shown, *entry.former)]
+        entries = (*self.entries, *self.events)
+        contents = [content for entry in entries for content in (*entry.contents, *entry.shown, *entry.former)]
         return {*self.parts, *(content.refusals for content in contents if content.refusals)}
 
     def entry(self, path: str) -> Entry | None:
-        return next((entry for entry in self.entries if entry.path == path), None)
+        return next((entry for entry in self.sources if entry.path == path), None)
 
     def with_entries(self, entries: Iterable[Entry]) -> Manifest:
         """This manifest with these entries, sorted, naming just the parts that they need."""
-        entries = tuple(sorted(entries, key=lambda entry: (natural(entry.path), entry.path)))
-        shown = [content for entry in entries for content in (*entry.contents, *entry.former, entry.refused) if content]
-        needed = {piece.part for content in shown for piece in content.slices}
+        entries = tuple(sorted(entries, key=lambda entry: (entry.derived, natural(entry.path), entry.path)))
+        named = ((*it.contents, *it.former, it.refused) for it in (*entries, *self.events))
+        needed = {piece.part for contents in named for content in contents if content for piece in content.slices}
         return replace(self, entries=entries, parts={part: self.parts.get(part, "") for part in sorted(needed)})
 
     def as_json(self) -> bytes:
         """Return what `read` reads: indented as all our JSON files, but with one line for each source."""
-        others = files.as_json({key: value for key, value in vars(self).items() if key != "entries"}).decode()
-        entries = (json.dumps(entry, default=vars, ensure_ascii=False, allow_nan=False) for entry in self.entries)
-        lines = ",\n  ".join(entries)
-        return f'{others[: others.rindex("}")].rstrip()},\n "entries": [\n  {lines}\n ]\n}}\n'.encode()
+        others = {key: value for key, value in vars(self).items() if key not in ("entries", "events")}
+        keyed = {"entries": self.entries, "events": self.events}
+        lines = {key: [json.dumps(it, default=vars, ensure_ascii=False) for it in keyed[key]] for key in keyed}
+        text = "".join(',\n "' + key + '": [\n  ' + ",\n  ".join(some) + "\n ]" for key, some in lines.items())
+        return f"{files.as_json(others).decode()[:-3]}{text}\n}}\n".encode()
 
 
 def read(folder: Path) -> Manifest | None:
@@ -158,6 +171,8 @@ def read(folder: Path) -> Manifest | None:
         return None
     try:
         fields["entries"] = tuple(_entry(entry) for entry in fields["entries"])
+        fields["events"] = tuple(_entry(entry) for entry in fields.get("events", ()))
+        fields["told"] = tuple(fields.get("told", ()))
         return _usable(Manifest(**fields))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(

@@ -106,7 +106,7 @@ def read(folder: Path, size_cap: int) -> Outcomes:
     rejected: list[RejectedLine] = []
     for name, *signature in listing:
         source = f"{folder.name}/{name}".encode("utf-8", "backslashreplace").decode()
-        if why := inbox.fault(folder, name, signature, size_cap):
+        if why := inbox.fault(folder, name, signature, size_cap, (".csv",)):
             rejected.append(RejectedLine(source, None, why))
             continue
         found = of_file(folder / name, source, size_cap)

@@ -27,10 +27,12 @@ from risk.schema import Schema
 from risk.text import counted
 
 ENOUGH_WHOLE, WHOLE_SHARE = 20, 0.99  # so many values, and the share of whole ones among them, make a whole column
-THOUSANDS = (
-    "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands (1.200 for "
-    "1200); send it without dots, or release it if these are decimals"
-)
+THOUSANDS = {
+    ".": "held whole numbers, and every decimal has exactly three places now, as where a dot separates thousands "
+    "(1.200 for 1200); send it without dots, or release it if these are decimals",
+    ",": "held whole numbers, and every decimal has exactly three places now, as where a comma separates thousands "
+    "(1,200 for 1200); send it without commas, or release it if these are decimals",
+}
 SEVERAL = 5  # contents that are left out of the reference, one at a time
 LEEWAY = 31  # days that a period may begin after the day: clocks, and months that are sent ahead
 SPARE = 1.1  # times the usual step from one period to the next, where that is longer
@@ -59,8 +61,8 @@ class Feeds:
         if content.fault:
             return None
         if dotted := [name for name, shown in content.dotted.items() if self._separates(name, shown)]:
-            return "; ".join(f"{name} {THOUSANDS}" for name in dotted)
-        if content.n_accepted < MINIMUM or not self._before.contents:
+            return "; ".join(f"{name} {THOUSANDS[self._schema.format.decimal]}" for name in dotted)
+        if content.n_accepted < MINIMUM or not self._before.contents or self._schema.holds_events:
             return None
         file, _ = self._columns([_last(content, MOST)])
         everything = self._reference(frozenset())[0]
@@ -216,12 +218,12 @@ def _days_after(day: date, days: float) -> str:
 
 def attention(manifest: Manifest) -> list[Attention]:
     """The sources that are refused or held whole, and that the input folder gives no row at all."""
-    matters = [_of_source(entry) for entry in manifest.entries]
+    matters = [_of_source(entry) for entry in manifest.sources]
     folder = manifest.input_folder
-    if not any(entry.state == "in" and entry.has_rows for entry in manifest.entries):
+    if not any(entry.state == "in" and entry.has_rows for entry in manifest.sources):
         kept = "; what was taken in before is kept" if manifest.contents else ""
         gives = "every source that has rows is held back" if manifest.held else "it gives no row at all"
-        sentence = f"{folder}: {gives} ({counted(len(manifest.entries), 'source')} known){kept}."
+        sentence = f"{folder}: {gives} ({counted(len(manifest.sources), 'source')} known){kept}."
         matters.append(Attention(NO_ROWS, folder, f"{sentence} Look at what sends the files."))
     return [it for it in matters if it]
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk import files, paths
-from risk.dataset import intake, manifest
-from risk.dataset.counts import counted
+from risk.dataset import derived, intake, manifest
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import RiskError
@@ -47,11 +46,11 @@ class Versions:
     def publish(self, before: Manifest, after: Manifest) -> Manifest:
         """Count, drop contents that others replaced whole, write, turn the link. Raises: DiskError."""
         after = replace(after, number=after.number + 1)
-        after = counted(before, after, self.schema, self.parts, self.folder / paths.FINGERPRINTS)
+        after = derived.with_counts(before, after, self.schema, self.parts, self.folder / paths.FINGERPRINTS)
         n_labelled = after.counts["n_labelled"]
         written: dict[str, files.Content] = {
             paths.MANIFEST: after.as_json(),
-            paths.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in after.entries if entry.has_rows).encode(),
+            paths.INGESTED_FILES: "".join(f"{entry.path}\n" for entry in after.sources if entry.has_rows).encode(),
             paths.REJECTED: intake.rejected_csv(after, self.parts),
         }
         if n_labelled <= self.max_final_rows:
@@ -113,12 +112,16 @@ def _counts(version: Manifest, schema: Schema, parts: Path) -> list[str]:
         for name, count in rows.counts().items()
         if version.counts.get(name) != count
     ]
-    for entry in version.entries:
+    for entry in (*version.entries, *version.events):
         accepted = sum(content.n_accepted for content in entry.contents)
         stored = sum(piece.rows for content in entry.contents for piece in content.slices)
         if stored != accepted:
             broken.append(f"{entry.path}: {accepted} accepted rows in the manifest, {stored} in the parts")
-    return [*broken, *_given(version, rows)]
+    broken += derived.faults(version, schema, parts)
+    if version.events:  # they give no row themselves
+        return broken
+    taken = derived.given(version)
+    return [*broken, *_given(taken, Dataset(taken, schema, parts))]
 
 
 def _given(version: Manifest, rows: Dataset) -> Iterator[str]:

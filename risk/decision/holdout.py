@@ -74,7 +74,7 @@ def read(folder: Path, dataset: Dataset, asked: float, learned_clients: set[str]
 
 def _in(folder: Path, schema: Schema, size_cap: int) -> _Files:
     """Return the labelled rows of the files below a folder."""
-    box = inbox.list_sources(folder, size_cap=size_cap, settle=0)
+    box = inbox.list_sources(folder, size_cap=size_cap, settle=0, names=schema.names_in_files)
     frames, digests = [], []
     warnings = [f"{folder.name}/{name}: {why}" for name, why in box.skipped.items()]
     for found in box.sources:

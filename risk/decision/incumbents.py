@@ -55,7 +55,7 @@ def former(live: LiveRelease, labelled: pd.DataFrame, schema: Schema, dataset: s
         seen = before.manifest if before else None
         if before is None or seen is None or known is None or not set(seen.contents) <= set(known.contents):
             return None
-        model = proven.opened(live.production, before)
+        model = proven.opened(live.production, before, live.own)
         if model.digest in releases.rolled_back(live.production, dataset):
             return None
         return _incumbent(model, before, labelled, schema)
@@ -80,4 +80,5 @@ def _incumbent(model: Model, release: Release, labelled: pd.DataFrame, schema: S
         return None
     risks = pd.Series(model.risks(labelled), index=labelled.index)
     honest = out_of_fold.replace_learned(risks, labelled[schema.client], labelled["row"], release.folder)
-    return Incumbent(release.name, model.card.family, model.taught, model.card.threshold, honest.to_numpy())
+    card = model.card
+    return Incumbent(release.name, card.family, model.taught, card.threshold, honest.to_numpy(), card.encoding)

@@ -22,11 +22,12 @@ from risk.decision import incumbents, policy
 from risk.decision.policy import NO_DRIFT, NOT_ENOUGH, Reason
 from risk.drift import two_sample
 from risk.drift.two_sample import Side
+from risk.model_choice import ModelChoice
 from risk.modeling import leakage, selection
 from risk.registry.model import Card, Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import Release
-from risk.settings import Drift, ModelChoice
+from risk.settings import Drift
 from risk.text import counted, event, log
 
 MOST_NAMED = 3  # late sources
@@ -57,7 +58,7 @@ def reason(
         return policy.train(policy.OTHER_SCHEMA, "The live model was made for other columns.")
     if settled := _settled(desk or champion.card, live, schema.kinds, trusted):
         return settled
-    known = _known(rows, champion, live, desk)
+    known = _known(rows, champion, live, desk, choice.family)
     checked = check(rows, champion, known, before, rule, choice.family, run)
     n_labelled = rows.manifest.counts["n_labelled"]
     return policy.by_family(checked, known, choice.family, left.to_numpy(np.float64), n_labelled)
@@ -91,10 +92,14 @@ def check(
     return policy.reason(news, champion.risks(news), _names(rows), known, n_labelled, rule, choice)
 
 
-def _known(rows: Dataset, champion: Model, live: Release, tried: Card | None) -> policy.Champion:
-    """Return what the rules need of the live model; `tried` is the card of the challenger that was trained last."""
+def _known(rows: Dataset, champion: Model, live: Release, tried: Card | None, choice: str) -> policy.Champion:
+    """Return what the rules need of the live model; `tried` is the card of the challenger that was trained last.
+
+    A family of one's own that failed then was tried all the same.
+    """
     card = champion.card
     n_tried, family = (tried.n_labelled, tried.family) if tried else (0, "")
+    family = choice if tried and any(it["family"] == choice and it["fault"] for it in tried.own) else family
     n_learned = card.n_labelled if card.learned == selection.ALL_ROWS else card.n_rows
     return policy.Champion(
         card.family, card.n_labelled, n_learned, card.residuals, live.provisional, n_tried,

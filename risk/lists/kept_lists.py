@@ -20,6 +20,7 @@ from risk.lists import list_history, replayed_lists
 from risk.lists.call_list import Past
 from risk.lists.list_files import ListFacts
 from risk.lists.moves import FormerList
+from risk.model_choice import NO_FAMILIES, OwnFamilies
 from risk.registry import proven, releases
 from risk.registry.model import Model
 from risk.settings import Capacity
@@ -32,6 +33,7 @@ class KeptLists:
     folder: Path
     production: Path
     run: Run
+    own: OwnFamilies = NO_FAMILIES
 
     @property
     def noted(self) -> Mapping[str, str]:
@@ -53,7 +55,7 @@ class KeptLists:
         if former is None or former.release is None or live is None or former.release == live.name:
             return live if former and former.release else None
         with contextlib.suppress(RiskError):
-            return proven.opened(self.production, releases.named(self.production, former.release))
+            return proven.opened(self.production, releases.named(self.production, former.release), self.own)
         return None
 
     def keep(self, *made: tuple[ListFacts, pd.DataFrame]) -> None:

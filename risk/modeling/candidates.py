@@ -26,6 +26,7 @@ class Incumbent:
     estimator: Any
     threshold: float
     risks: Floats
+    encoding: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,15 @@ class Labelled:
 class Candidate(ABC):
     """What may become the challenger. `rows` marks the labelled rows that it is trained on."""
 
+    encoding = ""
+
     def __init__(self, learned: str, family: str, labelled: Labelled, rows: Marks, incumbent: Incumbent | None = None):
         self.learned, self.family, self.labelled, self.rows, self.incumbent = learned, family, labelled, rows, incumbent
 
     @property
     def name(self) -> str:
         where = f" {self.incumbent.release}" if self.incumbent else ""
-        return f"{self.learned}{where}, {self.family}"
+        return ", ".join(filter(None, [f"{self.learned}{where}", self.family, self.encoding]))
 
     @abstractmethod
     def make(self) -> Any:
@@ -85,6 +88,7 @@ class Fitted(Candidate):
 
     def __init__(self, labelled: Labelled, family: Family, learned: str, rows: Marks):
         super().__init__(learned, family.name, labelled, rows)
+        self.encoding = family.encoding
         self._family, self._rated = family, dict[tuple[int, frozenset[int]], Floats]()
 
     def make(self) -> Any:
@@ -111,6 +115,7 @@ class Calibrated(Candidate):
 
     def __init__(self, labelled: Labelled, family: Family, learned: str, rows: Marks):
         super().__init__(learned, family.name, labelled, rows)
+        self.encoding = family.encoding
         self._family, self._bare = family, Fitted(labelled, family, learned, rows)
 
     def make(self) -> Any:
@@ -134,6 +139,7 @@ class Recalibrated(Candidate):
 
     def __init__(self, labelled: Labelled, champion: Incumbent):
         super().__init__(RECALIBRATED, champion.family, labelled, labelled.recent)
+        self.encoding = champion.encoding
         self._champion, self._odds = champion, log_odds(champion.risks)
 
     def make(self) -> Any:
@@ -156,6 +162,7 @@ class Former(Candidate):
 
     def __init__(self, labelled: Labelled, former: Incumbent):
         super().__init__(FORMER, former.family, labelled, labelled.recent, former)
+        self.encoding = former.encoding
 
     def make(self) -> Any:
         assert self.incumbent

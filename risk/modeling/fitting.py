@@ -39,14 +39,21 @@ def features(frame: pd.DataFrame, kinds: Kinds) -> pd.DataFrame:
 
 def fit(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats) -> Pipeline:
     """The family's estimator fitted on these rows; it predicts plain 0 and 1."""
-    return family.trim(family.make(kinds, x).fit(x, left.astype(np.int64)))
+    with family.guard():
+        fitted = family.trim(family.make(kinds, x).fit(x, left.astype(np.int64)))
+        if list(fitted.classes_) != [0, 1]:
+            raise ValueError(f"its classes_ are {fitted.classes_!r}, expected 0 and 1")
+    return fitted
 
 
 def risks_of(estimator: Any, x: pd.DataFrame) -> Floats:
-    """The probability of leaving per row, to 12 digits."""
+    """The probability of leaving per row, to 12 digits. Raises: ValueError where a model states something else."""
     if x.empty:
         return np.zeros(0)
-    return np.round(np.asarray(estimator.predict_proba(x), dtype=np.float64)[:, 1], 12)
+    stated = np.asarray(estimator.predict_proba(x), dtype=np.float64)
+    if stated.shape != (len(x), 2) or not ((stated >= 0) & (stated <= 1)).all():
+        raise ValueError("predict_proba states no two probabilities per row, expected numbers from 0 to 1")
+    return np.round(stated[:, 1], 12)
 
 
 def risks_after(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, rows: Marks, inside: Marks) -> Floats:
@@ -59,7 +66,9 @@ def risks_after(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, row
         trained = np.sort(np.random.default_rng(0).choice(trained, MOST_FOLD_ROWS, replace=False))
     if not inside.any() or min(leavers, len(left[rows]) - leavers) < FEWEST_OF_EACH:
         return np.full(int(inside.sum()), rate(left[rows]))
-    return risks_of(fit(family, kinds, x.iloc[trained], left[trained]), x[inside])
+    fitted = fit(family, kinds, x.iloc[trained], left[trained])
+    with family.guard():
+        return risks_of(fitted, x[inside])
 
 
 def base_rate(left: Floats, clients: Array) -> Floats:

@@ -9,13 +9,14 @@ Simon, BMC Bioinformatics 7 (2006) on nested cross-validation.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from risk.errors import FamilyError
 from risk.modeling.candidates import (
     ALL_ROWS,
     FORMER,
@@ -29,7 +30,7 @@ from risk.modeling.candidates import (
     Labelled,
     Recalibrated,
 )
-from risk.modeling.families import AUTO, Family, families, rarer
+from risk.modeling.families import AUTO, Family, by_rate, families, is_own, rarer
 from risk.modeling.fitting import N_FOLDS, best_threshold, folds
 from risk.modeling.metrics import Array, Floats, Kinds, Marks, log_losses, per_client
 
@@ -62,7 +63,8 @@ class Challenger:
 
     `nested` holds the risks that the gate judges, each by the candidate that was chosen without the row's fold, and
     `forward` those of the newest rows by the same recipe trained without them (NaN elsewhere, and where they are too
-    few). `release` is the name of the former release that it is, and None for a model that was made now.
+    few). `release` is the name of the former release that it is, and None for a model that was made now. `faults` are
+    those of families of one's own.
     """
 
     estimator: Any
@@ -75,6 +77,8 @@ class Challenger:
     nested: Floats
     forward: Floats
     release: str | None = None
+    encoding: str = ""
+    faults: tuple[FamilyError, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -84,18 +88,39 @@ class Challenger:
 def teach(
     x: pd.DataFrame, left: Floats, clients: Array, when: Array, recent: Marks, kinds: Kinds,
     choice: str = AUTO, champion: Incumbent | None = None, former: Incumbent | None = None,
+    own: Sequence[Family] = (),
 ) -> Challenger:  # fmt: skip
     """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
 
     Of those within one standard error of the best the first one is taken. `when` orders the rows in time: rows of one
-    value came together. Everything is fitted on one thread, so that equal rows give equal bytes.
+    value came together. Everything is fitted on one thread, so that equal rows give equal bytes. Families of one's
+    `own` compete too, until they fail; where one that fails is the choice, all others compete.
     Raises: ValueError when the labels are all the same.
     """
+    rows, faults, able = Labelled(x, left, clients, folds(clients, left), recent, kinds), list[FamilyError](), list(own)
+    while True:
+        try:
+            return replace(_best(rows, when, _fixed(choice, able), champion, former, able), faults=tuple(faults))
+        except FamilyError as error:
+            faults.append(error)
+            able = [it for it in able if it.name != error.family]
+
+
+def _fixed(choice: str, own: Sequence[Family]) -> str:
+    return choice if not is_own(choice) or choice in {it.name for it in own} else AUTO
+
+
+def _best(
+    rows: Labelled, when: Array, choice: str, champion: Incumbent | None, former: Incumbent | None,
+    own: Sequence[Family],
+) -> Challenger:  # fmt: skip
+    left = rows.left
     with threadpool_limits(1):
-        rows = Labelled(x, left, clients, folds(clients, left), recent, kinds)
-        found = list(candidates(rows, choice, champion, former))
-        judged = recent if recent.any() else rows.everyone
-        risks = [it.risks() for it in found]
+        found = list(candidates(rows, choice, champion, former, own))
+        judged = rows.recent if rows.recent.any() else rows.everyone
+        told_first = sorted(found, key=lambda it: not is_own(it.family))  # if one's own fails, it fails early
+        rated = {id(it): it.risks() for it in told_first}
+        risks = [rated[id(it)] for it in found]
         chosen = _choice(rows, found, risks, judged)
         best = found[chosen.index]
         told = enumerate(zip(found, chosen.log_losses, strict=True))
@@ -107,34 +132,36 @@ def teach(
         return Challenger(
             best.make(), best.family, best.learned, out_of_fold, threshold, best.rows, compared,
             nested=_nested(rows, found, risks, judged, chosen.index), forward=_forward(best, when, judged),
-            release=best.incumbent.release if best.incumbent else None,
+            release=best.incumbent.release if best.incumbent else None, encoding=best.encoding,
         )  # fmt: skip
 
 
 def candidates(
-    rows: Labelled, choice: str, champion: Incumbent | None, former: Incumbent | None
+    rows: Labelled, choice: str, champion: Incumbent | None, former: Incumbent | None, own: Sequence[Family] = ()
 ) -> Iterator[Candidate]:
     """Yield what competes in the order of preference: what rests on more rows, then the simpler family.
 
     Each family on all rows; the champion with a new sigmoid; the former release; each family on the recent rows.
     """
-    names = {choice, *(it.name for it in _able(rows.left, choice))}  # where one is fixed, no other competes
-    yield from _families(rows, choice, ALL_ROWS, rows.everyone)
+    names = {choice, *(it.name for it in _able(rows.left, choice, own))}  # where one is fixed, no other competes
+    yield from _families(rows, choice, ALL_ROWS, rows.everyone, own)
     if champion and rows.recent_tells and (choice == AUTO or champion.family in names):
         yield Recalibrated(rows, champion)
     if former and rows.recent_tells and (choice == AUTO or former.family in names):
         yield Former(rows, former)
     if rows.recent_tells and not rows.recent.all():
-        yield from (it for it in _families(rows, choice, RECENT_ROWS, rows.recent) if it.family in names)
+        yield from (it for it in _families(rows, choice, RECENT_ROWS, rows.recent, own) if it.family in names)
 
 
-def _families(rows: Labelled, choice: str, learned: str, inside: Marks) -> Iterator[Candidate]:
-    for family in _able(rows.left[inside], choice):
-        yield (Calibrated if family.calibrated else Fitted)(rows, family, learned, inside)
+def _families(rows: Labelled, choice: str, learned: str, inside: Marks, own: Sequence[Family]) -> Iterator[Candidate]:
+    for family in _able(rows.left[inside], choice, own):
+        rates = family.with_rates if by_rate(rows.kinds, rows.x[inside], rows.left[inside]) else None
+        for it in filter(None, (family, rates)):
+            yield (Calibrated if it.calibrated else Fitted)(rows, it, learned, inside)
 
 
-def _able(left: Floats, choice: str) -> tuple[Family, ...]:
-    return families(choice, len(left), rarer(left))
+def _able(left: Floats, choice: str, own: Sequence[Family]) -> tuple[Family, ...]:
+    return families(choice, len(left), rarer(left), own)
 
 
 def _choice(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats], judged: Marks) -> Choice:

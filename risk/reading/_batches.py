@@ -6,8 +6,7 @@ Small files share a part; a refused file leaves nothing in it.
 from __future__ import annotations
 
 import itertools
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.reading import spreadsheets
-from risk.reading._records import prove
-from risk.reading._stream import NO_CAP, ODD, Reading, Source, read_file
+from risk.reading._reading import ODD, Reading
 from risk.reading._whole_file import ClientPeriod, Suspicion, may_be_totals
 from risk.reading.parts import Part, PartWriter, Piece, Slice, Stream, canonical
 from risk.reading.sql import Layout, literal, quoted
 from risk.schema import Schema
 
 FULL = 32 * 1024 * 1024  # bytes of lines in one part
-AT_ONCE = 50_000  # rows that are read exactly before they are handed on
 
 
 @dataclass
@@ -170,81 +167,3 @@ class Suspects:
         rows = " UNION ALL ".join([of_slice] * len(slices))
         places = [(str(self._folder / it.part), it.first, it.first + it.rows - 1) for it in slices]
         return self._ask(f"WITH rows AS ({rows}) {query}", [*itertools.chain(*places), *values]) if slices else []
-
-
-class FileReader:
-    """Reads one file after the other; each leaves in the same order, when all its rows are in parts."""
-
-    def __init__(self, schema: Schema, parts: Path, size_cap: int = NO_CAP, target_optional: bool = False) -> None:
-        self._schema, self._size_cap, self._target_optional = schema, size_cap, target_optional
-        self.writer = PartWriter(parts, schema)
-        self._batches = Batches(self.writer, schema, self._disproved)
-        self.suspects = Suspects(parts, schema, self.writer.ask)
-        self._waiting: deque[tuple[Source, Reading]] = deque()
-
-    def read(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Reading]]:
-        """Yield each source, in order, with what is known of it. Raises: DiskError."""
-        for source in sources:
-            self._waiting.append((source, self._read(source)))
-            yield from self._finished()
-        while self._waiting:
-            self._batches.flush()
-            yield from self._finished()
-
-    def _finished(self) -> Iterator[tuple[Source, Reading]]:
-        while self._waiting and None not in self._waiting[0][1].pieces:
-            source, reading = self._waiting.popleft()
-            if suspicion := self.suspects.of(reading, source.is_ordered):
-                self._waiting.appendleft((source, self._read(source, suspicion, reading.digest)))
-            else:
-                yield source, reading
-
-    def _read(self, source: Source, suspicion: Suspicion | None = None, digest: str | None = None) -> Reading:
-        """Read a file; once more, exactly, after a suspicion: its former rows stay in a part that no slice names."""
-        reading = read_file(source.path, self._schema, self._take, self._size_cap, self._target_optional, suspicion)
-        if suspicion and reading.digest != digest:
-            reading.digest = None
-        self._judge(reading)
-        return reading
-
-    def _take(self, reading: Reading, lines: bytes, following: Iterator[bytes]) -> None:
-        if not self._take_plain(reading, lines):
-            self._take_exactly(reading, itertools.chain([lines], following))
-
-    def _take_plain(self, reading: Reading, lines: bytes) -> bool:
-        """Take lines that are proven to be plain, unless they disprove it. A small file waits for others."""
-        header, values = reading.exact.header, reading.exact.values
-        if reading.suspicion or values.wide or header.width in header.positions:
-            return False
-        plain = prove(lines, header.width, header.positions[1] if self._schema.period else None)
-        if plain is None or values.period_length not in (None, plain.length):
-            return False
-        reading.may_be_odd |= spreadsheets.may_be_odd(plain.lines)
-        layout = Layout(header.positions, header.width)
-        reading.dots.count_lines(plain.lines, header.positions, self._schema)
-        if reading.is_one_chunk:
-            self._batches.add_file(reading, plain.lines, plain.rows, layout)
-        elif part := self._batches.write_now(reading, plain.lines, plain.rows, layout):
-            values.bind(plain.length, part.fractional)
-        else:
-            return False
-        reading.exact.pass_over(plain.lines, plain.rows)
-        reading.exact.line += 0 if reading.is_one_chunk else plain.rows
-        return True
-
-    def _take_exactly(self, reading: Reading, chunks: Iterable[bytes]) -> None:
-        rows = reading.exactly(chunks)
-        while accepted := list(itertools.islice(rows, AT_ONCE)):
-            self._batches.add_rows(reading, accepted)
-            reading.dots.count_rows(accepted, self._schema)
-
-    def _disproved(self, reading: Reading, lines: bytes) -> None:
-        reading.n_read = reading.exact.n_blank = 0
-        reading.exact.tail.clear()
-        self._take_exactly(reading, [lines])
-        self._judge(reading)
-
-    def _judge(self, reading: Reading) -> None:
-        reading.judge()
-        if reading.fault or reading.digest is None:
-            self._batches.drop(reading)

@@ -21,8 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.reading._whole_file import LAST
-from risk.reading.header import LINE, UTF8, Header
-from risk.reading.values import LONGEST_FIELD, SHOWN, Fault, Refusal, Values, fault
+from risk.reading.header import LINE, OTHER_ENCODING, UTF8, Header, records
+from risk.reading.refusals import SHOWN, Fault, Refusal, fault
+from risk.reading.values import LONGEST_FIELD, Values
+from risk.table_format import Format
 
 LONGEST_LINE = 1024 * 1024
 PLAIN_TEXT = "lines of at most 1 MiB"
@@ -32,10 +34,14 @@ csv.field_size_limit(2 * LONGEST_LINE)  # a longer field is refused by us, with 
 
 
 class ExactReader:
-    """Reads the records of one file, chunk after chunk; `line` is the next one."""
+    """Reads the records of one file, chunk after chunk; `line` is the next one.
 
-    def __init__(self, header: Header, values: Values, line: int) -> None:
-        self.header, self.values, self.line = header, values, line
+    The rows of a table `of_rows` are counted, however many lines a field of them has.
+    """
+
+    def __init__(self, header: Header, values: Values, line: int, form: Format, of_rows: bool = False) -> None:
+        self.header, self.values, self.line, self.form = header, values, line, form
+        self._of_rows, self._n_inner = of_rows, 0  # how many lines are within rows
         # the last rows of as many fields as the header: line, fields, and whether accepted
         self.tail: deque[tuple[int, Sequence[str], bool]] = deque(maxlen=LAST)
         self.n_blank = 0  # lines of separators alone
@@ -60,27 +66,30 @@ class ExactReader:
         """Remember the last of plain lines, which are read by others."""
         last = lines.rstrip(b"\n").rsplit(b"\n", LAST)[-LAST:]
         for line, text in enumerate(last, start=self.line + rows - len(last)):
-            self.tail.append((line, self._pick([*text.decode().split(","), ""]), True))
+            self.tail.append((line - self._n_inner, self._pick([*text.decode().split(","), ""]), True))
 
     def _row(self, line: int, record: list[str]) -> Row:
         header = self.header
         self.is_whole = len(record) == header.width
         if not self.is_whole:
-            shown = ",".join(record)[:SHOWN]
+            shown = self.form.delimiter.join(record)[:SHOWN]
             reason = f"has {len(record)} field{'s' * (len(record) != 1)}"
             return Refusal(line, None, shown, reason, f"{header.width} fields")
         if self._optional:
             record.append("")
         fields = self._pick(record)
         row = self.values.row(line, fields)
-        self.tail.append((line, fields, not isinstance(row, Refusal)))
-        if isinstance(row, Refusal) and [text.strip(" ") for text in record[: header.width]] == list(header.names):
-            return Refusal(line, None, ",".join(record)[:SHOWN], "repeats the header", "a row")
+        if not isinstance(row, Refusal):
+            self.tail.append((line, fields if self.form.is_plain else row, True))
+            return row
+        self.tail.append((line, self.values.translated(fields), False))
+        if [text.strip(" ") for text in record[: header.width]] == list(header.names):
+            return Refusal(line, None, self.form.delimiter.join(record)[:SHOWN], "repeats the header", "a row")
         return row
 
     def _records(self, chunks: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
         """Yield each record with the line on which it begins."""
-        before, reader = self.line, csv.reader(self._lines(chunks), strict=True)
+        before, reader = self.line, records(self._lines(chunks), self.form)
         while True:
             begin = self.line
             try:
@@ -90,7 +99,8 @@ class ExactReader:
             except csv.Error as error:
                 raise _not_csv(error, begin) from error
             self.line = before + reader.line_num
-            yield begin, record
+            yield begin - self._n_inner, record
+            self._n_inner += self.line - begin - 1 if self._of_rows else 0
 
     def _lines(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """Yield the lines of the chunks with their ends; `self.line` is the one on which their record begins."""
@@ -120,7 +130,7 @@ def _decoded(chunk: bytes, line: int) -> str:
     except UnicodeDecodeError as error:
         place = line + len(LINE.findall(chunk[: error.start]))
         reason = f"is not UTF-8 (byte 0x{chunk[error.start]:02X}; Latin-1 or Windows-1252?)"
-        raise fault(reason, f"{UTF8} (convert it)", place) from error
+        raise fault(reason, f"{UTF8}; {OTHER_ENCODING}", place) from error
 
 
 def _not_csv(error: csv.Error, line: int) -> Fault:

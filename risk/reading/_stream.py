@@ -2,118 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from risk.reading import header, spreadsheets
+from risk.reading._compressed import inflated, only_member
+from risk.reading._parquet import ParquetTable
+from risk.reading._reading import Reading
 from risk.reading._records import LONGEST_LINE, PLAIN_TEXT, ExactReader
+from risk.reading._text import decoded, whole_lines, without_end, without_start
 from risk.reading._whole_file import Suspicion
-from risk.reading.header import LINE, Header
-from risk.reading.parts import Piece
-from risk.reading.values import Fault, Refusal, Values, fault
+from risk.reading.header import LINE, TAB
+from risk.reading.refusals import Fault, fault
+from risk.reading.values import Values
+from risk.reading.workbooks import Workbook
 from risk.schema import Schema
+from risk.table_format import Format
 
 NO_CAP = 1 << 62
 CHUNK = 32 * 1024 * 1024
 BLOCK = 256 * 1024
 END_MARK = b"\x1a"
 START = 65_536  # bytes after the header that may explain what is wrong with it
-LISTED = 1_000  # refused rows of a file that are listed one by one
-ODD = 1_000  # ids of a file that are remembered as odd
-TOO_MANY, TOO_LARGE_SHARE = 10, 0.2  # refused rows from which a file is refused as a whole
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file to read; its name is its path below the input folder, with «/». Of ordered rows, a later one revises."""
-
-    name: str
-    path: Path
-    is_ordered: bool = False
-
-
-@dataclass(eq=False)
-class Reading:
-    """What is known of one file while it is read and until its rows are written."""
-
-    path: Path
-    header: Header | None = None
-    exact: ExactReader = field(init=False)  # there with the header
-    suspicion: Suspicion | None = None  # what a first reading of this file left
-    digest: str | None = ""  # None: the file vanished or changed while it was read
-    size: int = 0
-    is_one_chunk: bool = True
-    seconds: float = 0.0
-    n_read: int = 0
-    n_accepted: int = 0
-    n_refused: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
-    fault: Refusal | None = None
-    pieces: list[Piece | None] = field(default_factory=list)  # None: not written yet
-    dots: spreadsheets.Dots = field(default_factory=spreadsheets.Dots)
-    odd: dict[str, set[str]] = field(default_factory=dict)  # ids not written as they are seen, by that form
-    may_be_odd: bool = False  # whether there may be more of them in lines that were not read one by one
-    has_end_mark: bool = False  # as DOS wrote it
-    may_be_totals: bool = False  # whether an id may be named as totals are
-    n_totals: int = 0  # accepted rows of clients who are
-    n_cut: int = 0  # ids of more digits than a spreadsheet keeps, if it may have rounded each of them
-    n_repeats: int = 0  # accepted rows of a client, and period, that an earlier one of the file has
-
-    def exactly(self, chunks: Iterable[bytes]) -> Iterator[list[str]]:
-        """Yield the accepted rows of the next chunk, each checked by itself; refused ones are remembered."""
-        for row in self.exact.rows(chunks):
-            self.n_read += 1
-            if self.suspicion and self.exact.is_whole:
-                row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
-            if isinstance(row, Refusal):
-                self.n_refused += 1
-                self.refusals += [row] if len(self.refusals) < LISTED else []
-            else:
-                yield row
-
-    def note_odd(self, forms: Iterable[tuple[str, str]]) -> None:
-        """Remember ids that are not written as they are seen, after that form."""
-        for form, written in forms:
-            if len(self.odd) < ODD:
-                self.odd.setdefault(form, set()).add(written)
-
-    def accept(self, rows: int) -> int:
-        """Count accepted rows; return the place of their piece."""
-        self.n_accepted += rows
-        self.pieces.append(None)
-        return len(self.pieces) - 1
-
-    def forget_rows(self) -> None:
-        """Count no row as accepted."""
-        self.n_accepted = 0
-        self.pieces.clear()
-
-    def judge(self) -> None:
-        """Refuse the file as a whole where too many of its rows are; its reason names no client."""
-        if self.suspicion:
-            self.refusals = self.suspicion.named(self.refusals)
-        if not self.fault and self.n_refused >= TOO_MANY and self.n_refused > TOO_LARGE_SHARE * self.n_read:
-            first = self.refusals[0]
-            share = f"{self.n_refused:,} of {self.n_read:,} rows ({100 * self.n_refused / self.n_read:.0f} %)"
-            names = first.column in (None, self.exact.values.client)
-            value, reason = None if names else first.value, f"{first.reason}, and {share} are refused"
-            self.fault = replace(first, value=value, reason=reason)
 
 
 class SourceFile:
-    """One open source file, read once from its beginning to its end."""
+    """One open source file, read once from its beginning to its end. Its name, or the one given, tells its kind.
 
-    def __init__(self, path: Path) -> None:
+    `form` is how the lines are written that `chunks` gives, the first of which has the number `first_line`. In a table
+    without lines these are its rows, which `place_of` names; `typed` are its columns that hold numbers, not texts.
+    """
+
+    def __init__(self, path: Path, schema: Schema | None = None, name: str = "") -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self._before = os.fstat(self._descriptor)
         self._hash = hashlib.sha256()
+        self._name, self._cap = (name or path.name).lower(), NO_CAP
+        self._schema = schema or Schema()
+        self.form = self._schema.format
+        self.typed: frozenset[str] = frozenset()
+        self.place_of: Callable[[int, int | None], str] | None = None
         self.size = self._before.st_size
+        self.first_line = self.form.header_row
+        self.is_one_chunk = self.size <= CHUNK
         self.has_end_mark = False
 
     def __enter__(self) -> SourceFile:
@@ -123,7 +61,8 @@ class SourceFile:
         os.close(self._descriptor)
 
     def check(self, size_cap: int) -> None:
-        """Raises: Fault where it is no regular file, or larger than the cap."""
+        """Raises: Fault where it is no regular file, or larger than the cap, which holds for what is inside, too."""
+        self._cap = size_cap
         if not stat.S_ISREG(self._before.st_mode):
             raise fault("is not a regular file", "a file")
         if self.size > size_cap:
@@ -132,15 +71,65 @@ class SourceFile:
     def chunks(self) -> Iterator[bytes]:
         """Yield whole lines, about CHUNK bytes at a time, a smaller file at once; the last line may lack its end.
 
-        A mark of the end of the file, as DOS wrote it, is left out.
+        A mark of the end of the file, as DOS wrote it, is left out, and so is what the format declares as no row.
 
-        Raises: Fault without a line number where a line is too long.
+        Raises: Fault without a line number where a line is too long, or something else is wrong with the bytes.
         """
-        for lines in self._chunks():
+        if self._name.endswith((".parquet", ".xlsx")):
+            return self._rows()
+        chunks = self._unmarked()
+        chunks = without_start(chunks, self.form.header_row - 1) if self.form.header_row > 1 else chunks
+        return without_end(chunks, self.form.skip_footer) if self.form.skip_footer else chunks
+
+    def _rows(self) -> Iterator[bytes]:
+        form, self.is_one_chunk = self.form, False
+        self.form = replace(form, delimiter=",", quote='"', encoding="utf-8", header_row=1, skip_footer=0)
+        if self._name.endswith(".xlsx"):
+            workbook = Workbook(self._descriptor, form)
+            self.place_of = workbook.cell
+            for lines, is_all in whole_lines(workbook.blocks(), CHUNK):
+                self.is_one_chunk = is_all
+                yield lines
+            return
+        self.first_line, self.place_of = 0, lambda row, _: f"row {row}" if row else "the header"
+        table = ParquetTable(self._again, self._schema, CHUNK)
+        for lines in table.chunks():
+            self.typed, self.form = table.typed, Format() if table.is_typed else self.form
+            yield lines
+
+    def _unmarked(self) -> Iterator[bytes]:
+        for lines in self._lines():
             self.has_end_mark = lines.endswith(END_MARK)  # all chunks but the last end with a line
             yield lines.rstrip(END_MARK)
 
-    def _chunks(self) -> Iterator[bytes]:
+    def _lines(self) -> Iterator[bytes]:
+        if self._name.endswith(".zip"):
+            with only_member(self._again, self._cap) as (name, blocks):
+                yield from self._of_blocks(blocks, name.lower())
+        elif self._name.endswith(".gz"):
+            blocks = inflated(iter(lambda: self._read(BLOCK), b""), self._cap)
+            yield from self._of_blocks(blocks, self._name.removesuffix(".gz"))
+        elif self.form.encoding == "utf-8":
+            self._mind_tabs(self._name)
+            yield from self._plain_lines()
+        else:
+            yield from self._of_blocks(iter(lambda: self._read(BLOCK), b""), self._name)
+
+    def _mind_tabs(self, name: str) -> None:
+        self.form = replace(self.form, delimiter=TAB) if name.endswith(".tsv") else self.form
+
+    @property
+    def _again(self) -> str:
+        """The path by which the open file is read a second time, from its beginning."""
+        return f"/proc/self/fd/{self._descriptor}"
+
+    def _of_blocks(self, blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+        self._mind_tabs(name)
+        for lines, is_all in whole_lines(decoded(blocks, self.form.encoding), CHUNK):
+            self.is_one_chunk = is_all
+            yield lines
+
+    def _plain_lines(self) -> Iterator[bytes]:
         rest, place = b"", 0
         while block := self._read(min(CHUNK, max(self.size - place, BLOCK))):
             place += len(block)
@@ -189,15 +178,15 @@ def read_file(
     """
     began, reading = time.perf_counter(), Reading(path, suspicion=suspicion)
     try:
-        with SourceFile(path) as file:
-            reading.size, reading.is_one_chunk = file.size, file.size <= CHUNK
+        with SourceFile(path, schema) as file:
+            reading.size = file.size
             file.check(size_cap)
             try:
-                chunks = _chunks(reading, file, schema, target_optional)
-                for chunk in chunks:
-                    take(reading, chunk, chunks)
+                with contextlib.closing(_chunks(reading, file, schema, target_optional)) as chunks:
+                    for chunk in chunks:
+                        take(reading, chunk, chunks)
             except Fault as error:
-                reading.fault = (error.at(reading.exact.line) if reading.header else error).refusal
+                reading.fault = reading.placed((error.at(reading.exact.line) if reading.header else error).refusal)
             reading.digest, reading.has_end_mark = file.finish(), file.has_end_mark
     except Fault as error:
         reading.fault = error.refusal
@@ -206,30 +195,34 @@ def read_file(
     except OSError as error:
         reading.fault = fault(f"cannot be read ({error.strerror or error})", "a file that this user may read").refusal
     if reading.fault and reading.digest:
-        reading.n_read = _n_rows(reading, schema) or reading.n_read
+        reading.n_read = _n_rows(reading, schema, size_cap) or reading.n_read
     reading.seconds = time.perf_counter() - began
     return reading
 
 
-def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional: bool) -> Iterator[bytes]:
+def _chunks(reading: Reading, file: SourceFile, schema: Schema, target_optional: bool) -> Generator[bytes, None, None]:
     """Yield the lines after the header, chunk by chunk. Raises: Fault."""
     chunks = file.chunks()
     first = next(chunks, b"")
+    reading.is_one_chunk, reading.place_of = file.is_one_chunk, file.place_of
     head, end = header.split(first)
-    layout = header.read(head, first[end : end + START], schema, target_optional)
-    reading.header, reading.exact = layout, ExactReader(layout, Values(schema), 1 + len(LINE.findall(head)))
+    layout = header.read(head, first[end : end + START], schema, target_optional, file.form, file.first_line)
+    line = file.first_line + len(LINE.findall(head))
+    values = Values(schema, file.typed)
+    reading.header, reading.exact = layout, ExactReader(layout, values, line, file.form, bool(file.place_of))
     for lines in itertools.chain([first[end:]], chunks):
         reading.may_be_totals = reading.may_be_totals or spreadsheets.may_be_totals(lines)
         yield lines
 
 
-def _n_rows(reading: Reading, schema: Schema) -> int | None:
+def _n_rows(reading: Reading, schema: Schema, size_cap: int) -> int | None:
     """Return how many rows a file has that is refused as a whole; None where it is no text, or not what was read.
 
     Records are counted; where quotes do not close, lines.
     """
     try:
-        with SourceFile(reading.path) as file:
+        with SourceFile(reading.path, schema) as file:
+            file.check(size_cap)
             names = None if reading.header else {column.name for column in schema.columns[:-1]}
             n_rows = header.n_rows(file.chunks(), names)
             return n_rows if file.finish() == reading.digest else None

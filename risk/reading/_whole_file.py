@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from risk.reading.values import NUMBER, SHOWN, Refusal
+from risk.reading.dialect import NUMBER
+from risk.reading.refusals import SHOWN, Refusal
 from risk.schema import Schema
 
 FEWEST = 3  # rows before a total
@@ -21,6 +22,7 @@ CHANCE = 1e-4  # below it, that figures are sums is no chance
 ROUNDING = 1e-9  # of a sum that another program computed
 SLACK = 1e-6  # of a sum that is not exact
 NAMED = 3  # lines
+NO_TOTAL = "the row of a client (format.skip_footer leaves out lines at the end)"
 LONGEST = 40  # characters of a number in a sum
 THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")  # a sum may be written with a dot in it, as 24.530
 
@@ -149,7 +151,7 @@ class Suspicion:
             self._before.add(fields)
         if line in self._totals:
             reason = "is a total: its figures are the sums of the rows before"
-            return Refusal(line, self.schema.client, fields[0].strip()[:SHOWN] or None, reason, "the row of a client")
+            return Refusal(line, self.schema.client, fields[0].strip()[:SHOWN] or None, reason, NO_TOTAL)
         if not isinstance(row, Refusal) and self.opposite and row[-1] and (key := (row[0], row[1])) in self.opposite:
             self._keys[line] = key
             self._lines[key, row[-1] in self.schema.target_values.left].append(line)

@@ -6,17 +6,26 @@ Pure: no files.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
+import json
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from risk.reading.values import SHOWN, fault
+from risk.reading.refusals import SHOWN, Fault, fault
 from risk.schema import Schema
+from risk.table_format import Format
 
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+if TYPE_CHECKING:
+    from _csv import Reader
+
+TAB = "\t"
+SEPARATORS = {";": "semicolons", TAB: "tabs", "|": "bars", ",": "commas"}
+OTHER_ENCODING = 'format.encoding, such as "cp1252", would read it'
 FIRST_LINE = re.compile(rb"(?:[ ]*(?:\r\n|\n|\r))*[^\r\n]*(?:\r\n|\n|\r)?")
 LINE = re.compile(rb"\r\n|\n|\r")
 PREAMBLE = 20  # lines in which the header is looked for, to say where it is
@@ -35,6 +44,15 @@ KNOWN_STARTS = {
     b"\xfe\xff": "is not UTF-8 but UTF-16",
 }
 UTF8 = "CSV text in UTF-8"
+UTF_16 = b"\xff\xfe", b"\xfe\xff"
+EXPECTED = {  # of some of them
+    b"\x1f\x8b": "a name that ends in .csv.gz",
+    b"PK\x03\x04": "a name that ends in .zip or .xlsx",
+    b"PAR1": "a name that ends in .parquet",
+    b"\xd0\xcf\x11\xe0": "a workbook saved as .xlsx, without a password",
+    b"\xff\xfe": f'{UTF8}; format.encoding "utf-16" would read it',
+    b"\xfe\xff": f'{UTF8}; format.encoding "utf-16" would read it',
+}
 
 
 @dataclass(frozen=True)
@@ -42,9 +60,25 @@ class Header:
     """Where each column of the schema stands in the file; a column that need not be there stands behind the last."""
 
     names: tuple[str, ...]
-    positions: tuple[int, ...]
-    width: int
+    columns: dict[str, int]
     warnings: tuple[str, ...]
+
+    @functools.cached_property
+    def positions(self) -> tuple[int, ...]:
+        """The places in the order of the schema."""
+        return tuple(self.columns.values())
+
+    @functools.cached_property
+    def width(self) -> int:
+        """The number of fields."""
+        return len(self.names)
+
+
+def check_start(start: bytes) -> None:
+    """Raises: Fault where the bytes are those of a known other kind of file."""
+    for signature, reason in KNOWN_STARTS.items():
+        if start.startswith(signature):
+            raise fault(reason, EXPECTED.get(signature, UTF8))
 
 
 def split(start: bytes) -> tuple[bytes, int]:
@@ -52,9 +86,7 @@ def split(start: bytes) -> tuple[bytes, int]:
 
     Raises: Fault where the bytes are empty or those of a known other kind of file.
     """
-    for signature, reason in KNOWN_STARTS.items():
-        if start.startswith(signature):
-            raise fault(reason, UTF8)
+    check_start(start)
     mark = 3 if start.startswith(b"\xef\xbb\xbf") else 0
     match = FIRST_LINE.match(start, mark)
     line = match[0] if match else b""
@@ -65,52 +97,70 @@ def split(start: bytes) -> tuple[bytes, int]:
     return line, mark + len(line)
 
 
-def read(line: bytes, after: bytes, schema: Schema, target_optional: bool) -> Header:
-    """The meaning of a header line (with the blank lines before it).
+def read(line: bytes, after: bytes, schema: Schema, target_optional: bool, form: Format, first: int = 1) -> Header:
+    """The meaning of a header line (with the blank lines before it), the first of which has the number `first`.
 
     Raises: Fault where it is not a header of this schema.
     """
-    number = len(LINE.findall(line.rstrip(b"\r\n"))) + 1
-    names = _names(line, number)
+    number = len(LINE.findall(line.rstrip(b"\r\n"))) + first
+    written = names_in(line, number, form)
+    names = [schema.aliases.get(name, name) for name in written]
     wanted = [column.name for column in schema.columns]
-    required = wanted[:-1] if target_optional else wanted
-    _check_missing(names, required, number, after)
+    required = wanted[:-1] if target_optional or not schema.holds_outcome else wanted
+    if any(name not in names for name in required):
+        raise _missing(names, required, after, schema, form, number)
+    if schema.target in names and not (target_optional or schema.holds_outcome):
+        expected = "no such column (or another name of the derived one, in schema.target.name)"
+        raise fault("is in the header although it is derived", expected, number, schema.target)
     for name in wanted:
         if names.count(name) > 1:
+            both = [it for it, its_name in zip(written, names, strict=True) if its_name == name]
+            if len(set(both)) > 1:
+                raise fault(f"has {len(both)} columns, {' and '.join(both)}", "one of these columns", number, name)
             raise fault("stands twice in the header", "each column once", number, name)
     extra = [name for name in names if name not in wanted and name not in schema.ignore]
     if extra and schema.extra_columns == "refuse":
         raise fault("is not in the schema", f"only {', '.join(wanted)}", number, extra[0])
     warnings = (f"unknown columns ignored: {', '.join(map(repr, extra))}",) if extra else ()
-    positions = tuple(names.index(name) if name in names else len(names) for name in wanted)
-    return Header(tuple(names), positions, len(names), warnings)
+    return Header(tuple(written), {it: names.index(it) if it in names else len(names) for it in wanted}, warnings)
 
 
-def _names(line: bytes, number: int) -> list[str]:
+def records(lines: Iterable[str], form: Format) -> Reader:
+    """The strict records of some lines, as the format delimits and quotes them."""
+    if not form.quote:
+        return csv.reader(lines, delimiter=form.delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    return csv.reader(lines, delimiter=form.delimiter, quotechar=form.quote, strict=True)
+
+
+def names_in(line: bytes, number: int, form: Format) -> list[str]:
+    """The names as they are written. Raises: Fault where the line is none of names."""
+    blank = "\r\n " if form.delimiter != " " else "\r\n"
     try:
-        text = line.decode("utf-8")
-        record = next(csv.reader([text.strip("\r\n ")], strict=True), [])
+        record = next(records([line.decode("utf-8").strip(blank)], form), [])
     except UnicodeDecodeError as error:
-        raise fault("has a header that is not UTF-8", f"{UTF8} (convert it)", number) from error
+        raise fault("has a header that is not UTF-8", f"{UTF8}; {OTHER_ENCODING}", number) from error
     except csv.Error as error:
         raise fault(f"has a header that is not CSV ({error})", "names separated by commas", number) from error
     return [name.strip(" ") for name in record]
 
 
-def _check_missing(names: list[str], required: Sequence[str], number: int, after: bytes) -> None:
-    missing = [name for name in required if name not in names]
-    if not missing:
-        return
-    shown = ",".join(names)
+def _missing(
+    names: list[str], required: Sequence[str], after: bytes, schema: Schema, form: Format, number: int
+) -> Fault:
+    """Why columns are missing from a header, and the setting that would find them, if one would."""
+    missing, shown = [name for name in required if name not in names], form.delimiter.join(names)
     expected = f"a header with {', '.join(required)}"
-    separator = next((word for mark, word in SEPARATORS.items() if len(names) == 1 and mark in shown), None)
-    if separator:
-        raise fault(f"is separated by {separator}", f"{expected}, separated by commas", number, None, shown)
-    later = _line_of_header(required, number, after)
-    if later:
-        raise fault(f"has its header in line {later}", "the header before everything else", number, None, shown)
+    other = next((mark for mark in SEPARATORS if mark != form.delimiter and len(names) == 1 and mark in shown), None)
+    if other:
+        setting = f"format.delimiter {json.dumps(other)} would read it"
+        would = f"{expected}, separated by {SEPARATORS.get(form.delimiter, repr(form.delimiter))}; {setting}"
+        return fault(f"is separated by {SEPARATORS[other]}", would, number, None, shown)
+    if later := _line_of_header(set(missing), number, after, schema, form):
+        would = f"the header in line {form.header_row}; format.header_row {later} would read it"
+        return fault(f"has its header in line {later}", would, number, None, shown)
     verb = "is" if len(missing) == 1 else "are"
-    raise fault(f"{verb} missing from the header {_quoted(names)}", expected, number, ", ".join(missing))
+    known = "; schema.names takes other names of a column" if len(missing) < len(required) else ""
+    return fault(f"{verb} missing from the header {_quoted(names)}", f"{expected}{known}", number, ", ".join(missing))
 
 
 def _quoted(names: Sequence[str]) -> str:
@@ -123,11 +173,11 @@ def _quoted(names: Sequence[str]) -> str:
     return f"{shown!r}{f' and {more:,} more' if more else ''}"
 
 
-def _line_of_header(required: Sequence[str], number: int, after: bytes) -> int | None:
+def _line_of_header(missing: set[str], number: int, after: bytes, schema: Schema, form: Format) -> int | None:
     """The line that holds all names, where a preamble stands before it."""
     for place, line in enumerate(LINE.split(after[:65536])[:PREAMBLE], start=number + 1):
-        names = {name.strip(' "') for name in line.decode("utf-8", "replace").split(",")}
-        if names.issuperset(required):
+        names = {name.strip(' "') for name in line.decode("utf-8", "replace").split(form.delimiter)}
+        if {schema.aliases.get(name, name) for name in names}.issuperset(missing):
             return place
     return None
 

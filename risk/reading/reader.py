@@ -16,11 +16,12 @@ import numpy as np
 
 from risk import files
 from risk.reading import spreadsheets
-from risk.reading._batches import FileReader
-from risk.reading._stream import Reading, Source
+from risk.reading._file_reader import FileReader
+from risk.reading._reading import Reading, Source
 from risk.reading.parts import PartWriter, Slice
+from risk.reading.refusals import Refusal, fault
 from risk.reading.sql import literal, quoted
-from risk.reading.values import EXACT_DIGITS, Refusal, fault
+from risk.reading.values import EXACT_DIGITS
 from risk.schema import Schema
 from risk.text import counted
 
@@ -129,7 +130,7 @@ def warnings_of(reading: Reading, forms: set[str]) -> tuple[str, ...]:
     if n := reading.n_totals:
         rows = counted(n, "row is of a client", "rows are of clients")
         sentences.append(f"{rows} named as totals are: where it holds sums, take it out of the file")
-    if reading.n_repeats:
+    if reading.n_repeats and not reading.exact.values.are_events:
         sentences.append(_repeats(reading))
     if reading.n_cut >= spreadsheets.ENOUGH_LONG:
         ids = f"{reading.n_cut:,} ids have more than 15 digits, all with zeros from the 16th on"
@@ -173,7 +174,7 @@ def read_frame(path: Path, schema: Schema, *, target_optional: bool = False) -> 
     Raises: DiskError.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        reader = FileReader(schema, Path(scratch), target_optional=target_optional)
+        reader = FileReader(schema, Path(scratch), target_optional=target_optional or not schema.holds_outcome)
         ((_, reading),) = reader.read([Source(path.name, path)])
         if reading.digest is None:
             reading.fault = fault("vanished or changed while it was read", "a file that stands still").refusal

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk.reading.spreadsheets import RULES, SPOILED
+from risk.reading.values import TIME
 from risk.schema import Column, Schema
 
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ def select(path: str, schema: Schema, plan: Plan) -> str:
     )
     names = [quoted(column.name) for column in schema.columns]
     cast = [f"try_cast(f{plan.layout.positions[index]} AS {kind}) AS v{index}" for index, kind in plan.types.items()]
+    width = plan.layout.width
     shown = [
-        f"{_expression(schema, index, f'f{place}', plan)} AS {names[index]}"
+        f"{_expression(schema, index, f'f{place}' if place < width else 'NULL', plan)} AS {names[index]}"
         for index, place in enumerate(plan.layout.positions)
     ]
     return f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(['*', *cast])} FROM {lines})"  # each number cast once
@@ -126,7 +128,7 @@ def bad_columns(schema: Schema, plan: Plan, statistics: Statistics) -> list[int]
 def _is_proven(column: Column, kind: str, facts: Mapping[str, str]) -> bool:
     if kind == "client":
         return facts.get("null_count") == "0"
-    if kind == "period":
+    if kind in ("period", "time"):
         return bool(facts.get("min"))
     if kind == "target":
         return facts.get("max") != str(NO_TARGET)
@@ -152,6 +154,9 @@ def _expression(schema: Schema, index: int, field: str, plan: Plan) -> str:
         return f"CASE WHEN {missing} THEN NULL ELSE {text} END"
     if column.kind == "period":
         return _period(field, plan.periods)
+    if column.kind == "time":
+        form = f"regexp_full_match({field}, {literal(TIME.pattern)})"
+        return f"CASE WHEN {form} AND {_is_date(f'left({field}, 10)')} THEN {field} ELSE '' END"
     if column.kind == "date":
         return f"CASE WHEN {missing} THEN NULL WHEN strlen({field}) = 10 AND {_is_date(field)} THEN {field} ELSE '' END"
     if column.kind == "target":

@@ -8,55 +8,31 @@ from __future__ import annotations
 import datetime
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from decimal import Decimal
 
-from risk.errors import SourceError
 from risk.reading import spreadsheets
+from risk.reading.dialect import Dialect
+from risk.reading.refusals import SHOWN, Refusal
 from risk.schema import Column, Schema
+from risk.table_format import Format
 
 LONGEST_FIELD = 1_000  # characters
-SHOWN = 80  # characters of a refused value
 REMEMBERED = 10_000  # values of one column
+HINTED = 1_000  # refused values of a file of which a setting is looked for that would read them
 EXACT_DIGITS = 15  # every decimal of so many digits survives float64
 WIDEST_INTEGER = 2**63 - 1
 SMALLEST = 1e-290  # nearer to zero, float64 holds fewer digits
 
-NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 PERIOD = re.compile(r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2})?")
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]" + CLOCK + ")?")
+A_TIME = "a date (YYYY-MM-DD), or date and time (YYYY-MM-DD HH:MM:SS)"
 PERIOD_FORMS = {7: "a month (YYYY-MM)", 10: "a date (YYYY-MM-DD)"}
 # every control character but the two that end lines, and the byte order mark
 FORBIDDEN = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff]")
 
 Check = Callable[[str], str]
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """The reason why a row was refused or, as the fault of a `Content`, a whole file."""
-
-    line: int | None
-    column: str | None
-    value: str | None
-    reason: str
-    expected: str
-
-
-class Fault(SourceError):
-    """A whole file cannot be accepted."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(f"{refusal.reason}, expected {refusal.expected}")
-        self.refusal = refusal
-
-    def at(self, line: int) -> Fault:
-        """The fault with the line, where none is known yet."""
-        return self if self.refusal.line is not None else Fault(replace(self.refusal, line=line))
-
-
-def fault(reason: str, expected: str, line: int | None = None, column: str | None = None, value: str = "") -> Fault:
-    """A fault of a whole file, ready to be raised."""
-    return Fault(Refusal(line, column, value[:SHOWN] or None, reason, expected))
 
 
 class _RefusedError(Exception):
@@ -70,15 +46,15 @@ class _RefusedError(Exception):
 class _Accepted(dict[str, str]):
     """The accepted values of one column, by how they are written; what it does not hold yet is checked."""
 
-    def __init__(self, name: str, check: Check) -> None:
+    def __init__(self, name: str, check: Check, quote: str) -> None:
         super().__init__()
-        self._name, self._check = name, check
+        self._name, self._check, self._quote = name, check, quote
         self.keeps = True
 
     def __missing__(self, written: str) -> str:
         text = written.strip(" ")
         try:
-            _check_text(text, written)
+            _check_text(text, written, self._quote)
             accepted = self._check(text)
         except _RefusedError as refused:
             refused.column, refused.value = self._name, text
@@ -89,13 +65,17 @@ class _Accepted(dict[str, str]):
 
 
 class Values:
-    """Checks the rows of one file against the schema."""
+    """Checks the rows of one file against the schema, as its format says; `typed` columns hold numbers, not texts."""
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, typed: Collection[str] = ()) -> None:
+        self._dialect, self._n_hints = Dialect(schema.format), 0
+        self._plain = Dialect(Format())
+        self._typed = frozenset(typed)
         self._missing = frozenset(schema.missing)
         self._targets = (*schema.target_values.stayed, *schema.target_values.left)
         self._schema = schema
         self.client, self.has_period = schema.client, schema.period is not None
+        self.are_events = schema.holds_events
         kinds = [column.kind for column in schema.columns]
         self._period = kinds.index("period") if "period" in kinds else None
         self.period_length: int | None = None
@@ -127,17 +107,25 @@ class Values:
     def _columns(self) -> list[_Accepted]:
         """One for each column; a file that is plain all through needs none of them."""
         checks = [self._check_of(index, column) for index, column in enumerate(self._schema.columns)]
-        columns = [_Accepted(column.name, check) for column, check in zip(self._schema.columns, checks, strict=True)]
+        names, quote = [column.name for column in self._schema.columns], self._schema.format.quote
+        columns = [_Accepted(name, check, quote) for name, check in zip(names, checks, strict=True)]
         if self._period is not None:
             columns[self._period].keeps = False
         return columns
 
     def _check_of(self, index: int, column: Column) -> Check:
         if column.kind == "number":
-            return lambda text: self._number(text, index, column.minimum)
+            dialect = self._plain if column.name in self._typed else self._dialect
+            return lambda text: self._number(text, index, column.minimum, dialect)
         if column.kind == "text":
             return lambda text: "" if text in self._missing else text
-        kinds = {"client": self._a_client, "period": self._a_period, "date": self._a_date, "target": self._a_target}
+        kinds = {
+            "client": self._a_client,
+            "period": self._a_period,
+            "time": self._a_time,
+            "date": self._a_date,
+            "target": self._a_target,
+        }
         return kinds[column.kind]
 
     def _a_client(self, text: str) -> str:
@@ -150,21 +138,45 @@ class Values:
             raise _RefusedError("has no letter and no digit", "the id of a client")
         return text
 
-    def _a_period(self, text: str) -> str:
-        if not is_period(text):
+    def _a_period(self, written: str) -> str:
+        text = written if is_period(written) else self._dialect.date(written)
+        if text is None:
             expected = PERIOD_FORMS.get(self.period_length or 0, " or ".join(PERIOD_FORMS.values()))
-            raise _RefusedError("is not a period" if text else "is blank", expected)
+            expected = f"{self._dialect.a_date}{expected}{self._hint(Dialect.for_date, written)}"
+            raise _RefusedError("is not a period" if written else "is blank", expected)
         if self.period_length not in (None, len(text)):
             expected = f"{PERIOD_FORMS[self.period_length or 0]} as in the rows before"
             raise _RefusedError(f"is {PERIOD_FORMS[len(text)]}", expected)
         return text
 
-    def _a_date(self, text: str) -> str:
-        if not text or text in self._missing:
-            return ""
-        if len(text) != 10 or not is_period(text):
-            raise _RefusedError("is not a date", f"{PERIOD_FORMS[10]}, or nothing")
+    def _a_time(self, written: str) -> str:
+        text = written if TIME.fullmatch(written) else self._dialect.time(written)
+        if not text or not is_period(text[:10]):
+            expected = f"{self._dialect.a_date}{A_TIME}{self._hint(Dialect.for_date, written)}"
+            raise _RefusedError("is not a time" if written else "is blank", expected)
         return text
+
+    def _a_date(self, written: str) -> str:
+        if not written or written in self._missing:
+            return ""
+        text = written if is_period(written) else self._dialect.date(written)
+        if text is None or len(text) != 10:
+            expected = f"{self._dialect.a_date}{PERIOD_FORMS[10]}, or nothing"
+            raise _RefusedError("is not a date", f"{expected}{self._hint(Dialect.for_date, written)}")
+        return text
+
+    def _hint(self, setting_for: Callable[[Dialect, str], str], written: str) -> str:
+        """The setting that would read a text, looked for in the first ones that are refused."""
+        self._n_hints += 1
+        return setting_for(self._dialect, written) if self._n_hints <= HINTED else ""
+
+    def translated(self, written: Sequence[str]) -> Sequence[str]:
+        """The fields of a refused row, its numbers in plain form as far as they are any."""
+        if self._schema.format.is_plain:
+            return written
+        numbers = {it.name for it in self._schema.columns if it.kind == "number"} - self._typed
+        columns = zip(self._schema.columns, written, strict=True)
+        return [self._dialect.number(text.strip(" ")) or text if it.name in numbers else text for it, text in columns]
 
     def _a_target(self, text: str) -> str:
         if text in self._targets or not text:
@@ -173,11 +185,12 @@ class Values:
             return ""
         raise _RefusedError("is not a known outcome", f"{' or '.join(self._targets)}, or nothing")
 
-    def _number(self, text: str, index: int, minimum: float | None) -> str:
-        if not text or text in self._missing:
+    def _number(self, written: str, index: int, minimum: float | None, dialect: Dialect) -> str:
+        if not written or written in self._missing:
             return ""
-        if not NUMBER.fullmatch(text):
-            raise _RefusedError("is not a number", "a plain decimal number")
+        text = dialect.number(written)
+        if text is None:
+            raise _RefusedError("is not a number", f"{dialect.a_number}{self._hint(Dialect.for_number, written)}")
         number = self._fraction(text, index) if "." in text else self._integer(text, index)
         if number == 0 and text[0] == "-":
             raise _RefusedError("is a negative zero", "0")
@@ -198,7 +211,7 @@ class Values:
     def _fraction(self, text: str, index: int) -> float:
         number = float(text)
         digits = text.lstrip("-0.").replace(".", "")
-        if (len(digits) > EXACT_DIGITS and repr(number) != text) or (digits and abs(number) < SMALLEST):
+        if (len(digits) > EXACT_DIGITS and f"{Decimal(repr(number)):f}" != text) or (digits and abs(number) < SMALLEST):
             raise _RefusedError("is not held exactly", f"at most {EXACT_DIGITS} digits")
         if index in self.wide:
             expected = "whole numbers only, because a row before holds one of more than 15 digits"
@@ -207,12 +220,12 @@ class Values:
         return number
 
 
-def _check_text(text: str, written: str) -> None:
+def _check_text(text: str, written: str, quote: str) -> None:
     if len(text) > LONGEST_FIELD:
         raise _RefusedError(f"has {len(text):,} characters", f"at most {LONGEST_FIELD:,}")
     if match := FORBIDDEN.search(text):
         raise _RefusedError(f"holds the character U+{ord(match[0]):04X}", "text without it")
-    if text[:1] == '"' and written[:1] == " ":
+    if quote and text[:1] == quote and written[:1] == " ":
         raise _RefusedError("has a space before its quote", "a quote right after the comma")
 
 

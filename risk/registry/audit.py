@@ -100,7 +100,7 @@ def origin(production: Path, name: str) -> Origin:
     found = manifests.read_whole(folder)
     if found is None:
         return Origin()
-    sources = tuple(entry.path for entry in found.entries if entry.has_rows)
+    sources = tuple(entry.path for entry in found.sources if entry.has_rows)
     return Origin(found.name, sources, Release(name, folder).provisional)
 
 

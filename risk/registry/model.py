@@ -18,16 +18,17 @@ from sklearn.model_selection import FixedThresholdClassifier
 
 from risk import files, paths
 from risk.errors import ModelError
-from risk.modeling import families
+from risk.modeling import allowed_names, families
+from risk.modeling.allowed_names import Name
 from risk.modeling.fitting import features, risks_of
 from risk.modeling.metrics import Floats, evaluate, list_length
 from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger
-from risk.registry import releases
+from risk.registry import own_families, releases
 from risk.schema import Schema
 
 # Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
-_ALLOWED = families.SHARED.union(*(family.named for family in families.KNOWN))
+_ALLOWED = allowed_names.SHARED.union(allowed_names.OWN, *(family.named for family in families.KNOWN))
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Card:
 
     `n_labelled` counts all labelled rows, `n_rows` those that it was trained on. `release` names the former
     release that it is; None for a model that was made for this card. `probes`: values to ask the model about; `leaks`:
-    the columns that know the answer.
+    the columns that know the answer. `own`: the families of one's own that the settings named, see `own_families.told`.
     """
 
     sha256: str
@@ -62,6 +63,8 @@ class Card:
     probes: list[dict[str, Any]] | None = None
     release: str | None = None
     leaks: list[dict[str, Any]] = field(default_factory=list)
+    encoding: str = ""
+    own: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def residuals(self) -> Reference:
@@ -98,7 +101,13 @@ class Model:
         missing = [name for name in self.card.features if name not in frame]
         if missing:
             raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was trained on it")
-        return risks_of(self.estimator, features(frame, self.card.features))
+        try:
+            return risks_of(self.estimator, features(frame, self.card.features))
+        except Exception as error:
+            if not families.is_own(self.card.family):
+                raise
+            told = f"model {self.name}: its family {self.card.family} cannot rate these rows"
+            raise ModelError(f"{told} ({error})", record=told) from error
 
 
 def pack(challenger: Challenger, x: pd.DataFrame, left: Floats) -> bytes:
@@ -121,7 +130,8 @@ def describe(
     values = {name: x[rows][name].to_numpy() for name in schema.kinds}
     return Card(
         sha256=digest, family=challenger.family, learned=challenger.learned, n_rows=n_rows, threshold=threshold,
-        features=dict(schema.kinds), target=schema.target, horizon=schema.horizon, schema=schema.identity,
+        encoding=challenger.encoding, features=dict(schema.kinds), target=schema.target, horizon=schema.horizon,
+        schema=schema.identity,
         base_rate=float(left.mean()),
         scores=asdict(evaluate(left, risks, threshold, list_length(top_share, n_rows))),
         reference=reference(values, schema.kinds, left, risks).as_dict(),
@@ -129,9 +139,16 @@ def describe(
     )  # fmt: skip
 
 
-def load(folder: Path) -> Model:
+def listened(content: bytes) -> tuple[Any, frozenset[Name]]:
+    """Return the estimator in a file that was made now, and what it names beside what those of our own families do."""
+    listening = _Listening(io.BytesIO(content))
+    return listening.load(), frozenset(listening.named - _ALLOWED)
+
+
+def load(folder: Path, more: frozenset[Name] = frozenset()) -> Model:
     """Return the model in a folder. Its bytes are proven by the card before anything of them is opened.
 
+    `more` is what it may name beside the names of our own families: of a card that is proven.
     Raises: ModelError when a file is missing, damaged or not ours.
     """
     card = read_card(folder)
@@ -148,7 +165,7 @@ def load(folder: Path) -> Model:
             "train again, or roll back to another release"
         )
     other = releases.other_versions(card.packages)
-    return Model(folder.name, card, _open(path, content, card, other), other)
+    return Model(folder.name, card, _open(path, content, card, other, more), other)
 
 
 def read_card(folder: Path) -> Card | None:
@@ -178,21 +195,43 @@ class _Plain(pickle._Pickler):
 
 
 class _Closed(pickle.Unpickler):
-    """Opens nothing but what our own model files name, by exact names."""
+    """Opens nothing but what our own model files name and what else is admitted, by exact names."""
+
+    def __init__(self, content: bytes, more: frozenset[Name]):
+        super().__init__(io.BytesIO(content))
+        self._more = more
 
     def find_class(self, module: str, name: str) -> Any:
-        module, name = families.RENAMED.get((module, name), (module, name))
-        if (module, name) not in _ALLOWED:
+        module, name = allowed_names.RENAMED.get((module, name), (module, name))
+        if (module, name) not in _ALLOWED | self._more:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return super().find_class(module, name)
+        found = super().find_class(module, name)
+        if (module, name) not in _ALLOWED and not own_families.may_be_named(found, module, name):
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no class of it")
+        return found
 
 
-def _open(path: Path, content: bytes, card: Card, other: str | None) -> Any:
+class _Listening(pickle.Unpickler):
+    """Opens what was packed in this process, and keeps what it names."""
+
+    def __init__(self, content: io.BytesIO):
+        super().__init__(content)
+        self.named: set[Name] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        if (module, name) not in _ALLOWED and not own_families.may_be_named(found, module, name):
+            raise pickle.UnpicklingError(f"a fitted model holds {module}.{name}, which is not kept in a file")
+        self.named.add((module, name))
+        return found
+
+
+def _open(path: Path, content: bytes, card: Card, other: str | None, more: frozenset[Name]) -> Any:
     """Return the estimator; one that other versions made must also answer a client of whom nothing is known."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InconsistentVersionWarning)  # one a part of the model: `other` is one line
-            found = _Closed(io.BytesIO(content)).load()
+            found = _Closed(content, more).load()
         if other:
             risks_of(found, features(pd.DataFrame({name: [None] for name in card.features}), card.features))
         return found

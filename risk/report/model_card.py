@@ -5,10 +5,12 @@ Source: Mitchell and others, Model Cards for Model Reporting, FAT* 2019; Ascarza
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from risk.modeling import leakage, reasons
+from risk.modeling.families import MANY_LEVELS
 from risk.modeling.reasons import Predict
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.registry.releases import BASE_RATE
@@ -26,9 +28,10 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
     """The model card as Markdown; equal facts give equal bytes.
 
     `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
-    manifest, `predict` the model itself (a frame of features to risks), asked for what each feature does.
+    manifest, with the sentences `derived`; `predict` is the model itself (a frame of features to risks), asked for what
+    each feature does.
     """
-    family = f"Family: {markdown(card.get('family'))}."
+    family = _family(card)
     parts = {
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
@@ -42,6 +45,14 @@ def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes
         "## How it came here": _origin(card, verdict),
     }
     return ("\n\n".join("\n".join([title, "", *lines]) for title, lines in parts.items()) + "\n").encode()
+
+
+def _family(card: Facts) -> str:
+    own = next((it for it in card.get("own") or () if it["family"] == card.get("family")), None)
+    told = (
+        f", of {markdown(own['module'])} (SHA-256 {markdown(own['sha256'])}), code of this installation" if own else ""
+    )
+    return f"Family: {markdown(card.get('family'))}{told}."
 
 
 NOT_FOR = [
@@ -66,6 +77,7 @@ LEVELS = "one indicator per level that at least ten rows bear; the rarer ones ar
 MISSING = "a missing value counts as the median, with an indicator of its own where training rows had such"
 THRESHOLDS = "by thresholds on the value, where at least 30 training rows had one; a missing value goes its own way"
 GROUPS = "by groups of levels; a missing or unseen level goes its own way"
+RATES = "by the share of its rows who left, drawn towards that of all; an unseen level counts as the average"
 SCALED = {"logistic": "standardised", "quadratic": "standardised and cut at ±3, with its square and products"}
 TESTED = {
     "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
@@ -112,6 +124,7 @@ def _data(card: Facts, dataset: Facts) -> list[str]:
         f"- Dataset {version}: {number(dataset.get('n_rows'))} rows, {n_labelled} of them with a known outcome.",
         f"- {_trained_on(card)}, {percent(share)} of them leavers.",
         f"- Target: {markdown(card.get('target'))}. Horizon: {markdown(card.get('horizon'))}.",
+        *(f"- {markdown(it, 400)}" for it in dataset.get("derived", ())),
         f"- Periods: {markdown(first)} to {markdown(last)}." if first else "- Periods: the files have none.",
         f"- Sources: {number(len(sources))}.",
     ]
@@ -140,16 +153,19 @@ def factors(card: Facts, predict: Predict) -> list[list[str]]:
     described = {it["name"]: it for it in (card.get("reference") or {}).get("features") or ()}
     effects = reasons.effects(predict, probes)
     kinds = {name: feature["kind"] for name, feature in (described | {it["name"]: it for it in probes}).items()}
+    levels = Counter({it["name"]: len(set(it["values"]) - {None}) + it["n_unasked"] for it in probes})
     unknown = [NOTHING, "not recorded: the program that trained it kept no values to ask about"]
     return [
-        [markdown(name), kind, _enters(card, described.get(name), kind), *effects.get(name, unknown)]
+        [markdown(name), kind, _enters(card, described.get(name), kind, levels[name]), *effects.get(name, unknown)]
         for name, kind in kinds.items()
     ]
 
 
-def _enters(card: Facts, feature: Facts | None, kind: str) -> str:
+def _enters(card: Facts, feature: Facts | None, kind: str, n_levels: int) -> str:
     if card.get("learned") == RECALIBRATED:
         return "as in the model whose risks were set right"
+    if kind != "numeric" and card.get("encoding") and n_levels > MANY_LEVELS:
+        return RATES
     if card.get("family") == "boosting":
         return GROUPS if kind != "numeric" else THRESHOLDS
     scaled = SCALED.get(str(card.get("family")))

@@ -35,7 +35,7 @@ def of_dataset(manifest: Manifest) -> dict[str, Any]:
         "n_labelled": manifest.counts.get("n_labelled", 0),
         "first_period": min(periods, default=None),
         "last_period": max(periods, default=None),
-        "sources": [_source(entry) for entry in manifest.entries],
+        "sources": [_source(entry) for entry in manifest.sources],
     }
 
 

@@ -51,7 +51,7 @@ def live(settings: Settings) -> Subject:
     leaks = tuple(desk.leaks) if desk and desk.schema == settings.schema.identity else ()
     if release is None:
         return Subject(rows, leaks=leaks, called=called)
-    model = proven.opened(settings.production, release)
+    model = proven.opened(settings.production, release, settings.own)
     if model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
         return Subject(rows, leaks=leaks, called=called)

@@ -223,3 +223,15 @@ def backtest_page(told: Facts) -> str:
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def diagnostics(seconds: Facts, dependencies: Facts) -> list[str]:
+    """How long each step takes, and the packages beside the newest ones, line by line."""
+    lines = [
+        f"{name}: last {number(it['last'], 2)} s, median {number(it['median'], 2)} s" for name, it in seconds.items()
+    ]
+    lines.append(f"packages (newest: {dependencies['checked_on'] or 'not checked; --check-dependencies'}):")
+    for package in dependencies["packages"]:
+        asked = f"required {package['required']:<10} installed {package['installed']}"
+        lines.append(f"  {package['name']:<16} {asked}  newest {package['newest'] or '-'}")
+    return lines

@@ -18,6 +18,7 @@ import pandas as pd
 
 from risk import files, journal, paths, tick
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
+from risk.model_choice import NO_FAMILIES, OwnFamilies
 from risk.registry import audit, proven, releases
 from risk.schema import Schema
 from risk.service.predictions import TORN, LiveState, Shown, load_clients
@@ -40,8 +41,8 @@ OLD_CARD = (
 class Watch:
     """Keeps `live` current: a thread polls links, files and journal, loads and proves what is new, assigns it."""
 
-    def __init__(self, production: Path, models: Path, schema: Schema) -> None:
-        self._production, self._reports, self._schema = production, models / paths.REPORTS, schema
+    def __init__(self, production: Path, models: Path, schema: Schema, own: OwnFamilies = NO_FAMILIES) -> None:
+        self._own, self._production, self._reports, self._schema = own, production, models / paths.REPORTS, schema
         self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
         self._seen: tuple[Any, ...] | None = None
         self._proven: tuple[Any, ...] | None = None
@@ -124,7 +125,7 @@ class Watch:
             if release is None:
                 model = contract = None
             elif model is None or model.name != release.name:
-                model, contract = _load_model(self._production, release, self._schema)
+                model, contract = _load_model(self._production, release, self._schema, self._own)
             elif damage := proven.damage(self._production, release):
                 faults.append(self._named(f"the deployed model is damaged: {damage[0]}"))
         except Exception as error:  # whatever a damaged file makes of its reader
@@ -170,9 +171,11 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _load_model(production: Path, release: releases.Release, schema: Schema) -> tuple[Model, Contract]:
+def _load_model(
+    production: Path, release: releases.Release, schema: Schema, own: OwnFamilies
+) -> tuple[Model, Contract]:
     """Load a proven release and see that it answers a client of whom nothing is known."""
-    model = proven.opened(production, release)
+    model = proven.opened(production, release, own)
     risks = model.risks(pd.DataFrame({name: [None] for name in model.card.features}))
     if risks.shape != (1,) or not 0 <= risks[0] <= 1:
         raise ModelError(f"{model.name}: answered {risks!r} to one client, expected one risk between 0 and 1")

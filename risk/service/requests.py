@@ -15,8 +15,8 @@ import msgspec
 import pandas as pd
 from msgspec import UNSET, Meta, UnsetType
 
+from risk.reading.dialect import NUMBER
 from risk.reading.header import SEPARATORS
-from risk.reading.values import NUMBER
 from risk.schema import Feature, Schema
 from risk.service.problems import Problem, check_names, misfit
 

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
+from risk.schema import Schema
 from risk.service import security
 from risk.service.predictions import NO_REPORT
 from risk.service.problems import Problem
@@ -71,13 +72,15 @@ def wants_page() -> bool:
     return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
 
-def asked(contract: Contract, root: Path, folders: Sequence[Path]) -> RequestedRows | Ids:
+def asked(contract: Contract, root: Path, folders: Sequence[Path], schema: Schema) -> RequestedRows | Ids:
     """Return what the body asks for; a file that it names is read, where it lies in one of the folders."""
     kind, body = text_body("application/json", "text/csv")
     if kind == "text/csv":
         return contract.read_csv(body)
     found = contract.read_json(body)
-    return contract.read_csv(security.read_inside(root, folders, found.path)) if isinstance(found, File) else found
+    if isinstance(found, File):
+        return contract.read_csv(security.read_inside(root, folders, found.path, schema))
+    return found
 
 
 def whole_number(name: str, default: int, most: int) -> int:

@@ -13,7 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from risk import paths
 from risk.errors import ConfigError
+from risk.reading import plain
+from risk.reading.refusals import Fault
+from risk.schema import Schema
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY
 from risk.settings import Server
@@ -142,10 +146,10 @@ def is_loopback(host: str) -> bool:
         return host.lower().removesuffix(".") == "localhost"
 
 
-def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
-    """The content of a CSV file that lies, after all links, in one of the folders; `given` starts at `root`.
+def read_inside(root: Path, folders: Iterable[Path], given: str, schema: Schema) -> bytes:
+    """The table, as plain CSV, that lies after all links in one of the folders; `given` starts at `root`.
 
-    Raises: Problem 403 where it lies elsewhere, 413 where it is too large, 422 where it is no regular CSV file.
+    Raises: Problem 403 where it lies elsewhere, 413 where it is too large, 422 where it is no regular table.
     """
     outside = Problem(403, "the path leaves the input, test and practice folders; name a file inside", field="filepath")
     if "\0" in given or Path(given).is_absolute() or ".." in Path(given).parts:
@@ -157,8 +161,8 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
         raise outside
     if not all(may_be_a_source(name) for path in below for name in path.parts):
         raise Problem(422, "a hidden or temporary name is no data file; name a CSV file", field="filepath")
-    if real.suffix.lower() != ".csv":
-        raise Problem(422, "the path does not end in .csv; name a CSV file", field="filepath")
+    if not paths.kind_of(real.name):
+        raise Problem(422, f"the path does not end in {', '.join(paths.TABLES)}; name such a file", field="filepath")
     try:
         descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -168,9 +172,22 @@ def read_inside(root: Path, folders: Iterable[Path], given: str) -> bytes:
         raise Problem(422, "the path does not name a regular file; name a CSV file", field="filepath")
     with open(descriptor, "rb") as file:
         content = file.read(MAX_BODY + 1)
+        if len(content) <= MAX_BODY and (real.suffix.lower() != ".csv" or schema.aliases or not schema.format.is_plain):
+            content = _as_csv(descriptor, real.name, schema)
     if len(content) > MAX_BODY:
         raise Problem(413, f"the file is larger than {MAX_BODY // 2**20} MiB; send it in parts", field="filepath")
     return content
+
+
+def _as_csv(descriptor: int, name: str, schema: Schema) -> bytes:
+    try:
+        return plain.as_csv(Path(f"/proc/self/fd/{descriptor}"), name, schema, MAX_BODY)
+    except Fault as error:
+        refusal = error.refusal
+        told = f"{refusal.place}the file {refusal.reason}, expected {refusal.expected}"
+        raise Problem(422, told, field="filepath") from error
+    except OSError as error:
+        raise Problem(422, f"the file cannot be read ({error.strerror})", field="filepath") from error
 
 
 def _token_in(authorization: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.benchmarks.measure import Table
 
 HALVES = {
-    "bench": ("ticks", "runs", "feeds", "ingestion", "models", "quiet", "lists"),
+    "bench": ("ticks", "runs", "feeds", "ingestion", "formats", "models", "quiet", "lists"),
     "bench-decisions": ("decisions", "selection"),
     "bench-calling": ("calling",),
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import tick
+from risk import paths, tick
 from risk.dataset import inbox
 from tests.conftest import Project
 
@@ -24,16 +24,18 @@ def test_sources_come_in_natural_order_with_sub_folders(project: Project) -> Non
 
 def test_what_is_no_source_is_passed_over_with_a_reason(project: Project) -> None:
     folder = project.root / "sourcedata"
-    for name in (".hidden.csv", "~lock.csv", "coming.csv.part", "coming.tmp", "notes.txt"):
+    for name in (".hidden.csv", "~lock.csv", "coming.csv.part", "coming.tmp", "notes.txt", "notes.md"):
         project.drop(f"sourcedata/{name}", "x")
     project.drop("sourcedata/big.csv", "x" * 2000)
     os.mkfifo(folder / "pipe.csv")
     (folder / "out.csv").symlink_to("/etc/hostname")
 
-    found = inbox.list_sources(folder, size_cap=CAP, settle=0)
+    found = inbox.list_sources(folder, size_cap=CAP, settle=0, names=("corporation",))
 
     assert found.sources == ()
-    assert set(found.skipped) == {"notes.txt", "big.csv", "pipe.csv", "out.csv"}
+    assert set(found.skipped) == {"notes.txt", "notes.md", "big.csv", "pipe.csv", "out.csv"}
+    assert found.skipped["notes.md"] == "not a table file; it was passed over"
+    assert found.skipped["notes.txt"] == inbox.NO_TABLE
     assert "max_source_mb" in found.skipped["big.csv"]
     assert "link out of the folder" in found.skipped["out.csv"]
 
@@ -110,3 +112,20 @@ def test_a_folder_that_cannot_be_read_is_said(project: Project, monkeypatch: pyt
 
     assert found.sources == ()
     assert found.skipped == {"closed/": "a folder that cannot be read; give read access"}
+
+
+def test_tables_of_every_kind_are_sources_and_notes_are_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = "corporation\tmonth\n"
+    for end in paths.TABLES:
+        project.drop(f"sourcedata/table{end}", "x")
+    project.drop("sourcedata/unicode.TXT", header.encode("utf-16"))
+    project.drop("sourcedata/table.txt", header)
+    folder = project.root / "sourcedata"
+
+    found = inbox.list_sources(folder, size_cap=CAP, settle=0, names=("corporation", "month"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    without = inbox.list_sources(folder, size_cap=CAP, settle=0, names=("corporation", "month"))
+
+    assert {source.name for source in found.sources} == {f"table{end}" for end in paths.TABLES} | {"unicode.TXT"}
+    assert list(without.skipped) == ["table.xlsx"]
+    assert "make xlsx" in without.skipped["table.xlsx"]

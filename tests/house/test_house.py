@@ -24,7 +24,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 PURE = ("modeling", "drift")  # arrays and values in, frozen results out
 # each sees what is before it
-ROW = ("", "reading", "dataset", "registry", "decision", "backtest", "lists", "report", "service")
+ROW = ("", "reading", "dataset", "proposal", "registry", "decision", "backtest", "lists", "report", "service")
 MAY_IMPORT = {
     "fullprocess": {"apicalls", "deployment", "diagnostics", "ingestion", "reporting", "scoring", "training"},
     "reporting": {"diagnostics"},
@@ -33,7 +33,7 @@ MAY_IMPORT = {
 }
 GATHERING = ("risk.report.status", "risk.report.subject")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 22_037  # of scripts and risk/; it may fall
+LINES = 27_060  # of scripts and risk/; it may fall
 
 
 @cache
@@ -142,9 +142,9 @@ def test_the_service_decides_nothing_and_reads_no_dataset(name: str) -> None:
     assert not others & {"dataset", "decision", "drift", "backtest"}
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_holds_one_idea(room: str) -> None:
-    assert size(ROOMS[room]) <= 250
+@pytest.mark.parametrize("name", MODULES)
+def test_a_file_holds_one_idea(name: str) -> None:
+    assert size(MODULES[name]) <= 250
 
 
 def test_a_class_name_exists_once() -> None:

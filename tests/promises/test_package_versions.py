@@ -16,7 +16,7 @@ import sklearn
 from app import create_app
 from risk import files, paths
 from risk.errors import ModelError
-from risk.modeling import families
+from risk.modeling import allowed_names
 from risk.registry import model, releases
 from tests.conftest import Project, table
 
@@ -110,8 +110,8 @@ def test_by_force_a_live_model_that_cannot_be_opened_is_replaced(deployed: Proje
 
 
 def test_the_names_of_older_files_lead_to_the_names_of_today() -> None:
-    assert set(families.RENAMED.values()) <= model._ALLOWED
-    assert not set(families.RENAMED) & model._ALLOWED
+    assert set(allowed_names.RENAMED.values()) <= model._ALLOWED
+    assert not set(allowed_names.RENAMED) & model._ALLOWED
 
 
 def lower_bounds() -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from risk.reading import reader
 from risk.reading.reader import Content, Source
-from risk.schema import Feature, Schema, TargetValues
+from risk.schema import Feature, Schema
+from risk.target import TargetValues
 from tests.exactly import exact_rows
 
 SCHEMAS = (

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from risk.reading.reader import Content, read_frame
-from risk.schema import Feature, Schema, TargetValues
+from risk.schema import Feature, Schema
+from risk.target import TargetValues
 
 SCHEMA = Schema(
     period="month",

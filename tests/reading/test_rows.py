@@ -6,6 +6,9 @@ columns that a model needs.
 
 from __future__ import annotations
 
+import copy
+import csv
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +20,11 @@ import pytest
 
 from risk.reading import reader
 from risk.reading.reader import Refusal, Source, read_frame
+from risk.reading.sql import literal, quoted
 from risk.schema import Feature, Schema
 from risk.service.problems import Problem
 from risk.service.requests import Contract
+from risk.table_format import Format
 from tests.exactly import exact_rows
 
 SCHEMA = Schema(
@@ -111,10 +116,10 @@ def refusals(found: list[Refusal]) -> list[Row]:
     return [(it.line, it.column, it.value, it.reason) for it in found]
 
 
-def as_parts(paths: list[Path]) -> list[Told]:
+def as_parts(paths: list[Path], schema: Schema = SCHEMA) -> list[Told]:
     parts, sources = paths[0].parent / "parts", [Source(path.name, path) for path in paths]
     found, known = [], dict[str, list[Row]]()
-    for _, content in reader.read(sources, SCHEMA, parts, size_cap=1 << 30):
+    for _, content in reader.read(sources, schema, parts, size_cap=1 << 30):
         assert content
         rows: list[Row] = []
         for it in content.slices:
@@ -143,7 +148,7 @@ def in_chunks(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
 
 
 def exactly(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
-    monkeypatch.setattr("risk.reading._batches.prove", lambda *_: None)
+    monkeypatch.setattr("risk.reading._file_reader.prove", lambda *_: None)
     return as_parts(paths)
 
 
@@ -151,9 +156,57 @@ def for_the_gate(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Tol
     return [as_a_frame(path) for path in paths]
 
 
+SWAPPED = str.maketrans(",;\"'", ";,'\"")  # turns one dialect into the other, and back again
+
+
+def in_another_dialect(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+    schema = copy.copy(SCHEMA)
+    object.__setattr__(schema, "format", Format(delimiter=";", quote="'", encoding="utf-16"))
+    for path in paths:
+        path.write_bytes(path.read_bytes().decode().translate(SWAPPED).encode("utf-16"))
+    found = as_parts(paths, schema)
+    return [
+        Told(
+            [tuple(map(turned, row)) for row in told.rows],
+            [(line, column, turned(value), reason) for line, column, value, reason in told.refused],
+        )
+        for told in found
+    ]
+
+
+def turned(value: object) -> object:
+    return value.translate(SWAPPED) if isinstance(value, str) else value
+
+
+def as_parquet(paths: list[Path]) -> list[Told]:
+    for path in paths:
+        with path.open(newline="") as file:
+            names, *rows = csv.reader(file)
+        values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+        query = f"SELECT * FROM (VALUES {values}) AS t({', '.join(map(quoted, names))})"
+        duckdb.execute(f"COPY ({query}) TO '{path.with_suffix('.parquet')}' (FORMAT parquet)")
+    found = as_parts([path.with_suffix(".parquet") for path in paths])
+    return [Told(told.rows, [(int(str(line)) + 1, *rest) for line, *rest in told.refused]) for told in found]
+
+
+def compressed(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> list[Told]:
+    monkeypatch.setattr("risk.reading._stream.CHUNK", 64)
+    for path in paths:
+        path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+    return as_parts([path.with_suffix(".csv.gz") for path in paths])
+
+
 Read = Callable[[list[Path], pytest.MonkeyPatch], list[Told]]
 READERS = pytest.mark.parametrize(
-    "read", [in_one_piece, in_chunks, exactly, pytest.param(for_the_gate, marks=pytest.mark.slow)]
+    "read",
+    [
+        in_one_piece,
+        in_chunks,
+        exactly,
+        in_another_dialect,
+        compressed,
+        pytest.param(for_the_gate, marks=pytest.mark.slow),
+    ],
 )
 
 
@@ -210,6 +263,18 @@ def test_any_other_value_is_refused_by_line_and_column(
     rows = [typed(FIRST.split(",")), typed(LAST.split(","))]
     told = {it: Told(rows, [(3, column, it[0].strip(" ")[:80] or None, it[1])]) for it in bad}
     assert_each(found, told)
+
+
+@pytest.mark.parametrize("column", KEPT)
+def test_a_text_in_a_parquet_file_is_read_as_in_a_plain_one(
+    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = [text for (its_column, _), texts in REFUSED.items() if its_column == column for text in texts]
+    paths = [file_of(tmp_path, FIRST, line(column, text), LAST) for text in [*KEPT[column], *bad]]
+
+    expected, found = exactly(paths, monkeypatch), as_parquet(paths)
+
+    assert [(told, it) for told, it in zip(expected, found, strict=True) if told != it] == []
 
 
 @READERS

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from risk.reading._stream import SourceFile
-from risk.reading.values import Fault
+from risk.reading.refusals import Fault
 
 
 def chunks_of(path: Path) -> tuple[list[bytes], str | None]:

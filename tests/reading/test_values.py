@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from risk.reading.values import Refusal, Values
+from risk.reading.refusals import Refusal
+from risk.reading.values import Values
 from risk.schema import Feature, Schema
 
 SCHEMA = Schema(period="day", features={"n": Feature(), "kind": Feature("categorical")})

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from sklearn.calibration import CalibratedClassifierCV
 
 from risk import files, paths
 from risk.errors import ModelError
-from risk.modeling import families, selection
+from risk.modeling import allowed_names, families, fitting, selection
 from risk.registry import model
+from tests.modeling.test_many_levels import KINDS as TOWN_KINDS
+from tests.modeling.test_many_levels import taught as taught_of_towns
+from tests.modeling.test_many_levels import towns
 from tests.modeling.test_selection import KINDS, world
 
 
@@ -121,16 +125,40 @@ def packed(choice: str, n: int = 800) -> bytes:
     return model.pack(selection.teach(x, left, nobody, np.zeros(n), none, KINDS, choice), x, left)
 
 
+def fitted_by_rate(family: families.Family) -> Any:
+    """Return a model that knows the levels of a column by their rates."""
+    x, left = towns(1_000, 60, 1.0)
+    assert family.with_rates
+    return fitting.fit(family.with_rates, TOWN_KINDS, x, left)
+
+
 @pytest.mark.slow
 def test_every_name_on_the_allow_list_is_needed() -> None:
     for family in families.KNOWN:
-        named = names_in(packed(family.name))
+        named = names_in(packed(family.name)) | names_in(pickle.dumps(fitted_by_rate(family)))
 
-        assert named <= families.SHARED | family.named
+        assert named <= allowed_names.SHARED | family.named
         assert {name for _, name in family.named - named} == set()
 
-    assert families.SHARED.union(*(family.named for family in families.KNOWN)) == model._ALLOWED
+    assert allowed_names.SHARED.union(allowed_names.OWN, *(family.named for family in families.KNOWN)) == model._ALLOWED
     assert not {name for _, name in model._ALLOWED} & {"partial", "getattr", "eval", "exec", "import_module", "load"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choice", ["logistic", "boosting"])
+def test_a_model_that_knows_levels_by_their_rates_opens_and_is_the_same_in_every_fit(desk: Path, choice: str) -> None:
+    x, left = towns(3_000, 300, 1.5)
+    made = taught_of_towns(x, left, choice)
+    content = model.pack(made, x, left)
+    (desk / paths.MODEL).write_bytes(content)
+    told = replace(card(files.digest(content), 0.5), features=TOWN_KINDS, encoding=made.encoding)
+    (desk / paths.CARD).write_bytes(model.card_bytes(told))
+
+    opened = model.load(desk)
+
+    assert opened.card.encoding == families.BY_RATE
+    assert (opened.risks(x) == fitting.risks_of(made.estimator, x)).all()
+    assert model.pack(taught_of_towns(x, left, choice), x, left) == content
 
 
 @pytest.mark.slow

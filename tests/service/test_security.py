@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from risk.errors import ConfigError
+from risk.schema import Schema
 from risk.service import security
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY
@@ -161,7 +162,7 @@ def house(tmp_path: Path) -> Path:
 
 def refused(house: Path, given: str) -> int:
     with pytest.raises(Problem) as caught:
-        security.read_inside(house, (house / "in", house / "test"), given)
+        security.read_inside(house, (house / "in", house / "test"), given, Schema())
     assert caught.value.field == "filepath"
     return caught.value.status
 
@@ -169,7 +170,7 @@ def refused(house: Path, given: str) -> int:
 def test_a_file_inside_is_read_through_links_that_stay_inside(house: Path) -> None:
     (house / "in" / "link.csv").symlink_to(house / "test" / "data.csv")
 
-    content = security.read_inside(house, (house / "in", house / "test"), "in/link.csv")
+    content = security.read_inside(house, (house / "in", house / "test"), "in/link.csv", Schema())
 
     assert content == b"test"
 
@@ -207,17 +208,17 @@ def test_a_folder_that_is_hidden_itself_may_hold_the_data(house: Path) -> None:
     (house / ".data").mkdir()
     (house / ".data" / "a.csv").write_text("shown")
 
-    assert security.read_inside(house, [house / ".data"], ".data/a.csv") == b"shown"
+    assert security.read_inside(house, [house / ".data"], ".data/a.csv", Schema()) == b"shown"
 
 
 def test_only_regular_csv_files_of_a_fair_size_are_read(house: Path) -> None:
-    (house / "in" / "notes.txt").write_text("x")
+    (house / "in" / "notes.md").write_text("x")
     (house / "in" / "folder.csv").mkdir()
     os.mkfifo(house / "in" / "pipe.csv")
     with (house / "in" / "large.csv").open("wb") as file:
         file.truncate(MAX_BODY + 1)
 
-    found = [refused(house, f"in/{name}") for name in ("notes.txt", "folder.csv", "pipe.csv", "none.csv", "large.csv")]
+    found = [refused(house, f"in/{name}") for name in ("notes.md", "folder.csv", "pipe.csv", "none.csv", "large.csv")]
 
     assert found == [422, 422, 422, 422, 413]
 

@@ -1,0 +1,206 @@
+"""What `ingestion.py --propose` does: look, propose, try, say why, and write where a person asks for it.
+
+Reads: the files, or rows of a table. Writes: the settings file and its backup, if asked.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shlex
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from risk.command import Answer
+from risk.database_source import DatabaseSource
+from risk.dataset import database
+from risk.proposal import config_file, sample
+from risk.proposal.proposal import SHOWN, Proposal, propose, schema_of, with_trial
+from risk.proposal.sample import SampledTable
+from risk.proposal.watermark import watermark_of
+from risk.reading.reader import Source
+from risk.text import counted, number, one_line, percent
+
+MOST_ROWS = 100_000  # of a table
+UNDECIDED = 2  # the exit code where nothing could be proposed
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Where the proposal goes: the settings file, the two folders of files, the share of clients that is held out."""
+
+    config: Path
+    input: Path
+    holdout: Path
+    test_share: float
+
+
+def of_files(names: Sequence[str], here: Installation, write: bool) -> Answer:
+    """Propose settings for files. Raises: UsageError, SourceError; ConfigError, DiskError where they are written."""
+    table = sample.table_of(sample.files_in(names))
+    first = max(table.samples, key=lambda it: it.n_rows)
+    found = propose(table.texts, first.settings, first.whys, datetime.date.today())
+    found.features.ignored.update({name: f"only {why}" for name, why in table.partial.items()})
+    if not found.faults:
+        found = with_trial(found, [Source(str(it), it) for it in table.paths])
+    whole = "" if table.is_whole else " looked at, a sample"
+    title = f"proposal for {_some(table.paths)}: {counted(found.n_rows, 'row')}{whole}"
+    return answer(found, title, table.others, _next_of_files(table, here), here, write)
+
+
+def of_database(url: str, table: str, here: Installation, write: bool) -> Answer:
+    """Propose settings for a table of a database. Raises: ConfigError, SourceError, DiskError."""
+    root, title = here.config.parent, f"proposal for the table {table}"
+    texts = database.sample(DatabaseSource(url=url, table=table, watermark="?"), root, MOST_ROWS)
+    found = propose(texts, None, {}, datetime.date.today())
+    watermark, why = watermark_of(texts, found.roles.period)
+    faults = [*found.faults] if watermark else [*found.faults, f"source.watermark: {why}"]
+    if found.roles.events:
+        faults.append("events: they are made of files; export the table, and propose for these.")
+    source: dict[str, Any] = {"kind": "database", "url": url, "table": table, "watermark": watermark}
+    found = replace(found, sections={**found.sections, "source": source}, faults=tuple(faults))
+    found.roles.whys["source.watermark"] = f"{watermark}: {why}"
+    if not found.faults:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            schema = schema_of(found.sections, folder)
+            pulled = database.pull(DatabaseSource(**source), schema, None, folder, root)
+            found = with_trial(found, [Source(table, pulled.path, is_ordered=True)] if pulled.path else [])
+    title += f": {counted(found.n_rows, 'row')}" + (", the first ones, looked at" if found.n_rows == MOST_ROWS else "")
+    untested = not url.startswith(("postgres", "sqlite"))
+    title += (
+        "\nthis kind of database is not under test: its rows are read one by one, by SQLAlchemy" if untested else ""
+    )
+    return answer(found, title, {}, [*_moves([], here), run_command(here)], here, write)
+
+
+def answer(
+    found: Proposal, title: str, others: dict[str, str], commands: list[str], here: Installation, write: bool
+) -> Answer:
+    """What is said of a proposal, written first where that was asked for and can be."""
+    sections = {key: it for key, it in found.sections.items() if it is not None}
+    lines = [title, *_in_words(found), *(f"not read: {name}: {why}" for name, why in others.items())]
+    fields: dict[str, Any] = {
+        "outcome": "undecided" if found.faults else "written" if write else "proposed", **sections,
+        "why": found.roles.whys | found.whys, "ignored": found.features.ignored, "leaks": found.features.leaks,
+        "read": found.trial.n_read, "accepted": found.trial.n_accepted, "rejected": found.trial.refused,
+        "missing": [*found.faults, *found.gaps], "not_read": others,
+    }  # fmt: skip
+    if found.faults:
+        told = [f"cannot decide: {it}" for it in found.faults]
+        return Answer("\n".join([*lines, *told, f"{here.config} is unchanged."]), fields, UNDECIDED)
+    lines += ["", "for config.json:", config_file.as_text(sections, "", "    ")] if not write else [""]
+    if write:
+        kept = config_file.write(here.config, found.sections)
+        lines.append(f"written into {here.config}; the former file is {kept.name}")
+    else:
+        lines += ["", "to write it there, the same command with --write; then"]
+    held_out = f"{percent(here.test_share, 0)} of the clients are held out by a hash of their names (test_share)"
+    lines += [f"no test file is needed: {held_out}", "next:", *(f"  {it}" for it in commands)]
+    return Answer("\n".join(lines), fields | {"next": commands})
+
+
+# --- in words ---------------------------------------------------------------------------------------------------------
+
+
+def _in_words(found: Proposal) -> list[str]:
+    chosen, features = found.roles, found.features
+    target = chosen.target if isinstance(chosen.target, str) else json.dumps(chosen.target) if chosen.target else None
+    picked = {"client": chosen.client, "target": target, "period": chosen.period, "owner": chosen.owner}
+    picked |= {"value": chosen.value, "renewal": chosen.renewal, "events": json.dumps(chosen.events or {})}
+    lines = [_line(key, picked[key] or "-", chosen.whys[key]) for key in picked if key in chosen.whys]
+    lines += [_line("currency", chosen.currency, "it stands beside the value")] if chosen.currency else []
+    form = found.sections.get("format") or {}
+    lines += [
+        _line(f"format.{key}", json.dumps(it, ensure_ascii=False), found.whys.get(key, "")) for key, it in form.items()
+    ]
+    if missing := found.sections["schema"].get("missing"):
+        lines.append(_line("missing", json.dumps(missing, ensure_ascii=False), found.whys["missing"]))
+    if not chosen.events:
+        lines.append(f"features ({len(features.chosen)}):")
+        for name, it in features.chosen.items():
+            unit = f", in {it['unit']}" if "unit" in it else ""
+            lines.append(f"  {name}: {it['kind']}, shown as {it['label']!r}{unit}")
+    lines += ["ignored:"] * bool(features.ignored) + [f"  {name}: {why}" for name, why in features.ignored.items()]
+    lines += ["ignored, for they know the answer:"] * bool(features.leaks)
+    lines += [f"  {name}: {why}" for name, why in features.leaks.items()]
+    if features.leaks:
+        lines.append(
+            "  If one of them is known before a client leaves, make it a feature and name it in schema.trusted."
+        )
+    return [*lines, *_of_trial(found), *(f"missing: {it}" for it in found.gaps)]
+
+
+def _of_trial(found: Proposal) -> list[str]:
+    trial = found.trial
+    if not trial.n_read and not trial.refused:
+        return []
+    refused = sum(trial.refused.values())
+    lines = [
+        f"read with these settings: {counted(trial.n_accepted, 'row')} accepted, {number(trial.n_rejected)} rejected"
+    ]
+    most = sorted(trial.refused.items(), key=lambda it: -it[1])
+    lines += [f"  {number(n)}: {reason}, as in {trial.examples[reason]}" for reason, n in most[:SHOWN]]
+    lines += [f"  {number(refused - sum(n for _, n in most[:SHOWN]))} for other reasons"] * (len(most) > SHOWN)
+    return lines + [f"  {it}" for it in trial.warnings[:SHOWN]]
+
+
+def _line(key: str, chosen: str, why: str) -> str:
+    return one_line(f"{key}: {chosen} ({why})" if why else f"{key}: {chosen}")
+
+
+def _some(paths: Sequence[Path]) -> str:
+    if len(paths) == 1:
+        return str(paths[0])
+    return f"{counted(len(paths), 'file')} ({paths[0].name} to {paths[-1].name})"
+
+
+# --- what to do next --------------------------------------------------------------------------------------------------
+
+
+def run_command(here: Installation) -> str:
+    """The command that runs the whole process with these settings."""
+    words = [
+        _near(Path(sys.executable)) if Path(sys.executable).is_file() else "python",
+        _near(ROOT / "fullprocess.py"),
+    ]
+    words += ["--config", _near(here.config)] if here.config.absolute() != Path("config.json").absolute() else []
+    return shlex.join(words)
+
+
+def _next_of_files(table: SampledTable, here: Installation) -> list[str]:
+    outside = [it for it in table.paths if not it.resolve().is_relative_to(here.input.resolve())]
+    copied = f"cp {shlex.join(map(_near, outside))} {shlex.quote(_near(here.input))}/ && " if outside else ""
+    return [*_moves(table.paths, here), copied + run_command(here)]
+
+
+def _moves(paths: Sequence[Path], here: Installation) -> list[str]:
+    """The command that puts aside what else lies in the input and test folders."""
+    ours = {it.resolve() for it in paths}
+    strangers = [folder for folder in (here.input, here.holdout) if _others_in(folder, ours)]
+    if strangers:
+        number, former = 1, here.input.parent / "former"
+        while former.exists():
+            number, former = number + 1, here.input.parent / f"former{number + 1}"
+        folders = shlex.join(map(_near, strangers))
+        aside = shlex.quote(_near(former))
+        return [f"mkdir {aside} && mv {folders} {aside}/ && mkdir {folders}"]
+    return []
+
+
+def _others_in(folder: Path, ours: set[Path]) -> bool:
+    files = [it for it in folder.rglob("*") if it.is_file() and it.name.lower().endswith(sample.SUFFIXES)]
+    return any(it.resolve() not in ours for it in files)
+
+
+def _near(path: Path) -> str:
+    """A path as it is typed here: relative where it lies below."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path.absolute())

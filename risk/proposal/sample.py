@@ -1,0 +1,249 @@
+"""A sample of the files that somebody has: their dialect, and the texts of their columns.
+
+Reads: the beginning of every file, and some of the middle and of the end of large ones. Writes: nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import gzip
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from risk.dataset.inbox import natural
+from risk.errors import SourceError, UsageError
+from risk.proposal import dialect
+from risk.proposal import name_words as words
+from risk.reading.refusals import Fault
+from risk.reading.workbooks import Workbook, are_readable
+from risk.table_format import Format
+from risk.text import counted
+
+PLAIN, PACKED, TABLES = (".csv", ".tsv", ".txt"), (".csv.gz", ".tsv.gz", ".txt.gz", ".zip"), (".xlsx", ".parquet")
+SUFFIXES = (*PLAIN, *PACKED, *TABLES)
+MOST_SHEETS = 20
+MOST_FILES, MOST_ROWS = 24, 50_000  # are looked at, of parquet files; all are read
+BUDGET, LEAST, PIECE = 8_000_000, 500_000, 1_000_000  # bytes: of all files, of one, of its middle and its end
+AS_MANY_COLUMNS = 0.5  # of the largest file's columns: else a file is another table
+Texts = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was looked at of one file; `settings` are the keys of `format` that it needs, `whys` why."""
+
+    path: Path
+    texts: Texts
+    settings: dict[str, Any] = field(default_factory=dict)
+    whys: dict[str, str] = field(default_factory=dict)
+    is_whole: bool = True
+
+    @property
+    def n_rows(self) -> int:
+        return max(map(len, self.texts.values()), default=0)
+
+
+@dataclass(frozen=True)
+class SampledTable:
+    """The samples of all files as one table; `others` are files that are none of it, `partial` columns of some."""
+
+    texts: Texts
+    samples: tuple[Sample, ...]
+    paths: tuple[Path, ...]
+    others: dict[str, str]
+    partial: dict[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self.paths) == len(self.samples) and all(it.is_whole for it in self.samples)
+
+
+def files_in(names: Iterable[str]) -> list[Path]:
+    """The files of these names and, in natural order, those in folders. Raises: UsageError where there is none."""
+    found: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            inside = [it for it in path.rglob("*") if it.is_file() and not _is_hidden(it.relative_to(path))]
+            inside = [it for it in inside if it.name.lower().endswith(SUFFIXES)]
+            found += sorted(inside, key=lambda it: natural(str(it)))
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UsageError(f"{name}: there is no such file or folder; name the files that hold your clients")
+    if not found:
+        raise UsageError(
+            f"{', '.join(map(str, names))}: no table is there; expected files that end in {', '.join(SUFFIXES)}"
+        )
+    return found
+
+
+def table_of(paths: Sequence[Path]) -> SampledTable:
+    """One table of the files that are alike. Raises: SourceError where none of them can be read."""
+    samples, others = [], {}
+    some = (
+        [paths[place * len(paths) // MOST_FILES] for place in range(MOST_FILES)] if len(paths) > MOST_FILES else paths
+    )
+    for path in some:
+        try:
+            samples.append(sample(path, max(BUDGET // len(some), LEAST)))
+        except SourceError as error:
+            others[str(path)] = str(error)
+    if not samples:
+        raise SourceError("; ".join(f"{path}: {why}" for path, why in others.items()))
+    largest = max(samples, key=lambda it: (any(words.as_target(name) > 1 for name in it.texts), it.n_rows))
+    alike = []
+    for it in samples:
+        common = len(it.texts.keys() & largest.texts.keys())
+        different = {
+            key for key in (it.settings | largest.settings) if it.settings.get(key) != largest.settings.get(key)
+        }
+        if common < AS_MANY_COLUMNS * len(largest.texts):
+            others[str(it.path)] = f"has {common} of the {len(largest.texts)} columns of {largest.path.name}"
+        elif different - {"skip_footer"} and it.path.suffix == largest.path.suffix:
+            others[str(it.path)] = (
+                f"is written in another way than {largest.path.name} ({', '.join(sorted(different))})"
+            )
+        else:
+            alike.append(it)
+    every = [name for name in largest.texts if all(name in it.texts for it in alike)]
+    names = dict.fromkeys(name for it in alike for name in it.texts)
+    partial = {
+        name: f"{counted(sum(name in it.texts for it in alike), 'file')} of {len(alike)} have it" for name in names
+    }
+    texts: Texts = {name: [] for name in every}
+    for name in every:
+        for it in alike:
+            texts[name] += it.texts[name]
+    good = tuple(it for it in paths if str(it) not in others)
+    return SampledTable(
+        texts, tuple(alike), good, others, {name: why for name, why in partial.items() if name not in every}
+    )
+
+
+def sample(path: Path, budget: int) -> Sample:
+    """Look at one file. Raises: SourceError where it is no table that can be read."""
+    name = path.name.lower()
+    try:
+        if name.endswith(".parquet"):
+            return _of_parquet(path)
+        if name.endswith(".xlsx"):
+            return _of_workbook(path)
+        return _of_text(path, *_pieces(path, budget))
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise SourceError(f"cannot be read ({error})") from error
+
+
+def _of_text(path: Path, head: bytes, pieces: list[bytes], is_whole: bool) -> Sample:
+    form = dialect.of_text(head, pieces[-1] if pieces else head if is_whole else b"")
+    if form.fault:
+        raise SourceError(form.fault)
+    text = dialect.decoded(head if is_whole and not pieces else head[: head.rfind(b"\n") + 1], form.encoding)
+    rows = _below_header(text, form)
+    for piece in pieces:
+        whole_lines = piece[piece.find(b"\n") + 1 : piece.rfind(b"\n") + 1]
+        rows += dialect.rows_of(dialect.decoded(whole_lines, form.encoding), form)
+    width = len(form.names)
+    good = [row for row in rows if len(row) == width]
+    columns = zip(*good, strict=True) if good else ([] for _ in form.names)
+    texts = {name: [text.strip() for text in column] for name, column in zip(form.names, columns, strict=True)}
+    twice = {name for name in form.names if form.names.count(name) > 1}
+    texts = {name: it for name, it in texts.items() if name not in twice}
+    known = form.settings
+    if ".tsv" in path.name.lower() and known.get("delimiter") == "\t":
+        del known["delimiter"]  # the name says so
+    return Sample(path, texts, known, form.whys, is_whole)
+
+
+def _below_header(text: str, form: dialect.TextDialect) -> list[list[str]]:
+    rows = iter(dialect.rows_of(text, form))
+    for row in rows:
+        if [name.strip() for name in row] == list(form.names):
+            return list(rows)
+    return []
+
+
+def _pieces(path: Path, budget: int) -> tuple[bytes, list[bytes], bool]:
+    """The beginning of a file, unpacked, some of its middle and its end, and whether that is all of it."""
+    name = path.name.lower()
+    if name.endswith(".gz"):
+        with gzip.open(path) as packed:
+            head = packed.read(budget + 1)
+    elif name.endswith(".zip"):
+        with zipfile.ZipFile(path) as archive:
+            inside = [it for it in archive.namelist() if not it.endswith("/")]
+            if len(inside) != 1:
+                raise SourceError(f"it holds {counted(len(inside), 'file')}; expected a zip with one")
+            with archive.open(inside[0]) as member:
+                head = member.read(budget + 1)
+    else:
+        size = os.stat(path).st_size
+        with path.open("rb") as file:
+            head, pieces = file.read(budget + 1), []
+            for place in (size // 2, max(size - PIECE, budget)) if size > budget + PIECE else ():
+                file.seek(place)
+                pieces.append(file.read(PIECE))
+        return head, pieces, len(head) <= budget
+    return head, [], len(head) <= budget
+
+
+def _of_parquet(path: Path) -> Sample:
+    import duckdb
+
+    from risk.reading import sql
+
+    try:
+        rows = sql.connect(threads=1).execute(f"select * from read_parquet({sql.literal(str(path))}) limit {MOST_ROWS}")
+        names = [column[0] for column in rows.description or ()]
+        columns = zip(*rows.fetchall(), strict=True)
+    except duckdb.Error as error:
+        raise SourceError(f"cannot be read as parquet ({str(error).splitlines()[0]})") from error
+    texts = {name: [_text(value) for value in column] for name, column in zip(names, columns, strict=False)}
+    return Sample(path, texts, is_whole=max(map(len, texts.values()), default=0) < MOST_ROWS)
+
+
+def _of_workbook(path: Path) -> Sample:
+    """Look at the only sheet or, of several, at the one with the most rows of those that are tables."""
+    try:
+        return _of_sheet(path, None)
+    except Fault as error:
+        if not are_readable() or "sheet" not in str(error):
+            raise
+    sheets = []
+    for sheet in range(1, MOST_SHEETS + 1):
+        with contextlib.suppress(SourceError):
+            sheets.append(_of_sheet(path, sheet))
+    if not sheets:
+        raise SourceError("none of its sheets is a table with the name of each column above it")
+    return max(sheets, key=lambda it: it.n_rows)
+
+
+def _of_sheet(path: Path, sheet: int | None) -> Sample:
+    with path.open("rb") as file:
+        content = b"".join(Workbook(file.fileno(), Format(sheet=sheet)).blocks())
+    found = _of_text(path, content, [], True)
+    known = {key: it for key, it in found.settings.items() if key in ("header_row", "skip_footer")}
+    why = {"sheet": "the one with the most rows; the workbook has several"} if sheet else {}
+    return replace(found, settings=({"sheet": sheet} if sheet else {}) | known, whys=found.whys | why)
+
+
+def _text(value: Any) -> str:
+    """A value of a typed column as a person would write it."""
+    if isinstance(value, float | Decimal):
+        is_whole = math.isfinite(value) and abs(float(value)) < 1e15 and value == int(value)
+        return str(int(value)) if is_whole else format(Decimal(str(value)), "f")
+    if isinstance(value, datetime.datetime):
+        return value.replace(tzinfo=None).isoformat(" ").removesuffix(" 00:00:00")
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value).strip()
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "~$")) for part in path.parts)
