@@ -91,10 +91,13 @@ def _derive_target(found: Periods, columns: Mapping[str, TextColumn]) -> None:
         found.rule = {"ended_on": ends[0].name}
         found.whys["target"] = f"no column says who left; {ends[0].name} is filled for those who did"
     elif found.events or (found.period and columns[found.period].n_distinct >= 3):
-        days = _absence(columns[found.period]) if found.period else _silence(columns, found.events or {})
-        found.rule = {"absent_for": f"{days} days"}
-        found.whys["target"] = f"no column says who left; who does not appear for {days} days is taken to have left"
-        found.whys["target"] += " (nine of ten gaps between events are shorter)" if found.events else ""
+        found.rule, found.whys["target"] = absent_for(_absence(columns[found.period]) if found.period else 60)
+
+
+def absent_for(days: int) -> tuple[dict[str, Any], str]:
+    """The rule that who is absent for some days has left, in words too."""
+    told = f"no column says who left; who does not appear for {days} days is taken to have left"
+    return {"absent_for": f"{days} days"}, told
 
 
 def _absence(period: TextColumn) -> int:
@@ -105,13 +108,6 @@ def _absence(period: TextColumn) -> int:
     return 60 if 28 <= usual <= 31 else max(2 * usual, 2)
 
 
-def _silence(columns: Mapping[str, TextColumn], events: Mapping[str, Any]) -> int:
-    """Days longer than nine of ten gaps between two events of a client: whole months, from two to twelve."""
-    client, time = columns[events["client"]], columns[events["time"]]
-    days: dict[str, set[datetime.date]] = {}
-    for name, text in zip(client.texts, time.texts, strict=True):
-        if name and text in time.moments:
-            days.setdefault(name, set()).add(time.moments[text].date())
-    gaps = sorted((after - before).days for it in days.values() for before, after in pairwise(sorted(it)))
-    usual = gaps[len(gaps) * 9 // 10] if gaps else 0
-    return min(max(-(-usual // 30), 2), 12) * 30
+def absence_after(gap: int) -> int:
+    """The days of absence that mean leaving, where so long a gap between two events is usual: months, two to twelve."""
+    return min(max(-(-gap // 30), 2), 12) * 30

@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import datetime
-import json
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from risk import settings
-from risk.dataset import intake
 from risk.proposal import columns as written
-from risk.proposal import date_forms, roles
+from risk.proposal import date_forms, periods, roles
 from risk.proposal import name_words as words
 from risk.proposal.columns import Form, TextColumn
 from risk.proposal.features import Features, features_of
 from risk.proposal.roles import Roles
 from risk.proposal.sample import Texts
-from risk.reading.reader import Source, read
-from risk.schema import Schema
+from risk.proposal.trial import Trial, tried
+from risk.reading.reader import Source
 from risk.text import counted
 
-FOLDERS = ("input_folder_path", "output_folder_path", "test_data_path", "output_model_path", "prod_deployment_path")
 TOO_MANY = 0.05  # of the rows refused for one feature: it is left out
 FEW_ROWS, FEW_OUTCOMES = 300, 30
-UNLIMITED = 1 << 62
 SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What reading with the proposed settings gave: rows, refused ones by reason with the first of each, warnings."""
-
-    n_read: int = 0
-    n_accepted: int = 0
-    n_labelled: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    columns: dict[str, int] = field(default_factory=dict)
-    examples: dict[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def n_rejected(self) -> int:
-        return max(self.n_read - self.n_accepted, int(bool(self.refused)))
 
 
 @dataclass(frozen=True)
@@ -117,45 +93,10 @@ def with_trial(found: Proposal, sources: Sequence[Source]) -> Proposal:
             break
         why = {name: f"{counted(n, 'row')} would be refused: {trial.examples.get(name, '')}" for name, n in bad.items()}
         found = _without(found, why)
+    if trial.gap is not None:
+        found = _with_absence(found, trial.gap)
     faults = [] if trial.n_accepted else [f"no row would be accepted: {next(iter(trial.examples.values()), 'no row')}"]
     return replace(found, trial=trial, faults=tuple(faults))
-
-
-def tried(sections: Mapping[str, Any], sources: Iterable[Source]) -> Trial:
-    """Read files with proposed settings into a folder that is thrown away."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        schema = schema_of(sections, folder)
-        n_read = n_accepted = n_labelled = 0
-        refused: dict[str, int] = {}
-        by_column: dict[str, int] = {}
-        examples: dict[str, str] = {}
-        warnings: list[str] = []
-        for source, content in read(sources, schema, folder / "parts", size_cap=UNLIMITED):
-            if content is None:
-                warnings.append(f"{source.name}: it changed while it was read")
-                continue
-            n_read, n_accepted = n_read + content.n_read, n_accepted + content.n_accepted
-            n_labelled += content.n_labelled
-            warnings += [f"{source.name}: {it}" for it in content.warnings]
-            for it in intake.refusals_of(content, folder / "parts"):
-                reason = f"{it.column or 'the row' if it.line else 'the file'} {it.reason}"
-                refused[reason] = refused.get(reason, 0) + 1
-                by_column[it.column or ""] = by_column.get(it.column or "", 0) + 1
-                sentence = intake.sentence(source.name, it)
-                examples.setdefault(reason, sentence)
-                examples.setdefault(it.column or "", sentence)
-    return Trial(n_read, n_accepted, n_labelled, refused, by_column, examples, tuple(warnings))
-
-
-def schema_of(sections: Mapping[str, Any], folder: Path) -> Schema:
-    """The schema of files that sections of the settings give, loaded as the settings are. Raises: ConfigError."""
-    for name in (*FOLDERS, "parts"):
-        (folder / name).mkdir()
-    known = {**{name: name for name in FOLDERS}, **{name: it for name, it in sections.items() if it is not None}}
-    (folder / "config.json").write_text(json.dumps(known), encoding="utf-8")
-    schema = settings.load(folder / "config.json").schema
-    return getattr(schema, "files", None) or schema
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -218,6 +159,14 @@ def _missing(columns: Mapping[str, TextColumn], found: Roles, features: Features
     if found.client and not found.period and not found.events:
         gaps.append("no period: for the next months add a column with the month, so that changes are noticed.")
     return gaps, faults
+
+
+def _with_absence(found: Proposal, gap: int) -> Proposal:
+    rule, why = periods.absent_for(periods.absence_after(gap))
+    why += f" (nine of ten gaps between two events of a client have at most {counted(gap, 'day')})"
+    chosen = replace(found.roles, target=rule, whys={**found.roles.whys, "target": why})
+    schema = {**found.sections["schema"], "target": rule}
+    return replace(found, roles=chosen, sections={**found.sections, "schema": schema})
 
 
 def _without(found: Proposal, why: Mapping[str, str]) -> Proposal:

@@ -15,17 +15,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from risk import paths
 from risk.command import Answer
 from risk.database_source import DatabaseSource
 from risk.dataset import database
 from risk.proposal import config_file, sample
-from risk.proposal.proposal import SHOWN, Proposal, propose, schema_of, with_trial
+from risk.proposal.proposal import SHOWN, Proposal, propose, with_trial
 from risk.proposal.sample import SampledTable
+from risk.proposal.trial import schema_of
 from risk.proposal.watermark import watermark_of
 from risk.reading.reader import Source
 from risk.text import counted, number, one_line, percent
 
 MOST_ROWS = 100_000  # of a table
+FEW = 5  # files that a command names one by one
 UNDECIDED = 2  # the exit code where nothing could be proposed
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -175,7 +178,12 @@ def run_command(here: Installation) -> str:
 
 def _next_of_files(table: SampledTable, here: Installation) -> list[str]:
     outside = [it for it in table.paths if not it.resolve().is_relative_to(here.input.resolve())]
-    copied = f"cp {shlex.join(map(_near, outside))} {shlex.quote(_near(here.input))}/ && " if outside else ""
+    folder, end = table.paths[0].parent, paths.kind_of(table.paths[0].name)
+    if len(outside) > FEW and sorted(outside) == sorted(folder.glob(f"*{end}")):
+        named = f"{shlex.quote(_near(folder))}/*{end}"
+    else:
+        named = shlex.join(map(_near, outside))
+    copied = f"cp {named} {shlex.quote(_near(here.input))}/ && " if outside else ""
     return [*_moves(table.paths, here), copied + run_command(here)]
 
 

@@ -46,6 +46,7 @@ class Reading:
     n_read: int = 0
     n_accepted: int = 0
     n_refused: int = 0
+    n_nobody: int = 0  # of these, events without a client
     refusals: list[Refusal] = field(default_factory=list)
     fault: Refusal | None = None
     pieces: list[Piece | None] = field(default_factory=list)  # None: not written yet
@@ -68,6 +69,7 @@ class Reading:
                 row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
             if isinstance(row, Refusal):
                 self.n_refused += 1
+                self.n_nobody += self.exact.values.is_of_nobody(row)
                 self.refusals += [self.placed(row)] if len(self.refusals) < LISTED else []
             else:
                 yield row
@@ -102,9 +104,10 @@ class Reading:
         """Refuse the file as a whole where too many of its rows are; its reason names no client."""
         if self.suspicion:
             self.refusals = self.suspicion.named(self.refusals)
-        if not self.fault and self.n_refused >= TOO_MANY and self.n_refused > TOO_LARGE_SHARE * self.n_read:
-            first = self.refusals[0]
-            share = f"{self.n_refused:,} of {self.n_read:,} rows ({100 * self.n_refused / self.n_read:.0f} %)"
+        n_refused, n_read = self.n_refused - self.n_nobody, self.n_read - self.n_nobody
+        if not self.fault and n_refused >= TOO_MANY and n_refused > TOO_LARGE_SHARE * n_read:
+            first = next((it for it in self.refusals if not self.exact.values.is_of_nobody(it)), self.refusals[0])
+            share = f"{n_refused:,} of {n_read:,} rows ({100 * n_refused / n_read:.0f} %)"
             names = first.column in (None, self.exact.values.client)
             value, reason = None if names else first.value, f"{first.reason}, and {share} are refused"
             self.fault = replace(first, value=value, reason=reason)

@@ -92,6 +92,10 @@ class Values:
             self._set_period_length(len(fields[self._period]))
         return fields
 
+    def is_of_nobody(self, refusal: Refusal) -> bool:
+        """Whether a row is refused as an event without a client: it tells of nobody, and is no sign of a fault."""
+        return self._schema.holds_events and refusal.column == self.client and not refusal.value
+
     def bind(self, period_length: int | None, fractional: Iterable[int]) -> None:
         """Remember what rows that were accepted elsewhere mean for those after them."""
         self._set_period_length(period_length)

@@ -178,3 +178,15 @@ def test_what_is_made_of_events_tells_of_nothing_after_the_month(events: Project
     schema = events.settings.schema
 
     assert schema.trusted == tuple(schema.kinds)
+
+
+def test_events_of_nobody_are_refused_by_row_and_never_the_file(events: Project) -> None:
+    nobody = [f",2024-01-{day:02d},1,order" for day in range(1, 31)]
+    events.drop("sourcedata/a.csv", log(*JANUARY, *nobody))
+    events.drop("sourcedata/b.csv", log("D,2024-01-02,1,order", *nobody, *["E,soon,1,order"] * 10))
+
+    ingest(events)
+
+    assert (entry(events, "a.csv").state, entry(events, "b.csv").state) == ("in", "refused")
+    assert made(events, "events")["A 24-01"] == 2
+    assert len(rejected(events)) > 30

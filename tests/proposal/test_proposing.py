@@ -56,6 +56,20 @@ def test_what_is_written_is_read_by_the_command_that_is_printed(here: Project) -
     assert (here.root / "former/sourcedata/others.csv").is_file()
 
 
+def test_of_events_all_gaps_are_looked_at_and_many_files_are_copied_by_one_pattern(here: Project) -> None:
+    for place in range(12):
+        days = [f"c{it:02d},2024-{1 + place:02d}-{3 + (it * 7 + place * 5) % 20:02d}" for it in range(20)]
+        here.drop(f"log/{place:02d}.csv", "\n".join(["customer_id,order_date", *days, ",2024-01-05"]) + "\n")
+
+    said = here.run("ingestion", "--propose", "log")
+
+    assert said.code == 0, said.err
+    assert '{"absent_for": "60 days"}' in said.out
+    assert "nine of ten gaps between two events of a client have at most 36 days" in said.out
+    assert "240 rows accepted, 12 rejected" in said.out
+    assert "cp log/*.csv sourcedata/ && " in said.out
+
+
 def test_where_nothing_can_be_decided_nothing_is_written(here: Project) -> None:
     here.drop("gym.csv", as_csv(["age", "visits", "churn"], [[it % 50, it % 3, it % 2] for it in range(400)]))
     before = here.seen()
