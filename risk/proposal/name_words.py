@@ -42,7 +42,7 @@ WORTH = (  # the first that a column is named by wins
     "contract value", "arr", "annual revenue", "annual value", "mrr", "monthly revenue", "revenue", "umsatz",
     "jahresumsatz", "turnover", "omzet", "fatturato", "ingresos", "monthly charges", "monthly charge", "monthlycharges",
     "premium", "monthly fee", "spend", "sales", "amount", "betrag", "montant", "importe", "balance", "value",
-    "total charges", "bill", "fee", "price",
+    "total charges", "bill", "fee",
 )  # fmt: skip
 RENEWALS = worded("renewal renew expiry expires expiration vertragsende laufzeitende verlangerung echeance vencimiento")
 ENDS = worded("end ended ende closed cancel cancelled canceled cancellation termination terminated exit left leaving")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import shlex
 import sys
 import tempfile
@@ -178,13 +179,26 @@ def run_command(here: Installation) -> str:
 
 def _next_of_files(table: SampledTable, here: Installation) -> list[str]:
     outside = [it for it in table.paths if not it.resolve().is_relative_to(here.input.resolve())]
-    folder, end = table.paths[0].parent, paths.kind_of(table.paths[0].name)
-    if len(outside) > FEW and sorted(outside) == sorted(folder.glob(f"*{end}")):
+    copies = _copies(outside, shlex.quote(_near(here.input))) if outside else []
+    return [*_moves(table.paths, here), " && ".join([*copies, run_command(here)])]
+
+
+def _copies(outside: Sequence[Path], into: str) -> list[str]:
+    """The commands that copy files into the input folder; what has no name of a table gets one."""
+    known = [it for it in outside if paths.kind_of(it.name)]
+    copies = [
+        f"cp {shlex.quote(_near(it))} {into}/{shlex.quote(it.stem + '.csv')}" for it in outside if it not in known
+    ]
+    if not known:
+        return copies
+    folder, end = known[0].parent, paths.kind_of(known[0].name)
+    if len({it.name for it in known}) < len(known):
+        named = f"-r {shlex.quote(_near(Path(os.path.commonpath(known))))}/."
+    elif len(known) > FEW and sorted(known) == sorted(folder.glob(f"*{end}")):
         named = f"{shlex.quote(_near(folder))}/*{end}"
     else:
-        named = shlex.join(map(_near, outside))
-    copied = f"cp {named} {shlex.quote(_near(here.input))}/ && " if outside else ""
-    return [*_moves(table.paths, here), copied + run_command(here)]
+        named = shlex.join(map(_near, known))
+    return [*copies, f"cp {named} {into}/"]
 
 
 def _moves(paths: Sequence[Path], here: Installation) -> list[str]:

@@ -70,6 +70,25 @@ def test_of_events_all_gaps_are_looked_at_and_many_files_are_copied_by_one_patte
     assert "cp log/*.csv sourcedata/ && " in said.out
 
 
+@pytest.mark.parametrize(
+    ("names", "command"),
+    [
+        (["clients.xls"], "cp odd/clients.xls sourcedata/clients.csv && "),
+        (["a/clients.csv", "b/clients.csv"], "cp -r odd/. sourcedata/ && "),
+    ],
+)
+def test_what_is_copied_has_the_name_of_a_table_and_replaces_nothing(
+    names: list[str], command: str, here: Project
+) -> None:
+    for name in names:
+        here.drop(f"odd/{name}", german())
+
+    said = here.run("ingestion", "--propose", *(["odd"] if len(names) > 1 else [f"odd/{names[0]}"]))
+
+    assert said.code == 0, said.err
+    assert f"next:\n  {command}" in said.out
+
+
 def test_where_nothing_can_be_decided_nothing_is_written(here: Project) -> None:
     here.drop("gym.csv", as_csv(["age", "visits", "churn"], [[it % 50, it % 3, it % 2] for it in range(400)]))
     before = here.seen()
