@@ -699,6 +699,7 @@ def test_too_little_room_is_said_before_anything_is_written(project: Project, mo
     assert not (project.root / "ingesteddata" / "current").exists()
 
 
+@pytest.mark.slow
 def test_counts_are_of_everything_where_the_listing_is_cut(project: Project) -> None:
     rows = "".join(f"c{number},many,2,3,0\n" for number in range(1_500))
     path = project.drop("sourcedata/a.csv", f"{HEADER}\n{rows}")

@@ -75,6 +75,7 @@ def test_who_was_last_seen_longer_ago_is_no_current_client(absent: Project) -> N
     assert now(absent) == "ABCD"
 
 
+@pytest.mark.slow
 def test_files_make_the_same_dataset_in_every_order(absent: Project, tmp_path: Path) -> None:
     names = set()
     for number, order in enumerate(itertools.permutations(("m01", "m02", "m03"))):
@@ -174,6 +175,7 @@ def test_a_client_without_activity_has_left_and_its_later_rows_tell_nothing(inac
     assert now(inactive) == "AB"
 
 
+@pytest.mark.slow
 def test_derived_rows_are_sound_and_their_parts_are_kept(absent: Project) -> None:
     for number, clients in enumerate(("ABCDE", "ABCDE", "ABCD", "ABC", "ABC", "ABC", "ABC"), start=1):
         send(absent, **{f"m{number:02}": clients})

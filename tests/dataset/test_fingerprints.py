@@ -42,6 +42,7 @@ def test_a_union_holds_what_any_set_holds(sets: list[list[int]]) -> None:
     assert _fingerprints.union([a_set(some) for some in sets]).tolist() == sorted({it for some in sets for it in some})
 
 
+@pytest.mark.slow
 @given(SOME, SOME)
 def test_places_are_where_a_fingerprint_stands(some: list[int], among: list[int]) -> None:
     stored = a_set(among)

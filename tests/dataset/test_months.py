@@ -84,6 +84,7 @@ def test_only_months_that_are_over_count(events: Project) -> None:
     assert made(events, "events") == {"A 24-01": 2, "A 24-02": 1, "B 24-01": 1, "B 24-02": 1}
 
 
+@pytest.mark.slow
 def test_files_make_the_same_months_in_every_order(events: Project, tmp_path: Path) -> None:
     logs = {"a": log(*JANUARY), "b": log("A,2024-02-29,0.7,visit", JANUARY[2]), "c": log("B,2024-03-31,0.7,order")}
     found = set()

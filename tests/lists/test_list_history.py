@@ -85,6 +85,7 @@ def test_the_last_list_of_a_day_wins_once_the_journal_names_it(tmp_path: Path) -
     assert len(names(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_two_lists_of_a_day_by_other_newest_periods_both_stay_and_are_told_apart(tmp_path: Path) -> None:
     noted: Noted = {}
     for run, period in enumerate(("2026-01", "2026-02"), 1):

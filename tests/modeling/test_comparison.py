@@ -32,6 +32,7 @@ def test_every_family_stands_beside_the_base_rate_with_the_figures_of_the_choice
         assert it.gains[-1] == (800, int(left.sum()))
 
 
+@pytest.mark.slow
 def test_the_live_model_is_rated_by_the_risks_that_it_has_stated() -> None:
     x, left = world(300)
     live = selection.Incumbent("1-abc", "logistic", None, 0.5, fitting.base_rate(left, np.arange(300).astype(str)))

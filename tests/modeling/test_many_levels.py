@@ -88,6 +88,7 @@ def test_a_level_that_was_never_seen_has_the_rate_of_all() -> None:
     assert abs(unseen - np.median(others)) < 0.05
 
 
+@pytest.mark.slow
 def test_without_such_a_column_nothing_more_is_fitted() -> None:
     x, left = towns(1_000, families.MANY_LEVELS, 1.0)
 
@@ -97,6 +98,7 @@ def test_without_such_a_column_nothing_more_is_fitted() -> None:
     assert made.encoding == ""
 
 
+@pytest.mark.slow
 def test_the_rises_of_a_client_add_up_and_name_the_town() -> None:
     x, left = towns(3_000, 300, 1.5)
     made, some = taught(x, left), x.head(20)

@@ -25,6 +25,7 @@ def fitted(family: families.Family, x: pd.DataFrame, left: np.ndarray) -> reason
     return lambda frame: fitting.risks_of(estimator, fitting.features(frame, KINDS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", families.KNOWN, ids=lambda it: it.name)
 def test_the_rises_of_a_client_sum_to_its_log_odds_less_the_average(family: families.Family) -> None:
     x, left = clients(600)

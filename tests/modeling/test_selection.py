@@ -277,6 +277,7 @@ def test_the_gate_is_given_risks_by_candidates_that_were_chosen_without_the_fold
     assert (nested(rows)[fold != 0] != nested(cheat)[fold != 0]).any()
 
 
+@pytest.mark.slow
 def test_of_one_candidate_the_gate_judges_its_own_risks() -> None:
     x, left = world(300)
     nobody, none = np.arange(300).astype(str), np.zeros(300, dtype=bool)
@@ -302,6 +303,7 @@ def test_the_newest_rows_are_rated_by_the_recipe_without_them(family: str) -> No
         assert (again.forward[when == 2] == taught.forward[when == 2]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [np.zeros(1_200), 1.0 * (np.arange(1_200) >= 1_190)], ids=["one moment", "few rows"])
 def test_where_nothing_is_older_or_few_rows_are_new_nothing_is_judged_forward(when: Floats) -> None:
     x, left = world(1_200)

@@ -43,6 +43,7 @@ def test_a_proposal_is_shown_and_nothing_is_written(here: Project) -> None:
     assert here.seen() == before
 
 
+@pytest.mark.slow
 def test_what_is_written_is_read_by_the_command_that_is_printed(here: Project) -> None:
     here.drop("sourcedata/others.csv", "a,b\n1,2\n")
 

@@ -280,6 +280,7 @@ forms = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(rows=st.lists(ROW), form=forms)
 @settings(deadline=None)
 def test_a_table_in_any_dialect_gives_exactly_the_rows_of_its_plain_file(

@@ -96,6 +96,7 @@ def test_a_refusal_names_sheet_and_cell_though_a_cell_has_many_lines(tmp_path: P
     assert [row[0] for row in rows_of(content, tmp_path)] == ["acme", "Müller", "o'hara", "x\ny\nz"]
 
 
+@pytest.mark.slow
 def test_the_sheet_and_its_rows_are_as_declared(tmp_path: Path) -> None:
     rows = [["Clients"], [], NAMES, *CELLS, ["Total", None, 1227, None, None, None], ["", ""]]
     content = workbook({"Notes": [["nothing"]], "Data": rows})

@@ -62,6 +62,7 @@ def test_confusion_matrix_of_one_class_says_that_the_other_row_is_empty(written:
     assert "100.0 %" in written
 
 
+@pytest.mark.slow
 def test_calibration_shows_risks_shares_and_bin_sizes(written: list[str]) -> None:
     figures.calibration(BINS)
 

@@ -308,6 +308,7 @@ def test_10_000_calls_are_set_within_three_seconds_of_cpu() -> None:
     assert "Client 10000" in read_text(file)
 
 
+@pytest.mark.slow
 def test_report_leaves_out_columns_of_the_call_list_that_are_empty_throughout() -> None:
     clients = [make_client(rank, owner=None, value=None) for rank in range(1, 4)]
 

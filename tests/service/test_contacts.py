@@ -58,6 +58,7 @@ def keep(folder: Path, numbers: range) -> None:
 # --- recording --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_contact_is_recorded_as_one_line_and_shown_at_once(client: FlaskClient, tmp_path: Path) -> None:
     note = ' =1+1; he said "no", <b>'
     told = client.post("/outcomes", json=CALL | {"opinion": "leaves", "note": note, "date": "2026-01-31"})
@@ -79,6 +80,7 @@ def test_a_contact_is_recorded_as_one_line_and_shown_at_once(client: FlaskClient
     assert client.get("/clients/zeta%2F%2Fone").json["contacts"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["json", "data"])
 def test_the_lines_of_a_note_are_joined_by_a_blank(client: FlaskClient, tmp_path: Path, kind: str) -> None:
     for note in ("asks for\r\na price \n\n soon\r\n", f"{'a' * 249}\r\n{'b' * 250}"):
@@ -103,6 +105,7 @@ def test_what_others_drop_is_shown_at_once_and_asked_by_client_and_page(client: 
     assert [it["date"] for it in one["contacts"]] == ["2026-01-01"]
 
 
+@pytest.mark.slow
 def test_the_form_of_a_page_is_answered_by_the_clients_page(client: FlaskClient, tmp_path: Path) -> None:
     told = client.post("/outcomes", data={"client": HOSTILE, "result": "not reached", "note": "näh", "date": ""})
 
@@ -112,6 +115,7 @@ def test_the_form_of_a_page_is_answered_by_the_clients_page(client: FlaskClient,
     assert recorded(tmp_path).endswith(f'"{today()}","not reached","","näh"\n')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status", "field", "detail"),
     [
@@ -160,6 +164,7 @@ def test_a_body_that_is_none_is_refused(
     assert recorded(tmp_path) == ""
 
 
+@pytest.mark.slow
 def test_before_the_first_report_nobody_can_be_recorded(tmp_path: Path) -> None:
     app = create_app(lay_out(tmp_path / "root"))
     told = app.test_client().post("/outcomes", json=CALL)
@@ -168,6 +173,7 @@ def test_before_the_first_report_nobody_can_be_recorded(tmp_path: Path) -> None:
     assert told.status_code == 503
 
 
+@pytest.mark.slow
 def test_a_contact_that_cannot_be_written_is_said_without_a_path(client: FlaskClient, tmp_path: Path) -> None:
     (tmp_path / "root/outcomes").mkdir()
     (tmp_path / "root/outcomes/recorded.csv").write_text("client,date,result\n")
@@ -182,6 +188,7 @@ def test_a_contact_that_cannot_be_written_is_said_without_a_path(client: FlaskCl
 # --- who may record ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -219,6 +226,7 @@ def test_with_a_token_nobody_records_without_it(tmp_path: Path, monkeypatch: pyt
     assert (without.status_code, known.status_code) == (401, 201)
 
 
+@pytest.mark.slow
 def test_too_many_contacts_in_a_minute_are_told_to_come_again(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +242,7 @@ def test_too_many_contacts_in_a_minute_are_told_to_come_again(
     assert 1 <= int(told.headers["Retry-After"]) <= 61
 
 
+@pytest.mark.slow
 def test_a_flood_of_refused_requests_is_stopped(client: FlaskClient) -> None:
     answers = {client.post("/outcomes", json={}).status_code for _ in range(contacts.TRIES)}
     told = client.post("/outcomes", json=CALL)

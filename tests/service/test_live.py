@@ -32,12 +32,14 @@ def watch(settings: Settings) -> Iterator[live.Watch]:
     watch.stop()
 
 
+@pytest.mark.slow
 def test_nothing_is_live_before_a_run(watch: live.Watch) -> None:
     watch.poll()
 
     assert watch.live == LiveState()
 
 
+@pytest.mark.slow
 def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     report(settings, "1", "1-aa")
@@ -183,6 +185,7 @@ def test_an_installation_is_known_by_its_production_folder(tmp_path: Path) -> No
     assert len(found.pop()) == 16
 
 
+@pytest.mark.slow
 def test_a_journal_that_another_hand_changed_is_told_and_its_backup_mends_it(
     settings: Settings, watch: live.Watch
 ) -> None:
@@ -276,6 +279,7 @@ def test_a_damaged_live_model_is_told_while_the_proven_one_answers_until_it_is_p
     assert (watch.live.wrong, watch.live.model) == ((), proven.model)
 
 
+@pytest.mark.slow
 def test_a_release_whose_model_and_card_were_rewritten_together_is_not_opened(
     settings: Settings, watch: live.Watch
 ) -> None:
@@ -287,6 +291,7 @@ def test_a_release_whose_model_and_card_were_rewritten_together_is_not_opened(
     assert "its SHA-256 is not the one that the journal names" in watch.live.faults[0]
 
 
+@pytest.mark.slow
 def test_a_release_of_which_no_line_tells_is_not_opened(settings: Settings, watch: live.Watch) -> None:
     deploy(settings, "1-aa")
     (settings.production / paths.JOURNAL).unlink()

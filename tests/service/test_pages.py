@@ -281,6 +281,7 @@ def test_the_workbook_is_served_where_the_set_holds_it(tmp_path: Path) -> None:
     assert "Excel" in page(again).text
 
 
+@pytest.mark.slow
 def test_the_downloads_of_an_owners_list_hold_the_calls_of_this_owner(tmp_path: Path) -> None:
     client_of(tmp_path, call_list=CALLS)
     for name in (paths.CALL_LIST, paths.CALL_LIST_EXCEL):
@@ -354,6 +355,7 @@ def test_a_list_of_an_earlier_release_is_said(tmp_path: Path) -> None:
     assert "Release 1-aa predicts now" in page(found).text
 
 
+@pytest.mark.slow
 def test_pages_before_the_first_run_say_what_to_do(tmp_path: Path) -> None:
     bare = create_app(lay_out(tmp_path)).test_client()
 

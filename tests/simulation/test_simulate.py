@@ -61,6 +61,7 @@ def unlabelled(content: bytes) -> bytes:
     return re.sub(rb",[01]?\n", b",\n", content)
 
 
+@pytest.mark.slow
 def test_the_documented_commands_make_the_committed_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
