@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from risk import files, settings_file
+from risk.errors import ConfigError
 
 SECTIONS = ("schema", "format", "events", "source")
 WIDEST = 110  # characters of a line
@@ -38,8 +39,11 @@ def replaced(text: str, sections: Mapping[str, Any]) -> str:
 
 
 def write(path: Path, sections: Mapping[str, Any]) -> Path:
-    """Put sections into a settings file and keep the former file beside it; return where. Raises: DiskError."""
+    """Put sections into a settings file and keep the former one beside it. Raises: ConfigError, DiskError."""
     settings_file.read(path)  # an error in words where it is none
+    if not path.stat().st_mode & 0o222:
+        raise ConfigError(f"{path}: it is read-only and stays as it is. Make it writable, or put in by hand what "
+                          "the same command shows without --write")  # fmt: skip
     former = path.read_bytes()
     text = former.decode("utf-8")
     is_windows = "\r\n" in text

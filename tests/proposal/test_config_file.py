@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from risk.errors import ConfigError
 from risk.proposal import config_file
 
 WRITTEN = """{
@@ -59,3 +60,14 @@ def test_every_former_file_is_kept_under_a_number(tmp_path: Path) -> None:
 
     assert kept == ["config.json.bak", "config.json.bak1", "config.json.bak2"]
     assert [(tmp_path / name).read_text() for name in kept] == [f'{{"schema": {{"client": "{it}"}}}}' for it in "abc"]
+
+
+def test_a_read_only_file_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    path.chmod(0o444)
+
+    with pytest.raises(ConfigError, match="is read-only"):
+        config_file.write(path, {"schema": {}})
+
+    assert [it.name for it in tmp_path.iterdir()] == ["config.json"]
