@@ -2,7 +2,7 @@
 
 Pure, but for the rows that it asks. A row of a period tells of a window after it. Its client stayed who is seen in the
 window, and left who is not, once the window has passed and there is a whole period at its end. A period with far fewer
-clients than those before is incomplete: by it nobody is absent.
+clients than those before is incomplete: by it nobody is absent. Where the next ones are as low, that is the new usual.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from risk.target import Target
 from risk.text import counted
 
 BEFORE = 3  # whole periods, whose median is the usual number of clients
+AFTER = 3  # periods that have to be as low, until a low one is whole
 NAMED = 3  # periods
 A_MONTH = len("2026-11")
 
@@ -39,7 +40,8 @@ class Windows:
         for period, (n_clients, usual) in list(self.incomplete.items())[-NAMED:]:
             found.append(
                 f"{period} has {counted(n_clients, 'client')}, where about {usual:g} are usual: taken for incomplete, "
-                "so nobody is absent by it and labels wait. Send the rest, or lower schema.target.smallest_share"
+                "so nobody is absent by it and labels wait, until it is whole or three more are as low. Send the rest, "
+                "or lower schema.target.smallest_share"
             )
         if self.missing:
             named = ", ".join(self.missing[-NAMED:])
@@ -52,14 +54,18 @@ class Windows:
 
 def windows(n_clients: Mapping[str, int], rule: Target) -> Windows:
     """The windows of periods, by the number of clients who are seen in each."""
-    whole: list[str] = []
+    whole, level = list[str](), list[int]()
     incomplete: dict[str, tuple[int, float]] = {}
-    for period in sorted(n_clients):
-        usual = statistics.median(n_clients[it] for it in whole[-BEFORE:]) if whole else 0
-        if n_clients[period] < rule.smallest_share * usual:
-            incomplete[period] = (n_clients[period], usual)
-        else:
-            whole.append(period)
+    for place, (period, n) in enumerate(ordered := sorted(n_clients.items())):
+        usual = statistics.median(level[-BEFORE:]) if level else 0
+        if n < rule.smallest_share * usual:
+            after = [it for _, it in ordered[place + 1 : place + 1 + AFTER]]
+            if len(after) < AFTER or max(after) >= rule.smallest_share * usual or not _is_alike(n, after, rule):
+                incomplete[period] = (n, usual)
+                continue
+            level.clear()
+        whole.append(period)
+        level.append(n)
     by_month = all(len(period) == A_MONTH for period in n_clients)
     reach = {it: after_months(it, rule.months) if by_month else _after_days(it, rule.days) for it in n_clients}
     step = "" if by_month else _step(whole)
@@ -67,6 +73,11 @@ def windows(n_clients: Mapping[str, int], rule: Target) -> Windows:
     passed = [it for it in sorted(n_clients) if reach[it] <= newest]
     tell = [it for it in passed if any(it < at <= reach[it] and _is_end(at, reach[it], step) for at in whole)]
     return Windows(reach, frozenset(tell), incomplete, _missing(whole) if by_month else (), max(passed, default=""))
+
+
+def _is_alike(n: int, others: Sequence[int], rule: Target) -> bool:
+    usual = statistics.median(others)
+    return n >= rule.smallest_share * usual and usual >= rule.smallest_share * n
 
 
 def _is_end(period: str, reach: str, step: str) -> bool:

@@ -49,7 +49,7 @@ def take_in(
     digests = {file.name: _digest(file, sizes, seen) for file in inbox.sources}
     entries = {entry.path: entry for entry in before.entries}
     held = {entry.refused.digest: entry.reason for entry in before.entries if entry.state == "held" and entry.refused}
-    to_read, unsettled = [], []
+    to_read, unsettled, keeps = [], [], bool(schema.period)
     for file in inbox.sources:
         content = by_digest.get(digests[file.name] or "")
         if content and content.fault:  # as another kind of table it may be none
@@ -57,9 +57,8 @@ def take_in(
         if content is None:
             to_read.append(Source(file.name, file.path))
         else:
-            fault = held.get(content.digest)
             entry = entries.get(file.name) or Entry(file.name)
-            entries[file.name] = follow(entry, content, bool(schema.period), run, fault)
+            entries[file.name] = follow(entry, content, keeps, run, held.get(content.digest))
     feeds, periods = Feeds(before, schema, parts), before.periods
     for source, content in read(to_read, schema, parts, size_cap=size_cap):
         if content is None:
@@ -70,8 +69,7 @@ def take_in(
         fault = feeds.fault_of(content, source.name)
         if warning := feeds.outvoted.get(content.digest):
             content = replace(content, warnings=(*content.warnings, warning))
-        entry = entries.get(source.name) or Entry(source.name)
-        entries[source.name] = follow(entry, content, bool(schema.period), run, fault)
+        entries[source.name] = follow(entries.get(source.name) or Entry(source.name), content, keeps, run, fault)
     present = {file.name for file in inbox.sources} | set(inbox.skipped)
     if feeds.outvoted:
         beside = Feeds(before.with_entries(entries.values()), schema, parts)

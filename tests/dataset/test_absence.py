@@ -76,6 +76,28 @@ def test_clients_may_become_far_fewer_where_that_is_said() -> None:
     assert (found.tell, found.incomplete) == ({"2024-01", "2024-02"}, {})
 
 
+@pytest.mark.parametrize(
+    ("n_clients", "incomplete"),
+    [
+        ((100, 90, 40, 95, 90, 88, 90), [3]),  # one that is torn
+        ((100, 90, 40, 45, 40), [3, 4, 5]),  # too few to tell
+        ((100, 90, 40, 45, 40, 90), [3, 4, 5]),  # torn, and whole again
+        ((100, 90, 40, 45, 40, 35), []),  # so few are usual now
+        ((100, 90, 40, 45, 40, 35, 10), [7]),
+        ((100, 90, 40, 9, 9, 9), [3, 4, 5, 6]),  # lower and lower is no level
+        ((900, 800, 300, 250, 200, 150, 120, 100), []),  # after a rush
+    ],
+)
+def test_far_fewer_clients_are_usual_once_three_more_periods_have_as_few(
+    n_clients: tuple[int, ...], incomplete: list[int]
+) -> None:
+    months = {f"2024-{place:02d}": n for place, n in enumerate(n_clients, start=1)}
+
+    found = windows(months, Target(absent_for="30 days"))
+
+    assert list(found.incomplete) == [f"2024-{place:02d}" for place in incomplete]
+
+
 def test_without_a_period_there_is_no_window() -> None:
     assert windows({}, TWO_MONTHS).passed == ""
 

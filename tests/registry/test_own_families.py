@@ -252,17 +252,19 @@ def test_a_model_that_holds_a_class_of_a_changed_module_is_not_opened(mine: Proj
 
 
 @pytest.mark.slow
-def test_a_service_goes_on_while_the_module_changes_and_tells_when_it_starts_anew(mine: Project, served: Serve) -> None:
+def test_a_service_goes_on_while_the_module_changes_and_tells_when_it_starts_again(
+    mine: Project, served: Serve
+) -> None:
     running = served(mine)
     row = [{"lastmonth_activity": 1, "lastyear_activity": 20, "number_of_employees": 3}]
     before = running.post("/prediction", json=row).json["risks"]
     (mine.root / "my_models.py").write_text(OWN_CLASS + "# changed\n")
 
-    after, anew = running.post("/prediction", json=row), served(mine)
+    after, started = running.post("/prediction", json=row), served(mine)
 
     assert after.json["risks"] == before
-    assert anew.post("/prediction", json=row).status_code == 503
-    assert "has changed since" in anew.get("/health").text
+    assert started.post("/prediction", json=row).status_code == 503
+    assert "has changed since" in started.get("/health").text
 
 
 # --- what fails -------------------------------------------------------------------------------------------------------
