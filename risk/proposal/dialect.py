@@ -56,6 +56,7 @@ def of_text(head: bytes, tail: bytes) -> TextDialect:
     if width < 2 or place is None:
         told = "one column alone" if width < 2 else "values in its first line, and no names of columns"
         fault = f"it has {told}; expected a line with the name of each column, separated by , ; | or tabs"
+        fault += ". Write one above, such as client,date,amount, and part the fields in the same way"
         return TextDialect(encoding, delimiter, quote, 1, 0, (), whys, fault)
     if delimiter != ",":
         whys["delimiter"] = f"{DELIMITERS[delimiter]} part every line into {width} fields"

@@ -41,9 +41,10 @@ OWNERS = worded(
 WORTH = (  # the first that a column is named by wins
     "contract value", "arr", "annual revenue", "annual value", "mrr", "monthly revenue", "revenue", "umsatz",
     "jahresumsatz", "turnover", "omzet", "fatturato", "ingresos", "monthly charges", "monthly charge", "monthlycharges",
-    "premium", "monthly fee", "spend", "sales", "amount", "betrag", "montant", "importe", "balance", "value",
+    "premium", "monthly fee", "spend", "sales", "margin", "amount", "betrag", "montant", "importe", "balance", "value",
     "total charges", "bill", "fee",
 )  # fmt: skip
+SUMS = worded("total gesamt lifetime cumulative summe")
 RENEWALS = worded("renewal renew expiry expires expiration vertragsende laufzeitende verlangerung echeance vencimiento")
 ENDS = worded("end ended ende closed cancel cancelled canceled cancellation termination terminated exit left leaving")
 AMOUNTS = worded("amount betrag value price revenue umsatz montant importe total sum quantity qty spend paid cost")

@@ -133,7 +133,10 @@ def _missing(columns: Mapping[str, TextColumn], found: Roles, features: Features
     gaps, faults = [], []
     n_rows = max((it.n_rows for it in columns.values()), default=0)
     if found.client is None:
-        faults.append(f"client: {found.whys['client']}. Add a column with the id of each client.")
+        faults.append(
+            f"client: {found.whys['client']}. Add a column with the id of each client, the "
+            "same in later files; to try it once, a number for each row does: C1, C2 and so on."
+        )
     elif found.target is None:
         faults.append(
             f"target: {found.whys['target']}. Add a column such as churned with 1 for who left and 0 for who stayed, "

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import shlex
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from risk import paths
 from risk.command import Answer
 from risk.database_source import DatabaseSource
 from risk.dataset import database
-from risk.proposal import config_file, sample
+from risk.proposal import config_file, found_files, sample
 from risk.proposal.proposal import SHOWN, Proposal, propose, with_trial
 from risk.proposal.sample import SampledTable
 from risk.proposal.trial import schema_of
@@ -46,7 +45,7 @@ class Installation:
 
 def of_files(names: Sequence[str], here: Installation, write: bool) -> Answer:
     """Propose settings for files. Raises: UsageError, SourceError; ConfigError, DiskError where they are written."""
-    table = sample.table_of(sample.files_in(names))
+    table = sample.table_of(found_files.files_in(names))
     first = max(table.samples, key=lambda it: it.n_rows)
     found = propose(table.texts, first.settings, first.whys, datetime.date.today())
     found.features.ignored.update({name: f"only {why}" for name, why in table.partial.items()})
@@ -54,7 +53,8 @@ def of_files(names: Sequence[str], here: Installation, write: bool) -> Answer:
         found = with_trial(found, [Source(str(it), it) for it in table.paths])
     whole = "" if table.is_whole else " looked at, a sample"
     title = f"proposal for {_some(table.paths)}: {counted(found.n_rows, 'row')}{whole}"
-    return answer(found, title, table.others, _next_of_files(table, here), here, write)
+    others = table.others | found_files.passed_over(names)
+    return answer(found, title, others, _next_of_files(table, here), here, write)
 
 
 def of_database(url: str, table: str, here: Installation, write: bool) -> Answer:
@@ -184,20 +184,17 @@ def _next_of_files(table: SampledTable, here: Installation) -> list[str]:
 
 
 def _copies(outside: Sequence[Path], into: str) -> list[str]:
-    """The commands that copy files into the input folder; what has no name of a table gets one."""
-    known = [it for it in outside if paths.kind_of(it.name)]
-    copies = [
-        f"cp {shlex.quote(_near(it))} {into}/{shlex.quote(it.stem + '.csv')}" for it in outside if it not in known
-    ]
+    """The commands that copy files into the input folder, under names of tables that replace none of each other."""
+    names = [it.name for it in outside]
+    renamed = {it: f"{it.stem}.csv" for it in outside if not paths.kind_of(it.name)}
+    renamed |= {it: f"{it.parent.name}-{it.name}" for it in outside if names.count(it.name) > 1}
+    copies = [f"cp {shlex.quote(_near(it))} {into}/{shlex.quote(name)}" for it, name in renamed.items()]
+    known = [it for it in outside if it not in renamed]
     if not known:
         return copies
     folder, end = known[0].parent, paths.kind_of(known[0].name)
-    if len({it.name for it in known}) < len(known):
-        named = f"-r {shlex.quote(_near(Path(os.path.commonpath(known))))}/."
-    elif len(known) > FEW and sorted(known) == sorted(folder.glob(f"*{end}")):
-        named = f"{shlex.quote(_near(folder))}/*{end}"
-    else:
-        named = shlex.join(map(_near, known))
+    is_whole = len(known) > FEW and sorted(known) == sorted(folder.glob(f"*{end}"))
+    named = f"{shlex.quote(_near(folder))}/*{end}" if is_whole else shlex.join(map(_near, known))
     return [*copies, f"cp {named} {into}/"]
 
 
@@ -216,7 +213,7 @@ def _moves(paths: Sequence[Path], here: Installation) -> list[str]:
 
 
 def _others_in(folder: Path, ours: set[Path]) -> bool:
-    files = [it for it in folder.rglob("*") if it.is_file() and it.name.lower().endswith(sample.SUFFIXES)]
+    files = [it for it in folder.rglob("*") if it.is_file() and paths.kind_of(it.name)]
     return any(it.resolve() not in ours for it in files)
 
 

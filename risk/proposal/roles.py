@@ -6,6 +6,7 @@ Pure: no files.
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,8 @@ from risk.proposal.target_column import target_of
 from risk.text import counted
 
 NO_WORTH = words.worded(
-    "ratio share pct percent change count number num days months qty quantity limit rate score idx index"
+    "ratio share pct percent change count number num days months qty quantity limit rate score idx index "
+    "forecast cashback refund refunds discount claim claims debt loan"
 )
 
 
@@ -78,10 +80,15 @@ def _find_owner(roles: Roles, rest: Mapping[str, TextColumn]) -> None:
 
 def _find_value(roles: Roles, rest: Mapping[str, TextColumn]) -> None:
     numbers = {name: it for name, it in rest.items() if it.kind == "number" and it.n_distinct > 20}
-    for phrase in words.WORTH:
+    for is_sum, phrase in itertools.product((False, True), words.WORTH):  # a sum of years only if there is nothing else
         for name, column in numbers.items():
             names = words.words_of(name)
-            if phrase in " ".join(names) and set(phrase.split()) <= {*names, phrase} and not set(names) & NO_WORTH:
+            if (
+                is_sum == bool(set(names) & words.SUMS)
+                and phrase in " ".join(names)
+                and set(phrase.split()) <= {*names, phrase}
+                and not set(names) & NO_WORTH
+            ):
                 roles.value = name
                 roles.whys["value"] = f"{phrase!r} in its name: what a client is worth, shown as value at risk"
                 signs = [it for it in column.form.units if any(it in text for text in column.counts)]

@@ -12,26 +12,26 @@ import math
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from risk.dataset.inbox import natural
-from risk.errors import SourceError, UsageError
+from risk.errors import SourceError
 from risk.proposal import dialect
 from risk.proposal import name_words as words
+from risk.reading import header
 from risk.reading.refusals import Fault
 from risk.reading.workbooks import Workbook, are_readable
 from risk.table_format import Format
 from risk.text import counted
 
-PLAIN, PACKED, TABLES = (".csv", ".tsv", ".txt"), (".csv.gz", ".tsv.gz", ".txt.gz", ".zip"), (".xlsx", ".parquet")
-SUFFIXES = (*PLAIN, *PACKED, *TABLES)
 MOST_SHEETS = 20
 MOST_FILES, MOST_ROWS = 24, 50_000  # are looked at, of parquet files; all are read
+PART = MOST_ROWS // 3  # at the beginning, in the middle and at the end of a long one
 BUDGET, LEAST, PIECE = 8_000_000, 500_000, 1_000_000  # bytes: of all files, of one, of its middle and its end
+BINARY = 0.01  # of the bytes of a file that is no text
 AS_MANY_COLUMNS = 0.5  # of the largest file's columns: else a file is another table
 Texts = dict[str, list[str]]
 
@@ -64,26 +64,6 @@ class SampledTable:
     @property
     def is_whole(self) -> bool:
         return len(self.paths) == len(self.samples) and all(it.is_whole for it in self.samples)
-
-
-def files_in(names: Iterable[str]) -> list[Path]:
-    """The files of these names and, in natural order, those in folders. Raises: UsageError where there is none."""
-    found: list[Path] = []
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            inside = [it for it in path.rglob("*") if it.is_file() and not _is_hidden(it.relative_to(path))]
-            inside = [it for it in inside if it.name.lower().endswith(SUFFIXES)]
-            found += sorted(inside, key=lambda it: natural(str(it)))
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise UsageError(f"{name}: there is no such file or folder; name the files that hold your clients")
-    if not found:
-        raise UsageError(
-            f"{', '.join(map(str, names))}: no table is there; expected files that end in {', '.join(SUFFIXES)}"
-        )
-    return found
 
 
 def table_of(paths: Sequence[Path]) -> SampledTable:
@@ -134,15 +114,25 @@ def sample(path: Path, budget: int) -> Sample:
     name = path.name.lower()
     try:
         if name.endswith(".parquet"):
-            return _of_parquet(path)
-        if name.endswith(".xlsx"):
-            return _of_workbook(path)
-        return _of_text(path, *_pieces(path, budget))
+            found = _of_parquet(path)
+        elif name.endswith(".xlsx"):
+            found = _of_workbook(path)
+        else:
+            found = _of_text(path, *_pieces(path, budget))
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise SourceError(f"cannot be read ({error})") from error
+    if not found.n_rows:
+        raise SourceError("it has no row below the names of its columns")
+    return found
 
 
 def _of_text(path: Path, head: bytes, pieces: list[bytes], is_whole: bool) -> Sample:
+    if not head.strip():
+        raise SourceError("it is empty")
+    if not head.startswith(header.UTF_16):
+        header.check_start(head)
+        if head.count(b"\x00") > BINARY * len(head):
+            raise SourceError("it holds NUL bytes: it is no text, or UTF-16 without its mark")
     form = dialect.of_text(head, pieces[-1] if pieces else head if is_whole else b"")
     if form.fault:
         raise SourceError(form.fault)
@@ -201,13 +191,16 @@ def _of_parquet(path: Path) -> Sample:
     from risk.reading import sql
 
     try:
-        rows = sql.connect(threads=1).execute(f"select * from read_parquet({sql.literal(str(path))}) limit {MOST_ROWS}")
+        engine, table = sql.connect(threads=1), f"(select * from read_parquet({sql.literal(str(path))})"
+        (n_rows,) = engine.execute(f"select count(*) from {table})").fetchall()[0]
+        places = {0: MOST_ROWS} if n_rows <= MOST_ROWS else dict.fromkeys((0, n_rows // 2, n_rows - PART), PART)
+        rows = engine.execute(" union all ".join(f"{table} limit {n} offset {it})" for it, n in places.items()))
         names = [column[0] for column in rows.description or ()]
         columns = zip(*rows.fetchall(), strict=True)
     except duckdb.Error as error:
         raise SourceError(f"cannot be read as parquet ({str(error).splitlines()[0]})") from error
     texts = {name: [_text(value) for value in column] for name, column in zip(names, columns, strict=False)}
-    return Sample(path, texts, is_whole=max(map(len, texts.values()), default=0) < MOST_ROWS)
+    return Sample(path, texts, is_whole=n_rows <= MOST_ROWS)
 
 
 def _of_workbook(path: Path) -> Sample:
@@ -243,7 +236,3 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime.datetime):
         return value.replace(tzinfo=None).isoformat(" ").removesuffix(" 00:00:00")
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value).strip()
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "~$")) for part in path.parts)

@@ -13,7 +13,7 @@ import pytest
 from unknown_tables import as_csv, bank, german, orders, telco, usage
 
 from risk.errors import UsageError
-from risk.proposal import name_words, sample
+from risk.proposal import found_files, name_words, sample
 from risk.proposal.proposal import Proposal, propose
 
 TODAY = datetime.date(2026, 9, 1)
@@ -25,7 +25,7 @@ def proposal(folder: Path, **files: str | bytes) -> Proposal:
     for name, content in files.items():
         path = folder / name.replace("_", ".")
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    table = sample.table_of(sample.files_in([str(folder)]))
+    table = sample.table_of(found_files.files_in([str(folder)]))
     first = table.samples[0]
     return propose(table.texts, first.settings, first.whys, TODAY)
 
@@ -224,7 +224,7 @@ def test_a_folder_of_months_is_one_table_and_its_dictionary_none(tmp_path: Path)
         (tmp_path / f"{month}.csv").write_text(text)
     (tmp_path / "dictionary.csv").write_text("field,meaning\nlogins,how often\nplan,which\n")
 
-    table = sample.table_of(sample.files_in([str(tmp_path)]))
+    table = sample.table_of(found_files.files_in([str(tmp_path)]))
 
     assert [it.name for it in table.paths] == ["2026-01.csv", "2026-02.csv", "2026-03.csv"]
     assert list(table.others) == [str(tmp_path / "dictionary.csv")]
@@ -232,4 +232,4 @@ def test_a_folder_of_months_is_one_table_and_its_dictionary_none(tmp_path: Path)
 
 def test_a_folder_without_a_table_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no table is there"):
-        sample.files_in([str(tmp_path)])
+        found_files.files_in([str(tmp_path)])

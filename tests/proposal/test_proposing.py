@@ -75,7 +75,10 @@ def test_of_events_all_gaps_are_looked_at_and_many_files_are_copied_by_one_patte
     ("names", "command"),
     [
         (["clients.xls"], "cp odd/clients.xls sourcedata/clients.csv && "),
-        (["a/clients.csv", "b/clients.csv"], "cp -r odd/. sourcedata/ && "),
+        (
+            ["a/clients.csv", "b/clients.csv"],
+            "cp odd/a/clients.csv sourcedata/a-clients.csv && cp odd/b/clients.csv sourcedata/b-clients.csv && ",
+        ),
     ],
 )
 def test_what_is_copied_has_the_name_of_a_table_and_replaces_nothing(
