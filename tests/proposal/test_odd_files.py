@@ -72,6 +72,17 @@ def test_a_date_that_is_there_for_one_outcome_alone_knows_the_answer(tmp_path: P
     assert proposed.sections["schema"]["ignore"] == ["checked_on"]
 
 
+@pytest.mark.parametrize("of_leavers", ["9", "", "closed"])
+def test_a_column_that_tells_by_what_it_holds_is_no_feature(tmp_path: Path, of_leavers: str) -> None:
+    rows = [[f"C{it}", it % 7, of_leavers if it % 5 == 0 else 1 + it % 3, int(it % 5 == 0)] for it in range(400)]
+
+    proposed = found(["client", "orders", "stage", "churned"], rows, tmp_path)
+
+    assert list(proposed.features.leaks) == ["stage"]
+    assert list(proposed.features.chosen) == ["orders"]
+    assert proposed.sections["schema"]["ignore"] == ["stage"]
+
+
 def test_a_date_that_some_have_is_no_leak(tmp_path: Path) -> None:
     rows = [[f"C{it}", it % 7, "2026-01-05" if it % 3 else "", int(it % 100 == 0)] for it in range(400)]
 
