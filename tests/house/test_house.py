@@ -33,7 +33,7 @@ MAY_IMPORT = {
 }
 GATHERING = ("risk.report.status", "risk.report.subject")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 27_221  # of scripts and risk/; it may fall
+LINES = 27_222  # of scripts and risk/; it may fall
 
 
 @cache
