@@ -31,7 +31,7 @@ from risk.service import live, security
 from risk.service.problems import Problem
 from risk.service.requests import Contract
 from risk.service.server import HttpServer
-from risk.settings import Settings
+from risk.settings.settings import Settings
 
 TEST_ROWS = 20
 LIST = "/clients?limit=5"

@@ -25,7 +25,7 @@ from risk.service.problems import Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
 from risk.service.server import HttpServer
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import placed
 
 service = Blueprint("service", __name__)

@@ -22,7 +22,7 @@ from risk.registry import audit, model, proven, releases
 from risk.registry.releases import Release
 from risk.report import model_card
 from risk.report import snapshot as snapshots
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import event, log
 
 PAPERS = (paths.MODEL, paths.CARD, paths.LEARNED_RISKS, paths.LATEST_SCORE)

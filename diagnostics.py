@@ -31,7 +31,7 @@ from risk.lists import list_history, track_record_words
 from risk.reading import reader
 from risk.registry import audit, model, own_families, proven, releases
 from risk.report import comparison_page, explain, figures, snapshot, status, tables
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from risk.command import Answer, Run
-    from risk.settings import Settings
+    from risk.settings.settings import Settings
 
 
 SHOWN = (

@@ -26,8 +26,8 @@ from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError, UsageError
 from risk.journal import Attention
 from risk.registry import releases
-from risk.settings import Settings
-from risk.settings import changed as changed_settings
+from risk.settings.settings import Settings
+from risk.settings.settings import changed as changed_settings
 from risk.text import event, log, placed
 
 

@@ -34,7 +34,7 @@ from risk.report import calls, evidence, explain, figures, pdf, plots, snapshot,
 from risk.report import subject as subjects
 from risk.report.subject import Subject
 from risk.service import live
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import event, log
 
 KEPT_SETS = 20

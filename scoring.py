@@ -25,7 +25,7 @@ from risk.modeling.metrics import Scores
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.registry.releases import BASE_RATE
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import event, log
 
 

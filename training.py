@@ -32,7 +32,7 @@ from risk.modeling.selection import Challenger
 from risk.registry import challenger_file, model, out_of_fold, proven, releases
 from risk.registry.challenger_file import ChallengerFile
 from risk.registry.model import Card
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import counted, event, log
 
 

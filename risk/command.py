@@ -19,7 +19,7 @@ from typing import Any
 from risk import files, journal, paths, tick
 from risk.errors import DeadlineError, DiskError, RiskError
 from risk.journal import Attention
-from risk.settings import Settings, load
+from risk.settings.settings import Settings, load
 from risk.text import event, log, one_line, placed
 
 NEEDS_A_PERSON = 4  # the exit code of a run that is done and found something new that needs a person

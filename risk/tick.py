@@ -15,7 +15,7 @@ from risk import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from risk.settings import Settings
+    from risk.settings.settings import Settings
 
 NOTHING = "no new data"
 IDLE: dict[str, object] = {"outcome": NOTHING, "verdict": None, "reason": NOTHING, "reason_to_train": None, "steps": []}

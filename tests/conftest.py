@@ -18,7 +18,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from risk import command, paths, settings, tick
+from risk import command, paths, tick
+from risk.settings import settings
 from tests.once import remember_fits
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker a core: more threads wait for each other, at full load

@@ -12,7 +12,7 @@ from risk.reading import spreadsheets
 from risk.reading._reading import Reading
 from risk.reading._stream import read_file
 from risk.reading._whole_file import Suspicion, may_be_totals
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 Rows = list[list[str]]
 

@@ -15,7 +15,7 @@ import pandas as pd
 from risk import files, journal, paths
 from risk.modeling import families, fitting, selection
 from risk.registry import audit, model, releases
-from risk.settings import Settings, load
+from risk.settings.settings import Settings, load
 
 HOSTILE = "<script>alert('x')</script>"
 KINDS = {"activity": "numeric", "size": "numeric", "sector": "categorical"}

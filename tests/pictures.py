@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 import fullprocess
 from app import create_app
 from risk import paths
-from risk.settings import load
+from risk.settings.settings import load
 from tests.service.test_server import serving
 
 ROOT = Path(__file__).resolve().parents[1]

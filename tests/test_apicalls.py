@@ -14,7 +14,7 @@ from app import create_app
 from risk.errors import DataError
 from risk.service import security
 from risk.service.server import HttpServer
-from risk.settings import Settings, load
+from risk.settings.settings import Settings, load
 from tests.installation import deploy, lay_out, report
 
 PATHS = [

@@ -23,7 +23,7 @@ from risk.lists import list_history
 from risk.lists.list_files import ListFacts
 from risk.service import security
 from risk.service.requests import MAX_BODY
-from risk.settings import Settings, load
+from risk.settings.settings import Settings, load
 from tests.installation import HOSTILE, deploy, lay_out, report, snapshot
 from tests.service.test_server import serving
 

@@ -15,7 +15,7 @@ import pytest
 from risk import command, paths, text
 from risk.command import Answer
 from risk.errors import DeadlineError, RiskError
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from tests.conftest import Project, table
 
 ROOT = Path(__file__).parents[1]

@@ -19,7 +19,7 @@ from risk.modeling.families import Family
 from risk.modeling.metrics import Array, Codes, Floats, Marks, f1_score
 from risk.modeling.reference import reference
 from risk.modeling.selection import Challenger, Incumbent
-from risk.settings import Drift, GateRule
+from risk.settings.decision_rules import Drift, GateRule
 
 OURS, NEVER, ALWAYS, F1_FALLS = "ours", "never retrain", "always retrain", "retrain when F1 falls"
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from risk.dataset._accepted_rows import AcceptedRows
 from risk.reading.sql import literal
-from risk.target import Target
+from risk.settings.target import Target
 from risk.text import counted
 
 BEFORE = 3  # whole periods, whose median is the usual number of clients

@@ -17,7 +17,7 @@ from risk.errors import DiskError
 from risk.paths import UNFINISHED
 from risk.reading.reader import Content
 from risk.reading.sql import EXACT_INTEGER, connect, literal, pattern, quoted
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 SPAN = 1 << 40  # positions of one source
 SPILL = f"{UNFINISHED}spill"  # beside the parts; tidied away

@@ -17,9 +17,9 @@ import sqlalchemy
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnClause, ColumnElement, FromClause, Select
 
-from risk.database_source import DatabaseSource
 from risk.errors import SourceError
 from risk.reading.values import LONGEST_FIELD
+from risk.settings.database_source import DatabaseSource
 
 AT_ONCE = 10_000  # rows
 KEPT = LONGEST_FIELD + 1  # characters of a text: one more than the reader accepts, so that it refuses it

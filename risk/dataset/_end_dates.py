@@ -9,7 +9,7 @@ from __future__ import annotations
 from risk.dataset._absence import Windows
 from risk.dataset._accepted_rows import SPAN, AcceptedRows
 from risk.reading.sql import literal
-from risk.target import Target
+from risk.settings.target import Target
 
 
 def is_over(rows: AcceptedRows, rule: Target, found: Windows) -> str:

@@ -26,7 +26,7 @@ from risk.dataset.manifest import Manifest
 from risk.errors import DiskError
 from risk.reading.reader import Content
 from risk.reading.sql import connect, literal, pattern, quoted
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 Prints = NDArray[np.uint64]
 

@@ -16,9 +16,9 @@ import duckdb
 
 from risk.dataset._absence import after_months
 from risk.dataset._accepted_rows import AcceptedRows, Place
-from risk.events import AMOUNT, COUNT, KINDS, SINCE_FIRST, SINCE_LAST, EventSchema
 from risk.reading.sql import literal
-from risk.schema import Schema
+from risk.settings.events import AMOUNT, COUNT, KINDS, SINCE_FIRST, SINCE_LAST, EventSchema
+from risk.settings.schema import Schema
 from risk.text import counted
 
 LARGEST = "9e18"  # a sum beyond it is missing

@@ -9,7 +9,7 @@ from pathlib import Path
 from risk.command import Answer
 from risk.dataset import intake, outcomes
 from risk.reading import reader
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import counted
 
 ABSENT = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")

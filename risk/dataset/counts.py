@@ -24,7 +24,7 @@ from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overl
 from risk.reading.reader import Content
 from risk.reading.spreadsheets import alike, odd_forms
 from risk.reading.sql import literal
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 SourceContent = tuple[str, str]  # a source's path and a content's digest
 Counts = dict[SourceContent, int]

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from risk import files
-from risk.database_source import IN_URL, PASSWORD, DatabaseSource
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
 from risk.dataset.intake import follow, sentence, with_digests
@@ -24,7 +23,8 @@ from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.quarantine import Feeds, judged
 from risk.errors import ConfigError
 from risk.reading.reader import Content, Slice, Source, read
-from risk.schema import Schema
+from risk.settings.database_source import IN_URL, PASSWORD, DatabaseSource
+from risk.settings.schema import Schema
 
 if TYPE_CHECKING:
     from risk.dataset._database_sql import DatabaseRows

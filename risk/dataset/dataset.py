@@ -23,7 +23,7 @@ from risk.dataset.summary import ColumnStatistics, Summary
 from risk.dataset.treated import ComparableRows, treatment
 from risk.errors import DataError
 from risk.reading.sql import literal, quoted
-from risk.schema import Column, Schema
+from risk.settings.schema import Column, Schema
 
 if TYPE_CHECKING:
     import pandas as pd

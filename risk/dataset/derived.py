@@ -22,8 +22,8 @@ from risk.dataset.manifest import Entry, Manifest
 from risk.errors import DataError
 from risk.reading.reader import Content, Source, read
 from risk.reading.sql import literal
-from risk.schema import Schema
-from risk.target import Target
+from risk.settings.schema import Schema
+from risk.settings.target import Target
 from risk.text import counted
 
 UNLIMITED = 1 << 62

@@ -15,7 +15,7 @@ from risk.dataset.quarantine import Feeds, all_judged, judged
 from risk.errors import ConfigError, DataError
 from risk.journal import Attention
 from risk.reading.reader import Content, Refusal, Source, read, read_refusals
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import as_csv
 
 OURS = (*ADDED, "file_row_number")  # names that frames and parts need

@@ -23,7 +23,7 @@ from risk.dataset.manifest import Entry, Manifest, content_order
 from risk.journal import HELD, NO_ROWS, REJECTED, Attention
 from risk.modeling.metrics import Floats
 from risk.reading.reader import Content, Slice
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import counted
 
 ENOUGH_WHOLE, WHOLE_SHARE = 20, 0.99  # so many values, and the share of whole ones among them, make a whole column

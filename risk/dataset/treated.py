@@ -23,7 +23,7 @@ from risk.dataset.counts import DatasetCounts
 from risk.dataset.manifest import Manifest
 from risk.dataset.outcomes import NOT_REACHED, Contact, Outcomes
 from risk.modeling.metrics import Codes, Marks
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd

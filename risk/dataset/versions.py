@@ -15,7 +15,7 @@ from risk.dataset import derived, intake, manifest
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import RiskError
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import event, log
 
 KEPT_VERSIONS = 5

@@ -19,7 +19,7 @@ from risk.errors import DataError
 from risk.modeling.metrics import Scores, evaluate, list_length
 from risk.reading import reader
 from risk.registry.model import Model
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 ENOUGH_UNSEEN = 30
 HELD_OUT, SEEN = "held-out clients", "seen clients"

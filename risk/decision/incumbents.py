@@ -20,7 +20,7 @@ from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import Release
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import event, log
 
 MOST_ROWS = 20_000  # rows of the training that the scan for drift lays beside new ones

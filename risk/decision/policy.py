@@ -21,7 +21,7 @@ from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
 from risk.modeling.metrics import Floats, list_length
 from risk.modeling.reference import Reference
-from risk.settings import Drift, GateRule
+from risk.settings.decision_rules import Drift, GateRule
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; the others:
 DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"

@@ -22,12 +22,12 @@ from risk.decision import incumbents, policy
 from risk.decision.policy import NO_DRIFT, NOT_ENOUGH, Reason
 from risk.drift import two_sample
 from risk.drift.two_sample import Side
-from risk.model_choice import ModelChoice
 from risk.modeling import leakage, selection
 from risk.registry.model import Card, Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import Release
-from risk.settings import Drift
+from risk.settings.decision_rules import Drift
+from risk.settings.model_choice import ModelChoice
 from risk.text import counted, event, log
 
 MOST_NAMED = 3  # late sources

@@ -21,7 +21,7 @@ from risk.registry import out_of_fold
 from risk.registry.model import Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import BASE_RATE, Release, object_in
-from risk.settings import GateRule
+from risk.settings.decision_rules import GateRule
 
 NOT_JUDGED = "not judged"
 ROLLED_BACK_HERE = "This very model was rolled back on this dataset; it is not proposed again."

@@ -23,8 +23,8 @@ from risk.modeling import families, fitting
 from risk.paths import LIST_COLUMNS
 from risk.registry import out_of_fold
 from risk.registry.model import Model
-from risk.schema import Schema
-from risk.settings import Capacity
+from risk.settings.schema import Schema
+from risk.settings.settings import Capacity
 from risk.text import as_csv, four_digits
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from risk.lists import list_history, replayed_lists
 from risk.lists.call_list import Past
 from risk.lists.list_files import ListFacts
 from risk.lists.moves import FormerList
-from risk.model_choice import NO_FAMILIES, OwnFamilies
 from risk.registry import proven, releases
 from risk.registry.model import Model
-from risk.settings import Capacity
+from risk.settings.model_choice import NO_FAMILIES, OwnFamilies
+from risk.settings.settings import Capacity
 
 
 @dataclass(frozen=True)

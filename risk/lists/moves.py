@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from risk.modeling.metrics import log_odds
-from risk.settings import Capacity
+from risk.settings.settings import Capacity
 
 STAYS = 1.1  # who is on the list stays until the rank is beyond so many times its length
 STEP = 0.2  # in log-odds: a smaller move is none

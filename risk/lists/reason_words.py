@@ -16,7 +16,7 @@ import pandas as pd
 from risk.dataset.next_steps import Direction
 from risk.modeling.metrics import Floats, Kinds
 from risk.modeling.reasons import Predict, rises, times_the_risk, typical
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import percent
 
 SMALLEST_RISE, MOST_NAMED = 0.1, 3  # in log-odds; reasons

@@ -25,7 +25,7 @@ from risk.lists.list_files import KeptList, ListFacts
 from risk.lists.list_history import Said
 from risk.modeling.fitting import expected_leavers
 from risk.modeling.metrics import Floats, highest
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 COMPLETE = 0.95  # the share of outcomes that are known of a list that counts as complete: some clients never get one
 NO_LABELS = pd.DataFrame({name: [] for name in ("client", "period", "run", "left", "number", "position", "treated")})

@@ -10,8 +10,9 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
-from risk import files, settings_file
+from risk import files
 from risk.errors import ConfigError
+from risk.settings import settings_file
 
 SECTIONS = ("schema", "format", "events", "source")
 WIDEST = 110  # characters of a line

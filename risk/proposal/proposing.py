@@ -17,7 +17,6 @@ from typing import Any
 
 from risk import paths
 from risk.command import Answer
-from risk.database_source import DatabaseSource
 from risk.dataset import database
 from risk.proposal import config_file, found_files, sample
 from risk.proposal.proposal import SHOWN, Proposal, propose, with_trial
@@ -25,6 +24,7 @@ from risk.proposal.sample import SampledTable
 from risk.proposal.trial import schema_of
 from risk.proposal.watermark import watermark_of
 from risk.reading.reader import Source
+from risk.settings.database_source import DatabaseSource
 from risk.text import counted, number, one_line, percent
 
 MOST_ROWS = 100_000  # of a table

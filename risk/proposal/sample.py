@@ -24,7 +24,7 @@ from risk.proposal import name_words as words
 from risk.reading import header
 from risk.reading.refusals import Fault
 from risk.reading.workbooks import Workbook, are_readable
-from risk.table_format import Format
+from risk.settings.table_format import Format
 from risk.text import counted
 
 MOST_SHEETS = 20

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from risk import settings
 from risk.dataset import intake
 from risk.reading.reader import Source, read
 from risk.reading.sql import connect, literal, pattern, quoted
-from risk.schema import Schema
+from risk.settings import settings
+from risk.settings.schema import Schema
 
 FOLDERS = ("input_folder_path", "output_folder_path", "test_data_path", "output_model_path", "prod_deployment_path")
 UNLIMITED = 1 << 62

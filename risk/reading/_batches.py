@@ -19,7 +19,7 @@ from risk.reading._reading import ODD, Reading
 from risk.reading._whole_file import ClientPeriod, Suspicion, may_be_totals
 from risk.reading.parts import Part, PartWriter, Piece, Slice, Stream, canonical
 from risk.reading.sql import Layout, literal, quoted
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 FULL = 32 * 1024 * 1024  # bytes of lines in one part
 

@@ -16,7 +16,7 @@ from risk.reading._translation import translated
 from risk.reading._whole_file import Suspicion
 from risk.reading.parts import PartWriter
 from risk.reading.sql import Layout
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 AT_ONCE = 50_000  # rows that are read exactly before they are handed on
 

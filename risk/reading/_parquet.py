@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from risk.reading import sql
 from risk.reading.refusals import fault
 from risk.reading.sql import literal, quoted
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 if TYPE_CHECKING:
     import duckdb

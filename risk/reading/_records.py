@@ -24,7 +24,7 @@ from risk.reading._whole_file import LAST
 from risk.reading.header import LINE, OTHER_ENCODING, UTF8, Header, records
 from risk.reading.refusals import SHOWN, Fault, Refusal, fault
 from risk.reading.values import LONGEST_FIELD, Values
-from risk.table_format import Format
+from risk.settings.table_format import Format
 
 LONGEST_LINE = 1024 * 1024
 PLAIN_TEXT = "lines of at most 1 MiB"

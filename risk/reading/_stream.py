@@ -23,8 +23,8 @@ from risk.reading.header import LINE, TAB
 from risk.reading.refusals import Fault, fault
 from risk.reading.values import Values
 from risk.reading.workbooks import Workbook
-from risk.schema import Schema
-from risk.table_format import Format
+from risk.settings.schema import Schema
+from risk.settings.table_format import Format
 
 NO_CAP = 1 << 62
 CHUNK = 32 * 1024 * 1024

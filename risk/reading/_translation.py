@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.reading.header import Header
-from risk.schema import Schema
-from risk.table_format import ISO, Format
+from risk.settings.schema import Schema
+from risk.settings.table_format import ISO, Format
 
 Bytes = NDArray[np.uint8]
 ISO_LENGTH = 10

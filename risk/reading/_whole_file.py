@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from risk.reading.dialect import NUMBER
 from risk.reading.refusals import SHOWN, Refusal
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 FEWEST = 3  # rows before a total
 LAST = 5  # lines at the end of a file that may be totals

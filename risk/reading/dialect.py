@@ -12,7 +12,7 @@ import re
 from dataclasses import replace
 from datetime import date, datetime
 
-from risk.table_format import ISO, Format
+from risk.settings.table_format import ISO, Format
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 SPACES = "[ \u00a0\u202f]"

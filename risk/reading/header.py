@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from risk.reading.refusals import SHOWN, Fault, fault
-from risk.schema import Schema
-from risk.table_format import Format
+from risk.settings.schema import Schema
+from risk.settings.table_format import Format
 
 if TYPE_CHECKING:
     from _csv import Reader

@@ -25,7 +25,7 @@ from risk.reading import spreadsheets, sql
 from risk.reading._whole_file import Ends
 from risk.reading.sql import FRACTION, INTEGER, Layout, Plan, literal, quoted
 from risk.reading.values import is_period
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,8 +10,8 @@ from risk.reading import header
 from risk.reading._stream import SourceFile
 from risk.reading.dialect import Dialect
 from risk.reading.refusals import fault
-from risk.schema import Schema
-from risk.table_format import Format
+from risk.settings.schema import Schema
+from risk.settings.table_format import Format
 
 
 def as_csv(path: Path, name: str, schema: Schema, size_cap: int, *, is_sample: bool = False) -> bytes:

@@ -22,7 +22,7 @@ from risk.reading.parts import PartWriter, Slice
 from risk.reading.refusals import Refusal, fault
 from risk.reading.sql import literal, quoted
 from risk.reading.values import EXACT_DIGITS
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import counted
 
 if TYPE_CHECKING:

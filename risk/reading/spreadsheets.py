@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import counted
 
 # A number that a spreadsheet or a program rounded; 12E3 may be an honest code. Read by RE2, too.

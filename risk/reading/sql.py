@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from risk.reading.spreadsheets import RULES, SPOILED
 from risk.reading.values import TIME
-from risk.schema import Column, Schema
+from risk.settings.schema import Column, Schema
 
 if TYPE_CHECKING:
     import duckdb

@@ -14,8 +14,8 @@ from decimal import Decimal
 from risk.reading import spreadsheets
 from risk.reading.dialect import Dialect
 from risk.reading.refusals import SHOWN, Refusal
-from risk.schema import Column, Schema
-from risk.table_format import Format
+from risk.settings.schema import Column, Schema
+from risk.settings.table_format import Format
 
 LONGEST_FIELD = 1_000  # characters
 REMEMBERED = 10_000  # values of one column

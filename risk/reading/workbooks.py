@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 from risk.reading.refusals import Fault, fault
 
 if TYPE_CHECKING:
-    from risk.table_format import Format
+    from risk.settings.table_format import Format
 
 PACKAGE = "python_calamine"
 NEEDS = "needs the package python-calamine"

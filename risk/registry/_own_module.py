@@ -15,7 +15,7 @@ from typing import Any
 
 from risk import files
 from risk.errors import FamilyError, RiskError
-from risk.model_choice import OwnFamilies
+from risk.settings.model_choice import OwnFamilies
 
 MADE_OF = "_made_of"  # what marks a module that was run here: its path and digest
 

@@ -11,13 +11,13 @@ import pandas as pd
 
 from risk import paths
 from risk.errors import FamilyError
-from risk.model_choice import OwnFamilies
 from risk.modeling.families import is_own
 from risk.modeling.fitting import risks_of
 from risk.modeling.metrics import Floats, Kinds
 from risk.modeling.selection import RECALIBRATED, Challenger, Incumbent
 from risk.registry import model, own_families, releases
 from risk.registry.proven import LiveRelease
+from risk.settings.model_choice import OwnFamilies
 
 MOST_ASKED = 1_000  # rows that a model must rate as before, once it is read back
 

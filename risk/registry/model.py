@@ -25,7 +25,7 @@ from risk.modeling.metrics import Floats, evaluate, list_length
 from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger
 from risk.registry import own_families, releases
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 # Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
 _ALLOWED = allowed_names.SHARED.union(allowed_names.OWN, *(family.named for family in families.KNOWN))

@@ -16,13 +16,13 @@ import numpy as np
 import pandas as pd
 
 from risk.errors import FamilyError, ModelError
-from risk.model_choice import OwnFamilies
 from risk.modeling.allowed_names import Name
 from risk.modeling.families import Family, is_own
 from risk.modeling.metrics import Kinds
 from risk.modeling.odds import WithOdds
 from risk.registry import _own_module
 from risk.registry._own_module import Budget
+from risk.settings.model_choice import OwnFamilies
 from risk.text import event, log
 
 __all__ = ["FamilyError", "admitted", "guarded", "listed", "may_be_named", "told", "told_of", "usable"]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from risk import files, journal, paths
 from risk.errors import ModelError
-from risk.model_choice import NO_FAMILIES, OwnFamilies
 from risk.registry import releases
 from risk.registry.releases import INTENT, Release, object_in
+from risk.settings.model_choice import NO_FAMILIES, OwnFamilies
 
 if TYPE_CHECKING:
     from risk.registry.model import Model

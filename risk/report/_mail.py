@@ -17,8 +17,8 @@ from typing import Any
 from risk import command, paths
 from risk.errors import ConfigError, DeadlineError
 from risk.files import digest
-from risk.recipients import PORTS, SMTP_PASSWORD, Smtp
 from risk.report import words
+from risk.settings.recipients import PORTS, SMTP_PASSWORD, Smtp
 from risk.text import amount, counted, one_line, percent
 
 SECONDS = 10.0  # for one connection in all

@@ -15,7 +15,7 @@ from risk.modeling.families import Family
 from risk.modeling.selection import Incumbent
 from risk.report._svg import empty_figure, show_percentages, svg
 from risk.report.figures import ACCENT, ALERT, INK, QUIET
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.text import event, log, number
 
 INCHES = (9.0, 4.6)

@@ -17,8 +17,8 @@ from typing import Any
 
 from risk import files, journal, paths, tick
 from risk.errors import BusyError, RiskError
-from risk.recipients import Deliver
 from risk.report import _mail, words
+from risk.settings.recipients import Deliver
 from risk.text import counted, event, log, one_line
 
 ALERT = "alert"

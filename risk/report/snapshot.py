@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from risk.paths import PROGRAM
-from risk.schema import Schema
+from risk.settings.schema import Schema
 
 if TYPE_CHECKING:
     from risk.dataset.manifest import Entry, Manifest

@@ -19,7 +19,7 @@ from risk.errors import DataError, RiskError
 from risk.lists import list_history, track_record_words
 from risk.registry import audit, proven, releases
 from risk.report import deliver, snapshot
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import hours_of
 
 ROOT = Path(__file__).parents[2]

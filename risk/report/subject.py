@@ -18,7 +18,7 @@ from risk.modeling.metrics import gains
 from risk.registry import model as models
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from risk.text import event, log
 
 

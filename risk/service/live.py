@@ -18,12 +18,12 @@ import pandas as pd
 
 from risk import files, journal, paths, tick
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
-from risk.model_choice import NO_FAMILIES, OwnFamilies
 from risk.registry import audit, proven, releases
-from risk.schema import Schema
 from risk.service.predictions import TORN, LiveState, Shown, load_clients
 from risk.service.problems import ReportObject
 from risk.service.requests import Contract
+from risk.settings.model_choice import NO_FAMILIES, OwnFamilies
+from risk.settings.schema import Schema
 from risk.text import event
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from risk.reading.dialect import NUMBER
 from risk.reading.header import SEPARATORS
-from risk.schema import Feature, Schema
 from risk.service.problems import Problem, check_names, misfit
+from risk.settings.schema import Feature, Schema
 
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000

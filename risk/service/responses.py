@@ -13,11 +13,11 @@ from werkzeug.exceptions import HTTPException
 
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
-from risk.schema import Schema
 from risk.service import security
 from risk.service.predictions import NO_REPORT
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
+from risk.settings.schema import Schema
 from risk.text import counted, event, moment, number, percent
 
 log = logging.getLogger("risk")

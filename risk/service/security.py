@@ -17,10 +17,10 @@ from risk import paths
 from risk.errors import ConfigError
 from risk.reading import plain
 from risk.reading.refusals import Fault
-from risk.schema import Schema
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY
-from risk.settings import Server
+from risk.settings.schema import Schema
+from risk.settings.settings import Server
 from risk.tick import may_be_a_source
 
 TOKEN = "RISK_TOKEN"

@@ -16,7 +16,7 @@ from risk.backtest.policies import Rows, Rules
 from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
 from risk.report import figures, tables
-from risk.settings import Drift, GateRule
+from risk.settings.decision_rules import Drift, GateRule
 from tests.conftest import Installations, Project, table
 from tests.once import remember_fits
 

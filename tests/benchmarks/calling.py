@@ -26,7 +26,7 @@ from risk.dataset.outcomes import Contact, Outcomes
 from risk.decision import policy
 from risk.modeling import fitting
 from risk.modeling.metrics import Floats, highest, list_length
-from risk.settings import Drift, GateRule
+from risk.settings.decision_rules import Drift, GateRule
 from tests.benchmarks.measure import Table
 
 Row = tuple[str, str, str, bool | None]

@@ -27,7 +27,7 @@ from risk.modeling import fitting, selection
 from risk.modeling.metrics import Floats, f1_score
 from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger, Incumbent
-from risk.settings import Drift, GateRule
+from risk.settings.decision_rules import Drift, GateRule
 from risk.simulation import _worlds
 from tests.benchmarks.feeds import at_least, at_most
 from tests.benchmarks.measure import Table

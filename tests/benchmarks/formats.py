@@ -18,7 +18,7 @@ ROWS, SHEET_ROWS = 2_000_000, 100_000
 READ = """import resource, sys, tempfile
 from pathlib import Path
 from risk.reading import reader
-from risk.settings import load
+from risk.settings.settings import load
 path = Path(sys.argv[1])
 with tempfile.TemporaryDirectory() as parts:
     schema = load(path.parent / "config.json").schema

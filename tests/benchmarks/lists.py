@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from risk import settings
 from risk.dataset import dataset
 from risk.lists import list_history, replayed_lists, track_record
 from risk.lists.list_files import ListFacts
+from risk.settings import settings
 from risk.simulation._worlds import Month, Series, history, period_of
 from risk.simulation.simulate import start
 from tests.benchmarks.measure import Table, cpu_seconds, installation

@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from risk.modeling import fitting, selection
 from risk.modeling.metrics import Floats, evaluate
 from risk.reading import reader
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from risk.simulation import _worlds
 from tests.benchmarks.measure import Table, cpu_seconds, full_process, installation
 

@@ -18,7 +18,7 @@ from risk.decision.gate import Gate
 from risk.modeling import fitting, selection
 from risk.modeling.metrics import Floats, Marks
 from risk.modeling.selection import Challenger
-from risk.settings import GateRule
+from risk.settings.decision_rules import GateRule
 from tests.benchmarks.decisions import CHANGE, GRADUAL, PLAIN_CHANGE, SEGMENT, WORTH, Row, Stream
 from tests.benchmarks.feeds import at_least, at_most
 from tests.benchmarks.measure import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from risk.dataset._absence import after_months, windows
-from risk.target import Target
+from risk.settings.target import Target
 
 TWO_MONTHS = Target(absent_for="60 days")
 

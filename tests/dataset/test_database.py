@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from risk.database_source import PASSWORD, DatabaseSource
 from risk.dataset import database
 from risk.dataset._watermark import Watermark, at, before_jump, begin, kind_of
 from risk.dataset.database import Pull
 from risk.errors import ConfigError, DiskError, SourceError
 from risk.reading.reader import Content, Source, read, read_refusals
-from risk.schema import Schema
+from risk.settings.database_source import PASSWORD, DatabaseSource
+from risk.settings.schema import Schema
 from tests.postgres import need
 
 need("sqlalchemy", "psycopg")

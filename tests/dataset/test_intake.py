@@ -12,7 +12,7 @@ from risk.dataset import inbox, intake
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError
 from risk.reading.reader import Refusal
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from tests.conftest import Project
 
 BAD = "corporation\nacme\n"

@@ -14,7 +14,7 @@ import pytest
 
 from risk.dataset import outcomes
 from risk.dataset.outcomes import Contact, Outcomes
-from risk.settings import load
+from risk.settings.settings import load
 from tests.conftest import Project, table
 
 CAP = 10_000

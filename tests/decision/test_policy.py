@@ -9,7 +9,7 @@ import pytest
 from risk.decision import policy
 from risk.decision.policy import Champion, Names, Reason
 from risk.modeling.reference import reference
-from risk.settings import Drift, GateRule
+from risk.settings.decision_rules import Drift, GateRule
 
 NAMES = Names("client", "left", {"size": "numeric"})
 

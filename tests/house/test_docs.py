@@ -19,7 +19,8 @@ from flask.testing import FlaskClient
 
 import fullprocess
 from app import create_app
-from risk import command, paths, settings
+from risk import command, paths
+from risk.settings import settings
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

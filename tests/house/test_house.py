@@ -22,6 +22,7 @@ ROOMS = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path i
 MODULES = SCRIPTS | ROOMS
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
+GROUND = ("risk", "settings")  # seen by all but the pure two
 PURE = ("modeling", "drift")  # arrays and values in, frozen results out
 # each sees what is before it
 ROW = ("", "reading", "dataset", "proposal", "registry", "decision", "backtest", "lists", "report", "service")
@@ -33,7 +34,7 @@ MAY_IMPORT = {
 }
 GATHERING = ("risk.report.status", "risk.report.subject")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 27_222  # of scripts and risk/; it may fall
+LINES = 27_234  # of scripts and risk/; it may fall
 
 
 @cache
@@ -74,7 +75,7 @@ def size(path: Path) -> int:
 
 def package(room: str) -> str:
     """Return the package of a file in risk/, a blank text for the ground."""
-    return ROOMS[room].relative_to(ROOT / "risk").parts[0] if ROOMS[room].parent.name != "risk" else ""
+    return ROOMS[room].parent.name if ROOMS[room].parent.name not in GROUND else ""
 
 
 def may_import(room: str, other: str) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from risk.lists import call_list
-from risk.schema import Feature, Schema
+from risk.settings.schema import Feature, Schema
 
 
 def test_the_highest_risk_comes_first_and_ties_go_by_name() -> None:

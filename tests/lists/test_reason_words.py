@@ -6,7 +6,7 @@ import pytest
 
 from risk.lists.reason_words import Why, explained
 from risk.modeling import families, fitting
-from risk.schema import Feature, Schema
+from risk.settings.schema import Feature, Schema
 
 MONTH, SIZE = Feature(label="Calls last month", unit="calls"), Feature(context=True)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk import model_choice
 from risk.modeling import families, fitting, selection
 from risk.modeling.families import KNOWN, Family
+from risk.settings import model_choice
 from tests.modeling.test_selection import KINDS, world
 
 QUADRATIC, BOOSTING = KNOWN[1:]

@@ -15,13 +15,13 @@ from urllib.parse import quote_plus
 import pytest
 
 from risk import files
-from risk.database_source import PASSWORD as VARIABLE
 from risk.dataset import database
 from risk.dataset._watermark import Watermark
 from risk.dataset.database import Pull
 from risk.errors import DiskError, SourceError
 from risk.reading.reader import read_refusals
-from risk.schema import Schema
+from risk.settings.database_source import PASSWORD as VARIABLE
+from risk.settings.schema import Schema
 from tests import postgres
 from tests.dataset.test_database import SCHEMA, as_read, database_source, rows
 from tests.postgres import PASSWORD, Server

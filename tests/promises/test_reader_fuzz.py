@@ -11,8 +11,8 @@ import pytest
 
 from risk.reading import reader
 from risk.reading.reader import Content, Source
-from risk.schema import Feature, Schema
-from risk.target import TargetValues
+from risk.settings.schema import Feature, Schema
+from risk.settings.target import TargetValues
 from tests.exactly import exact_rows
 
 SCHEMAS = (

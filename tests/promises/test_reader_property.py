@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from risk.reading import reader, spreadsheets
 from risk.reading.reader import Source
-from risk.schema import Feature, Schema
+from risk.settings.schema import Feature, Schema
 
 SCHEMA = Schema(features={"visits": Feature(minimum=0), "score": Feature(), "city": Feature("categorical")})
 NAMES = [column.name for column in SCHEMA.columns]

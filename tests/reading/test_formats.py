@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from risk.reading import reader
 from risk.reading.reader import Content, Refusal, Source, read_frame
-from risk.schema import Feature, Schema
-from risk.table_format import Format
+from risk.settings.schema import Feature, Schema
+from risk.settings.table_format import Format
 from tests.reading.test_reader import refusals_of, rows_of
 
 NAMES = ["corporation", "month", "n", "x", "kind", "exited"]

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from risk.reading.reader import Content, read_frame
-from risk.schema import Feature, Schema
-from risk.target import TargetValues
+from risk.settings.schema import Feature, Schema
+from risk.settings.target import TargetValues
 
 SCHEMA = Schema(
     period="month",

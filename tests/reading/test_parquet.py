@@ -9,8 +9,8 @@ import pytest
 
 from risk.reading.reader import Content, read_frame
 from risk.reading.refusals import Refusal
-from risk.schema import Feature, Schema
-from risk.table_format import Format
+from risk.settings.schema import Feature, Schema
+from risk.settings.table_format import Format
 from tests.reading.test_formats import GERMAN, ROWS, expected_rows, read_one, schema_of
 from tests.reading.test_reader import refusals_of, rows_of
 
@@ -89,7 +89,7 @@ def test_nested_values_are_refused_where_they_are_wanted(expression: str, told: 
 
 
 def test_booleans_are_true_and_false(tmp_path: Path) -> None:
-    from risk.target import TargetValues
+    from risk.settings.target import TargetValues
 
     schema = Schema(
         period="month", features={"kind": Feature("categorical")}, target_values=TargetValues(("false",), ("true",))

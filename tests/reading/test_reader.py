@@ -14,8 +14,8 @@ from risk.errors import DiskError
 from risk.paths import UNFINISHED
 from risk.reading import reader
 from risk.reading.reader import Content, Refusal, Slice, Source
-from risk.schema import Feature, Schema
-from risk.target import TargetValues
+from risk.settings.schema import Feature, Schema
+from risk.settings.target import TargetValues
 
 HEADER = "corporation,lastmonth_activity,lastyear_activity,number_of_employees,exited"
 NAMES = HEADER.split(",")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from risk.reading.reader import Source, read_frame
-from risk.schema import Schema
+from risk.settings.schema import Schema
 from tests.conftest import HEADER, Project, table
 from tests.reading.test_reader import read_one
 

@@ -21,10 +21,10 @@ import pytest
 from risk.reading import reader
 from risk.reading.reader import Refusal, Source, read_frame
 from risk.reading.sql import literal, quoted
-from risk.schema import Feature, Schema
 from risk.service.problems import Problem
 from risk.service.requests import Contract
-from risk.table_format import Format
+from risk.settings.schema import Feature, Schema
+from risk.settings.table_format import Format
 from tests.exactly import exact_rows
 
 SCHEMA = Schema(

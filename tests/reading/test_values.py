@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from risk.reading.refusals import Refusal
 from risk.reading.values import Values
-from risk.schema import Feature, Schema
+from risk.settings.schema import Feature, Schema
 
 SCHEMA = Schema(period="day", features={"n": Feature(), "kind": Feature("categorical")})
 GOOD = ["acme", "2026-01-31", "1", "big", "0"]

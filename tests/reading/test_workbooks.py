@@ -15,7 +15,7 @@ import pytest
 import xlsxwriter
 
 from risk.reading.refusals import Refusal
-from risk.table_format import Format
+from risk.settings.table_format import Format
 from tests.reading.test_formats import GERMAN, NAMES, expected_rows, read_one, schema_of
 from tests.reading.test_reader import refusals_of, rows_of
 

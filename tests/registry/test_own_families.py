@@ -20,10 +20,10 @@ from flask.testing import FlaskClient
 from app import create_app
 from risk import command, files, paths
 from risk.errors import ConfigError, DeadlineError, FamilyError, ModelError
-from risk.model_choice import OwnFamilies
 from risk.modeling import fitting
 from risk.modeling.families import Family
 from risk.registry import model, own_families, proven
+from risk.settings.model_choice import OwnFamilies
 from tests.conftest import Installations, Project, table
 
 Serve = Callable[[Project], FlaskClient]

@@ -26,9 +26,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from risk import files, journal, paths, settings, tick
-from risk.recipients import Deliver
+from risk import files, journal, paths, tick
 from risk.report import _mail, deliver
+from risk.settings import settings
+from risk.settings.recipients import Deliver
 from tests.conftest import Installations, Project
 from tests.conftest import deploy as make_deployed
 

@@ -16,7 +16,7 @@ from risk.errors import DataError
 from risk.paths import LIST_COLUMNS
 from risk.service import live
 from risk.service.predictions import LiveState
-from risk.settings import Settings
+from risk.settings.settings import Settings
 from tests.installation import HOSTILE, deploy, lay_out, report
 
 

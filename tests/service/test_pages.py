@@ -18,7 +18,7 @@ from risk.lists import call_list
 from risk.report import spreadsheet, tables
 from risk.service.pages import INSTEAD
 from risk.service.responses import SHOWN
-from risk.settings import load
+from risk.settings.settings import load
 from tests.installation import HOSTILE, deploy, lay_out, report, snapshot
 
 LISTED = [("acme", 0.9), (HOSTILE, 0.7)]

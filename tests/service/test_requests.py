@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from risk.schema import Schema
 from risk.service.problems import Problem
 from risk.service.requests import MAX_ROWS, Contract, File, Ids, RequestedRows
+from risk.settings.schema import Schema
 from tests.installation import KINDS, SCHEMA
 
 GOOD = {"activity": 3, "size": None, "sector": "bank"}

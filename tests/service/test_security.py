@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from risk.errors import ConfigError
-from risk.schema import Schema
 from risk.service import security
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY
-from risk.settings import Server
+from risk.settings.schema import Schema
+from risk.settings.settings import Server
 
 OPEN = security.Guard(None)
 CLOSED = security.Guard("näh-secret")

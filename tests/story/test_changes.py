@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from ingesting import current, ingest, months, rows_of
 
-from risk import settings
 from risk.errors import ConfigError
 from risk.reading.reader import read_frame
+from risk.settings import settings
 from tests.conftest import Project
 
 FEATURES: dict[str, Any] = {

@@ -15,7 +15,7 @@ from risk.backtest.policies import Rules
 from risk.decision import policy
 from risk.decision.policy import Names
 from risk.modeling import fitting, selection
-from risk.settings import Drift, GateRule
+from risk.settings.decision_rules import Drift, GateRule
 from tests.conftest import Installations, Project, deploy, table
 from tests.modeling.test_selection import KINDS, released, world
 

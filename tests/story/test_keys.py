@@ -10,7 +10,7 @@ import pytest
 
 from risk.reading import _stream
 from risk.reading.reader import Content, Source, read_frame, warnings_of
-from risk.schema import Feature, Schema
+from risk.settings.schema import Feature, Schema
 from tests.exactly import exact_rows
 from tests.reading.test_reader import HEADER, fault_of, read_all, read_one, refusals_of, rows_of, write
 

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from risk.errors import ConfigError
-from risk.schema import CLOSED, Column, Feature, Name, Schema
-from risk.target import Target
+from risk.settings.schema import CLOSED, Column, Feature, Name, Schema
+from risk.settings.target import Target
 
 MONTH, COUNT, AMOUNT, KINDS = "month", "events", "amount_sum", "different_kinds"
 SINCE_LAST, SINCE_FIRST = "days_since_last_event", "months_since_first_event"

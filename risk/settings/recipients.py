@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from risk.schema import CLOSED, Name, Whole
+from risk.settings.schema import CLOSED, Name, Whole
 
 SMTP_PASSWORD = "RISK_SMTP_PASSWORD"
 PORTS = {"starttls": 587, "tls": 465, "none": 25}

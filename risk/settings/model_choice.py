@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from risk.schema import CLOSED, Whole
+from risk.settings.schema import CLOSED, Whole
 
 BuiltIn = Literal["auto", "logistic", "quadratic", "boosting"]
 OwnName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$")]  # module:function

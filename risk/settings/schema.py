@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
-from risk.table_format import Format
-from risk.target import Target, TargetValues
+from risk.settings.table_format import Format
+from risk.settings.target import Target, TargetValues
 
 Kind = Literal["numeric", "categorical"]
 NEXT = "the next period"

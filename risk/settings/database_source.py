@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from risk.errors import ConfigError
-from risk.schema import CLOSED, Whole
+from risk.settings.schema import CLOSED, Whole
 from risk.text import CONTROL
 
 PASSWORD = "RISK_DATABASE_PASSWORD"

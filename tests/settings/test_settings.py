@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from risk import settings
 from risk.errors import ConfigError
-from risk.schema import Schema
-from risk.table_format import Format
+from risk.settings import settings
+from risk.settings.schema import Schema
+from risk.settings.table_format import Format
 from tests.conftest import FIVE_KEYS, Project
 
 

@@ -12,16 +12,18 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from risk import paths, settings_file
-from risk.database_source import DatabaseSource
+from risk import paths
 from risk.errors import ConfigError
-from risk.events import Events, with_rows
 from risk.files import digest
-from risk.model_choice import ModelChoice, OwnFamilies
-from risk.recipients import Deliver, Smtp
-from risk.schema import CLOSED, Name, Number, Schema, Whole
-from risk.table_format import Format
-from risk.target import Target
+from risk.settings import settings_file
+from risk.settings.database_source import DatabaseSource
+from risk.settings.decision_rules import Drift, GateRule
+from risk.settings.events import Events, with_rows
+from risk.settings.model_choice import ModelChoice, OwnFamilies
+from risk.settings.recipients import Deliver, Smtp
+from risk.settings.schema import CLOSED, Name, Number, Schema, Whole
+from risk.settings.table_format import Format
+from risk.settings.target import Target
 from risk.text import hours_of, in_short
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
@@ -35,22 +37,6 @@ class Capacity:
     snooze_weeks: Whole = Field(default=4, ge=0, le=520)
     snooze_rise: Number = Field(default=0.1, gt=0, le=1)
     control_share: Number = Field(default=0.0, ge=0, le=0.5)
-
-
-@dataclass(frozen=True, config=CLOSED)
-class Drift:
-    alpha: Number = Field(default=0.005, gt=0, lt=1)
-    minimum_gain: Number = Field(default=0.01, ge=0, le=1)
-    minimum: Whole = Field(default=30, ge=2, le=1_000_000)
-
-
-@dataclass(frozen=True, config=CLOSED)
-class GateRule:
-    z: Number = Field(default=2.33, gt=0, le=100)
-    minimum_gain: Number = Field(default=0.005, ge=0, le=1)
-    steady_gain: Number = Field(default=0.05, ge=0, le=1)
-    minimum: Whole = Field(default=30, ge=2, le=1_000_000)
-    top_share: Number = Field(default=0.1, gt=0, le=1)
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -1,0 +1,1 @@
+"""The settings: config.json read, each section checked, and the defaults of what it leaves out."""
