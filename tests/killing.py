@@ -165,7 +165,7 @@ def run(
 
 def remember() -> None:
     """Compute once what only computes; of reports that differ in their times alone the first one stands for all."""
-    candidates.risks_after = _once(candidates.risks_after, lambda family, *others: (family.name, others))
+    candidates.tune = _once(candidates.tune, lambda family, *others: (family.name, family.encoding, others))
     figures.drawn = _once(figures.drawn, lambda *shown: shown)
     plots.drawn = _once(plots.drawn, lambda shown: ("plots", shown["outcome"], shown["scores"]))
     pdf.report = _once(pdf.report, lambda shown, pictures: (shown["outcome"], shown["scores"], pictures))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from risk.modeling import fitting
-from risk.modeling.families import Family
-from risk.modeling.fitting import N_FOLDS, Sigmoid, fitted_sigmoid, risks_after
-from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks, log_odds
+from risk.modeling.families import Family, Size
+from risk.modeling.fitting import N_FOLDS, Sigmoid, fitted_sigmoid
+from risk.modeling.metrics import Floats, Marks, log_odds
+from risk.modeling.tuning import Labelled, Tuned, risks_after, tune
 
 ALL_ROWS, RECENT_ROWS, RECALIBRATED, FORMER = "all rows", "recent rows", "recalibrated", "former release"
 
@@ -27,27 +28,6 @@ class Incumbent:
     threshold: float
     risks: Floats
     encoding: str = ""
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """The labelled rows, one entry per row: features, 1 for who left, client, fold, and whether the row is recent."""
-
-    x: pd.DataFrame
-    left: Floats
-    clients: Array
-    fold: Codes
-    recent: Marks
-    kinds: Kinds
-
-    @property
-    def everyone(self) -> Marks:
-        return np.ones(len(self.left), dtype=bool)
-
-    @property
-    def recent_tells(self) -> bool:
-        """Whether there are recent rows and they hold both outcomes."""
-        return len(set(self.left[self.recent].tolist())) == 2
 
 
 class Candidate(ABC):
@@ -68,70 +48,73 @@ class Candidate(ABC):
         """Return the fitted estimator."""
 
     @abstractmethod
-    def rate(self, fold: int, outer: int) -> Floats:
-        """Return the risks of a fold's rows, stated by what has seen neither that fold nor the fold `outer`."""
+    def risks(self) -> Floats:
+        """Return the risk of every row, stated by what has not seen the row's fold."""
 
     @abstractmethod
     def forward(self, newest: Marks) -> Floats:
         """Return the risks of the newest rows, stated by what was trained in the same way without them."""
 
-    def risks(self, outer: int | None = None) -> Floats:
-        """Return the out-of-fold risk of every row; with a fold `outer` of the others, by what has not seen it."""
-        fold, risks = self.labelled.fold, np.full(len(self.labelled.left), np.nan)
-        for number in set(range(N_FOLDS)) - {outer}:
-            risks[fold == number] = self.rate(number, number if outer is None else outer)
-        return risks
-
 
 class Fitted(Candidate):
-    """A family fitted on some of the rows. The models that lack one fold or two are fitted once each."""
+    """A family fitted on some of the rows, of the size that did best on them; on each fold that of the other folds."""
 
     def __init__(self, labelled: Labelled, family: Family, learned: str, rows: Marks):
         super().__init__(learned, family.name, labelled, rows)
         self.encoding = family.encoding
-        self._family, self._rated = family, dict[tuple[int, frozenset[int]], Floats]()
+        self._family = family
+
+    @cached_property
+    def _tuned(self) -> Tuned:
+        return tune(self._family, self.labelled, self.rows)
+
+    def size(self) -> Size:
+        return self._tuned.best(self.labelled.left, self.rows)
 
     def make(self) -> Any:
-        return fitting.fit(self._family, self.labelled.kinds, self.labelled.x[self.rows], self.labelled.left[self.rows])
+        rows, size = self.rows, self.size()
+        return fitting.fit(self._family, self.labelled.kinds, self.labelled.x[rows], self.labelled.left[rows], size)
 
-    def rate(self, fold: int, outer: int) -> Floats:
-        without = frozenset({fold, outer})
-        if (fold, without) not in self._rated:
-            out = np.isin(self.labelled.fold, list(without))
-            risks = self._after(self.rows & ~out, out)
-            for number in without:
-                self._rated[number, without] = risks[self.labelled.fold[out] == number]
-        return self._rated[fold, without]
+    def risks(self) -> Floats:
+        fold, left, risks = self.labelled.fold, self.labelled.left, np.full(len(self.labelled.left), np.nan)
+        for number in range(N_FOLDS):
+            here = fold == number
+            risks[here] = self._tuned.risks[self._tuned.best(left, self.rows & ~here)][here]
+        return risks
 
     def forward(self, newest: Marks) -> Floats:
-        return self._after(self.rows & ~newest, newest)
+        return self._before(newest)._after(newest)
 
-    def _after(self, rows: Marks, inside: Marks) -> Floats:
-        return risks_after(self._family, self.labelled.kinds, self.labelled.x, self.labelled.left, rows, inside)
+    def _before(self, newest: Marks) -> Fitted:
+        return type(self)(self.labelled, self._family, self.learned, self.rows & ~newest)
+
+    def _after(self, newest: Marks) -> Floats:
+        rows, it = self.rows, self.labelled
+        return risks_after(self._family, it.kinds, it.x, it.left, rows, newest, self.size())
 
 
-class Calibrated(Candidate):
+class Calibrated(Fitted):
     """A family with one sigmoid, fitted on its out-of-fold risks; each fold is rated by the sigmoid of other folds."""
 
-    def __init__(self, labelled: Labelled, family: Family, learned: str, rows: Marks):
-        super().__init__(learned, family.name, labelled, rows)
-        self.encoding = family.encoding
-        self._family, self._bare = family, Fitted(labelled, family, learned, rows)
-
     def make(self) -> Any:
-        return fitting.calibrated(self._bare.make(), self._sigmoid(self._bare.risks(), self.rows))
+        return fitting.calibrated(super().make(), self._sigmoid(self.rows))
 
-    def rate(self, fold: int, outer: int) -> Floats:
-        others = ~np.isin(self.labelled.fold, [fold, outer])
-        sigmoid = self._sigmoid(self._bare.risks(outer), self.rows & others)
-        return sigmoid.risks(log_odds(self._bare.rate(fold, outer)))
+    def risks(self) -> Floats:
+        fold, bare, risks = self.labelled.fold, self._bare, np.full(len(self.labelled.left), np.nan)
+        for number in range(N_FOLDS):
+            here = fold == number
+            risks[here] = self._sigmoid(self.rows & ~here).risks(log_odds(bare[here]))
+        return risks
 
-    def forward(self, newest: Marks) -> Floats:
-        before = Fitted(self.labelled, self._family, self.learned, self.rows & ~newest)
-        return self._sigmoid(before.risks(), before.rows).risks(log_odds(before.forward(newest)))
+    def _after(self, newest: Marks) -> Floats:
+        return self._sigmoid(self.rows).risks(log_odds(super()._after(newest)))
 
-    def _sigmoid(self, risks: Floats, rows: Marks) -> Sigmoid:
-        return fitted_sigmoid(log_odds(risks[rows]), self.labelled.left[rows])
+    @cached_property
+    def _bare(self) -> Floats:
+        return super().risks()
+
+    def _sigmoid(self, rows: Marks) -> Sigmoid:
+        return fitted_sigmoid(log_odds(self._bare[rows]), self.labelled.left[rows])
 
 
 class Recalibrated(Candidate):
@@ -146,9 +129,12 @@ class Recalibrated(Candidate):
         base, former = fitting.parts(self._champion.estimator)
         return fitting.calibrated(base, self._sigmoid(self.rows).after(former))
 
-    def rate(self, fold: int, outer: int) -> Floats:
-        sigmoid = self._sigmoid(self.rows & ~np.isin(self.labelled.fold, [fold, outer]))
-        return sigmoid.risks(self._odds[self.labelled.fold == fold])
+    def risks(self) -> Floats:
+        fold, risks = self.labelled.fold, np.full(len(self._odds), np.nan)
+        for number in range(N_FOLDS):
+            here = fold == number
+            risks[here] = self._sigmoid(self.rows & ~here).risks(self._odds[here])
+        return risks
 
     def forward(self, newest: Marks) -> Floats:
         return self._sigmoid(self.rows & ~newest).risks(self._odds[newest])
@@ -168,8 +154,8 @@ class Former(Candidate):
         assert self.incumbent
         return self.incumbent.estimator
 
-    def rate(self, fold: int, outer: int) -> Floats:
-        return self.forward(self.labelled.fold == fold)
+    def risks(self) -> Floats:
+        return self.forward(self.labelled.everyone)
 
     def forward(self, newest: Marks) -> Floats:
         assert self.incumbent

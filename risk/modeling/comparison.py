@@ -12,9 +12,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk.errors import FamilyError
 from risk.modeling import fitting, selection
-from risk.modeling.candidates import Candidate, Incumbent, Labelled
+from risk.modeling.candidates import Candidate, Incumbent
 from risk.modeling.families import AUTO, Family
 from risk.modeling.metrics import Array, Floats, Interval, Kinds, evaluate, gains, list_length, log_odds
+from risk.modeling.tuning import Labelled
 
 BASE_RATE = "base rate"
 MOST_PLACES = 200  # of a curve

@@ -17,8 +17,8 @@ from sklearn.calibration import CalibratedClassifierCV, _CalibratedClassifier, _
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from risk.modeling.families import Family
-from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks, log_odds
+from risk.modeling.families import Family, Size
+from risk.modeling.metrics import Array, Codes, Floats, Kinds, log_odds
 
 N_FOLDS = 5
 MOST_FOLD_ROWS = 100_000  # of more, a fold's model is trained on a sample: it only has to show what a family can do
@@ -37,10 +37,13 @@ def features(frame: pd.DataFrame, kinds: Kinds) -> pd.DataFrame:
     return pd.DataFrame(columns, index=frame.index)
 
 
-def fit(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats) -> Pipeline:
-    """The family's estimator fitted on these rows; it predicts plain 0 and 1."""
+def fit(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, size: Size | None = None) -> Pipeline:
+    """The family's estimator of a size (the one its ladder starts at), fitted on these rows; it predicts 0 and 1."""
     with family.guard():
-        fitted = family.trim(family.make(kinds, x).fit(x, left.astype(np.int64)))
+        made = family.make(kinds, x)
+        if size and family.ladder:
+            made[-1].set_params(**family.sized(size))
+        fitted = family.trim(made.fit(x, left.astype(np.int64)))
         if list(fitted.classes_) != [0, 1]:
             raise ValueError(f"its classes_ are {fitted.classes_!r}, expected 0 and 1")
     return fitted
@@ -54,21 +57,6 @@ def risks_of(estimator: Any, x: pd.DataFrame) -> Floats:
     if stated.shape != (len(x), 2) or not ((stated >= 0) & (stated <= 1)).all():
         raise ValueError("predict_proba states no two probabilities per row, expected numbers from 0 to 1")
     return np.round(stated[:, 1], 12)
-
-
-def risks_after(family: Family, kinds: Kinds, x: pd.DataFrame, left: Floats, rows: Marks, inside: Marks) -> Floats:
-    """The risks of the rows `inside` by a model trained on `rows`, or their rate where they are too few.
-
-    Of more than `MOST_FOLD_ROWS` a seeded sample is drawn.
-    """
-    trained, leavers = np.flatnonzero(rows), left[rows].sum()
-    if len(trained) > MOST_FOLD_ROWS:
-        trained = np.sort(np.random.default_rng(0).choice(trained, MOST_FOLD_ROWS, replace=False))
-    if not inside.any() or min(leavers, len(left[rows]) - leavers) < FEWEST_OF_EACH:
-        return np.full(int(inside.sum()), rate(left[rows]))
-    fitted = fit(family, kinds, x.iloc[trained], left[trained])
-    with family.guard():
-        return risks_of(fitted, x[inside])
 
 
 def base_rate(left: Floats, clients: Array) -> Floats:

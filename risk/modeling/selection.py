@@ -27,12 +27,12 @@ from risk.modeling.candidates import (
     Fitted,
     Former,
     Incumbent,
-    Labelled,
     Recalibrated,
 )
 from risk.modeling.families import AUTO, Family, by_rate, families, is_own, rarer
 from risk.modeling.fitting import N_FOLDS, best_threshold, folds
 from risk.modeling.metrics import Array, Floats, Kinds, Marks, log_losses, per_client
+from risk.modeling.tuning import Labelled
 
 __all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Incumbent", "Labelled", "teach"]
 
@@ -175,7 +175,7 @@ def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats],
     for outer in range(N_FOLDS) if len(found) > 1 else ():
         here, others = rows.fold == outer, judged & (rows.fold != outer)
         if (judged & here).any() and others.any():
-            nested[here] = risks[_choice(rows, found, [it.risks(outer) for it in found], others).index][here]
+            nested[here] = risks[_choice(rows, found, risks, others).index][here]
     return nested
 
 

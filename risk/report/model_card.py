@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from risk.modeling import leakage, reasons
-from risk.modeling.families import MANY_LEVELS
+from risk.modeling.encoding import MANY_LEVELS
 from risk.modeling.reasons import Predict
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.registry.releases import BASE_RATE
