@@ -24,7 +24,7 @@ from risk.command import Answer, Run
 from risk.dataset import intake, next_steps
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout
-from risk.lists import call_list, list_history, track_record
+from risk.lists import both_orders, call_list, list_history, track_record
 from risk.lists.call_list import Past
 from risk.lists.kept_lists import KeptLists
 from risk.lists.list_files import ListFacts
@@ -89,7 +89,7 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
     pictures = figures.drawn(shown["scores"], shown["backtest"], shown.get("track_record"))
     contents: dict[str, files.Content] = {
         paths.SNAPSHOT: files.as_json(shown),
-        paths.CALL_LIST: call_list.calls_csv(shown["call_list"]),
+        paths.CALL_LIST: call_list.calls_csv(shown["call_list"], shown["capacity"]["order"]),
         paths.CALL_LIST_EXCEL: spreadsheet.workbook(shown["call_list"], shown["schema"]["currency"]),
         paths.CLIENT_RISKS: call_list.risks_csv(everyone),
         paths.CLIENT_FEATURES: call_list.features_jsonl(everyone),
@@ -137,6 +137,7 @@ def _gather(
         "call_list": listed,
         "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, to_be_called, settings.schema),
+        "orders": both_orders.of_newest(rows, rated, subject.folder, settings.capacity, limits[1]),
         "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone)) if rated else None,
         "outcomes": calls.told(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)

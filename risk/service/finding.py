@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,13 +11,15 @@ from urllib.parse import urlencode
 
 from risk.service.predictions import Clients
 from risk.service.problems import Problem
+from risk.settings import capacity
 from risk.text import NOTHING
 
 Row = Mapping[str, Any]
 
 PER_PAGE = 100
 SOON = 45  # days until a renewal that is called soon
-ORDERS = ("rank", "value_at_risk", "renewal", "client")
+ORDERS = ("rank", "value_at_risk", "renewal", "client")  # the usual one first
+BY_GAIN = ("expected_gain", *ORDERS)  # of a call list in the order of expected gain
 FILTERS: dict[str, Callable[[Row], bool]] = {
     "new": lambda row: row.get("move") == "new",
     "risen": lambda row: row.get("move") == "risen",
@@ -34,11 +37,13 @@ class Asked:
     sort: str = "rank"
     show: str = ""
     page: int = 1
+    usual: str = ORDERS[0]  # the order without asking
 
     def query(self, **changes: Any) -> str:
         """The query of the address that asks the same but for these changes; the first page again."""
         asked = replace(self, **({"page": 1} | changes))
-        told = {it.name: getattr(asked, it.name) for it in fields(asked) if getattr(asked, it.name) != it.default}
+        usual = {it.name: it.default for it in fields(asked)} | {"sort": asked.usual, "usual": asked.usual}
+        told = {name: getattr(asked, name) for name in usual if getattr(asked, name) != usual[name]}
         return f"?{urlencode(told)}" if told else "?"
 
 
@@ -53,11 +58,16 @@ class Page:
     first: int
 
 
-def asked_by(query: Mapping[str, str], page: int = 1) -> Asked:
+def orders_of(snapshot: Row) -> Sequence[str]:
+    """The orders in which the call list of a report set can be shown, its own first."""
+    return BY_GAIN if dict(snapshot["capacity"]).get("order") == capacity.BY_GAIN else ORDERS
+
+
+def asked_by(query: Mapping[str, str], page: int = 1, orders: Sequence[str] = ORDERS) -> Asked:
     """What a query asks for. Raises: Problem 422 for an unknown order or filter."""
-    sort, show = query.get("sort") or "rank", query.get("show", "")
-    asked = Asked(query.get("owner") or None, query.get("q", ""), sort, show, page)
-    for name, known in {"sort": ORDERS, "show": ("", *FILTERS)}.items():
+    sort, show = query.get("sort") or orders[0], query.get("show", "")
+    asked = Asked(query.get("owner") or None, query.get("q", ""), sort, show, page, orders[0])
+    for name, known in {"sort": orders, "show": ("", *FILTERS)}.items():
         if getattr(asked, name) not in known:
             told = f"{name} is {getattr(asked, name)[:40]!r}, expected one of {', '.join(filter(None, known))}"
             raise Problem(422, told, field=name)
@@ -73,6 +83,7 @@ def among_calls(calls: Sequence[Row], asked: Asked) -> list[Row]:
     found = [it for it, name in named if all(word in name for word in words)]
     keys: dict[str, Callable[[Row], Any]] = {
         "rank": lambda it: it["rank"],
+        "expected_gain": lambda it: it.get("gain_rank") or math.inf,
         "value_at_risk": lambda it: -(it.get("value_at_risk") or 0.0),
         "renewal": lambda it: (it.get("renewal") is None, it.get("renewal") or ""),
         "client": lambda it: _plain(it["client"]),

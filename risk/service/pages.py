@@ -18,7 +18,7 @@ from jinja2 import UndefinedError
 
 from risk import paths
 from risk.lists.track_record_words import of_day
-from risk.report import call_words, list_words, situation
+from risk.report import call_words, list_words, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
 from risk.service import finding, responses
@@ -62,7 +62,9 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING)
-    app.jinja_env.globals.update(list_words=list_words, call_words=call_words, soon=finding.SOON, orders=finding.ORDERS)
+    app.jinja_env.globals.update(
+        list_words=list_words, call_words=call_words, soon=finding.SOON, money_words=money_words
+    )
     app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS)
     app.jinja_env.globals.update(situation=situation.situation, list_day=of_day)
 
@@ -70,14 +72,16 @@ def furnish(app: Flask, places: Places) -> None:
 @pages.get("/")
 def index() -> Response:
     """Return the page with the call list."""
-    asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
+    number = responses.whole_number("page", 1, LARGEST_PAGE)
 
     def facts(shown: Shown) -> dict[str, Any]:
+        orders = finding.orders_of(shown.snapshot)
+        asked = finding.asked_by(request.args, number, orders)
         every = [_with_contact(call, shown.snapshot) for call in shown.snapshot["call_list"]]
         owned = finding.among_calls(every, finding.Asked(asked.owner))
         page = finding.paged(finding.among_calls(every, asked), asked.page)
         counts = {it: len(finding.among_calls(owned, finding.Asked(show=it))) for it in ("", *finding.FILTERS)}
-        told = {"asked": asked, "page": page, "owned": owned, "counts": counts}
+        told = {"asked": asked, "orders": orders, "page": page, "owned": owned, "counts": counts}
         return told | {"owners": _owners({call["owner"] for call in every})}
 
     return _page("index.html", facts)
