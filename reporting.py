@@ -132,6 +132,7 @@ def _gather(
         "leaks": leaks,
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
+        "renewals": snapshot.of_renewals(everyone, settings.schema),
         "as_of": made.about["as_of"],
         "list": made.about,
         "call_list": listed,

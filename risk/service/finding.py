@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
@@ -26,6 +27,7 @@ FILTERS: dict[str, Callable[[Row], bool]] = {
     "renews": lambda row: row.get("renews_in_days") is not None and 0 <= row["renews_in_days"] <= SOON,
     "uncalled": lambda row: not row.get("called_lately"),
 }
+OF_CLIENTS = ("renews",)  # filters of all clients, of whom no list tells more
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,13 @@ def orders_of(snapshot: Row) -> Sequence[str]:
     return BY_GAIN if dict(snapshot["capacity"]).get("order") == capacity.BY_GAIN else ORDERS
 
 
-def asked_by(query: Mapping[str, str], page: int = 1, orders: Sequence[str] = ORDERS) -> Asked:
+def asked_by(
+    query: Mapping[str, str], page: int = 1, orders: Sequence[str] = ORDERS, filters: Iterable[str] = FILTERS
+) -> Asked:
     """What a query asks for. Raises: Problem 422 for an unknown order or filter."""
     sort, show = query.get("sort") or orders[0], query.get("show", "")
     asked = Asked(query.get("owner") or None, query.get("q", ""), sort, show, page, orders[0])
-    for name, known in {"sort": orders, "show": ("", *FILTERS)}.items():
+    for name, known in {"sort": orders, "show": ("", *filters)}.items():
         if getattr(asked, name) not in known:
             told = f"{name} is {getattr(asked, name)[:40]!r}, expected one of {', '.join(filter(None, known))}"
             raise Problem(422, told, field=name)
@@ -91,22 +95,41 @@ def among_calls(calls: Sequence[Row], asked: Asked) -> list[Row]:
     return sorted(found, key=keys[asked.sort])
 
 
-def places_of(clients: Clients, owner: str | None, asked: Asked) -> Sequence[int]:
-    """The places of an owner's clients (blank: of those who have none) that are searched, in the order asked for."""
+def places_of(clients: Clients, owner: str | None, asked: Asked, day: str) -> Sequence[int]:
+    """The places of an owner's clients (blank: of those who have none) that are searched, in the order asked for.
+
+    Renewals are counted from the day (ISO) of the list.
+    """
     places, words = clients.of(owner), _plain(asked.q).split()
     if words:
         named = ((place, _plain(f"{clients.names[place]} {clients.cells[place][4]}")) for place in places)
         places = [place for place, name in named if all(word in name for word in words)]
-    if asked.sort == "value_at_risk":
-        return sorted(places, key=lambda place: -float(clients.cells[place][5] or 0) * clients.risks[place])
-    return sorted(places, key=lambda place: _plain(clients.names[place])) if asked.sort == "client" else places
+    if asked.show:
+        places = [place for place in places if FILTERS[asked.show](_renewal(clients, place, day))]
+    keys: dict[str, Callable[[int], Any]] = {
+        "value_at_risk": lambda place: -float(clients.cells[place][5] or 0) * clients.risks[place],
+        "renewal": lambda place: _next(_renewal(clients, place, day)["renews_in_days"]),
+        "client": lambda place: _plain(clients.names[place]),
+    }
+    return sorted(places, key=keys[asked.sort]) if asked.sort in keys else places
 
 
-def among_clients(clients: Clients, asked: Asked) -> Page:
-    """A page of the current clients who are asked for, each with its value at risk."""
+def _renewal(clients: Clients, place: int, day: str) -> dict[str, int | None]:
+    """In how many days the client's contract renews; less than 0 where it did, None where that is not known."""
+    renewal = clients.renewals[place] if clients.renewals else None
+    return {"renews_in_days": (date.fromisoformat(renewal) - date.fromisoformat(day)).days if renewal else None}
+
+
+def _next(days: int | None) -> tuple[bool, int]:
+    """What renewals are sorted by: those to come first, the next one before all; then the last ones, then unknown."""
+    return (days is None or days < 0, abs(days) if days is not None else 10**6)
+
+
+def among_clients(clients: Clients, asked: Asked, day: str) -> Page:
+    """A page of the current clients who are asked for, each with its value at risk and its renewal."""
     owner = asked.owner if asked.owner != NOTHING else ""
-    page = paged(places_of(clients, owner, asked), asked.page)
-    rows = [clients.row(place) for place in page.rows]
+    page = paged(places_of(clients, owner, asked, day), asked.page)
+    rows = [clients.row(place) | _renewal(clients, place, day) for place in page.rows]
     rows = [it | {"value_at_risk": None if it["value"] is None else it["value"] * it["risk"]} for it in rows]
     return replace(page, rows=rows)
 

@@ -160,7 +160,9 @@ def load_shown(folder: Path) -> Shown:
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("release", 0), dict | None):
         place = f"{folder.parent.name}/{folder.name}/{paths.SNAPSHOT}"
         raise DataError(f"{place} is missing, torn or of an older program")
-    clients = load_clients((folder / paths.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
+    clients = load_clients(
+        (folder / paths.CLIENT_RISKS).read_text(encoding="utf-8"), *map(snapshot.get, ("risks", "renewals"))
+    )
     named = (paths.REPORT, paths.CALL_LIST, paths.CALL_LIST_EXCEL, paths.CLIENT_FEATURES)
     report, calls, sheet, features = (_content(folder / name) for name in named)
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.svg"))}

@@ -130,11 +130,13 @@ def figure(name: str) -> Response:
 
 
 def _clients() -> Response:
-    asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
+    number = responses.whole_number("page", 1, LARGEST_PAGE)
+    asked = finding.asked_by(request.args, number, filters=finding.OF_CLIENTS)
 
     def facts(shown: Shown) -> dict[str, Any]:
-        page = finding.among_clients(shown.clients, asked)
-        return {"asked": asked, "page": page, "owners": _owners(shown.clients.owners)}
+        page = finding.among_clients(shown.clients, asked, shown.as_of)
+        told = {"owners": _owners(shown.clients.owners), "filters": finding.OF_CLIENTS}
+        return {"asked": asked, "page": page, "renews": bool(shown.clients.renewals)} | told
 
     return _page("clients.html", facts)
 

@@ -416,3 +416,27 @@ def test_a_list_by_expected_gain_is_shown_and_downloaded_in_its_order(tmp_path: 
     assert shown.get("/?sort=expected_gain", headers=BROWSER).status_code == 200
     assert shown.get("/clients?sort=expected_gain", headers=BROWSER).status_code == 422
     assert "expected gain of a call" in shown.get("/clients/acme%2C%20inc.", headers=BROWSER).text
+
+
+def test_all_clients_are_sorted_and_filtered_by_their_next_renewal(tmp_path: Path) -> None:
+    renewals = ["2026-12-20", "2026-11-26", None, "2026-11-27"]
+    shown = client_of(tmp_path, as_of="2026-11-27", renewals=renewals)
+
+    def clients(query: str) -> list[str]:
+        return [it["client"] for it in shown.get(f"/clients.json?{query}").json["clients"]]
+
+    first, second, third, fourth = clients("")
+    assert clients("sort=renewal") == [fourth, first, second, third]
+    assert clients("show=renews") == [first, fourth]
+    assert clients("show=renews&sort=renewal") == [fourth, first]
+    assert shown.get("/clients?show=new", headers=BROWSER).status_code == 422
+    whole, soon = (page(shown, path).text for path in ("/clients?sort=renewal", "/clients?show=renews"))
+    assert ("renews today" in whole, "renews in 23 days" in whole, "ago" in whole) == (True, True, False)
+    assert "2 clients" in soon
+
+
+def test_without_renewals_all_clients_are_not_asked_for_them(client: FlaskClient) -> None:
+    text = page(client, "/clients").text
+
+    assert "Renews soon" not in text
+    assert "Next renewal first" not in text

@@ -12,15 +12,18 @@ from risk.lists import list_history
 from tests.conftest import HEADER, Installations, Project, table
 
 CAPACITY = {"calls_per_week": 30, "order": "expected gain", "acceptance": 0.4, "call_cost": 25}
-SCHEMA = {"period": "period", "value": "worth", "currency": "€"}
+SCHEMA = {"period": "period", "value": "worth", "currency": "€", "renewal": "renews"}
 
 
 def month(number: int, *, labels: bool = True) -> str:
     """Return the file of a month; one client in ten has no value, and most are worth less than a call."""
     worth = np.random.default_rng(100 + number).lognormal(4, 1.2, 400).round(2)
     rows = table(400, seed=number, labels=labels).splitlines()[1:]
-    cells = [f"{row},2026-{number:02d},{'' if at % 10 == 3 else worth[at]}" for at, row in enumerate(rows)]
-    return "\n".join([f"{HEADER},period,worth", *cells]) + "\n"
+    cells = [
+        f"{row},2026-{number:02d},{'' if at % 10 == 3 else worth[at]},{'' if at % 2 else '2026-12-24'}"
+        for at, row in enumerate(rows)
+    ]
+    return "\n".join([f"{HEADER},period,worth,renews", *cells]) + "\n"
 
 
 def by_gain(project: Project) -> None:
@@ -58,6 +61,7 @@ def test_a_list_by_expected_gain_is_the_same_everywhere(made: Project) -> None:
         int(line["rank"]) for line in csv.DictReader((made.root / "models/clientrisks.csv").read_text().splitlines())
     ]
     assert ranks == sorted(ranks)  # of all clients, by risk
+    assert (shown["renewals"].count("2026-12-24"), shown["renewals"].count(None)) == (200, 200)
 
 
 @pytest.mark.slow
