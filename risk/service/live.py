@@ -42,7 +42,7 @@ class Watch:
     """Keeps `live` current: a thread polls links, files and journal, loads and proves what is new, assigns it."""
 
     def __init__(self, production: Path, models: Path, schema: Schema, own: OwnFamilies = NO_FAMILIES) -> None:
-        self._own, self._production, self._reports, self._schema = own, production, models / paths.REPORTS, schema
+        self._own, self._production, self._reports, self.schema = own, production, models / paths.REPORTS, schema
         self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
         self._seen: tuple[Any, ...] | None = None
         self._proven: tuple[Any, ...] | None = None
@@ -125,7 +125,7 @@ class Watch:
             if release is None:
                 model = contract = None
             elif model is None or model.name != release.name:
-                model, contract = _load_model(self._production, release, self._schema, self._own)
+                model, contract = _load_model(self._production, release, self.schema, self._own)
             elif damage := proven.damage(self._production, release):
                 faults.append(self._named(f"the deployed model is damaged: {damage[0]}"))
         except Exception as error:  # whatever a damaged file makes of its reader

@@ -21,7 +21,7 @@ from risk.lists.track_record_words import of_day
 from risk.report import call_words, list_words, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
-from risk.service import finding, responses
+from risk.service import explaining, finding, responses
 from risk.service.live import Watch, card_of
 from risk.service.predictions import LiveState, Shown
 from risk.service.problems import OldReport, Problem
@@ -146,8 +146,10 @@ def _client(name: str) -> Response:
         answer: Any = current_app.view_functions[str(request.endpoint)](name=name)
         told, calls = answer.get_json(), shown.snapshot["call_list"]
         call: dict[str, Any] = next((_with_contact(it, shown.snapshot) for it in calls if it["client"] == name), {})
+        watch = _places().watch
+        why = {} if call else explaining.why(watch.live, watch.schema, name)
         form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
-        return {"told": told, "call": call, "form": form, "features": _features(shown, name)}
+        return {"told": told, "call": call, "why": why or call, "form": form, "features": _features(shown, name)}
 
     return _page("client.html", facts)
 
