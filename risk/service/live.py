@@ -42,7 +42,7 @@ class Watch:
     """Keeps `live` current: a thread polls links, files and journal, loads and proves what is new, assigns it."""
 
     def __init__(self, production: Path, models: Path, schema: Schema, own: OwnFamilies = NO_FAMILIES) -> None:
-        self._own, self._production, self._reports, self.schema = own, production, models / paths.REPORTS, schema
+        self._own, self._production, self.reports, self.schema = own, production, models / paths.REPORTS, schema
         self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
         self._seen: tuple[Any, ...] | None = None
         self._proven: tuple[Any, ...] | None = None
@@ -76,7 +76,7 @@ class Watch:
         """Load what has changed or was wrong at the last poll; what cannot be loaded leaves the former in place."""
         former = self._live
         is_due = bool(former.wrong) and time.monotonic() > self._again
-        seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self._reports))
+        seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self.reports))
         recorded = (tick.signature(str(self._production / paths.JOURNAL)), seen[0])
         if recorded != self._proven or is_due:
             self._proven, self._again = recorded, time.monotonic() + PATIENCE
@@ -131,8 +131,8 @@ class Watch:
         except Exception as error:  # whatever a damaged file makes of its reader
             faults.append(self._named(f"the deployed model cannot be used: {_words(error)}"))
         try:
-            folder = files.resolve(self._reports / paths.CURRENT)
-            if folder is None and os.path.lexists(self._reports / paths.CURRENT):
+            folder = files.resolve(self.reports / paths.CURRENT)
+            if folder is None and os.path.lexists(self.reports / paths.CURRENT):
                 raise DataError(f"the set that {paths.REPORTS}/{paths.CURRENT} names is missing")
             shown = load_shown(folder) if folder else None
         except Exception as error:

@@ -61,12 +61,11 @@ def furnish(app: Flask, places: Places) -> None:
     app.before_request(_page_instead)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
-    app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING)
+    app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING, figure="{:,.10g}".format)
     app.jinja_env.globals.update(
         list_words=list_words, call_words=call_words, soon=finding.SOON, money_words=money_words
     )
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS)
-    app.jinja_env.globals.update(situation=situation.situation, list_day=of_day)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), situation=situation.situation, list_day=of_day)
 
 
 @pages.get("/")
@@ -149,7 +148,9 @@ def _client(name: str) -> Response:
         watch = _places().watch
         why = {} if call else explaining.why(watch.live, watch.schema, name)
         form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
-        return {"told": told, "call": call, "why": why or call, "form": form, "features": _features(shown, name)}
+        rows = explaining.rows_in_files(watch.reports, shown, name)
+        found = {"told": told, "call": call, "why": why or call, "rows": rows, "form": form}
+        return found | {"features": _features(shown, name)}
 
     return _page("client.html", facts)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app import create_app
+from risk import paths
 from risk.service import explaining
 from risk.service.live import Watch
 from tests.conftest import Installations, Project, table
@@ -58,6 +59,21 @@ def test_the_page_of_any_client_says_what_drives_the_risk(installations: Install
 
     assert all("What each figure adds to the log-odds of leaving" in text for text in pages)
     assert all("not on the call list" in text for text in pages)
+    assert all("The newest 1 row of this client, as the files hold them" in text for text in pages)
+    assert all("<bdi>dataset1.csv</bdi>" in text for text in pages)
+
+
+def test_a_damaged_file_of_rows_leaves_the_page_without_them(installations: Installations, tmp_path: Path) -> None:
+    project = installations.copy(company, tmp_path)
+    reports = project.settings.models / "reports"
+    (reports / "1" / paths.CLIENT_ROWS).write_bytes(b"torn")
+    client = create_app(project.settings).test_client()
+    name = client.get("/clients.json").json["clients"][0]["client"]
+
+    page = client.get(f"/clients/{name}", headers=BROWSER)
+
+    assert page.status_code == 200
+    assert "as the files hold them" not in page.text
 
 
 def test_after_another_deployment_nothing_is_said_until_the_next_list(
