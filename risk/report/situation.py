@@ -39,9 +39,9 @@ def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None)
     )
     at_risk = sum(it.get("value_at_risk") or 0 for it in to_call) if owner else (money or {}).get("listed")
     worth = f"{amount(at_risk, money['currency'])} are at risk" if money else ""
-    worth = money_words.gain(to_call, money) if by_gain else worth
+    worth = money_words.gain(to_call, money) if by_gain and expected else worth
     if not expected:
-        return f"{said} {worth[:1].upper()}{worth[1:]}.{over}" if worth else said
+        return f"{said} {worth}.{over}" if worth else f"{said}{over}"
     n_leavers = round(sum(it["risk"] for it in to_call) if owner else expected["mean"])
     about, of = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1", "these" if n_control else "them"
     bounds = "" if owner else f" (90 % interval: {number(expected['low'])} to {number(expected['high'])})"

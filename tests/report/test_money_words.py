@@ -35,6 +35,14 @@ def test_the_situation_by_expected_gain_says_what_calls_gain_and_how_many_are_le
     assert situation.situation(snapshot, snapshot["call_list"][:2], "Ann").endswith("gain 124 €.")
 
 
+def test_a_provisional_release_expects_no_gain() -> None:
+    snapshot = by_gain() | {"expected_leavers": None}
+
+    assert situation.situation(snapshot, snapshot["call_list"]) == (
+        "40 to call this week. 400 € are at risk. 31 calls are left over, for nobody else is worth one."
+    )
+
+
 def test_where_nobody_is_worth_a_call_the_situation_says_so() -> None:
     assert situation.situation(by_gain(0), []) == situation.NOT_WORTH
 
