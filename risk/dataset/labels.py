@@ -19,7 +19,7 @@ Keys = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class KnownOutcomes:
+class KnownLabels:
     """The labelled rows, one entry of each array per row, in no order.
 
     `client` and `period` are the `hash` of these in SQL, for texts of very many rows take long; `run` judged the source
@@ -35,10 +35,10 @@ class KnownOutcomes:
     treated: Marks
 
 
-NOTHING_KNOWN = KnownOutcomes(*(np.empty(0, kind) for kind in ("u8", "u8", "i8", "f8", "f8", "i8", "?")))
+NOTHING_KNOWN = KnownLabels(*(np.empty(0, kind) for kind in ("u8", "u8", "i8", "f8", "f8", "i8", "?")))
 
 
-def known(rows: Dataset, number: str | None) -> KnownOutcomes:
+def known(rows: Dataset, number: str | None) -> KnownLabels:
     """The outcomes of all labelled rows, with one of the numbers."""
     accepted = rows._rows
     value = f"cast({accepted.names[number]} as double)" if number else "cast(null as double)"
@@ -54,7 +54,7 @@ def known(rows: Dataset, number: str | None) -> KnownOutcomes:
         treated = np.isin(position, of_called["position"][rows.treated(of_called)].to_numpy())
     run = judged[rows._at(position)] if len(position) else np.empty(0, dtype=np.int64)
     client, period, left, numbers = (found[name] for name in ("client", "period", "left", "number"))
-    return KnownOutcomes(client, period, run, left, numbers, position, treated)
+    return KnownLabels(client, period, run, left, numbers, position, treated)
 
 
 def _filled(column: Any) -> NDArray[Any]:

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk import files
-from risk.dataset.labels import Keys, KnownOutcomes
+from risk.dataset.labels import Keys, KnownLabels
 from risk.errors import DiskError
 from risk.lists import list_files, list_outcomes
 from risk.lists.list_files import KeptList, ListFacts
@@ -176,7 +176,7 @@ class Said:
     proofs: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 16), np.uint8))
 
 
-def said(folder: Path, kept: Sequence[KeptList], known: KnownOutcomes, *, by_period: bool) -> Said:
+def said(folder: Path, kept: Sequence[KeptList], known: KnownLabels, *, by_period: bool) -> Said:
     """What lists said, beside what came of it: of open rows, without periods of clients. Raises: DiskError."""
     rows_of_lists = list_files.select(folder, kept)
     with list_files.refusals(folder), connect(threads=1) as connection:

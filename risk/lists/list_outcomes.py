@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk.dataset.labels import Keys, KnownOutcomes
+from risk.dataset.labels import Keys, KnownLabels
 
 Rows = dict[str, NDArray[Any]]
 Places = NDArray[np.int64]
@@ -23,7 +23,7 @@ def codes(distinct: Keys, wanted: Keys) -> Places:
     return np.asarray(pd.Index(distinct).get_indexer(pd.Index(wanted)), dtype=np.int64)
 
 
-def of_rows(rows: Rows, period_keys: Keys, client_keys: Keys, known: KnownOutcomes) -> Rows:
+def of_rows(rows: Rows, period_keys: Keys, client_keys: Keys, known: KnownLabels) -> Rows:
     """`left`, `number` and `treated` of the row of each client and period; unknown ones are NaN and not treated."""
     client, period = codes(client_keys, known.client), codes(period_keys, known.period)
     size = len(period_keys) + 1
@@ -33,7 +33,7 @@ def of_rows(rows: Rows, period_keys: Keys, client_keys: Keys, known: KnownOutcom
     return _taken(known, _equal(keys[order], order, wanted))
 
 
-def of_clients(rows: Rows, runs: Places, client_keys: Keys, known: KnownOutcomes) -> Rows:
+def of_clients(rows: Rows, runs: Places, client_keys: Keys, known: KnownLabels) -> Rows:
     """`left` and `treated` of the first row of each client that the next run with one took in; `number` is NaN."""
     client = codes(client_keys, known.client)
     size = int(max(runs.max(initial=0), known.run.max(initial=0))) + 2
@@ -57,7 +57,7 @@ def _equal(keys: Places, order: Places, wanted: Places) -> Places:
     return np.where(keys[at] == wanted, order[at], -1)
 
 
-def _taken(known: KnownOutcomes, places: Places) -> Rows:
+def _taken(known: KnownLabels, places: Places) -> Rows:
     there, at = places >= 0, np.maximum(places, 0)
     if not len(known.left):
         nothing = np.full(len(places), np.nan)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from risk.dataset import labels
 from risk.dataset.dataset import Dataset
-from risk.dataset.labels import KnownOutcomes
+from risk.dataset.labels import KnownLabels
 from risk.errors import DiskError
 from risk.lists import list_history, list_outcomes, track_record_words
 from risk.lists.control import compare
@@ -111,7 +111,7 @@ def _beside_control(told: Said) -> dict[str, Any] | None:
     return asdict(found) if found else None
 
 
-def _said(folder: Path, kept: list[KeptList], known: KnownOutcomes, *, by_period: bool) -> tuple[Said, list[str]]:
+def _said(folder: Path, kept: list[KeptList], known: KnownLabels, *, by_period: bool) -> tuple[Said, list[str]]:
     """What the lists said that are as the journal names them, and the days of the others."""
     try:
         told = list_history.said(folder, kept, known, by_period=by_period)
@@ -201,7 +201,7 @@ def _leaver(told: Said, rows: Rows, places: Sequence[int] | range) -> Leaver:
     return Leaver(str(told.clients[rows["client"][places[0]]]), named, said, any(it["on_list"] for it in said))
 
 
-def with_strangers(found: Leavers, told: Said, known: KnownOutcomes, names_at: NamesAt) -> Leavers:
+def with_strangers(found: Leavers, told: Said, known: KnownLabels, names_at: NamesAt) -> Leavers:
     """The leavers with those who are on no list though one of their period was kept; of other periods none counts."""
     covered = np.unique(told.rows["period"][told.rows["period"] >= 0])
     left = np.flatnonzero((known.left == 1) & np.isin(known.period, told.period_keys[covered]))

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk.dataset.labels import NOTHING_KNOWN, KnownOutcomes
+from risk.dataset.labels import NOTHING_KNOWN, KnownLabels
 from risk.lists import list_outcomes
 
 CLIENTS, PERIODS, RUNS = (np.array(it, np.uint64) for it in ([70, 7, 2**63], [12, 11], [1, 3]))
@@ -15,14 +15,14 @@ LABELS = st.lists(
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 1), st.integers(0, 1), st.booleans()), max_size=12)
 
 
-def known_of(labels: list[tuple[int, int, int, bool, bool]]) -> KnownOutcomes:
+def known_of(labels: list[tuple[int, int, int, bool, bool]]) -> KnownLabels:
     """Return labels of clients and periods by their place among the keys; place 3 and 2 are of none."""
     client, period, run, left, treated = (list(it) for it in zip(*labels, strict=True)) if labels else [[]] * 5
     keys = (np.append(of, np.uint64(5)) for of in (CLIENTS, np.append(PERIODS, np.uint64(6))))
     of_client, of_period = (key[np.array(it, int)] for key, it in zip(keys, (client, period), strict=True))
     number = np.arange(len(labels), dtype=float)
     marks = np.array(left, float), number, np.arange(len(labels))[::-1].copy(), np.array(treated, bool)
-    return KnownOutcomes(of_client, of_period, np.array(run, np.int64), *marks)
+    return KnownLabels(of_client, of_period, np.array(run, np.int64), *marks)
 
 
 def rows_of(rows: list[tuple[int, int, int, bool]]) -> list_outcomes.Rows:
