@@ -65,7 +65,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     shown["track_record"] = record
     # after a preview of another day the next tick makes the list of today
     run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
-    contents = _make(shown, everyone, subject.rows)
+    contents = _make(shown, everyone) | {paths.CLIENT_ROWS: lambda path: former_rows.write(subject.rows, path)}
     if subject.model and not run.is_preview:
         facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
                           newest_period=shown["dataset"]["last_period"])  # fmt: skip
@@ -84,7 +84,7 @@ def _publish(settings: Settings, contents: dict[str, files.Content], number: int
     return folder
 
 
-def _make(shown: dict[str, Any], everyone: pd.DataFrame, rows: Dataset) -> dict[str, files.Content]:
+def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Content]:
     """Every file of the set."""
     pictures = figures.drawn(shown["scores"], shown["backtest"], shown.get("track_record"))
     contents: dict[str, files.Content] = {
@@ -94,7 +94,6 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame, rows: Dataset) -> dict[
         paths.CLIENT_RISKS: call_list.risks_csv(everyone),
         paths.CLIENT_FEATURES: call_list.features_jsonl(everyone),
         paths.REPORT: pdf.report(shown, pictures),
-        paths.CLIENT_ROWS: lambda path: former_rows.write(rows, path),
     }
     matrix = pictures.get("confusion matrix")
     return contents | ({paths.CONFUSION_MATRIX: matrix} if matrix else {}) | plots.drawn(shown)
@@ -225,9 +224,9 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
         verdict = releases.object_in(folder / paths.VERDICT)  # of this model, or nothing proves it
         unproven = verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
         subject = Subject(rows, scored, folder, unproven, None, scores, tuple(scored.card.leaks))
-        contents = _make(*_gather(settings, run, RESTED, subject, Past(run.day)), rows)
-        for name, content in contents.items():
-            files.write(Path(asked.to) / name, content)
+        contents = _make(*_gather(settings, run, RESTED, subject, Past(run.day)))
+    for name, content in contents.items():
+        files.write(Path(asked.to) / name, content)
     return Answer(f"{RESTED}: {Path(asked.to) / paths.REPORT}", {"outcome": RESTED, "folder": asked.to})
 
 

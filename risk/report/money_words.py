@@ -81,7 +81,7 @@ def table(found: Facts, currency: str | None) -> Table:
     """Both orders side by side."""
     unit = f" ({currency})" if currency else ""
     columns = [TableColumn("Order of the list", 110, is_strong=True)]
-    titles = ("Clients", "Left", f"Value of these{unit}", f"Cost of the calls{unit}", f"Saved{unit}")
+    titles = ("Clients", "Left", f"Value of these{unit}", f"Cost{unit}", f"Saved{unit}")
     columns += [TableColumn(title, 80, is_number=True) for title in titles]
     rows = [
         [
