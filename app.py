@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Blueprint, Flask, Response, current_app, request
 
@@ -25,6 +25,7 @@ from risk.service.problems import Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
 from risk.service.server import HttpServer
+from risk.settings.capacity import BY_RISK
 from risk.settings.settings import Settings
 from risk.text import placed
 
@@ -147,8 +148,11 @@ def _of_owner(whole: bytes | None, *, is_sheet: bool = False) -> bytes | None:
     from risk.lists import call_list  # the service needs what makes lists for nothing else
     from risk.report import spreadsheet
 
-    calls, schema = finding.among_calls(_shown().snapshot["call_list"], asked), _shown().snapshot["schema"]
-    return spreadsheet.workbook(calls, schema.get("currency")) if is_sheet else call_list.calls_csv(calls)
+    snapshot = _shown().snapshot
+    usual, currency = finding.orders_of(snapshot)[0], snapshot["schema"].get("currency")
+    calls = finding.among_calls(snapshot["call_list"], replace(asked, sort=usual))
+    order = dict(snapshot["capacity"]).get("order", BY_RISK)
+    return spreadsheet.workbook(calls, currency) if is_sheet else call_list.calls_csv(calls, order)
 
 
 @service.get("/health")

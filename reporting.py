@@ -21,10 +21,10 @@ import pandas as pd
 import diagnostics
 from risk import command, files, journal, paths
 from risk.command import Answer, Run
-from risk.dataset import intake, next_steps
+from risk.dataset import former_rows, intake, next_steps
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout
-from risk.lists import call_list, list_history, track_record
+from risk.lists import both_orders, call_list, list_history, track_record
 from risk.lists.call_list import Past
 from risk.lists.kept_lists import KeptLists
 from risk.lists.list_files import ListFacts
@@ -65,7 +65,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     shown["track_record"] = record
     # after a preview of another day the next tick makes the list of today
     run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
-    contents = _make(shown, everyone)
+    contents = _make(shown, everyone) | {paths.CLIENT_ROWS: lambda path: former_rows.write(subject.rows, path)}
     if subject.model and not run.is_preview:
         facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
                           newest_period=shown["dataset"]["last_period"])  # fmt: skip
@@ -89,7 +89,7 @@ def _make(shown: dict[str, Any], everyone: pd.DataFrame) -> dict[str, files.Cont
     pictures = figures.drawn(shown["scores"], shown["backtest"], shown.get("track_record"))
     contents: dict[str, files.Content] = {
         paths.SNAPSHOT: files.as_json(shown),
-        paths.CALL_LIST: call_list.calls_csv(shown["call_list"]),
+        paths.CALL_LIST: call_list.calls_csv(shown["call_list"], shown["capacity"]["order"]),
         paths.CALL_LIST_EXCEL: spreadsheet.workbook(shown["call_list"], shown["schema"]["currency"]),
         paths.CLIENT_RISKS: call_list.risks_csv(everyone),
         paths.CLIENT_FEATURES: call_list.features_jsonl(everyone),
@@ -132,11 +132,13 @@ def _gather(
         "leaks": leaks,
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
+        "renewals": snapshot.of_renewals(everyone, settings.schema),
         "as_of": made.about["as_of"],
         "list": made.about,
         "call_list": listed,
         "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, to_be_called, settings.schema),
+        "orders": both_orders.of_newest(rows, rated, subject.folder, settings.capacity, limits[1]),
         "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone)) if rated else None,
         "outcomes": calls.told(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
@@ -162,6 +164,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "program": paths.PROGRAM,
         "settings": settings.identity,
         "schema": snapshot.of_schema(settings.schema),
+        "row_columns": former_rows.columns(settings.schema),
         "capacity": asdict(settings.capacity),
         "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
         "attention": run.record.get("attention", journal.attention(path)),

@@ -40,6 +40,7 @@ CALL_LIST_EXCEL = "calllist.xlsx"
 CLIENT_RISKS = "clientrisks.csv"
 LIST_COLUMNS = ("rank", "client", "risk", "prediction", "owner", "value", "period")  # of clientrisks.csv
 CLIENT_FEATURES = "clientfeatures.jsonl"
+CLIENT_ROWS = "clientrows.parquet"
 CONFUSION_MATRIX = "confusionmatrix.png"
 LISTS = "lists"
 REPORT_LINKS = (REPORT, CALL_LIST, CALL_LIST_EXCEL, CLIENT_RISKS, CONFUSION_MATRIX, SNAPSHOT)

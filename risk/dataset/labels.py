@@ -2,26 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from risk.dataset.dataset import Dataset
+from risk.modeling.metrics import Floats, Marks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Keys = NDArray[np.uint64]
 
 
-def known(rows: Dataset, number: str | None) -> pd.DataFrame:
-    """The labelled rows: `client`, `period`, `run`, `left` (0 or 1), `number`, `position`.
+@dataclass(frozen=True)
+class KnownLabels:
+    """The labelled rows, one entry of each array per row, in no order.
 
-    `run` judged the source of the row first; `period` is None where the schema has none; `number` is one column;
-    `treated` marks rows whose outcome a call may have changed.
+    `client` and `period` are the `hash` of these in SQL, for texts of very many rows take long; `run` judged the source
+    of the row first; `left` is 0 or 1; `number` is one column; of `treated` rows a call may have changed the outcome.
     """
+
+    client: Keys
+    period: Keys
+    run: NDArray[np.int64]
+    left: Floats
+    number: Floats
+    position: NDArray[np.int64]
+    treated: Marks
+
+
+NOTHING_KNOWN = KnownLabels(*(np.empty(0, kind) for kind in ("u8", "u8", "i8", "f8", "f8", "i8", "?")))
+
+
+def known(rows: Dataset, number: str | None) -> KnownLabels:
+    """The outcomes of all labelled rows, with one of the numbers."""
     accepted = rows._rows
     value = f"cast({accepted.names[number]} as double)" if number else "cast(null as double)"
-    shown = f"{accepted.client} as client, {accepted.period or 'null'} as period, {value} as number, position"
-    labelled = f'select {shown}, cast({accepted.target} as double) as "left" from ({rows._with_outcome()})'
-    frame = accepted.run(f"{labelled} order by position").df()
+    keys = f"hash({accepted.client}) as client, hash({accepted.period or 'null'}) as period"
+    shown = f'{keys}, {value} as number, position, cast({accepted.target} as double) as "left"'
+    answer = accepted.run(f"select {shown} from ({rows._with_outcome()})").fetchnumpy()
+    found = {name: _filled(column) for name, column in answer.items()}
     judged = np.array([rows.manifest.entries[place.source].judged_run for place in rows._places], dtype=np.int64)
-    named = frame.rename(columns={"client": rows.schema.client, "period": rows.schema.period or "period"})
-    return frame.assign(run=judged[rows._at(frame["position"].to_numpy())], treated=rows.treated(named))
+    position = np.asarray(found["position"], dtype=np.int64)
+    treated = np.zeros(len(position), dtype=bool)
+    if rows.treatment is not None and len(position):
+        of_called = rows.of(tuple(rows.treatment.contacts))
+        treated = np.isin(position, of_called["position"][rows.treated(of_called)].to_numpy())
+    run = judged[rows._at(position)] if len(position) else np.empty(0, dtype=np.int64)
+    client, period, left, numbers = (found[name] for name in ("client", "period", "left", "number"))
+    return KnownLabels(client, period, run, left, numbers, position, treated)
+
+
+def _filled(column: Any) -> NDArray[Any]:
+    return np.ma.filled(column, np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
+
+
+def names_at(rows: Dataset, positions: Sequence[int]) -> list[tuple[str, str | None]]:
+    """The client and the period of some rows, in the order of these positions."""
+    if not len(positions):
+        return []
+    accepted = rows._rows
+    named = f"select position, {accepted.client}, {accepted.period or 'null'} from ({rows._with_outcome()})"
+    query = f"{named} where position in ({', '.join(map(str, positions))})"
+    found = {position: (client, period) for position, client, period in accepted.run(query).fetchall()}
+    return [found[position] for position in positions]
 
 
 def during(rows: Dataset, first: str, last: str) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The call list: the order of all current clients by risk, and the first ones that there is time to call."""
+"""The call list: all current clients by risk, and those to call: the first by risk or by what a call may gain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from risk.dataset.next_steps import NextStep, next_step
 from risk.dataset.outcomes import Outcomes
-from risk.lists import moves
+from risk.lists import expected_gain, moves
 from risk.lists.control import is_control
 from risk.lists.moves import FormerList
 from risk.lists.reason_words import explained
@@ -23,8 +23,8 @@ from risk.modeling import families, fitting
 from risk.paths import LIST_COLUMNS
 from risk.registry import out_of_fold
 from risk.registry.model import Model
+from risk.settings.capacity import BY_GAIN, BY_RISK, Capacity
 from risk.settings.schema import Schema
-from risk.settings.settings import Capacity
 from risk.text import as_csv, four_digits
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ SOON = 90  # days: a renewal that is not further off is counted down
 AT_THE_END = (
     "reasons", "value_at_risk", "context", "changed", "move", "moved_by", "renewal", "next_step", "contact", "control",
 )  # of calllist.csv  # fmt: skip
+GAIN_COLUMNS = ("expected_gain", "gain_rank")  # the last columns where the list is in this order
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,15 @@ def listed(rows: Dataset, model: Model | None, folder: Path | None, capacity: Ca
     chosen = moves.chosen(everyone, capacity, off, former)
     before = rows.before(frame.iloc[chosen["row"].to_numpy()])
     calls = to_call(chosen, everyone, model, before, schema, past)
-    calls = [call | _beside(call, past, capacity) for call in calls]
+    gains = expected_gain.of_calls(chosen, everyone, capacity)
+    calls = [call | gain | _beside(call, past, capacity) for call, gain in zip(calls, gains, strict=True)]
     moved = moves.of_calls(calls, past.week, _by_former_model(past, chosen, schema))
     calls = [call | move for call, move in zip(calls, moved, strict=True)]
-    gone = moves.gone(past.week, calls, everyone, off)
+    gone = moves.gone(past.week, calls, everyone, off, capacity)
     next_change = moves.next_change(past.day, list(off.values()), calls, past.week, len(gone))
-    return CallList(everyone, calls, _about(past, calls, gone, list(off), next_change))
+    about = _about(past, calls, gone, list(off), next_change)
+    by_gain = expected_gain.of_list(calls, everyone, off, capacity)
+    return CallList(everyone, calls, about | ({"expected_gain": by_gain} if by_gain else {}))
 
 
 def _about(
@@ -220,9 +224,9 @@ def features_jsonl(everyone: pd.DataFrame) -> bytes:
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in [list(found.columns), *rows]).encode()
 
 
-def calls_csv(calls: Sequence[Mapping[str, Any]]) -> bytes:
-    """The content of calllist.csv: the clients to call, with the reasons."""
-    header = (*LIST_COLUMNS, *AT_THE_END)
+def calls_csv(calls: Sequence[Mapping[str, Any]], order: str = BY_RISK) -> bytes:
+    """The content of calllist.csv: the clients to call in the order of the list, with the reasons."""
+    header = (*LIST_COLUMNS, *AT_THE_END, *(GAIN_COLUMNS if order == BY_GAIN else ()))
     rounded = (dict(call) | {"risk": four_digits(call["risk"])} for call in calls)
     return as_csv(header, ([cell(call.get(name)) for name in header] for call in rounded))
 

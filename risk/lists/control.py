@@ -3,7 +3,8 @@
 Groups are compared as they were assigned: the listed less the control against the control, whether reached or not. Who
 is reached is selected, so called against not called would flatter the calls.
 Source: Newcombe, Statistics in Medicine 17 (1998), method 10, on the interval of a difference of shares; Fleiss, Levin
-and Paik, Statistical Methods for Rates and Proportions (2003), 4.2 on the number of clients.
+and Paik, Statistical Methods for Rates and Proportions (2003), 4.2 on the number of clients; Katz et al., Biometrics
+34 (1978), on the interval of a ratio of shares.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class ControlComparison:
     `difference` (control less called) is how much smaller the share of leavers is among those to be called; its 95 %
     interval is `low` to `high`. All three are None where a group is empty. `needed` is how many more control clients
     would show, at 5 % and with a power of 80 %, that calls save a share of `saved` of the leavers; 0 where there are
-    enough or the difference is plain already, None where nobody has left yet.
+    enough or the difference is plain already, None where nobody has left yet. `acceptance`, with its 95 % interval, is
+    the share of those who would leave and stay for being called; None where nobody left of a group.
     """
 
     n_called: int
@@ -41,6 +43,9 @@ class ControlComparison:
     saved: float
     needed: int | None
     sentence: str
+    acceptance: float | None = None
+    acceptance_low: float | None = None
+    acceptance_high: float | None = None
 
 
 def is_control(client: str, as_of: str, share: float) -> bool:
@@ -71,7 +76,16 @@ def compare(left: Array, control: Marks, saved: float = SAVED) -> ControlCompari
     needed = 0 if is_plain else _more(sizes, leavers, saved)
     told = _sentence(sizes, leavers, found, needed, saved)
     bounds: tuple[float | None, float | None, float | None] = found or (None, None, None)
-    return ControlComparison(*sizes, *leavers, *bounds, saved, needed, told)
+    return ControlComparison(*sizes, *leavers, *bounds, saved, needed, told, *_acceptance(sizes, leavers))
+
+
+def _acceptance(sizes: tuple[int, int], leavers: tuple[int, int]) -> tuple[float | None, float | None, float | None]:
+    """One less the ratio of the shares of leavers, with its 95 % interval."""
+    if not min(leavers):
+        return None, None, None
+    ratio = leavers[0] / sizes[0] * sizes[1] / leavers[1]
+    half = TWO_SIDED_95 * math.sqrt(sum(1 / count - 1 / n for count, n in zip(leavers, sizes, strict=True)))
+    return 1 - ratio, 1 - ratio * math.exp(half), 1 - ratio * math.exp(-half)
 
 
 def _wilson(count: int, n: int) -> Interval:

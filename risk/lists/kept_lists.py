@@ -22,8 +22,8 @@ from risk.lists.list_files import ListFacts
 from risk.lists.moves import FormerList
 from risk.registry import proven, releases
 from risk.registry.model import Model
+from risk.settings.capacity import Capacity
 from risk.settings.model_choice import NO_FAMILIES, OwnFamilies
-from risk.settings.settings import Capacity
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk import files
+from risk.dataset.labels import Keys, KnownLabels
 from risk.errors import DiskError
-from risk.lists import list_files
+from risk.lists import list_files, list_outcomes
 from risk.lists.list_files import KeptList, ListFacts
 from risk.lists.moves import FormerList
 from risk.reading.sql import connect, literal, pattern
@@ -162,47 +163,52 @@ class Said:
     """The rows of lists in the order of client and day, one array per column, each row with what came of it.
 
     In them `client` and `period` are places in these texts (a period may be -1, none) and `list` one in `lists`; `left`
-    is 1, 0, or NaN where that is not known; `number` and `treated` are those of the outcomes.
+    is 1, 0, or NaN where that is not known; `number` and `treated` are those of the outcomes. Keys are the `hash` of a
+    text in SQL, proofs as `list_files.hashes` makes them.
     """
 
     lists: tuple[KeptList, ...]
     clients: NDArray[Any]
     periods: NDArray[Any]
     rows: dict[str, NDArray[Any]]
+    client_keys: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    period_keys: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    proofs: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 16), np.uint8))
 
 
-# what came of each row: the label of that very row, or the next label of the client that a later run took in
-OF_ROW = "left join outcomes k on s.client = k.client and s.period = k.period and s.open"
-OF_CLIENT = """asof left join (select client, run, arg_min("left", position) as "left", null as number,
-    arg_min(treated, position) as treated
-    from outcomes group by client, run) k on s.client = k.client and s.run < k.run"""
-
-
-def said(folder: Path, kept: Sequence[KeptList], outcomes: pd.DataFrame, *, by_period: bool) -> Said:
+def said(folder: Path, kept: Sequence[KeptList], known: KnownLabels, *, by_period: bool) -> Said:
     """What lists said, beside what came of it: of open rows, without periods of clients. Raises: DiskError."""
-    made = pd.DataFrame({"list": range(len(kept)), "run": [it.facts.run for it in kept]})
-    with list_files.refusals(folder), connect(threads=2) as connection:
-        connection.register("outcomes", outcomes)
-        connection.register("made", made)
-        connection.execute(
-            f"""create temp table said as select * exclude (as_of)
-            from ({list_files.select(folder, kept)}) join made using (list)"""
-        )
-        clients, periods = _coded(connection, "client"), _coded(connection, "period")
+    rows_of_lists = list_files.select(folder, kept)
+    with list_files.refusals(folder), connect(threads=1) as connection:
+        texts = {name: _texts(connection, name, rows_of_lists) for name in ("client", "period")}
         rows = list_files.columns(
             connection,
-            f"""select c.code as client, coalesce(p.code, -1) as period, list, rank, cast(risk as double) as risk,
-                value, on_list, control, open, k."left" as "left", cast(k.number as double) as number,
-                coalesce(cast(k.treated as boolean), false) as treated
-            from said s join clients c on s.client = c.it left join periods p on s.period = p.it
-            {OF_ROW if by_period else OF_CLIENT} order by c.code, list""",
+            f"""select hash(client) as client, if(period is null, 0, hash(period)) as period, list, rank,
+                cast(risk as double) as risk, value, on_list, control, open from ({rows_of_lists})""",
         )
-    return Said(tuple(kept), clients, periods, rows)
+    clients, periods = texts["client"], texts["period"]
+    rows |= {name: list_outcomes.codes(it["key"], rows[name]) for name, it in texts.items()}
+    order = np.argsort(rows["client"] * len(kept) + rows["list"], kind="stable")
+    rows = {name: column[order] for name, column in rows.items()}
+    if by_period:
+        came = list_outcomes.of_rows(rows, periods["key"], clients["key"], known)
+    else:
+        runs = np.array([it.facts.run for it in kept], dtype=np.int64)
+        came = list_outcomes.of_clients(rows, runs, clients["key"], known)
+    proofs = np.frombuffer(b"".join(clients["proof"].tolist()), dtype=np.uint8).reshape(-1, 16)
+    return Said(tuple(kept), clients["it"], periods["it"], rows | came, clients["key"], periods["key"], proofs)
+
+
+def _texts(connection: DuckDBPyConnection, name: str, rows: str) -> dict[str, NDArray[Any]]:
+    """The distinct texts of a column in their order, each with its key and its proof."""
+    distinct = f"select distinct {name} as it from ({rows}) where {name} is not null"
+    query = f"select it, hash(it) as key, unhex(sha256(it)[1:32]) as proof from ({distinct}) order by it"
+    return list_files.columns(connection, query)
 
 
 def broken(told: Said) -> list[str]:
     """The days of the lists whose rows have another digest than the journal names."""
-    clients, periods = list_files.hashes(told.clients.tolist()), list_files.hashes([*told.periods, None])
+    clients, periods = told.proofs, list_files.hashes([*told.periods, None])
     days = []
     for it, rows in zip(told.lists, by_list(told, list_files.FIELDS), strict=True):
         texts = {"client": clients[rows["client"]], "period": periods[rows["period"]]}
@@ -213,17 +219,11 @@ def broken(told: Said) -> list[str]:
 
 def by_list(told: Said, names: Iterable[str]) -> list[dict[str, NDArray[Any]]]:
     """These columns of each list, in the order of the clients."""
-    order = np.argsort(told.rows["list"], kind="stable")
-    ends = np.searchsorted(told.rows["list"][order], np.arange(len(told.lists) + 1))
+    lists = told.rows["list"].astype(np.min_scalar_type(len(told.lists)))  # small numbers are sorted quickly
+    order = np.argsort(lists, kind="stable")
+    ends = np.searchsorted(lists[order], np.arange(len(told.lists) + 1))
     ordered = {name: told.rows[name][order] for name in names}
     return [
         {name: column[first:last] for name, column in ordered.items()}
         for first, last in itertools.pairwise(ends.tolist())
     ]
-
-
-def _coded(connection: DuckDBPyConnection, name: str) -> NDArray[Any]:
-    """The distinct texts of a column in their order; their places go into a table."""
-    coded = f"select it, row_number() over (order by it) - 1 as code from (select distinct {name} as it from said)"
-    connection.execute(f"create temp table {name}s as {coded} where it is not null")
-    return list_files.columns(connection, f"select it from {name}s order by code")["it"]

@@ -14,14 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from risk.lists import expected_gain
 from risk.modeling.metrics import log_odds
-from risk.settings.settings import Capacity
+from risk.settings.capacity import BY_GAIN, Capacity
 
 STAYS = 1.1  # who is on the list stays until the rank is beyond so many times its length
 STEP = 0.2  # in log-odds: a smaller move is none
 MAIN = 2.0  # one cause is named alone where it moved the risk so many times as much as the other
 NEW, RISEN, FALLEN, SAME = "new", "risen", "fallen", "same"
 CALLED, LEFT, NO_LONGER, OTHERS = "called", "left", "no longer at risk", "others are at higher risk"
+OTHERS_GAIN, LOSING = "others are expected to gain more", "a call is not worth its cost"
+BY_DEFAULT = Capacity()
 
 
 @dataclass(frozen=True)
@@ -64,20 +67,20 @@ def snoozed(
 
 
 def chosen(everyone: pd.DataFrame, capacity: Capacity, off: Collection[str], former: set[str]) -> pd.DataFrame:
-    """The clients to call, in the order of risk: as many as there is time for, in all or of each owner.
+    """The clients to call, in the order of the list: as many as there is time for, in all or of each owner.
 
-    Whoever was on the former list stays until the rank among those who may be called is beyond 1.1 times its length.
+    Whoever was on the former list stays until the place among those who may be called is beyond 1.1 times its length.
     """
-    left = everyone[~everyone["client"].isin(off)] if off else everyone
+    ordered = expected_gain.in_order(everyone, capacity)
+    left = ordered[~ordered["client"].isin(off)] if off else ordered
     most = capacity.calls_per_week
-    owners = left["owner"].astype(object).where(left["owner"].notna(), None) if capacity.per == "owner" else None
-    groups = pd.Series(0, index=left.index) if owners is None else pd.Series(pd.factorize(owners)[0], index=left.index)
-    place = groups.groupby(groups).cumcount() + 1  # `everyone` is in the order of risk
+    groups = expected_gain.groups(left, capacity)
+    place = groups.groupby(groups).cumcount() + 1
     first = left[place <= STAYS * most].assign(group=groups, place=place)
     stays = first["client"].isin(former)
     order = first.assign(later=~stays).sort_values(["later", "place"], kind="stable")
     kept = order.groupby("group", sort=False).head(most).index
-    return left.loc[sorted(kept)]
+    return left[left.index.isin(kept)]
 
 
 def next_change(
@@ -126,20 +129,22 @@ def _cause(before: float, between: float, now: float) -> str:
 
 
 def gone(
-    former: FormerList | None, calls: Sequence[Mapping[str, Any]], everyone: pd.DataFrame, off: Collection[str]
-) -> list[dict[str, Any]]:
+    former: FormerList | None, calls: Sequence[Mapping[str, Any]], everyone: pd.DataFrame, off: Collection[str],
+    capacity: Capacity = BY_DEFAULT,
+) -> list[dict[str, Any]]:  # fmt: skip
     """Who was on a former list and is not on this one, and why, in the order of that list."""
     if former is None:
         return []
     listed = {call["client"] for call in calls}
     owners = dict(zip(everyone["client"], everyone["owner"].astype(object), strict=True))
     risks = dict(zip(everyone["client"], everyone["risk"], strict=True))
+    losing, others = expected_gain.losing(everyone, capacity), OTHERS_GAIN if capacity.order == BY_GAIN else OTHERS
 
     def why(client: str) -> str:
         if client in off or client not in risks:
             return CALLED if client in off else LEFT
         fell = _odds(former.clients["risk"][client]) - _odds(risks[client])
-        return NO_LONGER if fell >= STEP else OTHERS
+        return NO_LONGER if fell >= STEP else LOSING if client in losing else others
 
     on_list = former.clients[former.clients["on_list"].astype(bool)].sort_values("rank", kind="stable")
     return [

@@ -17,7 +17,7 @@ from risk.dataset.dataset import Dataset
 from risk.lists import call_list, list_history, moves
 from risk.lists.list_files import ListFacts
 from risk.modeling import families, fitting
-from risk.settings.settings import Capacity
+from risk.settings.capacity import Capacity
 
 FEWEST_PERIODS = 3  # with outcomes
 MOST_LISTS = 12

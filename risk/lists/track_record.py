@@ -6,20 +6,20 @@ a decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from risk.dataset import labels
 from risk.dataset.dataset import Dataset
+from risk.dataset.labels import KnownLabels
 from risk.errors import DiskError
-from risk.lists import list_history, track_record_words
+from risk.lists import list_history, list_outcomes, track_record_words
 from risk.lists.control import compare
 from risk.lists.list_files import KeptList, ListFacts
 from risk.lists.list_history import Said
@@ -28,11 +28,11 @@ from risk.modeling.metrics import Floats, highest
 from risk.settings.schema import Schema
 
 COMPLETE = 0.95  # the share of outcomes that are known of a list that counts as complete: some clients never get one
-NO_LABELS = pd.DataFrame({name: [] for name in ("client", "period", "run", "left", "number", "position", "treated")})
 SHOWN_BEFORE = 3  # lists before a client left
 MOST_LEAVERS = 200  # that are shown, those who left last
 
 Rows = Mapping[str, NDArray[Any]]
+NamesAt = Callable[[Sequence[int]], list[tuple[str, str | None]]]
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,11 @@ def record(folder: Path, rows: Dataset, noted: Mapping[str, str], as_of: str) ->
     """The track record of the lists in a folder by the labels of the dataset, as the snapshot holds it."""
     kept, broken = list_history.counted(list_history.on_disk(folder), noted)
     number = simple_rule(rows.schema)
-    known = labels.known(rows, number) if kept else NO_LABELS
+    known = labels.known(rows, number) if kept else labels.NOTHING_KNOWN
     told, changed = _said(folder, kept, known, by_period=rows.schema.period is not None)
     broken = sorted([*broken, *changed])
     grades, left = graded(told), leavers(told, as_of)
-    left = with_strangers(left, told, known) if rows.schema.period else left
+    left = with_strangers(left, told, known, lambda at: labels.names_at(rows, at)) if rows.schema.period else left
     rule = f"lowest {rows.schema.labels[number][0]} first" if number else None
     shown = {"lists": [asdict(it) | {"simple_rule": rule} for it in grades], **asdict(left), "broken": broken}
     shown["control"] = _beside_control(told)
@@ -111,7 +111,7 @@ def _beside_control(told: Said) -> dict[str, Any] | None:
     return asdict(found) if found else None
 
 
-def _said(folder: Path, kept: list[KeptList], known: pd.DataFrame, *, by_period: bool) -> tuple[Said, list[str]]:
+def _said(folder: Path, kept: list[KeptList], known: KnownLabels, *, by_period: bool) -> tuple[Said, list[str]]:
     """What the lists said that are as the journal names them, and the days of the others."""
     try:
         told = list_history.said(folder, kept, known, by_period=by_period)
@@ -201,13 +201,14 @@ def _leaver(told: Said, rows: Rows, places: Sequence[int] | range) -> Leaver:
     return Leaver(str(told.clients[rows["client"][places[0]]]), named, said, any(it["on_list"] for it in said))
 
 
-def with_strangers(found: Leavers, told: Said, known: pd.DataFrame) -> Leavers:
+def with_strangers(found: Leavers, told: Said, known: KnownLabels, names_at: NamesAt) -> Leavers:
     """The leavers with those who are on no list though one of their period was kept; of other periods none counts."""
-    covered = told.periods[np.unique(told.rows["period"][told.rows["period"] >= 0])]
-    left = known[(known["left"] == 1) & known["period"].isin(covered)]
-    left = left[~left["client"].isin(told.clients)]
-    pairs = zip(left["client"], left["period"], strict=True)
-    strangers = [Leaver(client, period, (), False) for client, period in pairs]
+    covered = np.unique(told.rows["period"][told.rows["period"] >= 0])
+    left = np.flatnonzero((known.left == 1) & np.isin(known.period, told.period_keys[covered]))
+    left = left[list_outcomes.codes(told.client_keys, known.client[left]) < 0]
+    period = list_outcomes.codes(told.period_keys, known.period[left])
+    newest = left[np.lexsort((known.position[left], -period))][:MOST_LEAVERS]
+    strangers = [Leaver(client, period, (), False) for client, period in names_at(known.position[newest].tolist())]
     ordered = sorted([*found.leavers, *strangers], key=lambda it: it.period or "", reverse=True)
-    n_leavers, n_unwarned = found.n_leavers + len(strangers), found.n_unwarned + len(strangers)
+    n_leavers, n_unwarned = found.n_leavers + len(left), found.n_unwarned + len(left)
     return Leavers(tuple(ordered[:MOST_LEAVERS]), n_leavers, n_unwarned, found.lead_days_median)

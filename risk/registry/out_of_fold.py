@@ -97,23 +97,31 @@ def newest_scores(rows: Dataset, model: Model, folder: Path, top_share: float, m
     A row that the model was trained on has its out-of-fold risk, which lies in the model's `folder`. None where there
     are too few outcomes, or where it is not known what the model was trained on. At most `most` rows are drawn from.
     """
-    if read(folder).empty:
+    found = newest_rated(rows, model, folder, most)
+    if found is None:
         return None
-    found = _newest(rows, most)
-    frame, sources = found.frame, found.shown
-    if not _enough(frame, rows.schema.target):
-        return None
-    unseen = remembered(frame[rows.schema.client], frame["row"], folder)
-    risks = np.where(np.isnan(unseen), model.risks(frame), unseen)
+    frame, sources, risks = found.rows.frame, found.rows.shown, found.risks
     left, k = frame[rows.schema.target].to_numpy(np.float64), list_length(top_share, len(frame))
     return asdict(evaluate(left, risks, model.card.threshold, k)) | {
         "gains": gains(left, risks),
         **periods(frame, rows.schema.period),
         "sources": sources[:SOURCES_NAMED],
         "n_sources": len(sources),
-        "sampled": found.sampled,
-        "n_out_of_fold": int((~np.isnan(unseen)).sum()),
+        "sampled": found.rows.sampled,
+        "n_out_of_fold": found.n_out_of_fold,
     }
+
+
+def newest_rated(rows: Dataset, model: Model, folder: Path, most: int) -> RatedRows | None:
+    """The rows of these scores with their risks; None where there are no such scores."""
+    if read(folder).empty:
+        return None
+    found = _newest(rows, most)
+    if not _enough(found.frame, rows.schema.target):
+        return None
+    unseen = remembered(found.frame[rows.schema.client], found.frame["row"], folder)
+    risks = np.where(np.isnan(unseen), model.risks(found.frame), unseen)
+    return RatedRows(found, risks, int((~np.isnan(unseen)).sum()))
 
 
 def periods(frame: pd.DataFrame, period: str | None) -> dict[str, str | None]:
@@ -136,6 +144,15 @@ class NewestRows:
     def shown(self) -> list[str]:
         """The sources of the rows, the newest first."""
         return [self.paths[order] for order in sorted(self.frame["content"].unique(), reverse=True)]
+
+
+@dataclass(frozen=True)
+class RatedRows:
+    """Labelled rows and the risk of each, of which so many are out of fold."""
+
+    rows: NewestRows
+    risks: Floats
+    n_out_of_fold: int
 
 
 def _newest(rows: Dataset, most: int) -> NewestRows:

@@ -17,7 +17,7 @@ from typing import Any
 from risk import command, paths
 from risk.errors import ConfigError, DeadlineError
 from risk.files import digest
-from risk.report import words
+from risk.report import money_words, words
 from risk.settings.recipients import PORTS, SMTP_PASSWORD, Smtp
 from risk.text import amount, counted, one_line, percent
 
@@ -50,6 +50,9 @@ def of_owner(shown: Shown, owner: str) -> EmailMessage:
     if at_risk:
         worth = amount(sum(at_risk), (shown.get("money") or {}).get("currency"))
         told.append(f"Value at risk (value × risk): {worth}.")
+    if any("expected_gain" in it for it in calls):
+        gain = money_words.gain(calls, shown.get("money"))
+        told.append(f"{gain[:1].upper()}{gain[1:]}.")
     attached = _list_file(listed, (shown.get("schema") or {}).get("currency"))
     text = [" ".join(told), *_first(calls), f"All of them, with the reasons: {', '.join(attached)}."]
     return _message(shown, len(calls), "\n\n".join([*text, *_caveat(shown)]), attached)
@@ -69,7 +72,7 @@ def of_everyone(shown: Shown, folder: Path, known: Sequence[str]) -> EmailMessag
     strangers = sorted({it["owner"] or "clients without an owner" for it in calls if it["owner"] not in known})
     missing = f"No address is known for: {', '.join(map(_in_text, strangers))}." if known and strangers else ""
     text = [_how_many(calls, "to call"), words.headline(shown), words.capacity(shown), *map(_in_text, attention)]
-    text += [missing, f"The list and the report: {', '.join(names)}."]
+    text += [money_words.of_list(shown) or "", missing, f"The list and the report: {', '.join(names)}."]
     return _message(shown, len(_to_call(calls)), "\n\n".join(it for it in [*text, *_caveat(shown)] if it), attached)
 
 

@@ -33,6 +33,7 @@ STYLES = {
 }  # fmt: skip
 WIDTHS = {"rank": 20, "move": 20, "risk": 34, "client": 124, "value": 52, "why": 0}  # why takes what is left
 TITLES = {"rank": "Rank", "move": "", "risk": "Risk", "client": "Client", "value": "At risk", "why": "Why"}
+WORTH = {"expected_gain": "Gain", "value_at_risk": "At risk", "value": "Value"}  # the first that any call has
 TO_THE_RIGHT = ("rank", "risk", "value")
 
 
@@ -116,11 +117,11 @@ class _Calls(Flowable):  # type: ignore[misc]
 
 def _columns(everyone: Sequence[Facts], width: float, currency: str | None) -> list[_Column]:
     """The columns that any call fills, side by side."""
-    worth = next((it for it in ("value_at_risk", "value") if any(call.get(it) is not None for call in everyone)), None)
+    worth = next((it for it in WORTH if any(call.get(it) is not None for call in everyone)), None)
     left_out = {"value"} if worth is None else set()
     left_out |= set() if any(call.get("move") in situation.MOVES for call in everyone) else {"move"}
     kept = [key for key in WIDTHS if key not in left_out]
-    titles = TITLES | {"value": f"{'Value' if worth == 'value' else 'At risk'}{f' ({currency})' if currency else ''}"}
+    titles = TITLES | {"value": f"{WORTH[worth or 'value']}{f' ({currency})' if currency else ''}"}
     rest = width - sum(WIDTHS[key] for key in kept) - GAP * (len(kept) - 1)
     columns, left = [], 0.0
     for key in kept:
@@ -136,7 +137,7 @@ def _row(call: Facts, columns: Sequence[_Column], most: int) -> _Row:
     move = situation.MOVES.get(call.get("move") or "", "")
     names = _broken(call["client"], "name", client.width, min(most, NAME_LINES), LONGEST_NAME)
     texts = [it for line, part in enumerate(names) for it in _placed(client, "name", line, part)]
-    cells = {"rank": ("quiet", number(call["rank"])), "risk": ("plain", percent(call["risk"])),
+    cells = {"rank": ("quiet", number(call.get("gain_rank", call["rank"]))), "risk": ("plain", percent(call["risk"])),
              "move": (call.get("move") or "quiet", move), "value": ("plain", _worth(call))}  # fmt: skip
     texts += [it for key, cell in cells.items() if key in by_key for it in _placed(by_key[key], cell[0], 0, cell[1])]
     if most > 1:
@@ -148,7 +149,7 @@ def _row(call: Facts, columns: Sequence[_Column], most: int) -> _Row:
 
 
 def _worth(call: Facts) -> str:
-    worth = call.get("value_at_risk", call["value"])
+    worth = call.get("expected_gain", call.get("value_at_risk", call["value"]))
     return number(worth) if worth is None or abs(worth) < TOO_WIDE else f"{worth:.2e}"
 
 

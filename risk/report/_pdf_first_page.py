@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import CondPageBreak, Flowable, Spacer
 
-from risk.report import situation, words
+from risk.report import money_words, situation, words
 from risk.report._pdf_calls import calls as list_of_calls
 from risk.report._pdf_layout import HEIGHT, WIDTH, height, in_columns, more, panel, section, text
 from risk.text import amount, counted, day, moment, number
@@ -80,6 +80,7 @@ def _alerts(snapshot: Snapshot, longest: int) -> list[Flowable]:
 
 
 def _money(snapshot: Snapshot, n_owners: int) -> list[Flowable]:
+    """The value at risk, that of owners, and what the order of the list gains; a full page has the first alone."""
     money = snapshot.get("money")
     if not money:
         return []
@@ -91,4 +92,7 @@ def _money(snapshot: Snapshot, n_owners: int) -> list[Flowable]:
         [text(owner, "strong", 60), text(f"{counted(n_calls, 'call')} · {number(on_list)} of {number(total)}", "tiny")]
         for owner, n_calls, on_list, total in found
     ]
-    return [Spacer(0, 6), line, *([in_columns(cells, IN_A_ROW)] if cells else [])]
+    told = (money_words.of_list, money_words.both_orders, money_words.measured)
+    orders = " ".join(it for words_of in told if (it := words_of(snapshot))) if n_owners else ""
+    below = [text(orders, "cell", 900)] if orders else []
+    return [Spacer(0, 6), line, *([in_columns(cells, IN_A_ROW)] if cells else []), *below]

@@ -22,6 +22,7 @@ OPINIONS = {"stays": "will stay", "leaves": "will leave", "unsure": "unsure"}
 MOVES = {"new": "new", "risen": "risen", "fallen": "fallen"}
 SHOWN = {"new": "New", "risen": "Risen", "renews": "Renews soon", "uncalled": "Not yet called"}
 ORDERS = {
+    "expected_gain": "Highest expected gain first",
     "rank": "Highest risk first",
     "value_at_risk": "Most at risk in money first",
     "renewal": "Next renewal first",

@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable, Spacer
 
-from risk.report import model_card, situation, tables, words
+from risk.report import model_card, money_words, situation, tables, words
 from risk.report._pdf_document import document
 from risk.report._pdf_first_page import first_page, rest_of_the_list
 from risk.report._pdf_layout import (
@@ -85,6 +85,8 @@ def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
     scores, newest, figures = snapshot["scores"], snapshot.get("newest"), words.key_figures(snapshot)
     shown: list[Flowable] = [figures_in_a_row(figures)] if snapshot["release"] else []
     shown += [text(words.newest_on(newest)), table(tables.scores(newest, "the newest outcomes"))] if newest else []
+    orders, currency = snapshot.get("orders"), snapshot["schema"].get("currency")
+    shown += titled_table(money_words.table(orders, currency)) if orders else []
     if scores is None:
         return [*shown, *([] if newest else [text(words.NO_SCORES)])]
     on = words.tested(scores)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from risk.report import money_words
 from risk.report.words import NO_LIST, NOBODY, TROUBLED, other_warnings
 from risk.text import amount, counted, day, number
 
@@ -15,12 +16,15 @@ LEVELS = ((0.75, "very high"), (0.5, "high"), (0.25, "raised"), (0.1, "moderate"
 MOVES = {"new": "new", "risen": "▲", "fallen": "▼"}
 FIRST_LIST = "This is the first list; from next week on, what has changed is said here."
 OTHERS = "others"
+NOT_WORTH = "There is nobody to call: no call is expected to gain more than it costs."
 
 
 def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None) -> str:
     """How many are to be called, of an owner or in all, and how many of them are expected to leave without a call."""
+    by_gain = (snapshot.get("list") or {}).get("expected_gain")
     if snapshot["release"] is None or not snapshot["call_list"]:
-        return NO_LIST if snapshot["release"] is None else NOBODY
+        nobody = NOT_WORTH if by_gain and by_gain["n_losing"] else NOBODY
+        return NO_LIST if snapshot["release"] is None else nobody
     expected, money = snapshot["expected_leavers"], snapshot.get("money")
     to_call, n_new = [it for it in calls if not it.get("control")], sum(it.get("move") == "new" for it in calls)
     n_control = len(calls) - len(to_call)
@@ -30,15 +34,19 @@ def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None)
     said = f"{number(len(to_call))} to call this week{whose}{new}{kept}."
     if not calls:
         return said
+    over = (
+        f" {money_words.left_over(by_gain['n_left_over'])}" if by_gain and by_gain["n_left_over"] and not owner else ""
+    )
     at_risk = sum(it.get("value_at_risk") or 0 for it in to_call) if owner else (money or {}).get("listed")
     worth = f"{amount(at_risk, money['currency'])} are at risk" if money else ""
+    worth = money_words.gain(to_call, money) if by_gain and expected else worth
     if not expected:
-        return f"{said} {worth}." if worth else said
+        return f"{said} {worth}.{over}" if worth else f"{said}{over}"
     n_leavers = round(sum(it["risk"] for it in to_call) if owner else expected["mean"])
     about, of = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1", "these" if n_control else "them"
     bounds = "" if owner else f" (90 % interval: {number(expected['low'])} to {number(expected['high'])})"
     who = f"{about} of {of} {'is' if n_leavers <= 1 else 'are'}"
-    return f"{said} {who} expected to leave without a call{bounds}{f'; {worth}' if worth else ''}."
+    return f"{said} {who} expected to leave without a call{bounds}{f'; {worth}' if worth else ''}.{over}"
 
 
 def since_last_list(snapshot: Facts) -> str | None:

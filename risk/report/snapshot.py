@@ -10,6 +10,8 @@ from risk.paths import PROGRAM
 from risk.settings.schema import Schema
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from risk.dataset.manifest import Entry, Manifest
     from risk.reading.reader import Refusal
     from risk.registry.model import Model
@@ -102,6 +104,12 @@ def of_schema(schema: Schema) -> dict[str, Any]:
     named = ("client", "target", "period", "owner", "value", "currency", "renewal", "horizon")
     labels = {name: list(words) for name, words in schema.labels.items()}
     return {name: getattr(schema, name) for name in named} | {"features": dict(schema.kinds), "labels": labels}
+
+
+def of_renewals(everyone: pd.DataFrame, schema: Schema) -> list[str | None] | None:
+    """The day (ISO) of each client's renewal, in the order of the clients; None where the data does not tell."""
+    days = everyone["renewal"].astype(object)
+    return days.where(days.notna(), None).tolist() if schema.renewal else None
 
 
 def of_backtest(made: dict[str, Any], manifest: Manifest) -> dict[str, Any] | None:

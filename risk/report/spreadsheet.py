@@ -15,8 +15,9 @@ LONGEST_NAME, LONGEST_CELL = 31, 32_767  # characters that Excel takes
 MADE = datetime.datetime(2000, 1, 1)  # equal lists give equal bytes
 _NO_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f]")
 COLUMNS = {
-    "rank": ("Rank", 7), "client": ("Client", 28), "risk": ("Risk", 8), "value": ("Value", 12),
-    "value_at_risk": ("Value at risk", 13), "renewal": ("Renewal", 12), "move": ("Since last week", 14),
+    "gain_rank": ("Rank", 7), "rank": ("Rank", 7), "client": ("Client", 28), "risk": ("Risk", 8),
+    "value": ("Value", 12), "value_at_risk": ("Value at risk", 13), "expected_gain": ("Expected gain", 13),
+    "renewal": ("Renewal", 12), "move": ("Since last week", 14),
     "reasons": ("Why", 60), "changed": ("What else changed", 40), "context": ("Context", 30),
     "next_step": ("Next step", 40), "contact": ("Last contact", 22),
     "control": ("Control: do not call", 18), "period": ("Period", 11),
@@ -38,8 +39,9 @@ def workbook(calls: Sequence[Mapping[str, Any]], currency: str | None) -> bytes:
             "value": book.add_format({"num_format": "#,##0", "valign": "top"}),
             "text": book.add_format(wrapped),
         }
-        formats["value_at_risk"] = formats["value"]
+        formats |= dict.fromkeys(("value_at_risk", "expected_gain"), formats["value"])
         filled = {key for call in calls for key, it in call.items() if it not in (None, [], False)}
+        filled -= {"rank"} if "gain_rank" in filled else set()  # by risk, which has a column of its own
         shown = {key: it for key, it in COLUMNS.items() if key in filled}
         for name, of_owner in _sheets(calls).items():
             _fill(book.add_worksheet(name), of_owner, shown, formats, currency)
@@ -71,7 +73,7 @@ def _fill(
     """Write the header and one row per call; every text is a text, whatever it begins with."""
     for place, (key, (title, width)) in enumerate(shown.items()):
         sheet.set_column(place, place, width)
-        title += f" ({currency})" if currency and key.startswith("value") else ""
+        title += f" ({currency})" if currency and key.startswith(("value", "expected")) else ""
         sheet.write_string(0, place, title, formats["head"])
         for line, call in enumerate(calls, 1):
             value = cell(call.get(key))

@@ -27,7 +27,7 @@ log = logging.getLogger("risk")
 MAX_LISTED = 10_000
 OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 NO_CLIENT = "this is not a current client; /clients lists them"
-QUERIES: dict[str, tuple[str, ...]] = {"clients.listing": ("limit", "offset", "owner", "q", "sort", "page")}
+QUERIES: dict[str, tuple[str, ...]] = {"clients.listing": ("limit", "offset", "owner", "q", "sort", "show", "page")}
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ def listing() -> Response:
     shown = _records().watch.live.published
     limit = responses.whole_number("limit", 100, MAX_LISTED)
     offset = responses.whole_number("offset", 0, sys.maxsize)
-    owner, query = request.args.get("owner"), {name: request.args.get(name, "") for name in ("q", "sort")}
+    owner, query = request.args.get("owner"), {name: request.args.get(name, "") for name in ("q", "sort", "show")}
     offset = (responses.whole_number("page", 1, MAX_LISTED) - 1) * limit if "page" in request.args else offset
-    places = finding.places_of(shown.clients, owner, finding.asked_by(query))
+    places = finding.places_of(shown.clients, owner, finding.asked_by(query, filters=finding.OF_CLIENTS), shown.as_of)
     told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
     told |= {} if owner is None else {"owner": owner}
     return answer(told | {"clients": [shown.clients.row(place) for place in places[offset : offset + limit]]})

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
 from risk.service.predictions import Clients
 from risk.service.problems import Problem
+from risk.settings import capacity
 from risk.text import NOTHING
 
 Row = Mapping[str, Any]
 
 PER_PAGE = 100
 SOON = 45  # days until a renewal that is called soon
-ORDERS = ("rank", "value_at_risk", "renewal", "client")
+ORDERS = ("rank", "value_at_risk", "renewal", "client")  # the usual one first
+BY_GAIN = ("expected_gain", *ORDERS)  # of a call list in the order of expected gain
 FILTERS: dict[str, Callable[[Row], bool]] = {
     "new": lambda row: row.get("move") == "new",
     "risen": lambda row: row.get("move") == "risen",
     "renews": lambda row: row.get("renews_in_days") is not None and 0 <= row["renews_in_days"] <= SOON,
     "uncalled": lambda row: not row.get("called_lately"),
 }
+OF_CLIENTS = ("renews",)  # filters of all clients, of whom no list tells more
 
 
 @dataclass(frozen=True)
@@ -34,11 +39,13 @@ class Asked:
     sort: str = "rank"
     show: str = ""
     page: int = 1
+    usual: str = ORDERS[0]  # the order without asking
 
     def query(self, **changes: Any) -> str:
         """The query of the address that asks the same but for these changes; the first page again."""
         asked = replace(self, **({"page": 1} | changes))
-        told = {it.name: getattr(asked, it.name) for it in fields(asked) if getattr(asked, it.name) != it.default}
+        usual = {it.name: it.default for it in fields(asked)} | {"sort": asked.usual, "usual": asked.usual}
+        told = {name: getattr(asked, name) for name in usual if getattr(asked, name) != usual[name]}
         return f"?{urlencode(told)}" if told else "?"
 
 
@@ -53,11 +60,18 @@ class Page:
     first: int
 
 
-def asked_by(query: Mapping[str, str], page: int = 1) -> Asked:
+def orders_of(snapshot: Row) -> Sequence[str]:
+    """The orders in which the call list of a report set can be shown, its own first."""
+    return BY_GAIN if dict(snapshot["capacity"]).get("order") == capacity.BY_GAIN else ORDERS
+
+
+def asked_by(
+    query: Mapping[str, str], page: int = 1, orders: Sequence[str] = ORDERS, filters: Iterable[str] = FILTERS
+) -> Asked:
     """What a query asks for. Raises: Problem 422 for an unknown order or filter."""
-    sort, show = query.get("sort") or "rank", query.get("show", "")
-    asked = Asked(query.get("owner") or None, query.get("q", ""), sort, show, page)
-    for name, known in {"sort": ORDERS, "show": ("", *FILTERS)}.items():
+    sort, show = query.get("sort") or orders[0], query.get("show", "")
+    asked = Asked(query.get("owner") or None, query.get("q", ""), sort, show, page, orders[0])
+    for name, known in {"sort": orders, "show": ("", *filters)}.items():
         if getattr(asked, name) not in known:
             told = f"{name} is {getattr(asked, name)[:40]!r}, expected one of {', '.join(filter(None, known))}"
             raise Problem(422, told, field=name)
@@ -73,6 +87,7 @@ def among_calls(calls: Sequence[Row], asked: Asked) -> list[Row]:
     found = [it for it, name in named if all(word in name for word in words)]
     keys: dict[str, Callable[[Row], Any]] = {
         "rank": lambda it: it["rank"],
+        "expected_gain": lambda it: it.get("gain_rank") or math.inf,
         "value_at_risk": lambda it: -(it.get("value_at_risk") or 0.0),
         "renewal": lambda it: (it.get("renewal") is None, it.get("renewal") or ""),
         "client": lambda it: _plain(it["client"]),
@@ -80,22 +95,41 @@ def among_calls(calls: Sequence[Row], asked: Asked) -> list[Row]:
     return sorted(found, key=keys[asked.sort])
 
 
-def places_of(clients: Clients, owner: str | None, asked: Asked) -> Sequence[int]:
-    """The places of an owner's clients (blank: of those who have none) that are searched, in the order asked for."""
+def places_of(clients: Clients, owner: str | None, asked: Asked, day: str) -> Sequence[int]:
+    """The places of an owner's clients (blank: of those who have none) that are searched, in the order asked for.
+
+    Renewals are counted from the day (ISO) of the list.
+    """
     places, words = clients.of(owner), _plain(asked.q).split()
     if words:
         named = ((place, _plain(f"{clients.names[place]} {clients.cells[place][4]}")) for place in places)
         places = [place for place, name in named if all(word in name for word in words)]
-    if asked.sort == "value_at_risk":
-        return sorted(places, key=lambda place: -float(clients.cells[place][5] or 0) * clients.risks[place])
-    return sorted(places, key=lambda place: _plain(clients.names[place])) if asked.sort == "client" else places
+    if asked.show:
+        places = [place for place in places if FILTERS[asked.show](_renewal(clients, place, day))]
+    keys: dict[str, Callable[[int], Any]] = {
+        "value_at_risk": lambda place: -float(clients.cells[place][5] or 0) * clients.risks[place],
+        "renewal": lambda place: _next(_renewal(clients, place, day)["renews_in_days"]),
+        "client": lambda place: _plain(clients.names[place]),
+    }
+    return sorted(places, key=keys[asked.sort]) if asked.sort in keys else places
 
 
-def among_clients(clients: Clients, asked: Asked) -> Page:
-    """A page of the current clients who are asked for, each with its value at risk."""
+def _renewal(clients: Clients, place: int, day: str) -> dict[str, int | None]:
+    """In how many days the client's contract renews; less than 0 where it did, None where that is not known."""
+    renewal = clients.renewals[place] if clients.renewals else None
+    return {"renews_in_days": (date.fromisoformat(renewal) - date.fromisoformat(day)).days if renewal else None}
+
+
+def _next(days: int | None) -> tuple[bool, int]:
+    """What renewals are sorted by: those to come first, the next one before all; then the last ones, then unknown."""
+    return (days is None or days < 0, abs(days) if days is not None else 10**6)
+
+
+def among_clients(clients: Clients, asked: Asked, day: str) -> Page:
+    """A page of the current clients who are asked for, each with its value at risk and its renewal."""
     owner = asked.owner if asked.owner != NOTHING else ""
-    page = paged(places_of(clients, owner, asked), asked.page)
-    rows = [clients.row(place) for place in page.rows]
+    page = paged(places_of(clients, owner, asked, day), asked.page)
+    rows = [clients.row(place) | _renewal(clients, place, day) for place in page.rows]
     rows = [it | {"value_at_risk": None if it["value"] is None else it["value"] * it["risk"]} for it in rows]
     return replace(page, rows=rows)
 

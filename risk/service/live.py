@@ -42,7 +42,7 @@ class Watch:
     """Keeps `live` current: a thread polls links, files and journal, loads and proves what is new, assigns it."""
 
     def __init__(self, production: Path, models: Path, schema: Schema, own: OwnFamilies = NO_FAMILIES) -> None:
-        self._own, self._production, self._reports, self._schema = own, production, models / paths.REPORTS, schema
+        self._own, self._production, self.reports, self.schema = own, production, models / paths.REPORTS, schema
         self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
         self._seen: tuple[Any, ...] | None = None
         self._proven: tuple[Any, ...] | None = None
@@ -76,7 +76,7 @@ class Watch:
         """Load what has changed or was wrong at the last poll; what cannot be loaded leaves the former in place."""
         former = self._live
         is_due = bool(former.wrong) and time.monotonic() > self._again
-        seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self._reports))
+        seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self.reports))
         recorded = (tick.signature(str(self._production / paths.JOURNAL)), seen[0])
         if recorded != self._proven or is_due:
             self._proven, self._again = recorded, time.monotonic() + PATIENCE
@@ -125,14 +125,14 @@ class Watch:
             if release is None:
                 model = contract = None
             elif model is None or model.name != release.name:
-                model, contract = _load_model(self._production, release, self._schema, self._own)
+                model, contract = _load_model(self._production, release, self.schema, self._own)
             elif damage := proven.damage(self._production, release):
                 faults.append(self._named(f"the deployed model is damaged: {damage[0]}"))
         except Exception as error:  # whatever a damaged file makes of its reader
             faults.append(self._named(f"the deployed model cannot be used: {_words(error)}"))
         try:
-            folder = files.resolve(self._reports / paths.CURRENT)
-            if folder is None and os.path.lexists(self._reports / paths.CURRENT):
+            folder = files.resolve(self.reports / paths.CURRENT)
+            if folder is None and os.path.lexists(self.reports / paths.CURRENT):
                 raise DataError(f"the set that {paths.REPORTS}/{paths.CURRENT} names is missing")
             shown = load_shown(folder) if folder else None
         except Exception as error:
@@ -160,7 +160,9 @@ def load_shown(folder: Path) -> Shown:
     if not isinstance(snapshot, dict) or not isinstance(snapshot.get("release", 0), dict | None):
         place = f"{folder.parent.name}/{folder.name}/{paths.SNAPSHOT}"
         raise DataError(f"{place} is missing, torn or of an older program")
-    clients = load_clients((folder / paths.CLIENT_RISKS).read_text(encoding="utf-8"), snapshot.get("risks"))
+    clients = load_clients(
+        (folder / paths.CLIENT_RISKS).read_text(encoding="utf-8"), *map(snapshot.get, ("risks", "renewals"))
+    )
     named = (paths.REPORT, paths.CALL_LIST, paths.CALL_LIST_EXCEL, paths.CLIENT_FEATURES)
     report, calls, sheet, features = (_content(folder / name) for name in named)
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.svg"))}

@@ -18,10 +18,10 @@ from jinja2 import UndefinedError
 
 from risk import paths
 from risk.lists.track_record_words import of_day
-from risk.report import call_words, list_words, situation
+from risk.report import call_words, list_words, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
-from risk.service import finding, responses
+from risk.service import explaining, finding, responses
 from risk.service.live import Watch, card_of
 from risk.service.predictions import LiveState, Shown
 from risk.service.problems import OldReport, Problem
@@ -61,23 +61,26 @@ def furnish(app: Flask, places: Places) -> None:
     app.before_request(_page_instead)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
-    app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING)
-    app.jinja_env.globals.update(list_words=list_words, call_words=call_words, soon=finding.SOON, orders=finding.ORDERS)
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), levels=situation.LEVELS)
-    app.jinja_env.globals.update(situation=situation.situation, list_day=of_day)
+    app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING, figure="{:,.10g}".format)
+    app.jinja_env.globals.update(
+        list_words=list_words, call_words=call_words, soon=finding.SOON, money_words=money_words
+    )
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), situation=situation.situation, list_day=of_day)
 
 
 @pages.get("/")
 def index() -> Response:
     """Return the page with the call list."""
-    asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
+    number = responses.whole_number("page", 1, LARGEST_PAGE)
 
     def facts(shown: Shown) -> dict[str, Any]:
+        orders = finding.orders_of(shown.snapshot)
+        asked = finding.asked_by(request.args, number, orders)
         every = [_with_contact(call, shown.snapshot) for call in shown.snapshot["call_list"]]
         owned = finding.among_calls(every, finding.Asked(asked.owner))
         page = finding.paged(finding.among_calls(every, asked), asked.page)
         counts = {it: len(finding.among_calls(owned, finding.Asked(show=it))) for it in ("", *finding.FILTERS)}
-        told = {"asked": asked, "page": page, "owned": owned, "counts": counts}
+        told = {"asked": asked, "orders": orders, "page": page, "owned": owned, "counts": counts}
         return told | {"owners": _owners({call["owner"] for call in every})}
 
     return _page("index.html", facts)
@@ -126,11 +129,13 @@ def figure(name: str) -> Response:
 
 
 def _clients() -> Response:
-    asked = finding.asked_by(request.args, responses.whole_number("page", 1, LARGEST_PAGE))
+    number = responses.whole_number("page", 1, LARGEST_PAGE)
+    asked = finding.asked_by(request.args, number, filters=finding.OF_CLIENTS)
 
     def facts(shown: Shown) -> dict[str, Any]:
-        page = finding.among_clients(shown.clients, asked)
-        return {"asked": asked, "page": page, "owners": _owners(shown.clients.owners)}
+        page = finding.among_clients(shown.clients, asked, shown.as_of)
+        told = {"owners": _owners(shown.clients.owners), "filters": finding.OF_CLIENTS}
+        return {"asked": asked, "page": page, "renews": bool(shown.clients.renewals)} | told
 
     return _page("clients.html", facts)
 
@@ -140,8 +145,12 @@ def _client(name: str) -> Response:
         answer: Any = current_app.view_functions[str(request.endpoint)](name=name)
         told, calls = answer.get_json(), shown.snapshot["call_list"]
         call: dict[str, Any] = next((_with_contact(it, shown.snapshot) for it in calls if it["client"] == name), {})
+        watch = _places().watch
+        why = {} if call else explaining.why(watch.live, watch.schema, name)
         form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
-        return {"told": told, "call": call, "form": form, "features": _features(shown, name)}
+        rows = explaining.rows_in_files(watch.reports, shown, name)
+        found = {"told": told, "call": call, "why": why or call, "rows": rows, "form": form}
+        return found | {"features": _features(shown, name)}
 
     return _page("client.html", facts)
 

@@ -37,6 +37,7 @@ class Clients:
     cells: list[list[str]] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
     ascending: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    renewals: Sequence[str | None] = ()  # days (ISO), of a set that knows them
 
     def ranks(self, risks: NDArray[np.float64]) -> list[int]:
         """Return 1 + the number of current clients with a higher risk, for each."""
@@ -49,7 +50,11 @@ class Clients:
         rank, _, _, prediction, owner, value, period = self.cells[place]
         told = {"rank": int(rank), "client": self.names[place], "risk": float(self.risks[place])}
         told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
-        return told | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
+        return (
+            told
+            | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
+            | ({"renewal": self.renewals[place]} if self.renewals else {})
+        )
 
     @property
     def owners(self) -> set[str | None]:
@@ -78,6 +83,11 @@ class Shown:
     sheet: bytes | None = None
     figures: dict[str, bytes] = field(default_factory=dict)
     features: list[bytes] = field(default_factory=list)
+
+    @property
+    def as_of(self) -> str:
+        """The day (ISO) of its list."""
+        return str(self.snapshot.get("as_of") or self.snapshot["made_at"][:10])
 
     @property
     def release(self) -> str | None:
@@ -161,8 +171,10 @@ def _warning(message: str, field: str | None = None) -> dict[str, Any]:
 # --- the list of current clients --------------------------------------------------------------------------------------
 
 
-def load_clients(text: str, risks: Sequence[float] | None = None) -> Clients:
-    """The clients of a clientrisks.csv; `risks` has all digits of what is rounded there.
+def load_clients(
+    text: str, risks: Sequence[float] | None = None, renewals: Sequence[str | None] | None = None
+) -> Clients:
+    """The clients of a clientrisks.csv; `risks` has all digits of what is rounded there, `renewals` is beside them.
 
     Raises: DataError, ValueError, csv.Error where it is damaged.
     """
@@ -171,9 +183,11 @@ def load_clients(text: str, risks: Sequence[float] | None = None) -> Clients:
         raise DataError(f"{paths.CLIENT_RISKS} does not have the columns {', '.join(LIST_COLUMNS)} in every line")
     names = [_without_apostrophe(row[1]) for row in cells]
     exact = np.array([float(row[2]) for row in cells] if risks is None else risks, dtype=np.float64)
-    if len(exact) != len(cells):
+    if len(exact) != len(cells) or len(renewals or cells) != len(cells):
         raise DataError(f"{paths.CLIENT_RISKS} has {len(cells)} clients, {paths.SNAPSHOT} {len(exact)}")
-    return Clients(names, exact, cells, {name: place for place, name in enumerate(names)}, np.sort(exact))
+    return Clients(
+        names, exact, cells, {name: place for place, name in enumerate(names)}, np.sort(exact), renewals or ()
+    )
 
 
 def _without_apostrophe(text: str) -> str:

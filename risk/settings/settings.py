@@ -7,7 +7,7 @@ import functools
 import json
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -16,6 +16,7 @@ from risk import paths
 from risk.errors import ConfigError
 from risk.files import digest
 from risk.settings import settings_file
+from risk.settings.capacity import BY_GAIN, Capacity
 from risk.settings.database_source import DatabaseSource
 from risk.settings.decision_rules import Drift, GateRule
 from risk.settings.events import Events, with_rows
@@ -28,15 +29,6 @@ from risk.text import hours_of, in_short
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
 _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the held-out clients lie"}
-
-
-@dataclass(frozen=True, config=CLOSED)
-class Capacity:
-    calls_per_week: Whole = Field(default=50, ge=1, le=1_000_000)
-    per: Literal["all", "owner"] = "all"
-    snooze_weeks: Whole = Field(default=4, ge=0, le=520)
-    snooze_rise: Number = Field(default=0.1, gt=0, le=1)
-    control_share: Number = Field(default=0.0, ge=0, le=0.5)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -172,6 +164,7 @@ def load(path: Path, practice: bool = False) -> Settings:
     if settings.events:
         object.__setattr__(settings.schema, "files", settings.events.schema(settings.schema))
     settings = for_practice(settings) if practice else settings
+    _check_order(settings)
     _check_folders(settings)
     return settings
 
@@ -220,6 +213,12 @@ def _nearest(key: str, place: tuple[Any, ...]) -> str:
     known = [it.alias or name for name, it in owner.__pydantic_fields__.items() if name != "source_file"]
     near = difflib.get_close_matches(key, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(known)}"
+
+
+def _check_order(settings: Settings) -> None:
+    if settings.capacity.order == BY_GAIN and settings.schema.value is None:
+        told = f"key 'capacity.order' is {BY_GAIN!r}, which needs the value of each client"
+        raise ConfigError(f"{settings.source_file}: {told}; name its column in 'schema.value', or order by 'risk'")
 
 
 def _check_folders(settings: Settings) -> None:

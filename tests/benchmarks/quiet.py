@@ -9,7 +9,7 @@ import pandas as pd
 
 from risk.lists import moves
 from risk.modeling import families, fitting
-from risk.settings.settings import Capacity
+from risk.settings.capacity import Capacity
 from tests.benchmarks.decisions import KINDS, Stream
 from tests.benchmarks.measure import Table
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk.lists import list_files, list_history, track_record
+from risk.dataset import labels
+from risk.lists import list_files, list_history
 from risk.lists.list_files import KeptList, ListFacts
 
 Noted = dict[str, str]
@@ -95,7 +96,7 @@ def test_two_lists_of_a_day_by_other_newest_periods_both_stay_and_are_told_apart
         noted |= noted_of(list_history.keep(tmp_path, [made(day, run, seed=run)], noted, run))
 
     lists, broken = list_history.counted(list_history.on_disk(tmp_path), noted)
-    told = list_history.said(tmp_path, lists, track_record.NO_LABELS, by_period=True)
+    told = list_history.said(tmp_path, lists, labels.NOTHING_KNOWN, by_period=True)
 
     assert "2026.parquet" in names(tmp_path)
     assert [it.facts.run for it in lists] == list(range(1, 23))
@@ -175,7 +176,7 @@ def test_a_list_whose_rows_were_changed_in_its_file_is_named(tmp_path: Path, mon
         list_files.write(tmp_path, facts, rows.assign(risk=0.99))
 
     kept, missing = list_history.counted(list_history.on_disk(tmp_path), noted)
-    told = list_history.said(tmp_path, kept, track_record.NO_LABELS, by_period=True)
+    told = list_history.said(tmp_path, kept, labels.NOTHING_KNOWN, by_period=True)
 
     assert (missing, [it.facts.as_of for it in kept]) == ([], ["2026-01-01", "2026-01-02"])
     assert list_history.broken(told) == ["2026-01-02"]

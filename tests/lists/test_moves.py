@@ -5,7 +5,7 @@ import pytest
 
 from risk.lists import moves
 from risk.lists.moves import FormerList, Snooze
-from risk.settings.settings import Capacity
+from risk.settings.capacity import Capacity
 
 
 def clients(names: str, owners: str | None = None) -> pd.DataFrame:

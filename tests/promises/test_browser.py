@@ -121,6 +121,18 @@ def test_a_wide_table_scrolls_in_its_own_box_on_a_phone(browser: Browser, site: 
         assert max(rows) < 200  # pixels: no column is squeezed to a word a line
 
 
+def test_no_word_of_a_table_breaks_on_a_phone(browser: Browser, site: str) -> None:
+    with opened(browser, site, 390) as page:
+        page.goto("/data", wait_until="networkidle")
+        page.locator(".scroll tbody td bdi").first.evaluate("it => it.textContent = 'categorical'")
+        words = page.locator(".scroll tbody bdi").evaluate_all(
+            "them => them.filter(it => /^\\w{2,30}$/.test(it.textContent)).map(it => [it.textContent, it.offsetHeight])"
+        )
+
+        assert {"lastmonth_activity", "numeric", "categorical"} <= {word for word, _ in words}
+        assert max(height for _, height in words) < 30  # pixels: one line
+
+
 def test_the_list_is_searched_sorted_and_filtered_in_place(browser: Browser, site: str) -> None:
     with opened(browser, site) as page:
         page.goto("/")

@@ -239,6 +239,16 @@ def test_each_owner_gets_the_own_clients_and_the_head_gets_all_and_the_report(of
     assert (anna["From"], anna["To"], anna["Cc"], anna["Bcc"]) == ("list@example.com", "anna@example.com", None, None)
 
 
+def test_mails_of_a_list_by_expected_gain_say_what_its_calls_gain() -> None:
+    calls = [call("acme", "Anna") | {"expected_gain": 40.5}, call("bolt", "Anna", 0.8) | {"expected_gain": 2.0}]
+    money = {"currency": "€", "listed": 360.0, "everyone": 900.0, "owners": []}
+    shown = {"made_at": "2026-11-27T06:00:00Z", "call_list": calls, "money": money, "release": {"provisional": False}}
+
+    message = _mail.of_owner(shown, "Anna")
+
+    assert "Value at risk (value × risk): 180 €. The calls are expected to gain 42 €." in body(message)
+
+
 def test_an_owner_without_clients_is_told_and_one_without_an_address_is_named_to_the_head(
     office: Office, box: Box
 ) -> None:

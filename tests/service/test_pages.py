@@ -385,3 +385,58 @@ def test_names_of_any_length_are_clipped_on_pages(tmp_path: Path) -> None:
 
     assert "x" * 200 not in page(found).text
     assert len(page(found).text) < 10_000
+
+
+def test_a_list_by_expected_gain_is_shown_and_downloaded_in_its_order(tmp_path: Path) -> None:
+    facts = [{"expected_gain": 80.5, "gain_rank": 1}, {"expected_gain": 7.0, "gain_rank": 2}]
+    calls = [CALLS[1] | facts[0], CALLS[0] | facts[1], CALLS[2] | {"expected_gain": None, "gain_rank": None}]
+    by_gain: dict[str, Any] = {
+        "calls_per_week": 9,
+        "per": "all",
+        "order": "expected gain",
+        "acceptance": 0.5,
+        "call_cost": 2.0,
+    }
+    told = {"listed": 87.5, "n_left_over": 3, "n_losing": 4, "n_without_value": 1, "typical_value": 9.0}
+    client_of(tmp_path, call_list=calls, capacity=by_gain, list={"expected_gain": told, "previous": None})
+    (tmp_path / "models/reports/1" / paths.CALL_LIST).write_bytes(b"whole")
+    shown = create_app(load(tmp_path / "config.json")).test_client()
+
+    usual, by_risk, csv = (shown.get(path, headers=BROWSER) for path in ("/", "/?sort=rank", "/calllist.csv?owner=Ann"))
+
+    def names(page: Any) -> list[str]:
+        return [it for it in Page(page.text).all("href") if it.startswith("/clients/")]
+
+    assert names(usual)[0] != names(by_risk)[0] == "/clients/acme%2C%20inc."
+    assert names(usual)[-1] == names(by_risk)[-1]  # without a value, and at the lowest risk
+    assert "Highest expected gain first" in usual.text
+    assert "the calls are expected to gain 88" in usual.text.replace("The", "the")
+    assert "4 other clients are not worth a call; 3 calls are left over." in usual.text
+    assert csv.text.splitlines()[0].endswith(",control,expected_gain,gain_rank")
+    assert shown.get("/?sort=expected_gain", headers=BROWSER).status_code == 200
+    assert shown.get("/clients?sort=expected_gain", headers=BROWSER).status_code == 422
+    assert "expected gain of a call" in shown.get("/clients/acme%2C%20inc.", headers=BROWSER).text
+
+
+def test_all_clients_are_sorted_and_filtered_by_their_next_renewal(tmp_path: Path) -> None:
+    renewals = ["2026-12-20", "2026-11-26", None, "2026-11-27"]
+    shown = client_of(tmp_path, as_of="2026-11-27", renewals=renewals)
+
+    def clients(query: str) -> list[str]:
+        return [it["client"] for it in shown.get(f"/clients.json?{query}").json["clients"]]
+
+    first, second, third, fourth = clients("")
+    assert clients("sort=renewal") == [fourth, first, second, third]
+    assert clients("show=renews") == [first, fourth]
+    assert clients("show=renews&sort=renewal") == [fourth, first]
+    assert shown.get("/clients?show=new", headers=BROWSER).status_code == 422
+    whole, soon = (page(shown, path).text for path in ("/clients?sort=renewal", "/clients?show=renews"))
+    assert ("renews today" in whole, "renews in 23 days" in whole, "ago" in whole) == (True, True, False)
+    assert "2 clients" in soon
+
+
+def test_without_renewals_all_clients_are_not_asked_for_them(client: FlaskClient) -> None:
+    text = page(client, "/clients").text
+
+    assert "Renews soon" not in text
+    assert "Next renewal first" not in text

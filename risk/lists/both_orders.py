@@ -1,0 +1,98 @@
+"""What lists in either order would have saved of past clients, by what came of them.
+
+The rows are those of the newest outcomes, each with a risk of a model that was not trained on it; the list of each
+period is made as that of today, without an earlier list and without rests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from risk.dataset.dataset import Dataset
+from risk.lists import call_list, expected_gain, moves
+from risk.registry import out_of_fold
+from risk.registry.model import Model
+from risk.settings.capacity import BY_GAIN, BY_RISK, Capacity
+
+TWO_SIDED_95 = 1.959964
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The lists of one order: who of them left, and what calls would have saved.
+
+    `saved` is acceptance × value of the listed leavers - cost of the calls; for a leaver without a value the middle one
+    of its period stands.
+    """
+
+    order: str
+    n_listed: int
+    n_left: int
+    value_left: float
+    saved: float
+
+
+def of_newest(
+    rows: Dataset, model: Model | None, folder: Path | None, capacity: Capacity, most: int
+) -> dict[str, Any] | None:
+    """Both orders on the newest outcomes; None without values, or where too few outcomes are known."""
+    schema = rows.schema
+    rated = out_of_fold.newest_rated(rows, model, folder, most) if schema.value and model and folder else None
+    if rated is None:
+        return None
+    frame, risks = rated.rows.frame, pd.Series(rated.risks)
+    if rated.rows.sampled or frame[schema.value].isna().all():  # the list of a sample is none
+        return None
+    past = []
+    for _, places in frame.groupby(schema.period or "content", sort=True).groups.items():
+        clients = call_list.ranked(frame.loc[places], risks[places], 1.0, schema)
+        left = frame.loc[places, schema.target].to_numpy(np.float64)[clients["row"].to_numpy()]
+        past.append(clients.assign(left=left))
+    return compared(past, capacity) | out_of_fold.periods(frame, schema.period)
+
+
+def compared(past: Sequence[pd.DataFrame], capacity: Capacity) -> dict[str, Any]:
+    """What lists by risk and by expected gain would have saved; each frame has a list of its own.
+
+    A frame holds clients in the order of risk with `left`, 0 or 1. `difference` is by how much more the order by
+    expected gain saves, with its 95 % interval: lists and values as they are, who leaves as the risks say.
+    """
+    lists = {order: _listed(past, replace(capacity, order=order)) for order in (BY_RISK, BY_GAIN)}
+    worth = np.concatenate([expected_gain.values(it) for it in past])
+    risk, left = (np.concatenate([it[name].to_numpy(np.float64) for it in past]) for name in ("risk", "left"))
+    found = []
+    for order, places in lists.items():
+        value_left, cost = float((worth * left)[places].sum()), capacity.call_cost * len(places)
+        saved = capacity.acceptance * value_left - cost
+        found.append(Saved(order, len(places), int(left[places].sum()), value_left, saved))
+    alone = np.setxor1d(lists[BY_RISK], lists[BY_GAIN])  # on one of the lists
+    variance = float(np.sum(worth[alone] ** 2 * risk[alone] * (1 - risk[alone])))
+    difference, half = found[1].saved - found[0].saved, TWO_SIDED_95 * capacity.acceptance * math.sqrt(variance)
+    return {
+        "n_rows": len(left),
+        "n_leavers": int(left.sum()),
+        "n_lists": len(past),
+        "n_without_value": sum(int(it["value"].isna().sum()) for it in past),
+        "acceptance": capacity.acceptance,
+        "call_cost": capacity.call_cost,
+        "orders": [asdict(it) for it in found],
+        "difference": difference,
+        "low": difference - half,
+        "high": difference + half,
+    }
+
+
+def _listed(past: Sequence[pd.DataFrame], capacity: Capacity) -> Places:
+    """The places of the listed clients, counted through all frames."""
+    starts = np.cumsum([0, *(len(it) for it in past)])
+    parts = (moves.chosen(it, capacity, (), set()).index.to_numpy(np.int64) for it in past)
+    return np.concatenate([start + part for start, part in zip(starts[:-1], parts, strict=True)])

@@ -1,0 +1,100 @@
+"""Money in words: what calls are expected to gain, and what either order of the list would have saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from risk.report.tables import Table, TableColumn
+from risk.text import amount, counted, number, percent
+
+Facts = Mapping[str, Any]
+
+NAMES = {"risk": "by risk", "expected gain": "by expected gain"}
+
+
+def gain(to_call: Sequence[Facts], money: Facts | None) -> str:
+    """What some calls are expected to gain together."""
+    total = sum(call["expected_gain"] or 0.0 for call in to_call)
+    return f"the calls are expected to gain {amount(total, (money or {}).get('currency'))}"
+
+
+def left_over(n: int) -> str:
+    """How many calls there is time for that are worth nothing."""
+    return f"{counted(n, 'call is', 'calls are')} left over, for nobody else is worth one."
+
+
+def of_list(snapshot: Facts) -> str | None:
+    """How the list is ordered, what its calls are expected to gain, and who is left out; None of a list by risk."""
+    by_gain, capacity = (snapshot.get("list") or {}).get("expected_gain"), snapshot["capacity"]
+    if by_gain is None:
+        return None
+    currency = snapshot["schema"].get("currency")
+    each = f"{percent(capacity['acceptance'], 0)} of value × risk less {_cost(capacity['call_cost'], currency)} a call"
+    said = [f"The list is in the order of expected gain ({each}): {amount(by_gain['listed'], currency)} in all."]
+    if n_losing := by_gain["n_losing"]:
+        over = f"; {counted(n, 'call is', 'calls are')} left over" if (n := by_gain["n_left_over"]) else ""
+        said.append(f"{counted(n_losing, 'other client is', 'other clients are')} not worth a call{over}.")
+    if n_without := by_gain["n_without_value"]:
+        typical = by_gain["typical_value"]
+        stands = (
+            f"the middle one, {amount(typical, currency)}, stands for it" if typical is not None else "all go by risk"
+        )
+        said.append(f"{counted(n_without, 'client has', 'clients have')} no value; {stands}.")
+    return " ".join(said)
+
+
+def both_orders(snapshot: Facts) -> str | None:
+    """What lists by risk and by expected gain would have saved of past clients; None where that is not known."""
+    found, currency = snapshot.get("orders"), snapshot["schema"].get("currency")
+    if not found:
+        return None
+    first, last = found["first_period"], found["last_period"]
+    when = f" of {first if first == last else f'{first} to {last}'}" if first else ""
+    of = f"{counted(found['n_rows'], 'client')}, {counted(found['n_leavers'], 'leaver')}"
+    lists = ", ".join(
+        f"the {number(it['n_listed'])} first {NAMES[it['order']]} hold {counted(it['n_left'], 'leaver')} "
+        f"worth {amount(it['value_left'], currency)}"
+        for it in found["orders"]
+    )
+    saved = " and ".join(amount(it["saved"], currency) for it in found["orders"])
+    kept, cost, difference = percent(found["acceptance"], 0), _cost(found["call_cost"], currency), found["difference"]
+    way = f"{amount(abs(difference), currency)} {'more' if difference >= 0 else 'less'}"
+    return (
+        f"By the newest outcomes{when} ({of}) {lists}. If calls keep {kept} of these and one costs {cost}, the calls "
+        f"bring {saved}: by expected gain {way} (95 %: {number(found['low'])} to {number(found['high'])})."
+    )
+
+
+def measured(snapshot: Facts) -> str | None:
+    """The acceptance that the control group shows, beside the one that is set; None where nothing was measured."""
+    control = (snapshot.get("outcomes") or {}).get("control") or {}
+    share, capacity = control.get("acceptance"), dict(snapshot["capacity"])
+    if share is None or "acceptance" not in capacity:
+        return None
+    low, high = (number(100 * control[name]) for name in ("acceptance_low", "acceptance_high"))
+    shown = f"calls kept {percent(share, 0)} of those who would have left (95 %: {low} to {high} %)"
+    return f"By the control group {shown}; capacity.acceptance is {percent(capacity['acceptance'], 0)}."
+
+
+def table(found: Facts, currency: str | None) -> Table:
+    """Both orders side by side."""
+    unit = f" ({currency})" if currency else ""
+    columns = [TableColumn("Order of the list", 110, is_strong=True)]
+    titles = ("Clients", "Left", f"Value of these{unit}", f"Cost{unit}", f"Saved{unit}")
+    columns += [TableColumn(title, 80, is_number=True) for title in titles]
+    rows = [
+        [
+            NAMES[it["order"]],
+            *(number(it[name]) for name in ("n_listed", "n_left", "value_left")),
+            number(found["call_cost"] * it["n_listed"]),
+            number(it["saved"]),
+        ]
+        for it in found["orders"]
+    ]
+    return Table("What either order would have saved, by the newest outcomes", columns, rows)
+
+
+def _cost(cost: float, currency: str | None) -> str:
+    shown = f"{cost:,.10g}"
+    return f"{shown} {currency}" if currency else shown

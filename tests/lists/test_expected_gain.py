@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from risk.lists import both_orders, expected_gain, moves
+from risk.lists.moves import FormerList
+from risk.settings.capacity import BY_GAIN, Capacity
+
+IN_ORDER = Capacity(2, order=BY_GAIN, acceptance=0.5, call_cost=10)
+VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6), st.integers(0, 50).map(float))
+CLIENTS = st.lists(st.tuples(st.floats(0, 1), VALUES, st.sampled_from([None, "Ann", "Bo"])), max_size=40)
+
+
+def clients(*rows: tuple[float, Any, Any]) -> pd.DataFrame:
+    """Return clients a, b, c… of a risk, a value and an owner each; the risks fall."""
+    ordered = sorted(rows, key=lambda row: -row[0])
+    frame = pd.DataFrame(ordered, columns=["risk", "value", "owner"]).astype({"risk": float, "owner": object})
+    return frame.assign(client=[f"c{place:02d}" for place in range(len(frame))])
+
+
+def listed(
+    everyone: pd.DataFrame, capacity: Capacity, former: set[str] | None = None, off: set[str] | None = None
+) -> str:
+    chosen = moves.chosen(everyone, capacity, off or set(), former or set())
+    return " ".join(name.removeprefix("c0") for name in chosen["client"])
+
+
+EVERYONE = clients((0.9, 10.0, "A"), (0.8, 100.0, "A"), (0.7, 20.0, "A"), (0.5, 200.0, "B"), (0.4, None, "B"))
+
+
+def test_the_order_by_expected_gain_leaves_out_whom_a_call_loses_money() -> None:
+    assert expected_gain.gains(EVERYONE, IN_ORDER).tolist() == [-5.5, 30.0, -3.0, 40.0, 2.0]
+    assert listed(EVERYONE, IN_ORDER) == "3 1"
+    assert listed(EVERYONE, replace(IN_ORDER, calls_per_week=5)) == "3 1 4"
+    assert listed(EVERYONE, replace(IN_ORDER, order="risk")) == "0 1"
+    assert listed(EVERYONE, replace(IN_ORDER, call_cost=40.0)) == "3"
+    assert listed(EVERYONE, replace(IN_ORDER, call_cost=50.0)) == ""
+    assert listed(EVERYONE, replace(IN_ORDER, acceptance=0.0)) == ""
+
+
+def test_the_middle_value_stands_for_one_that_is_not_known() -> None:
+    everyone = clients((0.9, None, None), (0.8, 100.0, None), (0.3, 400.0, None), (0.1, 40.0, None), (0.1, None, None))
+
+    assert expected_gain.values(everyone).tolist() == [100.0, 100.0, 400.0, 40.0, 100.0]
+    assert listed(everyone, replace(IN_ORDER, calls_per_week=9)) == "2 0 1"
+
+
+def test_where_no_value_is_known_the_list_is_by_risk() -> None:
+    everyone = EVERYONE.assign(value=None)
+
+    told = expected_gain.of_list([{"expected_gain": None, "control": False}] * 2, everyone, set(), IN_ORDER)
+
+    assert listed(everyone, IN_ORDER) == "0 1"
+    assert expected_gain.of_calls(everyone[:1], everyone, IN_ORDER) == [{"expected_gain": None, "gain_rank": None}]
+    assert told == {"listed": 0, "n_left_over": 0, "n_losing": 0, "n_without_value": 5, "typical_value": None}
+
+
+def test_equal_gains_go_by_risk_then_by_name_and_share_a_rank() -> None:
+    everyone = clients((0.8, 50.0, None), (0.4, 100.0, None), (0.4, 100.0, None), (0.2, 100.0, None))
+
+    told = expected_gain.of_calls(everyone, everyone, IN_ORDER)
+
+    assert listed(everyone, replace(IN_ORDER, calls_per_week=3)) == "0 1 2"
+    assert [(it["expected_gain"], it["gain_rank"]) for it in told] == [(10.0, 1), (10.0, 1), (10.0, 1), (0.0, 4)]
+    assert expected_gain.of_calls(everyone, everyone, Capacity()) == [{}, {}, {}, {}]
+
+
+def test_the_list_by_expected_gain_is_as_quiet_and_leaves_the_same_clients_in_peace() -> None:
+    everyone = clients(*((0.9 - place / 100, 1000.0 - place, None) for place in range(13)))
+    ten = Capacity(10, order=BY_GAIN)
+
+    assert listed(everyone, ten).split()[-1] == "9"
+    assert listed(everyone, ten, {"c10"}).split()[-1] == "c10"
+    assert listed(everyone, ten, {"c11"}).split()[-1] == "9"
+    assert listed(everyone, ten, off={"c00"}).split()[-1] == "c10"
+    assert listed(EVERYONE, IN_ORDER, {"c00"}) == "3 1"  # whom a call loses money does not stay
+
+
+def test_calls_that_are_left_over_are_counted_of_each_owner() -> None:
+    capacity = replace(IN_ORDER, per="owner", calls_per_week=3)
+    calls = [{"expected_gain": 40.0, "control": False}, {"expected_gain": 30.0, "control": True}]
+    calls += [{"expected_gain": 2.0, "control": False}]
+
+    told = expected_gain.of_list(calls, EVERYONE, set(), capacity)
+
+    assert listed(EVERYONE, capacity) == "3 1 4"
+    assert told == {"listed": 42.0, "n_left_over": 2, "n_losing": 2, "n_without_value": 1, "typical_value": 60.0}
+    assert expected_gain.of_list(calls, EVERYONE, set(), replace(capacity, order="risk")) is None
+
+
+@given(CLIENTS, st.integers(1, 9), st.sampled_from(["all", "owner"]), st.floats(0, 1), st.floats(0, 1e4))
+def test_the_order_by_expected_gain_never_expects_less_than_the_order_by_risk(
+    rows: list[tuple[float, float | None, str | None]], k: int, per: Any, acceptance: float, cost: float
+) -> None:
+    everyone = clients(*rows)
+    by_gain = Capacity(k, per, BY_GAIN, acceptance, cost)
+
+    def total(capacity: Capacity) -> float:
+        return float(np.nansum(gains[moves.chosen(everyone, capacity, (), set()).index]))
+
+    gains = expected_gain.gains(everyone, by_gain)
+    assert total(by_gain) >= total(replace(by_gain, order="risk")) - 1e-6
+    assert not (gains[moves.chosen(everyone, by_gain, (), set()).index] <= 0).any()
+
+
+def test_who_gave_the_place_to_a_greater_gain_or_is_not_worth_a_call_is_told_so() -> None:
+    former = pd.DataFrame({"rank": [1, 2, 3], "risk": [0.9, 0.7, 0.5], "on_list": True}, index=["c00", "c02", "c03"])
+
+    gone = moves.gone(FormerList("2026-11-20", "1-a", former), [{"client": "c01"}], EVERYONE, (), IN_ORDER)
+
+    assert [it["why"] for it in gone] == [
+        "a call is not worth its cost",
+        "a call is not worth its cost",
+        "others are expected to gain more",
+    ]
+
+
+# --- both orders by what came of past clients -------------------------------------------------------------------------
+
+
+def past(*left: int) -> pd.DataFrame:
+    return EVERYONE.assign(left=[float(it) for it in left])
+
+
+def test_both_orders_are_compared_by_who_left_and_what_they_were_worth() -> None:
+    found = both_orders.compared([past(1, 1, 0, 0, 1), past(0, 0, 1, 1, 1)], IN_ORDER)
+
+    by_risk, by_gain = found["orders"]
+    assert by_risk == {"order": "risk", "n_listed": 4, "n_left": 2, "value_left": 110.0, "saved": 15.0}
+    assert by_gain == {"order": "expected gain", "n_listed": 4, "n_left": 2, "value_left": 300.0, "saved": 110.0}
+    assert both_orders.compared([past(0, 0, 0, 0, 1)], replace(IN_ORDER, call_cost=0))["orders"][1]["value_left"] == 0
+    assert (found["n_rows"], found["n_leavers"], found["n_lists"], found["n_without_value"]) == (10, 6, 2, 2)
+    assert (found["difference"], found["low"] < 95 < found["high"]) == (95.0, True)
+
+
+def test_equal_lists_differ_by_nothing_with_certainty() -> None:
+    same = clients((0.9, 1000.0, None), (0.5, 1000.0, None)).assign(left=[1.0, 0.0])
+
+    found = both_orders.compared([same], IN_ORDER)
+
+    assert (found["difference"], found["low"], found["high"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("acceptance", [0.0, 0.5, 1.0])
+def test_the_order_by_gain_may_call_nobody_and_saves_nothing(acceptance: float) -> None:
+    found = both_orders.compared([past(1, 1, 1, 1, 1)[:4]], replace(IN_ORDER, acceptance=acceptance, call_cost=1000.0))
+
+    assert found["orders"][1] | {"order": ""} == {"order": "", "n_listed": 0, "n_left": 0, "value_left": 0, "saved": 0}

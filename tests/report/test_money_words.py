@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+from risk.lists import control
+from risk.report import money_words, situation
+from tests.report.test_situation import make_snapshot
+
+ORDERS = {
+    "n_rows": 1955, "n_leavers": 371, "n_lists": 1, "n_without_value": 0, "acceptance": 0.3, "call_cost": 60.0,
+    "orders": [
+        {"order": "risk", "n_listed": 40, "n_left": 29, "value_left": 6022.69, "saved": -593.193},
+        {"order": "expected gain", "n_listed": 40, "n_left": 1, "value_left": 49169.98, "saved": 12350.994},
+    ],
+    "difference": 12944.187, "low": 3412.4, "high": 22475.97, "first_period": "2026-07", "last_period": "2026-07",
+}  # fmt: skip
+CAPACITY = {"calls_per_week": 50, "per": "all", "order": "expected gain", "acceptance": 0.3, "call_cost": 12.5}
+BY_GAIN = {"listed": 2481.4, "n_left_over": 31, "n_losing": 1, "n_without_value": 2, "typical_value": 55.4}
+MONEY = {"listed": 400.0, "everyone": 99000.0, "currency": "€", "owners": []}
+
+
+def by_gain(n: int = 40, **changes: Any) -> dict[str, Any]:
+    found = make_snapshot(n, capacity=CAPACITY, schema={"currency": "€"}, money=MONEY)
+    found["list"] |= {"expected_gain": BY_GAIN | changes}
+    return found | {"call_list": [call | {"expected_gain": 62.0} for call in found["call_list"]]}
+
+
+def test_the_situation_by_expected_gain_says_what_calls_gain_and_how_many_are_left_over() -> None:
+    snapshot = by_gain()
+
+    assert situation.situation(snapshot, snapshot["call_list"]) == (
+        "40 to call this week. About 34 of them are expected to leave without a call (90 % interval: 30 to 38); "
+        "the calls are expected to gain 2,480 €. 31 calls are left over, for nobody else is worth one."
+    )
+    assert situation.situation(snapshot, snapshot["call_list"][:2], "Ann").endswith("gain 124 €.")
+
+
+def test_a_provisional_release_expects_no_gain() -> None:
+    snapshot = by_gain() | {"expected_leavers": None}
+
+    assert situation.situation(snapshot, snapshot["call_list"]) == (
+        "40 to call this week. 400 € are at risk. 31 calls are left over, for nobody else is worth one."
+    )
+
+
+def test_where_nobody_is_worth_a_call_the_situation_says_so() -> None:
+    assert situation.situation(by_gain(0), []) == situation.NOT_WORTH
+
+
+def test_the_details_name_the_rule_and_who_is_left_out() -> None:
+    assert money_words.of_list(by_gain()) == (
+        "The list is in the order of expected gain (30 % of value × risk less 12.5 € a call): 2,481 € in all. "
+        "1 other client is not worth a call; 31 calls are left over. "
+        "2 clients have no value; the middle one, 55 €, stands for it."
+    )
+    assert money_words.of_list(make_snapshot(capacity={"calls_per_week": 1, "per": "all"})) is None
+
+
+def test_both_orders_are_told_with_leavers_money_and_interval() -> None:
+    assert money_words.both_orders({"orders": ORDERS, "schema": {"currency": "€"}}) == (
+        "By the newest outcomes of 2026-07 (1,955 clients, 371 leavers) the 40 first by risk hold 29 leavers worth "
+        "6,023 €, the 40 first by expected gain hold 1 leaver worth 49,170 €. If calls keep 30 % of these and "
+        "one costs 60 €, the calls bring -593 € and 12,351 €: by expected gain 12,944 € more (95 %: 3,412 to 22,476)."
+    )
+    assert money_words.both_orders({"schema": {}}) is None
+    assert money_words.table(ORDERS, "€").rows == [
+        ["by risk", "40", "29", "6,023", "2,400", "-593"],
+        ["by expected gain", "40", "1", "49,170", "2,400", "12,351"],
+    ]
+
+
+def test_the_acceptance_that_the_control_group_shows_stands_beside_the_one_that_is_set() -> None:
+    left, drawn = [1] * 14 + [0] * 26 + [1] * 20 + [0] * 20, [False] * 40 + [True] * 40
+    found = control.compare(left, drawn)  # type: ignore[arg-type]
+    assert found is not None
+    told = {"acceptance": found.acceptance, "acceptance_low": found.acceptance_low}
+
+    snapshot = {"outcomes": {"control": told | {"acceptance_high": found.acceptance_high}}, "capacity": CAPACITY}
+
+    assert money_words.measured(snapshot) == (
+        "By the control group calls kept 30 % of those who would have left (95 %: -18 to 59 %); "
+        "capacity.acceptance is 30 %."
+    )
+    assert money_words.measured({"outcomes": {"control": {"sentence": "x"}}, "capacity": CAPACITY}) is None
