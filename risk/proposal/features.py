@@ -38,8 +38,6 @@ def features_of(columns: Mapping[str, TextColumn], roles: Roles) -> Features:
     """The features among the columns that have no role but that of what a client is worth."""
     rest = {name: it for name, it in columns.items() if name not in roles.used}
     leaks = roles.twins | {name: why for name in rest if (why := words.of_afterwards(name)) and name not in roles.twins}
-    if roles.value in leaks:
-        roles.value = roles.currency = None
     kinds, ignored = {}, {}
     for name in (name for name in rest if name not in leaks):
         kind, why = _kind_of(rest[name])
@@ -52,6 +50,9 @@ def features_of(columns: Mapping[str, TextColumn], roles: Roles) -> Features:
         ends = {name: why for name in ignored if (why := _of_one_outcome(rest[name], columns[roles.target], roles))}
         leaks |= ends
         ignored = {name: why for name, why in ignored.items() if name not in ends}
+    if roles.value in leaks:
+        roles.value = roles.currency = None
+        del roles.whys["value"]
     chosen = {name: _described(rest[name], kind) for name, kind in kinds.items() if name not in leaks}
     return Features(chosen, ignored, leaks)
 
