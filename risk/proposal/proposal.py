@@ -165,8 +165,18 @@ def _missing(columns: Mapping[str, TextColumn], found: Roles, features: Features
 
 
 def _with_absence(found: Proposal, gap: int) -> Proposal:
+    former = found.roles.target if isinstance(found.roles.target, dict) else {}
+    if (found.roles.events or {}).get("ends") and "activity" not in former:
+        return found
     rule, why = periods.absent_for(periods.absence_after(gap))
+    rule = former | rule
+    why = found.roles.whys["target"] if "activity" in former else why
     why += f" (nine of ten gaps between two events of a client have at most {counted(gap, 'day')})"
+    if gap > periods.LONGEST_ABSENCE:
+        why += (
+            f"; {periods.LONGEST_ABSENCE} days is the most that is proposed, so who buys more rarely counts as left, "
+            "and as a return later. Set schema.target.absent_for for a longer time"
+        )
     chosen = replace(found.roles, target=rule, whys={**found.roles.whys, "target": why})
     schema = {**found.sections["schema"], "target": rule}
     return replace(found, roles=chosen, sections={**found.sections, "schema": schema})
