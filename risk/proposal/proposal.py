@@ -135,7 +135,7 @@ def _missing(columns: Mapping[str, TextColumn], found: Roles, features: Features
     if found.client is None:
         faults.append(
             f"client: {found.whys['client']}. Add a column with the id of each client, the "
-            "same in later files; to try it once, a number for each row does: C1, C2 and so on."
+            "same in later files; to try one file alone, a number for each row does: C1, C2 and so on."
         )
     elif found.target is None:
         faults.append(
