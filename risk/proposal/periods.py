@@ -20,6 +20,10 @@ MOST_PERIODS, MOST_KINDS, MOST_OF_A_KIND = 400, 8, 50
 MOSTLY, RARE = 0.9, 0.05  # of who has an event that ends, it is the last; of all clients have one
 DAY = datetime.timedelta(days=1)
 LONGEST_ABSENCE = 360  # days that are proposed
+CAPPED = (
+    f"; {LONGEST_ABSENCE} days is the most that is proposed, so who buys more rarely counts as left, and as a return "
+    "later. Set schema.target.absent_for for a longer time"
+)
 
 
 @dataclass

@@ -70,7 +70,7 @@ def of_database(url: str, table: str, here: Installation, write: bool) -> Answer
     if found.roles.events:
         faults.append("events: they are made of files; export the table, and propose for these.")
     source: dict[str, Any] = {"kind": "database", "url": url, "table": table, "watermark": watermark}
-    found = replace(found, sections={**found.sections, "source": source}, faults=tuple(faults))
+    found = replace(found, others={"source": source}, faults=tuple(faults))
     found.roles.whys["source.watermark"] = f"{watermark}: {why}"
     if not found.faults:
         with tempfile.TemporaryDirectory() as scratch:
