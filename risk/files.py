@@ -57,7 +57,7 @@ def write(path: Path, content: Content) -> None:
     unfinished = path.with_name(UNFINISHED + path.name)
     with refusals(path):
         make_folder(path.parent)
-        _put(unfinished, content)
+        put(unfinished, content)
         os.replace(unfinished, path)
         sync(path.parent)
 
@@ -92,7 +92,7 @@ def publish(shelf: Path, name: str, files: Mapping[str, Content], link: Path) ->
         remove(folder)
         os.mkdir(unfinished)
         for file_name, content in files.items():
-            _put(unfinished / file_name, content)
+            put(unfinished / file_name, content)
         sync(unfinished)
         os.rename(unfinished, folder)
         sync(shelf)
@@ -226,7 +226,7 @@ def refusals(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _put(path: Path, content: Content) -> None:
+def put(path: Path, content: Content) -> None:
     """Write a file and make its bytes durable; its name is not durable yet."""
     if isinstance(content, Path):
         content = content.read_bytes()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from risk import tick
+from risk.settings.settings import load
 from tests.conftest import Project
 
 HEAVY = (
@@ -209,3 +210,17 @@ def test_a_changed_file_of_the_live_release_is_work(project: Project, change: Ca
 
     assert before
     assert not idle(project)
+
+
+@pytest.mark.parametrize("practice", [False, True])
+@pytest.mark.parametrize("changes", [{}, {"practice": {"output_model_path": "mine"}}])
+def test_the_tick_finds_the_same_folder_as_the_settings_though_it_reads_them_by_itself(
+    project: Project, practice: bool, changes: dict[str, object]
+) -> None:
+    project.configure(**changes)
+    project.drop("practicedata/readme.txt", "")
+    path = project.root / "config.json"
+
+    found = load(path, practice)
+
+    assert tick._production(str(path), practice) == str(found.production)

@@ -1,6 +1,7 @@
 """Months of events: one row of each client and month, made of files that hold one event a row.
 
-A client has a row for each month from its first event until it has been without one for as long as leaving takes. Only
+A client has a row for each month from its first event until it has been without one for as long as leaving takes, or
+until an event ends it. Only
 months that are over count: there is an event of their last day, or a later one. Files may overlap: of equal events
 there are as many as the file has that holds the most. Sums are exact to six decimals.
 """
@@ -17,7 +18,7 @@ import duckdb
 from risk.dataset._absence import after_months
 from risk.dataset._accepted_rows import AcceptedRows, Place
 from risk.reading.sql import literal
-from risk.settings.events import AMOUNT, COUNT, KINDS, SINCE_FIRST, SINCE_LAST, EventSchema
+from risk.settings.events import AMOUNT, COUNT, KINDS, SINCE_FIRST, SINCE_LAST, Events, EventSchema
 from risk.settings.schema import Schema
 from risk.text import counted
 
@@ -97,11 +98,18 @@ class MonthRows(AcceptedRows):
             shown[AMOUNT] = f"if(abs({shown[AMOUNT]}) < {LARGEST}, cast({shown[AMOUNT]} as double), null)"
         shown |= {SINCE_LAST: "(ends - cast(latest as date))", SINCE_FIRST: "month - since"}
         kept = [f"{shown[name]} as {inner}" for name, inner in self.names.items() if name in shown]
-        number = _number(literal(last)) if last else "-1"
+        number, ends = _number(literal(last)) if last else "-1", _ends(named)
+        later = f"range({rule.months})" if rule.activity or not named.ends else f"range({number} - month + 1)"
+        still = " asof join turns t on t.client = every.client and t.month <= every.month where not t.over"
+        still = still if named.ends else ""
         return f"""with monthly as
-                    (select client, month, max(day) as day, {sums} from events where counts group by all),
-                spread as (select distinct client, month + later as month
-                    from monthly, unnest(range({rule.months})) as r(later) where month + later <= {number}),
+                    (select client, month, max(day) as day, {sums}
+                    from events where counts and not {ends} group by all),
+                turns as (select client, month, arg_max({ends}, (time, {ends})) as over
+                    from events where counts group by all),
+                every as (select distinct client, month + later as month
+                    from monthly, unnest({later}) as r(later) where month + later <= {number}),
+                spread as (select every.* from every{still}),
                 whole as (select s.client, s.month, m.* exclude (client, month),
                     make_date(s.month // 12, s.month % 12 + 1, 1) + interval 1 month - interval 1 day as until,
                     max(m.day) over (partition by s.client order by s.month) as latest,
@@ -109,6 +117,20 @@ class MonthRows(AcceptedRows):
                     from spread s left join monthly m on m.client = s.client and m.month = s.month)
             select client as {self.client}, strftime(until, '%Y-%m') as {self.period}, {", ".join(kept)},
                 null::tinyint as {self.target} from (select *, cast(until as date) as ends from whole)"""
+
+
+def ended(events: AcceptedRows, places: Sequence[Place], named: Events) -> str:
+    """The clients whose last event is one that ends them, also where its month is not over yet, as a list of SQL."""
+    client, time, ends = events.client, events.names[named.time], _ends(named, events.names[str(named.kind)])
+    until = literal(max((_day_after(place.content.judged) for place in places), default=""))
+    query = f"select {client} from accepted where left({time}, 10) <= {until} group by {client}"
+    found = events.run(f"{query} having arg_max({ends}, ({time}, {ends})) order by {client}").fetchall()
+    return ", ".join(literal(name) for (name,) in found) or "''"
+
+
+def _ends(named: Events, kind: str = "kind") -> str:
+    """The condition that an event ends its client."""
+    return f"coalesce({kind} in ({', '.join(map(literal, named.ends))}), false)" if named.ends else "false"
 
 
 def _number(month: str) -> str:

@@ -20,6 +20,7 @@ from risk.dataset import _absence
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._end_dates import is_over
 from risk.dataset._fingerprints import Fingerprints, Growth
+from risk.dataset._months import ended
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
 from risk.reading.reader import Content
 from risk.reading.spreadsheets import alike, odd_forms
@@ -64,14 +65,12 @@ class DatasetCounts:
 
     def counts(self) -> dict[str, int]:
         """The number of rows in the set and of labelled ones."""
-        answer = self._rows.run(
-            f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})"
-        ).fetchall()
-        return dict(zip(("n_rows", "n_labelled"), map(int, answer[0]), strict=True))
+        query = f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})"
+        return dict(zip(("n_rows", "n_labelled"), map(int, self._rows.run(query).fetchall()[0]), strict=True))
 
     def rows_by_period(self, where: str = "true") -> dict[str, int]:
         """Each period with the number of accepted rows in it."""
-        query = f"select {self._rows.period}, count(*) from accepted where {where} group by {self._rows.period}"
+        query = f"select {self._rows.period}, count(*) from accepted where {where} group by all"
         return {str(period): int(n_rows) for period, n_rows in self._rows.run(query).fetchall()}
 
     def labelled_by_period(self) -> list[tuple[str, int]]:
@@ -113,6 +112,9 @@ class DatasetCounts:
     def _is_current(self) -> str:
         """The condition that a newest row is of a client who has not left."""
         rows, rule, stays = self._rows, self.schema.outcome, f"{self._rows.target} is distinct from 1"
+        if (files := self.schema.files) and (named := getattr(files, "events", None)) and named.ends:
+            taken = DatasetCounts(self.manifest.with_entries(self.manifest.sources), files, self.parts)
+            stays += f" and {rows.client} not in ({ended(taken._rows, taken._places, named)})"
         if rule.absent_for:
             return f"{stays} and {rows.client} not in ({_absence.gone(rows, rule, self.windows)})"
         return f"{stays} and not {is_over(rows, rule, self.windows)}" if rule.ended_on and rows.period else stays

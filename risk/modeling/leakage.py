@@ -1,7 +1,8 @@
 """Leakage: columns that know the answer, such as one that is filled in because a client has left.
 
-A column is named when it alone tells the outcome nearly without error, or when what it holds is found with one outcome
-only and with no current client. Pairs of columns are not checked. Equal rows in any order give equal answers.
+A column is named when it alone tells the outcome nearly without error, when what it holds is found with one outcome
+only and with no current client, or when one value of a number is an end state. Pairs of columns are not checked.
+Equal rows in any order give equal answers.
 
 Sources: DeLong and others, Biometrics 44, 1988; Obuchowski, Biometrics 53, 1997 (several rows of a client);
 Kaufman and others, Leakage in Data Mining, ACM TKDD 6, 2012.
@@ -9,7 +10,6 @@ Kaufman and others, Leakage in Data Mining, ACM TKDD 6, 2012.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import exp, lgamma
@@ -18,17 +18,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks
+from risk.modeling._end_states import BLANK, FEWEST, KnownOutcomes, end_state
+from risk.modeling.metrics import Array, Codes, Floats, Kinds
 from risk.text import counted, number, one_line, percent
 
 Columns = Mapping[str, Any] | pd.DataFrame
 
 TOO_GOOD, WORTH_A_LOOK = 0.97, 0.9  # AUC
-FEWEST, Z95 = 30, 1.645  # clients of each outcome; one-sided 95 %
+Z95 = 1.645  # one-sided 95 %
 MOST_BINS, BIN_ROWS = 128, 5
 BY_CHANCE = 1e-6  # that all who hold it share the outcome, were it all the same
 HONEST, HONEST_CHANCE, ABSENT = 0.9, 0.01, 0.001
-BLANK = 0  # the code of a missing value
 SHOWN = 40  # characters of a level
 ADVICE = "Name it in schema.ignore, or in schema.trusted if it is known before a client leaves."
 
@@ -37,8 +37,8 @@ ADVICE = "Name it in schema.ignore, or in schema.trusted if it is known before a
 class Leak:
     """A column that knows the answer, and `why`.
 
-    Its `values` or its being `blank` tell alone; it is `filled` for one outcome only; or one `level` of it is. `auc` is
-    that of the column alone, out of fold, `lower` its 95 % bound.
+    Its `values` or its being `blank` tell alone; it is `filled` for one outcome only, or one `level` of it is; or one
+    value is the `state` of who left. `auc` is that of the column alone, out of fold, `lower` its 95 % bound.
     """
 
     column: str
@@ -46,24 +46,6 @@ class Leak:
     auc: float | None
     lower: float | None
     sentence: str
-
-
-@dataclass(frozen=True)
-class KnownOutcomes:
-    """The labelled rows, one entry per row: 1 for who left, the number of the client, the fold."""
-
-    left: Floats
-    client: Codes
-    fold: Codes
-
-    @functools.cached_property
-    def totals(self) -> tuple[int, int, int]:
-        """How many clients stayed, left, and are known in all."""
-        return self.clients(self.left == 0), self.clients(self.left == 1), int(self.client.max(initial=-1)) + 1
-
-    def clients(self, rows: Marks) -> int:
-        """Return how many clients the marked rows are of."""
-        return int(np.count_nonzero(np.bincount(self.client, rows)))
 
 
 def leaks(
@@ -81,7 +63,8 @@ def leaks(
             values = np.asarray(features[name])
             codes, levels = pd.factorize(np.concatenate([values, np.asarray(current[name])]))
             here, there = codes[: len(values)] + 1, codes[len(values) :] + 1
-            found += [_too_good(name, values, here, rows) or _of_one_outcome(name, here, there, levels, rows)]
+            leak = _too_good(name, values, here, rows) or _of_one_outcome(name, here, there, levels, rows)
+            found += [leak or (_in_end_state(name, here, there, levels, rows) if values.dtype != object else None)]
     return tuple(leak for leak in found if leak)
 
 
@@ -187,6 +170,19 @@ def _of_one_outcome(name: str, here: Codes, there: Codes, levels: Array, rows: K
             told = f"occurs with clients who {WHO[outcome]} and with nobody who {WHO[other]} or is current"
             return Leak(name, "level", None, None, f"In the column {name}, {held} {told}.")
     return None
+
+
+def _in_end_state(name: str, here: Codes, there: Codes, levels: Array, rows: KnownOutcomes) -> Leak | None:
+    state = end_state(here, there, levels, rows)
+    if state is None:
+        return None
+    held = "a blank" if state.code == BLANK else _shown(levels[state.code - 1])
+    held = f"anything but {held}" if state.is_other else held
+    these, others = (percent(n / rows.totals[it]) for n, it in
+                     ((state.n_these, state.outcome), (state.n_others, 1 - state.outcome)))  # fmt: skip
+    told = f"{these} of the clients who {WHO[state.outcome]} have {held}, and {others} of those who "
+    told += f"{WHO[1 - state.outcome]}; the values beside it tell far less"
+    return Leak(name, "state", None, None, f"In the column {name}, {told}.")
 
 
 WHO = {1: "left", 0: "stayed"}

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from risk.proposal.date_forms import MOST, looked_at, moment_of, share_of
 from risk.proposal.name_words import worded
 from risk.reading.values import is_period
+from risk.settings.table_format import Format
 
 UNIQUE = 0.99  # of the filled rows have a value of their own
 STYLES = (  # decimal and thousands, the usual ones first
@@ -44,9 +45,7 @@ class Form:
     @property
     def settings(self) -> dict[str, Any]:
         """The keys of `format` that differ from its defaults."""
-        usual = {"decimal": ".", "thousands": "", "dates": "%Y-%m-%d", "units": []}
-        here = {"decimal": self.decimal, "thousands": self.thousands, "dates": self.dates, "units": list(self.units)}
-        return {key: value for key, value in here.items() if value != usual[key]}
+        return Format.differing(self)
 
     def number(self, text: str) -> float | None:
         """The number that a text is, or None."""

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from risk.settings.table_format import Format
+
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 FIRST_LINES, LAST_LINES, DEEPEST_HEADER = 400, 20, 30
 A_VALUE = re.compile(r"[-+]?[0-9][0-9.,' ]*%?|[0-9]{1,4}[-./][0-9]{1,2}([-./][0-9]{1,4})?([ T].*)?")
@@ -37,8 +39,7 @@ class TextDialect:
     @property
     def settings(self) -> dict[str, Any]:
         """The keys of `format` that differ from its defaults."""
-        defaults = {"encoding": "utf-8", "delimiter": ",", "quote": '"', "header_row": 1, "skip_footer": 0}
-        return {key: getattr(self, key) for key, usual in defaults.items() if getattr(self, key) != usual}
+        return Format.differing(self)
 
 
 def of_text(head: bytes, tail: bytes) -> TextDialect:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from risk.modeling import leakage
 from risk.proposal import name_words as words
-from risk.proposal.columns import UNIQUE, TextColumn
+from risk.proposal.columns import TextColumn
 from risk.proposal.roles import Roles
 from risk.text import counted
 
@@ -38,8 +38,6 @@ def features_of(columns: Mapping[str, TextColumn], roles: Roles) -> Features:
     """The features among the columns that have no role but that of what a client is worth."""
     rest = {name: it for name, it in columns.items() if name not in roles.used}
     leaks = roles.twins | {name: why for name in rest if (why := words.of_afterwards(name)) and name not in roles.twins}
-    if roles.value in leaks:
-        roles.value = roles.currency = None
     kinds, ignored = {}, {}
     for name in (name for name in rest if name not in leaks):
         kind, why = _kind_of(rest[name])
@@ -48,10 +46,12 @@ def features_of(columns: Mapping[str, TextColumn], roles: Roles) -> Features:
         else:
             ignored[name] = why
     if isinstance(roles.target, str):
-        leaks |= _found(columns, roles, kinds)
-        ends = {name: why for name in ignored if (why := _of_one_outcome(rest[name], columns[roles.target], roles))}
-        leaks |= ends
-        ignored = {name: why for name, why in ignored.items() if name not in ends}
+        dates = {name: "date" for name in ignored if rest[name].kind == "date"}
+        leaks |= _found(columns, roles, kinds | dates)
+        ignored = {name: why for name, why in ignored.items() if name not in leaks}
+    if roles.value in leaks:
+        roles.value = roles.currency = None
+        del roles.whys["value"]
     chosen = {name: _described(rest[name], kind) for name, kind in kinds.items() if name not in leaks}
     return Features(chosen, ignored, leaks)
 
@@ -113,22 +113,9 @@ def _found(columns: Mapping[str, TextColumn], roles: Roles, kinds: Mapping[str, 
     return {it.column: it.sentence for it in found}
 
 
-def _of_one_outcome(column: TextColumn, target: TextColumn, roles: Roles) -> str | None:
-    """Say that a date is there, or is not, for those who left alone; a number of days since would know the answer."""
-    if column.kind != "date" or column.n_filled == column.n_rows:
-        return None
-    rows = [
-        (bool(it), of in roles.target_values["left"]) for it, of in zip(column.texts, target.texts, strict=True) if of
-    ]
-    n_left = sum(left for _, left in rows)
-    for is_filled, told in ((True, "filled"), (False, "blank")):
-        n_such, n_both = sum(it == is_filled for it, _ in rows), rows.count((is_filled, True))
-        if n_both and n_both >= UNIQUE * max(n_such, n_left):
-            return f"it is {told} for those who left, and for hardly anybody else"
-    return None
-
-
 def _values(column: TextColumn, kind: str) -> Any:
+    """The values of a column; of a date, whether it is there: days since it would know no less."""
     if kind == "numeric":
         return np.array([column.numbers.get(text, np.nan) for text in column.texts], dtype=np.float64)
-    return pd.Series([text or None for text in column.texts], dtype=object).to_numpy()
+    texts = ((text and "a date" if kind == "date" else text) or None for text in column.texts)
+    return pd.Series(list(texts), dtype=object).to_numpy()

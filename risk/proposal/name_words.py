@@ -167,6 +167,12 @@ def says_leaving(value: str) -> bool:
     return any(map(names_leaving, words)) or bool(words & {"exited", "attrited", "cancelled", "canceled", "terminated"})
 
 
+def says_ended(kind: str) -> bool:
+    """Whether a kind of event tells in words that a client ended: cancelled, account_closed, gekündigt."""
+    words = set(words_of(kind))
+    return not words & (_NEGATIONS | NOT_NOW) and (any(map(names_leaving, words)) or bool(words & (LEFT | ENDS)))
+
+
 def label_of(name: str) -> tuple[str, str | None]:
     """The words for people, and the unit that the name ends in: `tenure_months` is Tenure, in months."""
     bracket = re.fullmatch(r"(.*\S)\s*[\[(]\s*([^\])]{1,8})\s*[\])]", name)

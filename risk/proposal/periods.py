@@ -17,7 +17,13 @@ from risk.proposal.columns import UNIQUE, TextColumn
 from risk.text import counted
 
 MOST_PERIODS, MOST_KINDS, MOST_OF_A_KIND = 400, 8, 50
+MOSTLY, RARE = 0.9, 0.05  # of who has an event that ends, it is the last; of all clients have one
 DAY = datetime.timedelta(days=1)
+LONGEST_ABSENCE = 360  # days that are proposed
+CAPPED = (
+    f"; {LONGEST_ABSENCE} days is the most that is proposed, so who buys more rarely counts as left, and as a return "
+    "later. Set schema.target.absent_for for a longer time"
+)
 
 
 @dataclass
@@ -84,7 +90,31 @@ def _events(columns: Mapping[str, TextColumn], client: TextColumn, time: TextCol
     return found
 
 
+def _find_ends(found: Periods, events: dict[str, Any], columns: Mapping[str, TextColumn]) -> None:
+    """Find the kinds that end a client, as their words say and nearly no event after them denies."""
+    client, time, kind = (columns[events[key]] for key in ("client", "time", "kind"))
+    named = sorted(text for text in kind.counts if words.says_ended(text))
+    rows = zip(client.texts, time.texts, kind.texts, strict=True)
+    placed = sorted((who, time.moments[at], what in named) for who, at, what in rows if at in time.moments)
+    last = {who: ends for who, _, ends in placed}
+    n_ended, n_gone = len({who for who, _, ends in placed if ends}), sum(last.values())
+    if not n_gone or min(n_gone, n_ended) < MOSTLY * max(n_ended, sum(map(kind.counts.__getitem__, named))):
+        return
+    events["ends"] = named
+    if "kinds" in events:
+        events["kinds"] = [it for it in events["kinds"] if it not in named]
+    is_usual = n_gone >= RARE * len(last)
+    found.rule = {"absent_for": "30 days"} if is_usual else {"absent_for": "60 days", "activity": ["events"]}
+    told = f"{' or '.join(named)} is the last event of {n_gone:,} of the {counted(n_ended, 'client')} who have it"
+    more = "" if is_usual else "; few end so, and who shows no event for long has left, too"
+    found.whys["target"] = f"no column says who left; {told}, so it ends a client{more}"
+
+
 def _derive_target(found: Periods, columns: Mapping[str, TextColumn]) -> None:
+    if found.events and "kind" in found.events:
+        _find_ends(found, found.events, columns)
+    if found.rule:
+        return
     ends = [it for it in columns.values() if it.kind == "date" and it.name != found.period and it.n_filled < it.n_rows]
     ends = [it for it in ends if set(words.words_of(it.name)) & words.ENDS or words.of_afterwards(it.name)]
     if ends and not found.events:
@@ -110,4 +140,4 @@ def _absence(period: TextColumn) -> int:
 
 def absence_after(gap: int) -> int:
     """The days of absence that mean leaving, where so long a gap between two events is usual: months, two to twelve."""
-    return min(max(-(-gap // 30), 2), 12) * 30
+    return min(max(-(-gap // 30) * 30, 60), LONGEST_ABSENCE)

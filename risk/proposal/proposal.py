@@ -25,16 +25,22 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Proposal:
-    """The sections to put into the settings, None for those to take out; `faults` say why none can be written."""
+    """What a table means, `others` of its sections, and why; `faults` say why none can be written."""
 
-    sections: dict[str, Any]
     roles: Roles
     features: Features
+    form: Form
+    others: dict[str, Any]
     whys: dict[str, str]
     gaps: tuple[str, ...]
     faults: tuple[str, ...]
     n_rows: int
     trial: Trial = field(default_factory=Trial)
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """The sections to put into the settings, None for those to take out."""
+        return {"schema": _schema(self.roles, self.features, self.form), **self.others, "events": self.roles.events}
 
 
 def propose(
@@ -48,18 +54,11 @@ def propose(
     found = roles.roles_of(columns, today)
     features = features_of(columns, found)
     form = _with_dates(form, columns, found, features)
-    sections: dict[str, Any] = {"schema": _schema(found, features, form)}
-    if form_of_files is not None:
-        sections["format"] = {**form_of_files, **form.settings} or None
-    sections["events"] = found.events
-    told = {
-        **whys,
-        **form.whys,
-        **{key: why for key, why in dated.items() if key == "dates" and form.dates != "%Y-%m-%d"},
-    }
+    others = {} if form_of_files is None else {"format": {**form_of_files, **form.settings} or None}
+    told = {**whys, **form.whys, **(dated if form.dates != "%Y-%m-%d" else {})}
     gaps, faults = _missing(columns, found, features)
     n_rows = max(map(len, texts.values()), default=0)
-    return Proposal(sections, found, features, told, tuple(gaps), tuple(faults), n_rows)
+    return Proposal(found, features, form, others, told, tuple(gaps), tuple(faults), n_rows)
 
 
 def columns_of(texts: Texts, is_plain: bool) -> tuple[Form, dict[str, TextColumn], dict[str, str]]:
@@ -135,7 +134,7 @@ def _missing(columns: Mapping[str, TextColumn], found: Roles, features: Features
     if found.client is None:
         faults.append(
             f"client: {found.whys['client']}. Add a column with the id of each client, the "
-            "same in later files; to try it once, a number for each row does: C1, C2 and so on."
+            "same in later files; to try one file alone, a number for each row does: C1, C2 and so on."
         )
     elif found.target is None:
         faults.append(
@@ -165,22 +164,19 @@ def _missing(columns: Mapping[str, TextColumn], found: Roles, features: Features
 
 
 def _with_absence(found: Proposal, gap: int) -> Proposal:
+    former = found.roles.target if isinstance(found.roles.target, dict) else {}
+    is_silence = "activity" in former
+    if (found.roles.events or {}).get("ends") and not is_silence:
+        return found
     rule, why = periods.absent_for(periods.absence_after(gap))
+    why = found.roles.whys["target"] if is_silence else why
     why += f" (nine of ten gaps between two events of a client have at most {counted(gap, 'day')})"
-    chosen = replace(found.roles, target=rule, whys={**found.roles.whys, "target": why})
-    schema = {**found.sections["schema"], "target": rule}
-    return replace(found, roles=chosen, sections={**found.sections, "schema": schema})
+    why += periods.CAPPED if gap > periods.LONGEST_ABSENCE else ""
+    return replace(found, roles=replace(found.roles, target=former | rule, whys={**found.roles.whys, "target": why}))
 
 
 def _without(found: Proposal, why: Mapping[str, str]) -> Proposal:
     chosen = {name: it for name, it in found.features.chosen.items() if name not in why}
     features = replace(found.features, chosen=chosen, ignored={**found.features.ignored, **why})
-    schema = {
-        **found.sections["schema"],
-        "features": chosen,
-        "ignore": [it for it in (*features.ignored, *features.leaks) if it],
-    }
-    schema = {
-        key: it for key, it in schema.items() if key not in ("value", "currency") or schema.get("value") not in why
-    }
-    return replace(found, features=features, sections={**found.sections, "schema": schema})
+    known = replace(found.roles, value=None, currency=None) if found.roles.value in why else found.roles
+    return replace(found, features=features, roles=known)

@@ -20,7 +20,7 @@ from risk.command import Answer
 from risk.dataset import database
 from risk.proposal import config_file, found_files, sample
 from risk.proposal.proposal import SHOWN, Proposal, propose, with_trial
-from risk.proposal.sample import SampledTable
+from risk.proposal.sample import Sample, SampledTable
 from risk.proposal.trial import schema_of
 from risk.proposal.watermark import watermark_of
 from risk.reading.reader import Source
@@ -54,6 +54,9 @@ def of_files(names: Sequence[str], here: Installation, write: bool) -> Answer:
     whole = "" if table.is_whole else " looked at, a sample"
     title = f"proposal for {_some(table.paths)}: {counted(found.n_rows, 'row')}{whole}"
     others = table.others | found_files.passed_over(names)
+    if found.roles.client is None and len(table.paths) == 1 and (command := _numbering(first)):
+        fault = f"{found.faults[0]} This command writes such a copy: {command}"
+        found = replace(found, faults=(fault, *found.faults[1:]))
     return answer(found, title, others, _next_of_files(table, here), here, write)
 
 
@@ -67,7 +70,7 @@ def of_database(url: str, table: str, here: Installation, write: bool) -> Answer
     if found.roles.events:
         faults.append("events: they are made of files; export the table, and propose for these.")
     source: dict[str, Any] = {"kind": "database", "url": url, "table": table, "watermark": watermark}
-    found = replace(found, sections={**found.sections, "source": source}, faults=tuple(faults))
+    found = replace(found, others={"source": source}, faults=tuple(faults))
     found.roles.whys["source.watermark"] = f"{watermark}: {why}"
     if not found.faults:
         with tempfile.TemporaryDirectory() as scratch:
@@ -169,12 +172,26 @@ def _some(paths: Sequence[Path]) -> str:
 
 def run_command(here: Installation) -> str:
     """The command that runs the whole process with these settings."""
-    words = [
-        _near(Path(sys.executable)) if Path(sys.executable).is_file() else "python",
-        _near(ROOT / "fullprocess.py"),
-    ]
+    words = [_python(), _near(ROOT / "fullprocess.py")]
     words += ["--config", _near(here.config)] if here.config.absolute() != Path("config.json").absolute() else []
     return shlex.join(words)
+
+
+def _python() -> str:
+    return _near(Path(sys.executable)) if Path(sys.executable).is_file() else "python"
+
+
+def _numbering(looked_at: Sample) -> str | None:
+    """The command that writes a text table once more, with a number for the client of each row; None of other files."""
+    path, form = looked_at.path, looked_at.settings
+    if path.name.lower().endswith((".zip", ".xlsx", ".parquet")) or form.keys() - {"delimiter", "encoding"}:
+        return None
+    mark = form.get("delimiter", "\t" if ".tsv" in path.name.lower() else ",")
+    how = f"sep={mark!r}, encoding={form.get('encoding', 'utf-8-sig')!r}"
+    target = path.name.partition(".")[0] + "-with-ids." + ("tsv" if mark == "\t" else "csv")
+    code = f"import pandas; t = pandas.read_csv({_near(path)!r}, {how}, dtype=str, keep_default_na=False); "
+    code += "t.insert(0, 'client_id', [f'C{it}' for it in range(1, len(t) + 1)]); "
+    return shlex.join([_python(), "-c", f"{code}t.to_csv({target!r}, {how}, index=False)"])
 
 
 def _next_of_files(table: SampledTable, here: Installation) -> list[str]:

@@ -12,6 +12,7 @@ import math
 import os
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -69,9 +70,8 @@ class SampledTable:
 def table_of(paths: Sequence[Path]) -> SampledTable:
     """One table of the files that are alike. Raises: SourceError where none of them can be read."""
     samples, others = [], {}
-    some = (
-        [paths[place * len(paths) // MOST_FILES] for place in range(MOST_FILES)] if len(paths) > MOST_FILES else paths
-    )
+    places = range(MOST_FILES) if len(paths) > MOST_FILES else ()
+    some = [paths[place * len(paths) // MOST_FILES] for place in places] or paths
     for path in some:
         try:
             samples.append(sample(path, max(BUDGET // len(some), LEAST)))
@@ -80,33 +80,24 @@ def table_of(paths: Sequence[Path]) -> SampledTable:
     if not samples:
         raise SourceError("; ".join(f"{path}: {why}" for path, why in others.items()))
     largest = max(samples, key=lambda it: (any(words.as_target(name) > 1 for name in it.texts), it.n_rows))
-    alike = []
-    for it in samples:
-        common = len(it.texts.keys() & largest.texts.keys())
-        different = {
-            key for key in (it.settings | largest.settings) if it.settings.get(key) != largest.settings.get(key)
-        }
-        if common < AS_MANY_COLUMNS * len(largest.texts):
-            others[str(it.path)] = f"has {common} of the {len(largest.texts)} columns of {largest.path.name}"
-        elif different - {"skip_footer"} and it.path.suffix == largest.path.suffix:
-            others[str(it.path)] = (
-                f"is written in another way than {largest.path.name} ({', '.join(sorted(different))})"
-            )
-        else:
-            alike.append(it)
-    every = [name for name in largest.texts if all(name in it.texts for it in alike)]
-    names = dict.fromkeys(name for it in alike for name in it.texts)
-    partial = {
-        name: f"{counted(sum(name in it.texts for it in alike), 'file')} of {len(alike)} have it" for name in names
-    }
-    texts: Texts = {name: [] for name in every}
-    for name in every:
-        for it in alike:
-            texts[name] += it.texts[name]
-    good = tuple(it for it in paths if str(it) not in others)
-    return SampledTable(
-        texts, tuple(alike), good, others, {name: why for name, why in partial.items() if name not in every}
-    )
+    others |= {str(it.path): why for it in samples if (why := _unlike(it, largest))}
+    alike = tuple(it for it in samples if str(it.path) not in others)
+    counts = Counter(name for it in alike for name in it.texts)
+    partial = {name: f"{counted(n, 'file')} of {len(alike)} have it" for name, n in counts.items() if n < len(alike)}
+    texts = {name: [text for it in alike for text in it.texts[name]] for name in largest.texts if name not in partial}
+    return SampledTable(texts, alike, tuple(it for it in paths if str(it) not in others), others, partial)
+
+
+def _unlike(it: Sample, largest: Sample) -> str | None:
+    """Say why a file is no part of the table of the largest one."""
+    common = len(it.texts.keys() & largest.texts.keys())
+    if common < AS_MANY_COLUMNS * len(largest.texts):
+        return f"has {common} of the {len(largest.texts)} columns of {largest.path.name}"
+    keys = it.settings.keys() | largest.settings.keys()
+    different = sorted(key for key in keys if it.settings.get(key) != largest.settings.get(key))
+    if set(different) - {"skip_footer"} and it.path.suffix == largest.path.suffix:
+        return f"is written in another way than {largest.path.name} ({', '.join(different)})"
+    return None
 
 
 def sample(path: Path, budget: int) -> Sample:

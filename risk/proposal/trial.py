@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from risk.settings.schema import Schema
 
 FOLDERS = ("input_folder_path", "output_folder_path", "test_data_path", "output_model_path", "prod_deployment_path")
 UNLIMITED = 1 << 62
+NOT_LISTED = "rows that are not listed one by one"
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,8 @@ def tried(sections: Mapping[str, Any], sources: Iterable[Source]) -> Trial:
         folder = Path(scratch)
         schema = schema_of(sections, folder)
         n_read = n_accepted = n_labelled = 0
-        refused: dict[str, int] = {}
-        by_column: dict[str, int] = {}
-        examples: dict[str, str] = {}
-        warnings: list[str] = []
+        refused, by_column = Counter[str](), Counter[str]()
+        examples, warnings = dict[str, str](), list[str]()
         for source, content in read(sources, schema, folder / "parts", size_cap=UNLIMITED):
             if content is None:
                 warnings.append(f"{source.name}: it changed while it was read")
@@ -57,16 +57,14 @@ def tried(sections: Mapping[str, Any], sources: Iterable[Source]) -> Trial:
             listed = intake.refusals_of(content, folder / "parts")
             for it in listed:
                 if it.line is None and not content.fault:
-                    reason, more = "rows that are not listed one by one", content.n_refused - len(listed) + 1
-                    refused[reason] = refused.get(reason, 0) + more
-                    examples.setdefault(reason, f"{source.name}: {it.reason}")
+                    refused[NOT_LISTED] += content.n_refused - len(listed) + 1
+                    examples.setdefault(NOT_LISTED, f"{source.name}: {it.reason}")
                     continue
                 reason = f"{it.column or 'the row' if it.line else 'the file'} {it.reason}"
-                refused[reason] = refused.get(reason, 0) + 1
-                by_column[it.column or ""] = by_column.get(it.column or "", 0) + 1
-                sentence = intake.sentence(source.name, it)
-                examples.setdefault(reason, sentence)
-                examples.setdefault(it.column or "", sentence)
+                refused[reason] += 1
+                by_column[it.column or ""] += 1
+                for key in (reason, it.column or ""):
+                    examples.setdefault(key, intake.sentence(source.name, it))
         gap = _usual_gap(folder / "parts", schema) if schema.holds_events and n_accepted else None
     return Trial(n_read, n_accepted, n_labelled, refused, by_column, examples, tuple(warnings), gap)
 

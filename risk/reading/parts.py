@@ -115,12 +115,8 @@ class PartWriter:
         with files.refusals(self._folder):
             files.make_folder(self._folder)
             unfinished = self._folder / f"{UNFINISHED}{name}"
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-            try:
-                files.write_all(descriptor, content)
-            finally:
-                os.close(descriptor)
-            self._finish(unfinished, name)
+            files.put(unfinished, content)
+            os.rename(unfinished, self._folder / name)
 
     def _plan(self, stream: Stream) -> Plan:
         """Return what to try first: float64 where it is known or the first lines show a fraction."""
@@ -153,7 +149,8 @@ class PartWriter:
             raise
         bad = sql.bad_columns(self._schema, plan, result[4]) if result[1] == rows else [0]
         if not bad:
-            self._finish(unfinished, name)
+            files.sync(unfinished)
+            os.rename(unfinished, self._folder / name)
             return []
         files.remove(unfinished)
         if plan.trusted:
@@ -183,10 +180,6 @@ class PartWriter:
         named = ", ".join(quoted(it) for it in (self._schema.client, self._schema.period) if it)
         keys = self.columns(f"SELECT hash({named}) AS key FROM {part}")["key"]
         return np.split(np.asarray(keys, np.uint64), firsts[1:])
-
-    def _finish(self, unfinished: Path, name: str) -> None:
-        files.sync(unfinished)
-        os.rename(unfinished, self._folder / name)
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """The rows that answer a query. Raises: DiskError where DuckDB refuses."""

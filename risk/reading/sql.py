@@ -25,7 +25,7 @@ INTEGER, FRACTION = "BIGINT", "DOUBLE"
 EXACT_WIDTH = 15  # bytes of a decimal that float64 holds exactly, whatever they are
 EXACT_INTEGER = 2**53
 NO_INTEGER, NO_FRACTION, NO_TARGET = -(2**63), "-inf", 2
-DECIMAL = r"(-?[1-9][0-9]*|0)(\.[0-9]+)?|-0\.[0-9]*[1-9][0-9]*"
+DECIMAL = r"-?([1-9][0-9]*|0)(\.[0-9]+)?"
 
 Types = dict[int, str]  # of the number columns, by their index in the schema
 Statistics = Mapping[str, Mapping[str, str]]
@@ -173,10 +173,10 @@ def _client(field: str, doubtful: bool) -> str:
 
 def _number(field: str, value: str, missing: str, kind: str, trusted: bool) -> str:
     if kind == INTEGER:
-        proof, stand_in = f"cast({value} AS VARCHAR) = {field}", f"({NO_INTEGER + 1} - 1)"
+        proof, stand_in = f"(cast({value} AS VARCHAR) = {field} OR {field} = '-0')", f"({NO_INTEGER + 1} - 1)"
     else:
         proof = f"strlen({field}) <= {EXACT_WIDTH} AND regexp_full_match({field}, {literal(DECIMAL)})"
-        stand_in = f"{literal(NO_FRACTION)}::DOUBLE"
+        stand_in, value = f"{literal(NO_FRACTION)}::DOUBLE", f"{value} + 0.0"  # -0.0 is zero
     proof = f"{value} IS NOT NULL" if trusted else proof
     return f"CASE WHEN {missing} THEN NULL WHEN {proof} THEN {value} ELSE {stand_in} END"
 

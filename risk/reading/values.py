@@ -197,7 +197,7 @@ class Values:
             raise _RefusedError("is not a number", f"{dialect.a_number}{self._hint(Dialect.for_number, written)}")
         number = self._fraction(text, index) if "." in text else self._integer(text, index)
         if number == 0 and text[0] == "-":
-            raise _RefusedError("is a negative zero", "0")
+            text = text[1:]  # zero has one text
         if minimum is not None and number < minimum:
             raise _RefusedError(f"is below {minimum:g}", f"{minimum:g} or more")
         return text

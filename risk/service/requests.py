@@ -168,7 +168,8 @@ class Contract:
 
     def _frame(self, columns: Mapping[str, list[Any]]) -> pd.DataFrame:
         types = {"numeric": "float64", "categorical": "object"}
-        return pd.DataFrame({name: pd.Series(columns[name], dtype=types[kind]) for name, kind in self.kinds.items()})
+        frame = {name: pd.Series(columns[name], dtype=types[kind]) for name, kind in self.kinds.items()}
+        return pd.DataFrame({name: it + 0.0 if self.kinds[name] == "numeric" else it for name, it in frame.items()})
 
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
         """The place in the header and the reader of each wanted column."""

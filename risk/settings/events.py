@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from risk.errors import ConfigError
+from risk.files import digest
 from risk.settings.schema import CLOSED, Column, Feature, Name, Schema
 from risk.settings.target import Target
 
@@ -20,21 +21,28 @@ GIVEN = ("client", "period", "features", "trusted", "owner", "value", "renewal")
 
 @dataclass(frozen=True, config=CLOSED)
 class Events:
-    """The columns of an event. Of each kind that `kinds` names the events are counted by themselves."""
+    """The columns of an event. Of each kind that `kinds` names the events are counted by themselves.
+
+    One of a kind in `ends` ends its client, who has no row until the next event; it is no activity.
+    """
 
     client: Name
     time: Name
     amount: Name | None = None
     kind: Name | None = None
     kinds: tuple[Name, ...] = ()
+    ends: tuple[Name, ...] = ()
 
     @model_validator(mode="after")
     def _each_column_once(self) -> Events:
         names = [name for name in (self.client, self.time, self.amount, self.kind) if name]
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"column {twice[0]!r} has two meanings")
-        if self.kinds and not self.kind:
-            raise ValueError("kinds needs the column of the kind; name it in 'kind'")
+        for key in ("kinds", "ends"):
+            if getattr(self, key) and not self.kind:
+                raise ValueError(f"{key} needs the column of the kind; name it in 'kind'")
+        if both := [kind for kind in self.ends if kind in self.kinds]:
+            raise ValueError(f"ends: {both[0]!r} stands in kinds, too; events that end a client are not counted")
         kinds = [kind.lower() for kind in self.kinds]
         if twice := [kind for kind in self.kinds if kinds.count(kind.lower()) > 1]:
             raise ValueError(f"kinds: {twice[0]!r} stands twice, or differs from another in its case alone")
@@ -61,7 +69,8 @@ class Events:
     def sentence(self) -> str:
         """What the rows are."""
         of = ", ".join(name for name in (self.time, self.amount, self.kind) if name)
-        return f"A row is made of all events of a client in a month ({of}); a month counts once it is over."
+        ends = f" An event of the kind {' or '.join(self.ends)} ends a client." if self.ends else ""
+        return f"A row is made of all events of a client in a month ({of}); a month counts once it is over.{ends}"
 
     @functools.cached_property
     def counted(self) -> dict[str, str]:
@@ -88,6 +97,12 @@ class EventSchema(Schema):
     """What the columns of a file of events mean: the features are when, how much and of which kind."""
 
     events: Events | None = field(default=None, init=False)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        of_columns: str = Schema.identity.func(self)  # type: ignore[attr-defined]
+        ends = self.events.ends if self.events else ()
+        return "-".join([of_columns, *([digest(repr(ends).encode())[:12]] if ends else [])])
 
     @property
     def holds_outcome(self) -> bool:
@@ -122,7 +137,8 @@ def with_rows(found: dict[str, Any]) -> dict[str, Any]:
     if isinstance(target, dict):
         if "ended_on" in target:
             raise ConfigError("key 'schema.target.ended_on': events have no end date; take it out")
-        target = {"absent_for": "60 days", "activity": [COUNT]} | target
+        usual = {"absent_for": "30 days"} if events.ends else {"absent_for": "60 days", "activity": [COUNT]}
+        target = usual | target
     ignored = schema.get("ignore") or ()
     trusted = [name for name in events.features if name not in ignored]  # they tell of nothing after the month
     made = {"client": events.client, "period": MONTH, "features": events.features, "target": target, "trusted": trusted}

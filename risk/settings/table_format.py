@@ -79,6 +79,13 @@ class Format:
         """Whether nothing but what every file is read by was declared."""
         return self == Format()
 
+    @classmethod
+    def differing(cls, found: object) -> dict[str, Any]:
+        """The keys, as far as something has them, that are not as where nothing is declared."""
+        known = {name: getattr(found, name) for name in cls.__dataclass_fields__ if hasattr(found, name)}
+        plain = cls()
+        return {name: list(it) if name == "units" else it for name, it in known.items() if it != getattr(plain, name)}
+
     @functools.cached_property
     def identity(self) -> list[Any]:
         """All that decides what a file means."""

@@ -191,3 +191,61 @@ def test_events_of_nobody_are_refused_by_row_and_never_the_file(events: Project)
     assert (entry(events, "a.csv").state, entry(events, "b.csv").state) == ("in", "refused")
     assert made(events, "events")["A 24-01"] == 2
     assert len(rejected(events)) > 30
+
+
+# --- kinds that end a client ------------------------------------------------------------------------------------------
+
+ENDING = EVENTS | {"kinds": ["visit"], "ends": ["cancel", "closed"]}
+SIGNED = ("A,2024-01-05,9,order", "B,2024-01-06,9,order", "C,2024-01-07,9,order", "D,2024-01-08,9,order")
+
+
+def test_a_client_has_a_row_for_each_month_until_an_event_ends_it(project: Project) -> None:
+    project.configure(events=ENDING, schema={"target": {"smallest_share": 0}})
+    project.drop(
+        "sourcedata/a.csv", log(*SIGNED, "A,2024-03-09,0,cancel", "B,2024-02-29,0,closed", "C,2024-04-30,1,visit")
+    )
+
+    ingest(project)
+
+    months = ("A 24-01", "A 24-02", "B 24-01", *(f"{it} 24-0{month}" for it in "CD" for month in (1, 2, 3, 4)))
+    assert made(project, "exited") == dict(zip(months, (0, 1, 1, *(0, 0, 0, None) * 2), strict=True))
+    assert made(project, "events") == dict(zip(months, (1, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0), strict=True))
+    assert set(rows_of(project).clients()["id"]) == {*"CD"}
+
+
+def test_who_ended_in_a_month_that_is_not_over_is_no_current_client(project: Project) -> None:
+    project.configure(events=ENDING, schema={"target": {"smallest_share": 0}})
+    project.drop("sourcedata/a.csv", log(*SIGNED, "C,2024-01-31,1,visit", "A,2024-02-09,0,cancel"))
+    ingest(project)
+    assert made(project, "exited") == {f"{it} 24-01": None for it in "ABCD"}
+    assert set(rows_of(project).clients()["id"]) == {*"BCD"}
+
+    project.drop("sourcedata/b.csv", log("A,2024-02-11,9,order"))
+    ingest(project)
+
+    assert set(rows_of(project).clients()["id"]) == {*"ABCD"}
+
+
+def test_who_comes_back_after_an_end_is_current_and_told(project: Project) -> None:
+    project.configure(events=ENDING, schema={"target": {"smallest_share": 0}})
+    project.drop(
+        "sourcedata/a.csv", log(*SIGNED, "A,2024-02-09,0,cancel", "A,2024-05-01,9,order", "B,2024-05-31,1,visit")
+    )
+
+    ingest(project)
+
+    assert {key: it for key, it in made(project, "exited").items() if key[0] == "A"} == {"A 24-01": 1, "A 24-05": None}
+    assert "1 client who had left has come back" in " ".join(rows_of(project).manifest.told)
+
+
+def test_who_is_silent_leaves_beside_who_ends_where_activity_is_named(project: Project) -> None:
+    rule = {"absent_for": "60 days", "activity": ["events"], "smallest_share": 0}
+    project.configure(events=ENDING, schema={"target": rule})
+    visits = [f"C,2024-0{month}-28,1,visit" for month in (2, 3, 4)]
+    project.drop("sourcedata/a.csv", log(*SIGNED, "A,2024-03-09,0,cancel", *visits, "C,2024-04-30,1,visit"))
+
+    ingest(project)
+
+    left = {key for key, it in made(project, "exited").items() if it == 1}
+    assert left == {"A 24-01", "A 24-02", "B 24-01", "B 24-02", "D 24-01", "D 24-02"}
+    assert rows_of(project).clients()["id"].tolist() == ["C"]

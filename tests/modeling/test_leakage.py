@@ -91,13 +91,83 @@ def test_every_kind_of_column_that_knows_the_answer_is_named(n_labelled: int, n_
     assert all(it.column in it.sentence for it in told)
 
 
-def test_without_current_clients_all_but_single_levels_are_named() -> None:
+def test_without_current_clients_all_but_the_level_of_a_text_are_named() -> None:
     left, draw = outcomes(N_LABELLED)
     x = kinds(left, 0, draw)
 
     told = found(x, left)
 
-    assert {it.column for it in told} == set(x) - {"status", "dead"}
+    assert {it.column for it in told} == set(x) - {"status"}
+
+
+def end_states(left: np.ndarray[Any, Any], n_current: int, draw: np.random.Generator) -> Columns:
+    """Return numbers that stand at one value, with errors, because a client has left, or not."""
+    n, leavers = len(left) + n_current, np.append(left == 1, np.zeros(n_current, dtype=bool))
+    ended = draw.random(n) < np.where(leavers, 0.9, 0.004)
+    lapsed = draw.random(n) < np.where(leavers, 0.45, 0.001)
+    noise = draw.integers(1, 90, n) / 10.0
+    return {
+        "remaining contract": np.where(ended, 0.0, noise),
+        "remaining contract, many blank": np.where(lapsed, 0.0, np.where(draw.random(n) < 0.2, np.nan, noise)),
+        "last bill": np.where(ended, 0.0, draw.normal(40, 12, n).round(2)),
+        "balance at the end": np.where(ended, noise, 0.0),
+        "days since cancel": np.where(ended, draw.integers(0, 60, n), 999.0),
+        "months to run": np.where(ended, -1.0, draw.integers(0, 24, n)),
+        "next visit": np.where(ended, np.nan, draw.integers(1, 31, n)),
+        "credit left": np.where(ended, 0.0, draw.normal(0, 60, n).round()),
+    }
+
+
+def honest_numbers(left: np.ndarray[Any, Any], n_current: int, draw: np.random.Generator) -> Columns:
+    """Return honest numbers of which one value is held by many who left and by few of the others."""
+    gone = np.append(left, (draw.random(n_current) < left.mean()).astype(float))
+    n, noise = len(gone), draw.integers(1, 90, len(gone)) / 10.0
+    shares = {"rarer": (0.4, 0.016), "fifth": (0.2, 0.0005), "frequent": (0.9, 0.04), "blank": (0.5, 0.021)}
+    at = {name: draw.random(n) < np.where(gone == 1, *these) for name, these in shares.items()}
+    return {
+        "tenure": np.minimum(draw.geometric(np.where(gone == 1, 0.4, 0.015), n) - 1, 72.0),
+        "uses": 1.0 * draw.poisson(np.where(gone == 1, 0.5, 7)),
+        "uses of some": draw.negative_binomial(1, np.where(gone == 1, 0.6, 0.04)) * 1.0,
+        "days to run": np.floor(draw.exponential(np.where(gone == 1, 1, 40))),
+        "complaints": 1.0 * draw.poisson(np.where(gone == 1, 3.0, 0.1)),
+        "rest of the contract": np.maximum(0, draw.normal(np.where(gone == 1, -1, 8), 4)).round(1),
+        "paused by some": np.where(at["rarer"], 0.0, noise),
+        "paused by a fifth": np.where(at["fifth"], 0.0, noise),
+        "paused by most": np.where(at["frequent"], 0.0, noise),
+        "not measured": np.where(at["blank"], np.nan, noise),
+    }
+
+
+@pytest.mark.parametrize(("n_labelled", "n_current", "share"), [(1_500, 0, 0.2), (1_500, 400, 0.2), (20_000, 0, 0.55)])
+def test_a_number_that_stands_at_one_value_because_a_client_left_is_named(
+    n_labelled: int, n_current: int, share: float
+) -> None:
+    left, draw = outcomes(n_labelled, share=share)
+    x = end_states(left, n_current, draw)
+
+    told = found(x, left)
+
+    assert [it.column for it in told] == list(x)
+    assert all(it.column in it.sentence for it in told)
+
+
+def test_a_state_that_current_clients_share_is_one_of_before_they_leave() -> None:
+    left, draw = outcomes(N_LABELLED)
+    leaving = np.append(left, (draw.random(N_CURRENT) < 0.2).astype(float)) == 1
+    idle = draw.random(len(leaving)) < np.where(leaving, 0.9, 0.004)
+    x = {"logins": np.where(idle, 0.0, draw.integers(1, 90, len(leaving)))}
+
+    assert not found(x, left)
+    assert found({"logins": x["logins"][:N_LABELLED]}, left)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_labelled", "n_current", "share"), [(1_000, 0, 0.2), (4_000, 800, 0.05), (20_000, 0, 0.5)])
+def test_no_honest_number_is_named_for_one_of_its_values(n_labelled: int, n_current: int, share: float) -> None:
+    for seed in range(20):
+        left, draw = outcomes(n_labelled, seed, share)
+
+        assert not [it for it in found(honest_numbers(left, n_current, draw), left) if it.why == "state"]
 
 
 @pytest.mark.slow

@@ -23,6 +23,7 @@ from risk.reading.reader import read_refusals
 from risk.settings.database_source import PASSWORD as VARIABLE
 from risk.settings.schema import Schema
 from tests import postgres
+from tests.conftest import Project
 from tests.dataset.test_database import SCHEMA, as_read, database_source, rows
 from tests.postgres import PASSWORD, Server
 
@@ -438,3 +439,31 @@ def test_a_large_table_is_copied_and_read(shop: Shop) -> None:
     assert (pull.n_rows, content.n_accepted, content.n_labelled) == (50_000, 50_000, 50_000)
     assert pull.path
     assert content.digest == files.digest_file(pull.path)
+
+
+def test_a_table_is_proposed_written_and_ingested(
+    server: Server, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    monkeypatch.chdir(project.root)
+    server.run(
+        "drop schema if exists public cascade",
+        "create schema public",
+        """create table accounts as select n::int as row_number, 'K' || n as account_id, 300 + n % 550 as score,
+            (n % 97 * 12.5)::numeric(10, 2) as balance,
+            case when n % 9 > 0 then (n % 31)::double precision end as visits,
+            -0.0::double precision as nothing, n % 4 = 0 as churned,
+            '2026-01-01'::timestamptz + n * interval '1 minute' as updated_at from generate_series(1, 500) n""",
+    )
+
+    said = project.run("ingestion", "--propose", "--database", server.url, "--table", "accounts", "--write")
+    ingested = project.run("ingestion", "--json")
+
+    assert "client: account_id" in said.out, said.err
+    assert "500 rows accepted, 0 rejected" in said.out
+    assert "is not under test" not in said.out
+    written = project.json("config.json")
+    assert (written["source"]["watermark"], written["schema"]["target"]) == ("updated_at", "churned")
+    assert list(written["schema"]["features"]) == ["score", "balance", "visits"]
+    assert ingested.json["n_rows"] == 500
+    assert PASSWORD not in said.out + said.err + ingested.out

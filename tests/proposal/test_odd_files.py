@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 from unknown_tables import as_csv, bank
 
@@ -81,6 +82,21 @@ def test_a_column_that_tells_by_what_it_holds_is_no_feature(tmp_path: Path, of_l
     assert list(proposed.features.leaks) == ["stage"]
     assert list(proposed.features.chosen) == ["orders"]
     assert proposed.sections["schema"]["ignore"] == ["stage"]
+
+
+@pytest.mark.parametrize(("at_zero", "is_leak"), [(0.004, True), (0.1, False)])
+def test_a_number_that_is_zero_once_a_client_has_left_is_no_feature_and_no_worth(
+    tmp_path: Path, at_zero: float, is_leak: bool
+) -> None:
+    draw = np.random.default_rng(0)
+    left = draw.random(1_000) < 0.3
+    bill = np.where(draw.random(1_000) < np.where(left, 0.9, at_zero), 0.0, draw.normal(50, 9, 1_000).round(2))
+    rows = [[f"C{it}", it % 7, bill[it], int(left[it])] for it in range(1_000)]
+
+    proposed = found(["client", "orders", "monthly charges", "churned"], rows, tmp_path)
+
+    assert list(proposed.features.leaks) == ["monthly charges"] * is_leak
+    assert proposed.sections["schema"].get("value") == (None if is_leak else "monthly charges")
 
 
 def test_a_date_that_some_have_is_no_leak(tmp_path: Path) -> None:

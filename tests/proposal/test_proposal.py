@@ -14,7 +14,8 @@ from unknown_tables import as_csv, bank, german, orders, telco, usage
 
 from risk.errors import UsageError
 from risk.proposal import found_files, name_words, sample
-from risk.proposal.proposal import Proposal, propose
+from risk.proposal.proposal import Proposal, propose, with_trial
+from risk.reading.reader import Source
 
 TODAY = datetime.date(2026, 9, 1)
 KNOWS_THE_ANSWER = {"Churn Value", "Churn Score", "CLTV", "Churn Reason"}
@@ -89,6 +90,44 @@ def test_orders_without_a_target_are_events(tmp_path: Path) -> None:
     }  # fmt: skip
     assert schema(found) == {"target": {"absent_for": "60 days"}}
     assert not found.faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "every", "goes_on", "ends", "target"),
+    [
+        ("cancelled", 3, False, ["cancelled"], {"absent_for": "30 days"}),
+        ("Vertrag gekündigt", 3, False, ["Vertrag gekündigt"], {"absent_for": "30 days"}),
+        ("account_closed", 30, False, ["account_closed"], {"absent_for": "60 days", "activity": ["events"]}),
+        ("cancelled", 3, True, None, {"absent_for": "60 days"}),
+        ("not cancelled", 3, False, None, {"absent_for": "60 days"}),
+        ("shipped", 3, False, None, {"absent_for": "60 days"}),
+    ],
+)
+def test_a_kind_of_event_that_ends_clients_is_told_by_its_words_and_by_what_follows(
+    kind: str, every: int, goes_on: bool, ends: list[str] | None, target: dict[str, Any], tmp_path: Path
+) -> None:
+    last = [f"K{client:03d},2026-{'01-02' if goes_on else '08-30'},{kind},0" for client in range(0, 60, every)]
+
+    found = proposal(tmp_path, orders_csv=orders() + "\n".join(last) + "\n")
+
+    assert found.sections["events"].get("ends") == ends
+    assert schema(found)["target"] == target
+    assert found.sections["events"]["kinds"] == [*(() if ends else [kind]), "order", "return"] or not ends
+    assert (kind in found.roles.whys["target"]) == bool(ends)
+
+
+def test_that_no_longer_absence_is_proposed_is_told(tmp_path: Path) -> None:
+    rows = [
+        [f"K{client}", f"{year}-0{1 + client % 9}-05", "order"] for year in range(2020, 2026) for client in range(60)
+    ]
+    path = tmp_path / "orders.csv"
+    path.write_text(as_csv(["customer_id", "order_date", "event_type"], [*rows, ["K1", "2025-12-30", "order"]]))
+    table = sample.table_of([path])
+
+    found = with_trial(propose(table.texts, {}, {}, TODAY), [Source(path.name, path)])
+
+    assert schema(found)["target"] == {"absent_for": "360 days"}
+    assert "360 days is the most that is proposed" in found.roles.whys["target"]
 
 
 def test_months_without_a_target_tell_who_left_by_absence(tmp_path: Path) -> None:

@@ -44,6 +44,27 @@ def test_a_proposal_is_shown_and_nothing_is_written(here: Project) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "delimiter", "encoding"), [("a.csv", ",", "utf-8"), ("a b.txt", ";", "cp1252"), ("a.tsv", "\t", "utf-8")]
+)
+def test_where_no_column_is_an_id_the_command_is_told_that_numbers_the_clients(
+    name: str, delimiter: str, encoding: str, here: Project
+) -> None:
+    rows = [[f"Zoë, {it % 9}", it % 60, "" if it % 5 else "NA", int(it % 3 == 0)] for it in range(400)]
+    here.drop(f"others/{name}", as_csv(["Straße", "months", "note", "churned"], rows, delimiter).encode(encoding))
+
+    said = here.run("ingestion", "--propose", f"others/{name}")
+    command = said.out.partition("This command writes such a copy: ")[2].splitlines()[0]
+    subprocess.run(["sh", "-ec", command], cwd=here.root, check=True)
+    again = here.run("ingestion", "--propose", *map(str, here.root.glob("*-with-ids.*")))
+
+    assert said.code == 2
+    assert again.code == 0, again.out
+    assert "client: client_id (called so, in every row another)" in again.out
+    assert "400 rows accepted, 0 rejected" in again.out
+
+
+@pytest.mark.slow
 def test_what_is_written_is_read_by_the_command_that_is_printed(here: Project) -> None:
     here.drop("sourcedata/others.csv", "a,b\n1,2\n")
 

@@ -159,7 +159,7 @@ def test_a_refusal_shows_the_text_of_the_file_and_the_declared_form(tmp_path: Pa
         ("1.23,4", GERMAN, None), ("1234.567,8", GERMAN, None), ("1.234.5", GERMAN, None), ("1,234.5", GERMAN, None),
         ("5 kg", GERMAN, None), ("5 € %", GERMAN, None), ("--5", GERMAN, None), ("007", GERMAN, None),
         (".123,4", GERMAN, None), ("0.123", GERMAN, None), ("1,", GERMAN, None), ("٣", GERMAN, None),
-        ("-0 €", GERMAN, None),
+        ("-0 €", GERMAN, 0), ("-0,0", GERMAN, 0),
         ("12.5", Format(delimiter=";", decimal=","), None), ("12.5", Format(decimal=","), None),
     ],
 )  # fmt: skip

@@ -251,6 +251,11 @@ DERIVED = {"target": {"absent_for": "60 days"}, "period": "month"}
         ({"events": {"client": "id", "tim": "at"}}, "key 'events.time' is missing"),
         ({"events": {"client": "id", "time": "at"}, "schema": {"features": ["a"]}}, "'schema.features' stands beside"),
         ({"events": {"client": "id", "time": "at", "kinds": ["visit"]}}, "kinds needs the column of the kind"),
+        ({"events": {"client": "id", "time": "at", "ends": ["cancel"]}}, "ends needs the column of the kind"),
+        (
+            {"events": {"client": "id", "time": "at", "kind": "what", "kinds": ["a", "b"], "ends": ["b"]}},
+            "ends: 'b' stands in kinds, too",
+        ),
     ],
 )
 def test_a_rule_for_outcomes_that_cannot_work_is_told(project: Project, sections: Any, told: str) -> None:
