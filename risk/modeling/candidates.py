@@ -43,6 +43,10 @@ class Candidate(ABC):
         where = f" {self.incumbent.release}" if self.incumbent else ""
         return ", ".join(filter(None, [f"{self.learned}{where}", self.family, self.encoding]))
 
+    @property
+    def size_in_words(self) -> str:
+        return ""
+
     @abstractmethod
     def make(self) -> Any:
         """Return the fitted estimator."""
@@ -67,6 +71,10 @@ class Fitted(Candidate):
     @cached_property
     def _tuned(self) -> Tuned:
         return tune(self._family, self.labelled, self.rows)
+
+    @property
+    def size_in_words(self) -> str:
+        return self._family.says(self.size()) if self._family.ladder else ""
 
     def size(self) -> Size:
         return self._tuned.best(self.labelled.left, self.rows)

@@ -71,12 +71,19 @@ class Family:
     floor: bool = False
     sized: Callable[[Size], dict[str, Any]] = lambda size: {}
 
+    def says(self, size: Size) -> str:
+        """Return a size of this family in words."""
+        if self.stages:
+            return f"{size.trees} trees of {size.strength:.0f} leaves"
+        return BASE_RATE if size.strength == NOTHING else f"inverse penalty {size.strength:g}"
+
     @property
     def with_rates(self) -> Family | None:
         """The same family, which knows each level of a column of very many as the share of its rows who left."""
         return replace(self, make=self.by_rate, by_rate=None, encoding=BY_RATE) if self.by_rate else None
 
 
+BASE_RATE = "which is the share of leavers alone"
 NOTHING = 1e-9  # the inverse penalty at which nothing but the share of leavers is left
 PENALTIES = (NOTHING, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 LEAVES = (4.0, 16.0, 32.0, 64.0)

@@ -78,6 +78,7 @@ class Challenger:
     forward: Floats
     release: str | None = None
     encoding: str = ""
+    size: str = ""
     faults: tuple[FamilyError, ...] = ()
 
     @property
@@ -132,7 +133,7 @@ def _best(
         return Challenger(
             best.make(), best.family, best.learned, out_of_fold, threshold, best.rows, compared,
             nested=_nested(rows, found, risks, judged, chosen.index), forward=_forward(best, when, judged),
-            release=best.incumbent.release if best.incumbent else None, encoding=best.encoding,
+            release=best.incumbent.release if best.incumbent else None, encoding=best.encoding, size=best.size_in_words,
         )  # fmt: skip
 
 

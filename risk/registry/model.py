@@ -38,6 +38,7 @@ class Card:
     `n_labelled` counts all labelled rows, `n_rows` those that it was trained on. `release` names the former
     release that it is; None for a model that was made for this card. `probes`: values to ask the model about; `leaks`:
     the columns that know the answer. `own`: the families of one's own that the settings named, see `own_families.told`.
+    `size`: how far the family follows its rows, in words.
     """
 
     sha256: str
@@ -65,6 +66,7 @@ class Card:
     leaks: list[dict[str, Any]] = field(default_factory=list)
     encoding: str = ""
     own: list[dict[str, Any]] = field(default_factory=list)
+    size: str = ""
 
     @property
     def residuals(self) -> Reference:
@@ -130,8 +132,8 @@ def describe(
     values = {name: x[rows][name].to_numpy() for name in schema.kinds}
     return Card(
         sha256=digest, family=challenger.family, learned=challenger.learned, n_rows=n_rows, threshold=threshold,
-        encoding=challenger.encoding, features=dict(schema.kinds), target=schema.target, horizon=schema.horizon,
-        schema=schema.identity,
+        encoding=challenger.encoding, size=challenger.size, features=dict(schema.kinds), target=schema.target,
+        horizon=schema.horizon, schema=schema.identity,
         base_rate=float(left.mean()),
         scores=asdict(evaluate(left, risks, threshold, list_length(top_share, n_rows))),
         reference=reference(values, schema.kinds, left, risks).as_dict(),

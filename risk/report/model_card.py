@@ -52,7 +52,8 @@ def _family(card: Facts) -> str:
     told = (
         f", of {markdown(own['module'])} (SHA-256 {markdown(own['sha256'])}), code of this installation" if own else ""
     )
-    return f"Family: {markdown(card.get('family'))}{told}."
+    size = f", {card['size']}" if card.get("size") else ""
+    return f"Family: {markdown(card.get('family'))}{size}{told}."
 
 
 NOT_FOR = [
@@ -79,6 +80,10 @@ THRESHOLDS = "by thresholds on the value, where at least 30 training rows had on
 GROUPS = "by groups of levels; a missing or unseen level goes its own way"
 RATES = "by the share of its rows who left, drawn towards that of all; an unseen level counts as the average"
 SCALED = {"logistic": "standardised", "quadratic": "standardised and cut at ±3, with its square and products"}
+FORMS = {
+    "logistic": "the value, beside it its logarithm where that is less skew",
+    "quadratic": "the value, or its logarithm where that is less skew",
+}
 TESTED = {
     "held-out clients": "clients of whom the model was trained on no row. It may be of the time before a change.",
     "seen clients": "the model was trained on rows of these clients, so it looks better there than it is.",
@@ -172,6 +177,7 @@ def _enters(card: Facts, feature: Facts | None, kind: str, n_levels: int) -> str
     if scaled is None:
         return f"as a {kind} value"
     value = "the logarithm of 1 + the value" if feature and feature["log"] else "the value"
+    value = FORMS[str(card.get("family"))] if card.get("size") else value
     return LEVELS if kind != "numeric" else f"{value}, {scaled}; {MISSING}"
 
 
