@@ -169,7 +169,7 @@ def ours(view: View, production: Production) -> Decided:
     production.n_tried, production.family_tried = end, taught.family
     judged = policy.judged(
         view.left[recent], live.risks[:end][recent], taught.nested[recent], view.clients[recent], rules.gate, why.name,
-        forward=taught.forward[recent],
+        forward=taught.forward[recent], scan=why.scan,
     )  # fmt: skip
     ruling = policy.decide(judged, compared=True, proven=not live.provisional, comes_back=bool(taught.release))
     if not ruling.deploy:

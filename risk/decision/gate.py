@@ -29,6 +29,7 @@ from risk.modeling.metrics import (
 Outcome = Literal["deploy", "refuse", "not enough evidence"]
 
 ONE_SIDED_95, ONE_SIDED_99 = 1.645, 2.326
+CLEAR_Z, CLEAR_GAIN = 3.0, 0.01  # what a challenger must exceed where the champion was made for a change
 FLATTEST_LOGIT = 1e-4  # the variance of logit p below which a model has no slope to judge
 
 
@@ -88,7 +89,7 @@ Judge = Callable[[Array, Array, Array, Array, int], Gate]
 def judge(
     labels: Array, champion_risks: Array, challenger_risks: Array, clients: Array, capture_k: int, *,
     minimum: int = 30, z: float = 2.33, minimum_gain: float = 0.005, steady_gain: float | None = None,
-    against: str = "the champion", newest: Forward | None = None,
+    follows_change: bool = False, against: str = "the champion", newest: Forward | None = None,
 ) -> Gate:  # fmt: skip
     """Return whether to deploy the challenger.
 
@@ -97,15 +98,15 @@ def judge(
     or is significantly worse calibrated by more than half of the gain (a bound of 0 would refuse a third of the truly
     better first models, for any fitted model is a little less calibrated than the base rate). Where the world stands
     still (`steady_gain` is given) it must win more than that share, or catch significantly more leavers, and by that
-    share. It is refused where it is worse on the `newest` rows at one-sided 1 %: what relies on time shows there alone.
-    With fewer than `minimum` leavers or stayers nothing is concluded.
+    share; 1 % with z 3 is enough where the champion `follows_change`. It is refused where it is worse on the `newest`
+    rows at one-sided 1 %: what relies on time shows there alone. Of fewer than `minimum` of each nothing is concluded.
     """
     figures = compare(labels, champion_risks, challenger_risks, clients, capture_k, newest)
     if min(figures.leavers, figures.stayers) < minimum:
         found = f"{figures.leavers:,} leavers and {figures.stayers:,} stayers could be judged"
         sentence = f"{found}; at least {minimum} of each are needed to tell two models apart."
         return Gate(**vars(figures), outcome="not enough evidence", sentence=sentence)
-    objections = _objections(figures, z, minimum_gain, steady_gain)
+    objections = _objections(figures, z, minimum_gain, steady_gain, follows_change)
     end = f"it is refused, for {' and '.join(objections)}." if objections else "it is deployed."
     return Gate(
         **vars(figures), outcome="refuse" if objections else "deploy", sentence=f"{_finding(figures, against)}: {end}"
@@ -124,14 +125,17 @@ def self_test(labels: Array, risks: Array, clients: Array, capture_k: int, *, ju
             )
 
 
-def _objections(figures: Comparison, z: float, minimum_gain: float, steady_gain: float | None) -> list[str]:
+def _objections(
+    figures: Comparison, z: float, minimum_gain: float, steady_gain: float | None, follows_change: bool
+) -> list[str]:
     objections, steady = [], steady_gain or 0.0
+    clear = follows_change and figures.z > CLEAR_Z and figures.gain > CLEAR_GAIN
     lists_more = figures.capture_lower > 0 and figures.capture_difference > steady * figures.champion_capture
     if not figures.z > z:
         objections.append(f"this may be chance (more than z {z} is needed)")
     if not figures.gain > minimum_gain:
         objections.append(f"the gain is not more than {100 * minimum_gain:.1f} %")
-    elif steady_gain is not None and figures.gain <= steady_gain and not lists_more:
+    elif steady_gain is not None and figures.gain <= steady_gain and not (lists_more or clear):
         wanted = f"{100 * steady_gain:.1f} % less log-loss, or surely more leavers on its list and as many per cent"
         objections.append(f"nothing has changed, so more is asked of it ({wanted})")
     if figures.capture_upper < 0:

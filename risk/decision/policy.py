@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from risk.decision import gate
+from risk.decision import gate, no_alert
 from risk.decision.gate import Forward, Gate
 from risk.drift import scan
 from risk.drift.scan import Window
 from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
-from risk.modeling.metrics import Floats, list_length
+from risk.modeling.metrics import Floats, Marks, list_length
 from risk.modeling.reference import Reference
 from risk.settings.decision_rules import Drift, GateRule
 
@@ -33,7 +33,9 @@ FORCED, BY_HAND = "asked for by --force", "asked for by hand"
 BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
 TRUSTED = "a column is trusted now"
 STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
-WINDOWS = (1, 2, 4, 8)  # contents
+WINDOWS = (1, 2, 4, 8)  # contents; and all since the release was trained
+DOUBTS = 2  # disjoint checks that speak against a steady world, from which it is not believed
+MOST_OLDER_ROWS = 5_000  # of contents before these: about so many are scanned
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def reason(
     with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
         of_news = windows(news, risks, names)
         found = scan.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
-    figures, verdict = asdict(found), found.verdict
+    figures = asdict(found) | {"follows_change": champion.n_learned < champion.n_labelled}
+    verdict = found.verdict
     if verdict in ("recalibrate", "retrain"):
         return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, figures)
     if champion.provisional:
@@ -125,7 +128,7 @@ def reason(
     if verdict == NOT_ENOUGH:
         sentence = f"{len(news)} new labelled rows are too few to decide; about {found.rows_needed} more are needed."
         return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, figures)
-    sentence = f"The live model's errors on {len(news)} new labelled rows show no change in why clients leave."
+    sentence = no_alert.sentence(found, champion.reference, len(news), rule)
     return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, figures)
 
 
@@ -146,16 +149,29 @@ def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, 
 
 
 def windows(news: pd.DataFrame, risks: Floats, names: Names) -> list[Window]:
-    """Return the last 1, 2, 4 and 8 contents of the new labelled rows with the champion's risks."""
-    contents = sorted(news["content"].unique())
-    clients = pd.factorize(news[names.client])[0]
-    found: list[Window] = []
-    for size in WINDOWS:
-        if size > len(contents) and found:
-            break
-        inside = news["content"].isin(contents[-size:]).to_numpy()
-        found.append(window(news[inside], risks[inside], names, clients[inside], min(size, len(contents))))
-    return found
+    """Return the last 1, 2, 4, 8 and all contents of the new labelled rows with the champion's risks.
+
+    Each ends with the rows of the one before. Of very many rows that are older than these contents a sample of clients
+    is looked at, the same on every run.
+    """
+    content = news["content"].to_numpy()
+    contents = np.unique(content)
+    looked = _looked_at(news[names.client], content, contents[-max(WINDOWS) :][0])
+    place = np.flatnonzero(looked)[np.argsort(content[looked], kind="stable")]
+    rows, risks, clients = news.iloc[place], risks[place], pd.factorize(news[names.client])[0][place]
+    sizes = sorted({min(size, len(contents)) for size in (*WINDOWS, len(contents))})
+    starts = np.searchsorted(content[place], [contents[-size] for size in sizes])
+    ends = zip(sizes, starts, strict=True)
+    return [window(rows.iloc[start:], risks[start:], names, clients[start:], size) for size, start in ends]
+
+
+def _looked_at(clients: Any, content: Any, since: int) -> Marks:
+    """Mark the rows that are scanned: those of the last contents and, of more than so many older ones, a sample."""
+    older = content < since
+    if older.sum() <= MOST_OLDER_ROWS:
+        return np.ones(len(content), dtype=bool)
+    hashes = pd.util.hash_array(clients.astype(str).to_numpy(object)) / 2**64
+    return np.asarray(~older | (hashes < MOST_OLDER_ROWS / older.sum()))
 
 
 def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, contents: int = 0) -> Window:
@@ -166,12 +182,13 @@ def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, conten
 
 def judged(
     left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, reason: str | None = None, *,
-    by_base_rate: bool = False, forward: Floats | None = None,
+    by_base_rate: bool = False, forward: Floats | None = None, scan: Mapping[str, Any] | None = None,
 ) -> Gate:  # fmt: skip
     """Return the gate's verdict on a challenger's nested out-of-fold risks against the champion's, or the base rate's.
 
-    `reason` is the one it was trained for: where nothing has changed, more is asked of it. `forward` holds the risks of
-    the newest rows by its recipe without them, and NaN elsewhere; the base rate is that of the others then.
+    `reason` is the one it was trained for, `scan` what was found then: where nothing has changed, more is asked of it,
+    unless disjoint checks speak against that; where the champion was made for a change, less. `forward` holds the risks
+    of the newest rows by its recipe without them, and NaN elsewhere; the base rate is that of the others then.
 
     Raises: GateError when the gate fails its own test.
     """
@@ -180,10 +197,11 @@ def judged(
     if forward is not None and (told := ~np.isnan(forward)).any():
         beside = np.full(len(left), rate(left[~told])) if by_base_rate else against
         newest = Forward(left[told], beside[told], forward[told], clients[told])
+    steady = reason in STEADY and not by_base_rate and (scan or {}).get("doubts", 0) < DOUBTS
     with threadpool_limits(1):
         found = gate.judge(
             left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
-            steady_gain=rule.steady_gain if reason in STEADY and not by_base_rate else None,
+            steady_gain=rule.steady_gain if steady else None, follows_change=(scan or {}).get("follows_change", False),
             against="the base rate" if by_base_rate else "the champion", newest=newest,
         )  # fmt: skip
         if found.outcome != NOT_ENOUGH:

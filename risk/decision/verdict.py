@@ -98,7 +98,7 @@ def evidence(
     against = champion.risks(judged) if champion else fitting.base_rate(left, clients)
     risk, nested, forward = (stated[name].to_numpy(np.float64) for name in ("risk", "nested", "forward"))
     bare = champion is None
-    gate = policy.judged(left, against, nested, clients, rule, reason, by_base_rate=bare, forward=forward)
+    gate = policy.judged(left, against, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=since)
     return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)), BASE_RATE if bare or not live else live.name)
 
 

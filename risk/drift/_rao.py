@@ -15,8 +15,6 @@ import numpy as np
 from risk.modeling.metrics import Array, Floats, Marks, client_sums, clip, log_losses
 
 SMALLEST_EIGENVALUE = 0.02  # of the correlation form, whose mean eigenvalue is 1
-STEPS = 1 << 16  # a drawn label has the risk to this precision
-DRAWN_CELLS = 100_000  # draws times rows held at once: few enough for the processor to keep near
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,9 @@ class ScoreTest:
 
 @dataclass(frozen=True)
 class Limits:
-    """What rings: a tail p below `alpha`, none of `draws` draws as large, and a relative gain above `minimum_gain`."""
+    """What rings: a tail p below `alpha` and a relative gain above `minimum_gain`."""
 
     alpha: float
-    draws: int
-    seed: int
     minimum_gain: float
 
 
@@ -66,16 +62,15 @@ def residuals(design: Floats, labels: Array, risks: Array, clients: Array) -> Re
 
 
 def score_test(found: Residuals, limits: Limits) -> ScoreTest:
-    """Return the test of the residuals; the draws are only made when all else rings."""
+    """Return the test of the residuals."""
     statistic, df = chi2(found.total, found.variance)
     p, gain = tail(statistic, df), (float(statistic) - df) / (2 * found.n_rows)
-    loud = p < limits.alpha and gain > limits.minimum_gain * found.log_loss
-    rings = loud and p < _smallest_drawn_tail(found, limits)
+    rings = p < limits.alpha and gain > limits.minimum_gain * found.log_loss
     return ScoreTest(float(statistic), df, p, gain, gain / found.log_loss, rings)
 
 
 def chi2(total: Floats, variance: Floats) -> tuple[Floats, int]:
-    """Return χ² on the well-conditioned part of V, and its rank; `total` may hold one draw a column.
+    """Return χ² on the well-conditioned part of V, and its rank.
 
     The first term is taken out first: χ² stays, and the correlations of the others become those of centred columns.
     """
@@ -110,17 +105,3 @@ def tail(statistic: float | Floats, df: int) -> float:
 
 def _variance(design: Floats, risks: Floats) -> Floats:
     return np.asarray((design * (risks * (1 - risks))[:, None]).T @ design)
-
-
-def _smallest_drawn_tail(found: Residuals, limits: Limits) -> float:
-    """Return the smallest tail p of parametric bootstrap draws, labels drawn from the risks."""
-    generator = np.random.Generator(np.random.SFC64(limits.seed))
-    bounds = np.clip(np.round(found.risks * STEPS), 1, STEPS - 1).astype(np.uint16)
-    design = found.design.astype(np.float32)
-    size, totals = max(1, DRAWN_CELLS // found.n_rows), []
-    for start in range(0, limits.draws, size):
-        uniform = generator.integers(0, STEPS, (min(size, limits.draws - start), found.n_rows), np.uint16)
-        totals.append((uniform < bounds).astype(np.float32) @ design)
-    drawn = (np.concatenate(totals) - bounds / STEPS @ found.design).T
-    statistics, df = chi2(drawn, _variance(found.design, bounds / STEPS))
-    return tail(float(np.max(statistics)), df)

@@ -16,19 +16,21 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from risk.drift import _rao
+from risk.drift._balance import balanced
+from risk.drift._centring import before, centred
 from risk.drift._rao import SMALLEST_EIGENVALUE, Limits, Residuals, ScoreTest
-from risk.modeling.metrics import Array, Floats, client_sums, clip
+from risk.modeling.metrics import Array, Floats, client_sums
 from risk.modeling.reference import Reference
 
 Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
 
-N_WINDOWS = 4  # share alpha, also while there are fewer of them
+N_WINDOWS = 5  # share alpha, also while there are fewer of them
 MOST_TERMS, ROWS_PER_TERM = 60, 5  # squares and products: at most so many, with so many leavers and stayers each
+DOUBTFUL_P = 0.05  # the tail p from which a check speaks against a steady world
 CARRIED_P = 0.01  # the tail p from which features are believed to carry a part of χ²
-BALANCE_STEPS, SMALLEST_STEP, BALANCED = 40, 1e-4, 1e-8
-RIDGE = 1e-3  # on the weights of standardised columns: there is an answer where no weighting can do it
 MOVED, MOST_NAMED = 3.0, 3  # a term is named from so many standard errors; at most so many are
 
 
@@ -64,7 +66,10 @@ class WindowResult(ScoreTest):
 
 @dataclass(frozen=True)
 class Scan:
-    """A verdict, the windows it comes from, what moved and in the last how many contents, how many rows are missing."""
+    """A verdict, the windows it comes from, what moved and in the last how many contents, how many rows are missing.
+
+    `doubts` counts the disjoint checks that speak against a steady world.
+    """
 
     verdict: Verdict
     windows: tuple[WindowResult, ...]
@@ -72,59 +77,87 @@ class Scan:
     moved_in: int | None = None
     rows_needed: int | None = None
     richer: ScoreTest | None = None
+    doubts: int = 0
 
 
 def scan(
-    windows: Sequence[Window], reference: Reference, *, alpha: float = 0.005, draws: int = 299, seed: int = 0,
-    minimum_gain: float = 0.01, minimum: int = 30, learned: Callable[[], Window | None] = lambda: None,
+    windows: Sequence[Window], reference: Reference, *, alpha: float = 0.0001, minimum_gain: float = 0.01,
+    minimum: int = 30, learned: Callable[[], Window | None] = lambda: None, richer: bool = True,
 ) -> Scan:  # fmt: skip
     """Test each window and say whether the reason for leaving has changed.
 
-    A window rings when its tail p is below `alpha` / 4, no bootstrap draw is as large, and refitting wins more than
-    `minimum_gain` of its log-loss, also beside the `learned` rows (with their out-of-fold risks), weighted to be such
-    clients as came. With fewer than `minimum` leavers or stayers in the widest window nothing is concluded.
+    They come from the narrowest on; each ends with the rows of the one before, and is compared with training rows and
+    the news before it. It rings when its tail p is below `alpha` / 5 and refitting wins more than `minimum_gain` of its
+    log-loss, also beside these rows (`learned` are those of the training, with their out-of-fold risks), weighted to be
+    such clients as came. With fewer than `minimum` leavers or stayers in the widest window nothing is concluded.
     """
     windows = [window for window in windows if window.n_rows]
-    limits = Limits(alpha / N_WINDOWS, draws, seed, minimum_gain)
-    bare = [_residuals(window, reference) for window in windows]
-    found = [_centred(residuals, reference) for residuals in bare]
+    limits, widest = Limits(alpha / N_WINDOWS, minimum_gain), windows[-1] if windows else None
+    design = _design(widest, reference) if widest else np.empty((0, 0))
+    bare = [_residuals(window, design[len(design) - window.n_rows :]) for window in windows]
+    then = [before(it, bare[-1], reference) for it in bare]
+    found = [centred(*pair) for pair in zip(bare, then, strict=True)]
     results = tuple(_result(*pair, limits) for pair in zip(windows, found, strict=True))
-    rows = learned() if any(result.rings for result in results) else None
-    if rows:
-        results = tuple(_beside(*pair, rows, reference, limits) for pair in zip(results, bare, strict=True))
-    widest = max(windows, key=lambda window: window.n_rows, default=None)
+    if widest and any(result.rings for result in results) and (rows := learned()):
+        results = tuple(
+            _beside(result, own, _with_news(rows, widest, window), reference, limits) if result.rings else result
+            for result, own, window in zip(results, bare, windows, strict=True)
+        )
     if widest is None or min(widest.leavers, widest.n_rows - widest.leavers) < minimum:
         return Scan("not enough evidence", results, rows_needed=_rows_needed(widest, reference, minimum))
-    ringing = [index for index, result in enumerate(results) if result.rings]
-    if not ringing:
-        richer = _richer(widest, reference, limits)
-        return Scan("richer family" if richer and richer.rings else "no drift", results, richer=richer)
+    doubts = _doubts(windows, bare, reference, minimum)
+    if not (ringing := [index for index, result in enumerate(results) if result.rings]):
+        curves = _richer(widest, bare[-1], limits) if richer else None
+        return Scan("richer family" if curves and curves.rings else "no drift", results, richer=curves, doubts=doubts)
     clearest = min(ringing, key=lambda index: (results[index].p, -results[index].chi2))
-    verdict, moved = _moved(windows[clearest], found[clearest], reference, minimum_gain)
-    return Scan(verdict, results, moved, windows[clearest].contents)
+    verdict, moved = _moved(windows[clearest], found[clearest], then[clearest], minimum_gain)
+    return Scan(verdict, results, moved, windows[clearest].contents, doubts=doubts)
 
 
-def _residuals(window: Window, reference: Reference) -> Residuals:
-    design = reference.design(window.features, window.risks)
+def _design(window: Window, reference: Reference) -> Floats:
+    return reference.design(window.features, window.risks)
+
+
+def _residuals(window: Window, design: Floats) -> Residuals:
     return _rao.residuals(design, window.labels, window.risks, window.clients)
 
 
-def _centred(bare: Residuals, reference: Reference) -> Residuals:
-    """S and V centred on the release's own out-of-fold residuals, which are only as certain as its rows."""
-    centred = bare.total - bare.n_rows * np.array(reference.mean_score)
-    return replace(bare, total=centred, variance=bare.variance * (1 + bare.n_rows / reference.n_rows))
+def _doubts(windows: Sequence[Window], bare: Sequence[Residuals], reference: Reference, minimum: int) -> int:
+    """How many of the disjoint checks have a tail p below 5 %: each of the rows that a window adds to the one before.
+
+    Those with fewer than `minimum` leavers or stayers say nothing.
+    """
+    doubts = inner = 0
+    for window, found in zip(windows, bare, strict=True):
+        own, inner, labels = window.n_rows - inner, window.n_rows, window.labels[: window.n_rows - inner]
+        if min(np.sum(labels), own - np.sum(labels)) >= minimum:
+            rows = found
+            if own < window.n_rows:
+                rows = _rao.residuals(found.design[:own], labels, found.risks[:own], window.clients[:own])
+            rows = centred(rows, before(found, bare[-1], reference))
+            statistic, df = _rao.chi2(rows.total, rows.variance)
+            doubts += _rao.tail(float(statistic), df) < DOUBTFUL_P
+    return doubts
+
+
+def _with_news(learned: Window, widest: Window, window: Window) -> Window:
+    """Training rows and the news before the window, as one; their clients count as others."""
+    end = widest.n_rows - window.n_rows
+    features = {name: np.concatenate([it, widest.features[name][:end]]) for name, it in learned.features.items()}
+    labels = np.concatenate([learned.labels, widest.labels[:end]])
+    risks = np.concatenate([learned.risks, widest.risks[:end]])
+    clients = [pd.factorize(it)[0] for it in (learned.clients, widest.clients[:end])]
+    return Window(0, features, labels, risks, np.concatenate([clients[0], clients[1] + len(learned.labels)]))
 
 
 def _beside(
     result: WindowResult, bare: Residuals, learned: Window, reference: Reference, limits: Limits
 ) -> WindowResult:
-    """A result that rings only if it does centred on training rows that are weighted to be such clients.
+    """A result that rings only if it does centred on known rows that are weighted to be such clients.
 
     Where a model is wrong for some clients it always was, and more of them come, the mix has changed and no reason.
     """
-    if not result.rings:
-        return result
-    known = _residuals(learned, reference)
+    known = _residuals(learned, _design(learned, reference))
     old, new = (np.column_stack([it.design[:, 1:], it.design[:, 1:] ** 2]) for it in (known, bare))
     weights = balanced(old, new.mean(axis=0))
     scores = known.design * (weights * (learned.labels - known.risks))[:, None]
@@ -188,14 +221,13 @@ def _words(window: Window, steps: Sequence[float], reference: Reference) -> list
     return [share, f"the risks are too {confidence}", *effects]
 
 
-def _richer(window: Window, reference: Reference, limits: Limits) -> ScoreTest | None:
+def _richer(window: Window, bare: Residuals, limits: Limits) -> ScoreTest | None:
     """The test of squares and products beyond the terms of the scan; None where they are too many for the rows.
 
     It is not centred: it asks whether they carry anything at all, from the first day on. What goes with the terms of
     the scan is taken out of them, so that neither drift nor the estimation error of a linear champion rings here.
     """
-    rarer, risks = min(window.leavers, window.n_rows - window.leavers), clip(window.risks)
-    first = reference.design(window.features, risks)
+    rarer, risks, first = min(window.leavers, window.n_rows - window.leavers), bare.risks, bare.design
     terms = range(2, first.shape[1])
     pairs = [*zip(terms, terms, strict=True), *combinations(terms, 2)][: min(MOST_TERMS, rarer // ROWS_PER_TERM)]
     second = np.column_stack([first[:, i] * first[:, j] for i, j in pairs])
@@ -216,35 +248,3 @@ def _rows_needed(widest: Window | None, reference: Reference, minimum: int) -> i
         share = (leavers / n_rows + float(np.mean(widest.risks))) / 2
     share = min(max(share, 0.001), 0.999)
     return math.ceil(max((minimum - leavers) / share, (minimum - n_rows + leavers) / (1 - share)))
-
-
-# --- such clients as others: weights of exponential tilting, as even as they can be -----------------------------------
-
-
-def balanced(columns: Floats, means: Floats) -> Floats:
-    """A weight for each row, their sum 1, by which the columns have these means, as far as the rows allow."""
-    deviations = columns.std(axis=0)
-    away = (columns - means) / np.where(deviations > 0, deviations, 1.0)
-    slopes = np.zeros(columns.shape[1])
-    value, weights = _dual(away, slopes)
-    for _ in range(BALANCE_STEPS):
-        mean = weights @ away
-        gradient = mean + RIDGE * slopes
-        hessian = (away * weights[:, None]).T @ away - np.outer(mean, mean) + RIDGE * np.eye(len(slopes))
-        direction, step, before = np.linalg.solve(hessian, gradient), 1.0, value
-        value, weights = _dual(away, slopes - direction)
-        while value > before and step > SMALLEST_STEP:
-            step /= 2
-            value, weights = _dual(away, slopes - step * direction)
-        slopes = slopes - step * direction
-        if before - value < BALANCED:
-            break
-    return weights
-
-
-def _dual(away: Floats, slopes: Floats) -> tuple[float, Floats]:
-    """The dual of entropy balancing, to be minimised, and the weights that go with the slopes."""
-    exponents = away @ slopes
-    largest = float(exponents.max())
-    powers = np.exp(exponents - largest)
-    return largest + float(np.log(powers.mean())) + RIDGE / 2 * float(slopes @ slopes), powers / powers.sum()

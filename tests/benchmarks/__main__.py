@@ -1,4 +1,4 @@
-"""Run benchmarks, print the tables and write their page: `make bench`, `make bench-decisions`, `make bench-calling`."""
+"""Run benchmarks, print the tables and write their page: `make bench`, `make bench-decisions`, …"""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ HALVES = {
     "bench": ("ticks", "runs", "feeds", "ingestion", "formats", "models", "quiet", "lists"),
     "bench-decisions": ("decisions", "selection"),
     "bench-calling": ("calling",),
+    "bench-lives": ("lives",),
 }
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
@@ -31,10 +32,15 @@ def main() -> None:
     """Run the benches named, or those of `make bench`; a whole half of the page is written, the other stays."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], help="which (default: those of `make bench`)")
-    asked = tuple(parser.parse_args().benches) or HALVES["bench"]
+    parser.add_argument("--lives", type=int, help="how many lives of each kind, for `lives`")
+    parser.add_argument("--cache", type=Path, help="where finished lives are kept (default: RISK_LIVES, or ~/.cache)")
+    given = vars(parser.parse_args())
+    asked = tuple(given.pop("benches")) or HALVES["bench"]
+    options = {name: value for name, value in given.items() if value is not None}
     tables = []
     for name in asked:
-        table: Table = importlib.import_module(f"tests.benchmarks.{name}").bench()
+        bench = importlib.import_module(f"tests.benchmarks.{name}").bench
+        table: Table = bench(**options) if name == "lives" else bench()
         print(table.text(), flush=True)
         tables.append(table)
     for half, names in HALVES.items():

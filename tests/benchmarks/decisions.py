@@ -50,10 +50,14 @@ PLANS = np.array(["basic", "basic", "plus", "gold"], dtype=object)
 
 @dataclass(frozen=True)
 class Stream:
-    """A stream by name. `plain` gives how the truth of the plain one changes; the others are worlds of that name."""
+    """A stream by name. `plain` gives how the truth of the plain one changes; the others are worlds of that name.
+
+    A plain change takes `over` files until it is whole.
+    """
 
     name: str
     plain: Mapping[str, float] | None = None
+    over: int = 1
 
     @property
     def kinds(self) -> dict[str, str]:
@@ -66,7 +70,8 @@ class Stream:
         """Yield files 1 to `count` of `n_rows` each, changed from file `since` on; `size` scales a plain change."""
         if self.plain is not None:
             for number in range(1, count + 1):
-                moved = {name: size * by for name, by in self.plain.items()} if number >= since else {}
+                part = size * min(1.0, max(0, number - since + 1) / self.over)
+                moved = {name: part * by for name, by in self.plain.items()}
                 yield _plain(np.random.default_rng([seed, n_rows, number]), n_rows, number, moved)
             return
         world = self.name.removeprefix("world ")
@@ -78,6 +83,7 @@ class Stream:
 
 PLAIN_STEADY, PLAIN_HARMLESS = Stream("plain steady", {}), Stream("plain harmless", {"figures": 1.0})
 PLAIN_CHANGE = Stream("plain change", {"activity": 1.2})
+PLAIN_SLOW = Stream("plain slow", {"activity": 1.8}, over=16)  # the slope of the activity turns round
 STEADY, HARMLESS, CHANGE, GRADUAL, SEGMENT, BASERATE = (
     Stream(f"world {name}") for name in ("steady", "harmless", "change", "gradual", "segment", "baserate")
 )
@@ -146,7 +152,7 @@ def _taught(
 
 def scan_rings(live: Champion, files: Sequence[pd.DataFrame], names: policy.Names) -> bool:
     """Return whether our scan rings at the last of the files that came since the champion's training."""
-    rule, news = Drift(), pd.concat(files[-max(policy.WINDOWS) :], ignore_index=True)
+    rule, news = Drift(), pd.concat(files, ignore_index=True)
     windows = policy.windows(news, live.risks(news), names)
     limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
     found = scan.scan(windows, live.reference, learned=lambda: live.learned, **limits)  # type: ignore[arg-type]
@@ -331,7 +337,7 @@ def bench() -> Table:
 
 def table(rows: Sequence[Row]) -> Table:
     """Return the table of what was measured, with what it is."""
-    streams = ", ".join(stream.name for stream in (*UNCHANGED, *HARMFUL))
+    streams = ", ".join(stream.name for stream in (*UNCHANGED, *HARMFUL, PLAIN_SLOW))
     return Table(
         "Decisions",
         f"Streams: {streams} (`tests/benchmarks/decisions.py` and [made-up clients](made-up-clients.md) say what "
@@ -410,7 +416,7 @@ def _better(uses: Sequence[Use]) -> tuple[float, float]:
 
 
 def _list_rows() -> Iterator[Row]:
-    for stream in (*UNCHANGED, *HARMFUL):
+    for stream in (*UNCHANGED, *HARMFUL, PLAIN_SLOW):
         beside = [lived(stream, seed) for seed in range(1, 4)]
         found = [*beside, *(lived(stream, seed, {policies.OURS: policies.ours}) for seed in range(4, 31))]
         yield from _kept(f"{stream.name}, {FILES} files of {FILE_ROWS}", stream, found)

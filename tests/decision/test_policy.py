@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -113,6 +116,57 @@ def test_more_is_asked_of_a_challenger_where_nothing_has_changed(reason: str | N
 
     assert GateRule().minimum_gain < found.gain < GateRule().steady_gain
     assert found.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("scan", "outcome"),
+    [
+        ({"doubts": 2}, "deploy"),
+        ({"doubts": 1, "follows_change": True}, "deploy"),
+        ({"doubts": 1, "follows_change": False}, "refuse"),
+        ({}, "refuse"),
+    ],
+)
+def test_more_is_asked_only_where_the_world_looks_steady(scan: dict[str, Any], outcome: str) -> None:
+    frame, risks = rows(3_000, 3)
+    left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
+    timid = 1 / (1 + ((1 - risks) / risks) ** 0.6)
+
+    found = policy.judged(left, timid, risks, clients, GateRule(), policy.DOUBLED, scan=scan)
+
+    assert found.z > 3
+    assert 0.01 < found.gain < GateRule().steady_gain
+    assert found.outcome == outcome
+
+
+def test_the_scan_tells_whether_the_live_model_was_made_for_a_change() -> None:
+    assert (given().scan or {})["follows_change"] is False
+    assert (given(n_learned=400).scan or {})["follows_change"] is True
+
+
+def test_a_window_holds_all_contents_since_the_release_and_each_ends_with_the_one_before() -> None:
+    frame, risks = rows(1_100, 5)
+    frame["content"] = np.arange(1_100) // 100
+    mixed = np.random.default_rng(0).permutation(1_100)
+
+    found = policy.windows(frame.iloc[mixed], risks[mixed], NAMES)
+
+    assert [it.contents for it in found] == [1, 2, 4, 8, 11]
+    assert [it.n_rows for it in found] == [100, 200, 400, 800, 1_100]
+    for narrow, wide in pairwise(found):
+        assert (wide.features["size"][-narrow.n_rows :] == narrow.features["size"]).all()
+        assert (wide.risks[-narrow.n_rows :] == narrow.risks).all()
+
+
+def test_of_very_many_older_rows_the_same_clients_are_looked_at_in_any_order() -> None:
+    frame, risks = rows(40_000, 6)
+    frame["content"] = np.arange(40_000) // 1_000
+    mixed = np.random.default_rng(0).permutation(40_000)
+
+    wide, again = (policy.windows(frame.iloc[it], risks[it], NAMES)[-1] for it in (np.arange(40_000), mixed))
+
+    assert abs(wide.n_rows - 8_000 - policy.MOST_OLDER_ROWS) < 400
+    assert sorted(wide.features["size"]) == sorted(again.features["size"])
 
 
 def test_windows_hold_the_last_contents_and_number_the_clients() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.drift.scan import Scan, Window, balanced, scan
+from risk.drift._balance import balanced
+from risk.drift.scan import Scan, Window, scan
 from risk.modeling.reference import Reference, reference
 
 NUMERIC = ("activity", "size", "age")
@@ -118,8 +119,8 @@ def test_more_clients_for_whom_the_model_was_always_wrong_are_no_change() -> Non
     for champion in (trained(seed, curved=0.4) for seed in range(20)):
         features = clients(generator, 2_000, moved=0.8)
         window = champion.window(features, outcome(generator, features, curved=0.4))
-        bare = scan([window], champion.reference)
-        found = scan([window], champion.reference, learned=lambda it=champion: it.learned)
+        bare = scan([window], champion.reference, alpha=0.005)
+        found = scan([window], champion.reference, alpha=0.005, learned=lambda it=champion: it.learned)
         rang, still = rang + bare.windows[0].rings, still + found.windows[0].rings
         assert (found.windows[0].balanced_p is not None) == bare.windows[0].rings
 
@@ -243,6 +244,51 @@ def test_a_change_in_the_last_content_alone_is_found_in_the_short_window() -> No
     assert (found.verdict, found.moved_in) == ("retrain", 1)
 
 
+def streams(champion: Champion, seed: int, n_old: int, n_new: int, **changed: float) -> tuple[Window, Window]:
+    """Return the window of new rows, in which something may have changed, and that of all rows before them too."""
+    generator = np.random.default_rng(seed)
+    old, new = clients(generator, n_old), clients(generator, n_new)
+    labels = np.concatenate([outcome(generator, old), outcome(generator, new, **changed)])
+    both = {name: np.concatenate([old[name], new[name]]) for name in old}
+    return champion.window(new, labels[n_old:]), champion.window(both, labels, 9)
+
+
+def test_news_before_a_window_give_back_the_power_that_few_training_rows_take() -> None:
+    champion = trained(11, n_rows=400)
+    new, whole = streams(champion, 11, 4_000, 1_000, activity=-0.2)
+
+    alone, beside = (scan(it, champion.reference, alpha=0.001).windows[0] for it in ([new], [new, whole]))
+
+    assert beside.p < alone.p / 1_000
+    assert (alone.rings, beside.rings) == (False, True)
+
+
+@pytest.mark.slow
+def test_the_tail_is_right_however_few_the_training_rows_and_many_the_news() -> None:
+    found = []
+    for seed in range(150):
+        champion = trained(seed, n_rows=500)
+        found.append(scan(streams(champion, seed, 4_000, 1_000), champion.reference))
+
+    for window in (0, 1):
+        assert np.mean([it.windows[window].p < 0.05 for it in found]) < 0.11
+    assert not any(it.rings for one in found for it in one.windows)
+    assert np.mean([it.doubts > 1 for it in found]) < 0.05
+
+
+def test_disjoint_rows_that_both_speak_against_a_steady_world_are_counted() -> None:
+    champion = trained(12)
+    changed = streams(champion, 12, 2_000, 2_000, activity=-0.4)
+    features, labels = changed[1].features, changed[1].labels
+    both = champion.window(features, np.concatenate([changed[0].labels, changed[0].labels]), 2)
+
+    steady = scan(streams(champion, 13, 2_000, 2_000), champion.reference)
+
+    assert steady.doubts == 0
+    assert scan([changed[0], both], champion.reference).doubts == 2
+    assert len(labels) == 4_000
+
+
 def test_what_was_wrong_with_the_reference_rows_already_is_no_drift() -> None:
     generator = np.random.default_rng(1)
     features = clients(generator, 2_000)
@@ -255,13 +301,13 @@ def test_what_was_wrong_with_the_reference_rows_already_is_no_drift() -> None:
     assert np.max(np.abs(wrong.mean_score)) > 0.1
 
 
-def test_a_window_rings_below_a_quarter_of_alpha() -> None:
+def test_a_window_rings_below_a_fifth_of_alpha() -> None:
     champion, generator = trained(2), np.random.default_rng(2)
     features = clients(generator, 1_000)
     window = champion.window(features, outcome(generator, features, activity=-0.55))
     p = scan([window], champion.reference).windows[0].p
 
-    above, below = (scan([window], champion.reference, alpha=4 * p * by, draws=1) for by in (1.01, 0.99))
+    above, below = (scan([window], champion.reference, alpha=5 * p * by) for by in (1.01, 0.99))
 
     assert (above.windows[0].rings, below.windows[0].rings) == (True, False)
 
@@ -270,7 +316,7 @@ def test_the_widest_window_decides_whether_the_evidence_is_enough() -> None:
     champion, generator = trained(5), np.random.default_rng(5)
     features = clients(generator, 800)
     wide = champion.window(features, outcome(generator, features), 8)
-    short = champion.window({name: values[:50] for name, values in features.items()}, wide.labels[:50])
+    short = champion.window({name: values[-50:] for name, values in features.items()}, wide.labels[-50:])
 
     assert scan([short, wide], champion.reference).verdict == "no drift"
     assert scan([short], champion.reference).verdict == "not enough evidence"

@@ -79,6 +79,16 @@ def test_lists_come_back_after_a_change_and_stay_where_there_is_none() -> None:
     assert not [it for it in steady.story(policies.OURS).changes if it.reason == "drift"]
 
 
+@pytest.mark.slow
+def test_lists_follow_a_slope_that_turns_over_slowly() -> None:
+    mine = {policies.OURS: policies.ours, policies.NEVER: policies.first}
+
+    slow = lived(decisions.PLAIN_SLOW, 2, mine, count=28, since=4, first=3)
+
+    assert decisions.caught(slow, policies.OURS) > 0.9 > 0.6 > decisions.caught(slow, policies.NEVER)
+    assert len(slow.story(policies.OURS).changes) <= 4
+
+
 def test_psi_of_equal_rows_is_nothing_and_of_a_shift_more() -> None:
     values = np.random.default_rng(0).normal(size=5_000)
 
