@@ -13,7 +13,7 @@ import pandas as pd
 from risk.dataset.dataset import Dataset
 from risk.decision import policy
 from risk.decision.policy import Names
-from risk.drift.scan import Window
+from risk.drift.window import Window
 from risk.errors import DataError, ModelError
 from risk.modeling.selection import Incumbent
 from risk.registry import out_of_fold, proven, releases

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from risk.decision import gate
 from risk.decision.gate import Forward, Gate
 from risk.drift import scan
-from risk.drift.scan import Window
+from risk.drift.window import Window
 from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
 from risk.modeling.metrics import Floats, list_length

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.drift.scan import Scan, Window, balanced, scan
+from risk.drift.scan import Scan, balanced, scan
+from risk.drift.window import Window
 from risk.modeling.reference import Reference, reference
 
 NUMERIC = ("activity", "size", "age")
