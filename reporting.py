@@ -23,7 +23,8 @@ from risk import command, files, journal, paths
 from risk.command import Answer, Run
 from risk.dataset import intake, next_steps
 from risk.dataset.dataset import Dataset
-from risk.decision import holdout
+from risk.decision import holdout, incumbents
+from risk.drift.season import Forecast
 from risk.lists import call_list, list_history, track_record
 from risk.lists.call_list import Past
 from risk.lists.kept_lists import KeptLists
@@ -67,8 +68,10 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
     contents = _make(shown, everyone)
     if subject.model and not run.is_preview:
+        level = shown["expected_leavers"] or {}
         facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
-                          newest_period=shown["dataset"]["last_period"])  # fmt: skip
+                          newest_period=shown["dataset"]["last_period"],
+                          level=level.get("level"), deviation=level.get("deviation"))  # fmt: skip
         lists.keep((facts, list_history.rows_of(everyone, shown["call_list"])))
     folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
@@ -113,7 +116,8 @@ def _gather(
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
     newest = calls.newest_scores(rows, subject.called, model, subject.folder, *limits)
-    summary = asdict(rows.summary())
+    folder, summary = subject.folder, asdict(rows.summary())
+    level = incumbents.level_ahead(rows, rated, folder) if rated and folder else Forecast()
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | {
         "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()},
@@ -137,7 +141,7 @@ def _gather(
         "call_list": listed,
         "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, to_be_called, settings.schema),
-        "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone)) if rated else None,
+        "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone), level) if rated else None,
         "outcomes": calls.told(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
         ),

@@ -15,7 +15,7 @@ import numpy as np
 from risk.modeling.metrics import Array, Floats, Marks, log_odds
 
 SURE = 3.0  # standard errors from which one level differs from another
-FEWEST = 3  # periods from which a rise and a fall can be told
+FEWEST, FEWEST_ROWS = 3, 30  # periods from which a rise and a fall can be told; rows from which a period has a level
 YEAR, NEWTON_STEPS, UNEVEN_P = 12, 12, 0.01
 
 
@@ -26,6 +26,11 @@ class History:
     periods: Array
     labels: Floats
     risks: Floats
+
+    @property
+    def as_one(self) -> History:
+        """The same rows as one period."""
+        return History(np.full(len(self.periods), max(self.periods.tolist(), default="")), self.labels, self.risks)
 
     def among(self, rows: Marks) -> History:
         """Those of some rows."""
@@ -48,9 +53,11 @@ class Level:
 
 
 def levels(history: History, width: int = 1) -> list[Level]:
-    """The level of each `width` consecutive periods, in order."""
-    names, place = np.unique(history.periods.astype(str), return_inverse=True)
+    """The level of each `width` consecutive periods, in order. Periods of too few rows say nothing and are left out."""
+    names, place, sizes = np.unique(history.periods.astype(str), return_inverse=True, return_counts=True)
     sums = [np.bincount(place, values) for values in (np.ones(len(place)), history.labels, history.risks)]
+    enough = sizes >= FEWEST_ROWS
+    names, sums = names[enough], [it[enough] for it in sums]
     found = []
     for start in range(len(names) - width + 1):
         n_rows, left, stated = (float(it[start : start + width].sum()) for it in sums)
@@ -59,6 +66,11 @@ def levels(history: History, width: int = 1) -> list[Level]:
         variance = 1 / ((n_rows + 1) * share * (1 - share))
         found.append(Level(str(names[start]), str(names[start + width - 1]), offset, variance, share))
     return found
+
+
+def last_period(history: History) -> str | None:
+    """The last period of which there are enough rows."""
+    return next((it.last for it in reversed(levels(history))), None)
 
 
 def familiar(now: History, past: History) -> Level | None:
@@ -71,9 +83,9 @@ def familiar(now: History, past: History) -> Level | None:
     single, known = levels(past), levels(past, width)
     if len(single) < FEWEST or not known or not _swings(single):
         return None
-    (level,) = levels(now, width)
     lowest, highest = (pick(known, key=lambda it: it.offset) for pick in (min, max))
-    if level.above(highest) > SURE or lowest.above(level) > SURE:
+    level = next(iter(levels(now.as_one)), None)
+    if level is None or level.above(highest) > SURE or lowest.above(level) > SURE:
         return None
     return min(known, key=lambda it: abs(it.offset - level.offset))
 

@@ -86,7 +86,7 @@ HARMFUL = (PLAIN_CHANGE, CHANGE, GRADUAL, SEGMENT, BASERATE)
 
 
 def _plain(random: np.random.Generator, n_rows: int, number: int, moved: Mapping[str, float]) -> pd.DataFrame:
-    """Return one file of independent clients; `moved` adds to a weight of the truth, to all figures, or to the logit."""
+    """Return one file of independent clients; `moved` adds to a weight of the truth, all figures, or the logit."""
     figures = random.standard_normal((n_rows, 3))
     figures[:, 1] = 0.6 * figures[:, 0] + 0.8 * figures[:, 1]
     figures += moved.get("figures", 0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ from risk.modeling.metrics import highest, list_length
 from risk.settings.decision_rules import Drift, GateRule
 from tests.benchmarks import decisions
 from tests.benchmarks.decisions import PLAIN_CHANGE
-from tests.benchmarks.measure import Table
 
 MONTHS, SIZES, AMPLITUDES = 25, (500, 1_000, 2_000), (0.5, 0.65, 0.8)
 
