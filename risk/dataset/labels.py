@@ -17,7 +17,8 @@ def known(rows: Dataset, number: str | None) -> pd.DataFrame:
     accepted = rows._rows
     value = f"cast({accepted.names[number]} as double)" if number else "cast(null as double)"
     shown = f"{accepted.client} as client, {accepted.period or 'null'} as period, {value} as number, position"
-    labelled = f'select {shown}, cast({accepted.target} as double) as "left" from ({rows._with_outcome()})'
+    known = rows._with_outcome(rows._is_whole())
+    labelled = f'select {shown}, cast({accepted.target} as double) as "left" from ({known})'
     frame = accepted.run(f"{labelled} order by position").df()
     judged = np.array([rows.manifest.entries[place.source].judged_run for place in rows._places], dtype=np.int64)
     named = frame.rename(columns={"client": rows.schema.client, "period": rows.schema.period or "period"})

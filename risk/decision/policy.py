@@ -17,6 +17,7 @@ from risk.decision import gate, seasons
 from risk.decision.gate import Forward, Gate
 from risk.decision.seasons import Levels
 from risk.drift import scan
+from risk.drift.moved import sentence as in_words
 from risk.drift.scan import Scan
 from risk.drift.window import Window
 from risk.modeling.families import AUTO, outgrown, short_of
@@ -36,7 +37,6 @@ BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
 TRUSTED = "a column is trusted now"
 STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents
-ONLY_THE_LEVEL = "How many leave has changed and not who, as in a busy or a quiet season"
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,8 @@ def reason(
         figures = asdict(found) | {"verdict": NO_DRIFT, "moved": again}
         return Reason(False, None, NO_DRIFT, NO_DRIFT, f"{again[:1].upper()}{again[1:]}.", figures)
     figures, verdict = asdict(found), found.verdict
-    if verdict == "retrain":
-        return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, figures)
-    if verdict == "recalibrate":
-        return train(DRIFT, f"{ONLY_THE_LEVEL}: {found.moved}.", verdict, figures)
+    if verdict in ("recalibrate", "retrain"):
+        return train(DRIFT, in_words(verdict, found.moved), verdict, figures)
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
         return train(PROVISIONAL, sentence, verdict, figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,12 +11,24 @@ import numpy as np
 from risk.drift import _rao
 from risk.drift._rao import SMALLEST_EIGENVALUE, Residuals
 from risk.drift.window import Window
+from risk.modeling.metrics import Array, Marks
 from risk.modeling.reference import Reference
+from risk.text import counted, one_line
 
 Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
 
 CARRIED_P = 0.01  # the tail p from which features are believed to carry a part of χ²
+LONGEST = 40  # characters of a level in a sentence
+UNKNOWN = "the model was not trained on"
 MOVED, MOST_NAMED = 3.0, 3  # a term is named from so many standard errors; at most so many are
+
+
+def sentence(verdict: Verdict, words: str | None) -> str:
+    """What an alert means: only another reason for leaving is called so, neither a level nor clients nobody knew."""
+    if verdict == "recalibrate":
+        return f"How many leave has changed and not who, as in a busy or a quiet season: {words}."
+    known = UNKNOWN not in (words or "").split("; ")[0]
+    return f"{'The reason for leaving has changed' if known else 'Clients of a new kind leave otherwise'}: {words}."
 
 
 def moved(window: Window, found: Residuals, reference: Reference, minimum_gain: float) -> tuple[Verdict, str]:
@@ -60,7 +73,23 @@ def _words(window: Window, steps: Sequence[float], reference: Reference) -> list
     expected, found = 100 * float(np.mean(window.risks)), 100 * window.leavers / window.n_rows
     way = "rose" if found > expected else "fell"
     confidence = "timid (under-confidence)" if steps[1] > 0 else "bold (over-confidence)"
-    moved = zip(reference.words, steps[2:], strict=True)
+    moved = zip(reference.words, steps[2:], strict=False)
     effects = [f"the effect of {name} {'rose' if step > 0 else 'fell'}" for name, step in moved]
     share = f"the share of leavers {way} from about {expected:.1f} % expected to {found:.1f} %"
-    return [share, f"the risks are too {confidence}", *effects]
+    return [share, f"the risks are too {confidence}", *effects, *_new_clients(window, reference)]
+
+
+def _new_clients(window: Window, reference: Reference) -> list[str]:
+    """Of each feature whose levels are known, how many clients are of others, and how they leave."""
+    features = [it for it in reference.features if it.known]
+    marked = [(it.name, window.features[it.name], it.unseen(window.features[it.name])) for it in features]
+    return [_of_unseen(window, name, values[unseen], unseen) if unseen.any() else "" for name, values, unseen in marked]
+
+
+def _of_unseen(window: Window, name: str, values: Array, unseen: Marks) -> str:
+    levels = Counter(one_line(it or "missing")[:LONGEST] for it in values.tolist()).most_common()
+    named = " or ".join(f"{name} = {level}" for level, _ in levels[:MOST_NAMED])
+    more = f" or {len(levels) - MOST_NAMED} more" if len(levels) > MOST_NAMED else ""
+    who = f"{counted(len(set(window.clients[unseen].tolist())), 'client')} of {named}{more}"
+    left, stated = (f"{100 * float(it[unseen].mean()):.1f} %" for it in (window.labels, window.risks))
+    return f"{who}, {'a level' if len(levels) == 1 else 'levels'} {UNKNOWN}: {left} of them left, {stated} were stated"
