@@ -120,7 +120,7 @@ def _gather(
     level = incumbents.level_ahead(rows, rated, folder) if rated and folder else Forecast()
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | {
-        "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()},
+        "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()} | rows.lag.told,
         "release": snapshot.of_release(model, subject.provisional, subject.forced),
         "scores": subject.scores,
         "newest": newest[0],

@@ -68,22 +68,17 @@ class Dataset(ComparableRows):
         large a share of leavers as among all accepted rows.
         """
         n_labelled = self.manifest.counts.get("n_labelled", 0) * (1 - self._spared)
-        if most is None or n_labelled <= most:
-            query = self._with_outcome(self._tells())
-        else:
-            query = self._sample(SPARE * most / n_labelled, most)
-        return self.untreated(self._frame(self._rows, query))
+        if most is not None and n_labelled > most:
+            return self.untreated(self._frame(self._rows, self._sample(SPARE * most / n_labelled, most)))
+        return self.untreated(self._frame(self._rows, self._with_outcome(self._tells())))
 
     def held_out(self, share: float) -> pd.DataFrame:
         """The labelled rows of the clients who are held out at this share."""
-        query = self._with_outcome(f"{self._rows.held_out(share)} and {self._is_whole()}")
-        return self.untreated(self._frame(self._rows, query))
+        where = f"{self._rows.held_out(share)} and {self._is_whole()}"
+        return self.untreated(self._frame(self._rows, self._with_outcome(where)))
 
     def news(self) -> pd.DataFrame:
-        """The labelled rows of contents that the known manifest does not have, without rows that it knew.
-
-        Of a period of which it had only some outcomes all rows are news once they are complete.
-        """
+        """The labelled rows of contents that the known manifest does not have, without rows that it knew whole."""
         before, again = self.known.contents if self.known else {}, self._open_then
         old = {digest for digest, it in before.items() if not any(overlaps(it, (period, period)) for period in again)}
         fresh = [place for place in self._places if place.content.digest not in old and place.content.n_labelled]
@@ -92,19 +87,19 @@ class Dataset(ComparableRows):
         beside = self._places if self.schema.period and fresh else fresh
         former = self._placed(self.known, True) if self.known else []
         rows = self._rows_of([it for it in (*beside, *former) if overlaps(it.content, during)])
-        same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
-        same = f"{same} and {self._is_in_none(f'k.{rows.period}', again)}"
+        alike = (f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
+        same = " and ".join([*alike, self._is_in_none(f"k.{rows.period}", again)])
         fresh_rows = rows.resolved(f"{self._tells()} and {self._during(during)}", labelled=True)
         frame = self._frame(
             rows,
             f"""select * from ({fresh_rows}) r where not exists
                 (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
         )
-        inside = frame["content"].isin([it.order for it in fresh])
+        found = frame[frame["content"].isin([it.order for it in fresh])]
         if again:
-            seen = frame["content"].isin([it.order for it in fresh if it.content.digest in before])
-            inside &= ~seen | frame[self.schema.period].isin(again)
-        return self.untreated(frame[inside].reset_index(drop=True))
+            seen = found["content"].isin([it.order for it in fresh if it.content.digest in before])
+            found = found[~seen | found[self.schema.period].isin(again)]
+        return self.untreated(found.reset_index(drop=True))
 
     def recent(self, contents: int | None) -> pd.DataFrame:
         """The news of the last so many contents; all for None. After a change, older news tell of the past."""

@@ -28,6 +28,11 @@ class Lag:
     until: str | None = None
     open: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> dict[str, Any]:
+        """For people and JSON, where there is something to tell."""
+        return {"outcomes_complete_until": self.until, "outcomes_incomplete": list(self.open)} if self.open else {}
+
 
 class LaggedRows(DatasetCounts):
     """The rows of one manifest, with the periods whose outcomes are not complete."""

@@ -1,7 +1,7 @@
 """Levels of the share of leavers by period, beside a model's risks: does one come back that was there before?
 
-A level is the log-odds of the share who left less that of the share a model states. Where levels have risen and fallen
-again, as with the seasons, one that lies within those seen before is no news.
+A level is what added to the log-odds of a model's risks makes them right for some periods. Where levels have risen and
+fallen again, as with the seasons, one that lies within those seen before is no news.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from risk.modeling.metrics import Array, Floats, Marks, log_odds
+from risk.modeling.metrics import Array, Codes, Floats, Marks, log_odds
 
 SURE = 3.0  # standard errors from which one level differs from another
 FEWEST, FEWEST_ROWS = 3, 30  # periods from which a rise and a fall can be told; rows from which a period has a level
 YEAR, NEWTON_STEPS, UNEVEN_P = 12, 12, 0.01
+PRIOR = 0.25  # the precision of a level before anything is known of it
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,25 @@ class Level:
 def levels(history: History, width: int = 1) -> list[Level]:
     """The level of each `width` consecutive periods, in order. Periods of too few rows say nothing and are left out."""
     names, place, sizes = np.unique(history.periods.astype(str), return_inverse=True, return_counts=True)
-    sums = [np.bincount(place, values) for values in (np.ones(len(place)), history.labels, history.risks)]
-    enough = sizes >= FEWEST_ROWS
-    names, sums = names[enough], [it[enough] for it in sums]
-    found = []
-    for start in range(len(names) - width + 1):
-        n_rows, left, stated = (float(it[start : start + width].sum()) for it in sums)
-        share, expected = (left + 0.5) / (n_rows + 1), (stated + 0.5) / (n_rows + 1)
-        offset = float(log_odds(np.array(share)) - log_odds(np.array(expected)))
-        variance = 1 / ((n_rows + 1) * share * (1 - share))
-        found.append(Level(str(names[start]), str(names[start + width - 1]), offset, variance, share))
+    told, found = np.flatnonzero(sizes >= FEWEST_ROWS), []
+    for start in range(len(told) - width + 1):
+        inside = history.among(np.isin(place, told[start : start + width]))
+        (offset,), (variance,) = _offsets(inside, np.zeros(len(inside.labels), dtype=np.int64))
+        first, last = (str(names[told[it]]) for it in (start, start + width - 1))
+        found.append(Level(first, last, offset, variance, float(inside.labels.mean())))
     return found
+
+
+def _offsets(history: History, place: Codes) -> tuple[list[float], list[float]]:
+    """What added to the log-odds of each group's risks makes them right, and its variance, by Newton's steps."""
+    odds, level = log_odds(history.risks), np.zeros(int(place.max(initial=-1)) + 1)
+    steepness: Floats = np.zeros(len(level))
+    for _ in range(NEWTON_STEPS):
+        risks = 1 / (1 + np.exp(-(odds + level[place])))
+        missing = np.bincount(place, history.labels - risks) - PRIOR * level
+        steepness = np.bincount(place, risks * (1 - risks)) + PRIOR
+        level = level + np.clip(missing / steepness, -1, 1)
+    return level.tolist(), (1 / steepness).tolist()
 
 
 def last_period(history: History) -> str | None:
@@ -97,13 +106,9 @@ def moved(risks: Floats, level: float) -> Floats:
 
 def levelled(history: History) -> Floats:
     """The risks with the level of each period set right, the order within a period as it was."""
-    names, place = np.unique(history.periods.astype(str), return_inverse=True)
-    odds, level = log_odds(history.risks), np.zeros(len(names))
-    for _ in range(NEWTON_STEPS):
-        risks = 1 / (1 + np.exp(-(odds + level[place])))
-        missing, steepness = (np.bincount(place, it) for it in (history.labels - risks, risks * (1 - risks)))
-        level += np.clip(missing / np.maximum(steepness, 1e-9), -1, 1)
-    return np.asarray(1 / (1 + np.exp(-(odds + level[place]))))
+    _, place = np.unique(history.periods.astype(str), return_inverse=True)
+    offsets, _ = _offsets(history, place)
+    return np.asarray(1 / (1 + np.exp(-(log_odds(history.risks) + np.array(offsets)[place]))))
 
 
 def _swings(found: Sequence[Level]) -> bool:
