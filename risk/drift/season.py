@@ -67,12 +67,13 @@ def levels(history: History, width: int = 1) -> list[Level]:
 
 def _offsets(history: History, place: Codes) -> tuple[list[float], list[float]]:
     """What added to the log-odds of each group's risks makes them right, and its variance, by Newton's steps."""
-    odds, level = log_odds(history.risks), np.zeros(int(place.max(initial=-1)) + 1)
+    odds = log_odds(history.risks)
+    level: Floats = np.zeros(int(place.max(initial=-1)) + 1)
     steepness: Floats = np.zeros(len(level))
     for _ in range(NEWTON_STEPS):
         risks = 1 / (1 + np.exp(-(odds + level[place])))
         missing = np.bincount(place, history.labels - risks) - PRIOR * level
-        steepness = np.bincount(place, risks * (1 - risks)) + PRIOR
+        steepness = np.asarray(np.bincount(place, risks * (1 - risks)) + PRIOR, dtype=np.float64)
         level = level + np.clip(missing / steepness, -1, 1)
     return level.tolist(), (1 / steepness).tolist()
 

@@ -1,4 +1,4 @@
-"""Seasons: a yearly cycle in the share of leavers, month by month, of clients who leave for the same reasons throughout.
+"""Seasons: a yearly cycle in the share of leavers, month by month, of clients who leave for the same reasons.
 
 Files are those of the plain stream of `decisions`, with a period, and a logit that goes up and down once a year; the
 season in which they begin is another one for each seed. The first month is trained on, the others are decided on by
