@@ -99,7 +99,7 @@ class Dataset(ComparableRows):
         if again:
             seen = found["content"].isin([it.order for it in fresh if it.content.digest in before])
             found = found[~seen | found[self.schema.period].isin(again)]
-        return self.untreated(found.reset_index(drop=True))
+        return self.untreated(self._joined(found.reset_index(drop=True)))
 
     def recent(self, contents: int | None) -> pd.DataFrame:
         """The news of the last so many contents; all for None. After a change, older news tell of the past."""

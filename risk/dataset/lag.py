@@ -10,12 +10,15 @@ import bisect
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from risk.dataset._accepted_rows import Place
 from risk.dataset.counts import DatasetCounts
 from risk.dataset.manifest import Entry
 from risk.reading.sql import literal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COMPLETE, MOST_PERIODS = 0.95, 24  # of the outcomes; the newest periods that are looked at
 
@@ -59,6 +62,12 @@ class LaggedRows(DatasetCounts):
     def _open_then(self) -> tuple[str, ...]:
         """The periods of which the known manifest had only some outcomes: these are news once all are known."""
         return LaggedRows(self.known, self.schema, self.parts).lag.open if self.known else ()
+
+    def _joined(self, news: pd.DataFrame) -> pd.DataFrame:
+        """News with the rows of a period in one content, the last, where outcomes come late: else a half would tell."""
+        if self.lag.open or self._open_then:
+            news["content"] = news.groupby(self.schema.period)["content"].transform("max")
+        return news
 
     def _tells(self) -> str:
         """The condition that a row is no held-out client's, and of a period whose outcomes are complete."""

@@ -109,7 +109,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
         f"last run: {ended} {why}".rstrip(),
         f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
-        *(f"outcomes: {it}" for it in [season_words.of_lag(fields)] if it),
+        *(f"lag:      {it}" for it in [season_words.of_lag(fields)] if it),
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
         *(f"warning:  {warning}" for warning in fields["warnings"]),

@@ -31,7 +31,7 @@ FINDINGS = {
     "no drift": "no change was found in why clients leave",
     "not enough evidence": "too few outcomes are known to say whether the reasons for leaving have changed",
     "recalibrate": "the order of the clients still holds, but the stated risks were too high or too low",
-    "retrain": "clients leave for other reasons than before",
+    "retrain": "others leave than the model was trained to expect",
     "richer family": "a richer kind of model might describe better why clients leave",
 }
 NO_LIST = "There is no call list yet: ranking clients takes a deployed model."

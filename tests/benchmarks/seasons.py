@@ -36,7 +36,7 @@ NAMES = replace(PLAIN_CHANGE.names(), period="period")
 class Lived:
     """What came of one stream.
 
-    Deployments, the first one among them; the months of alerts that trained, from 0; and of each month after the first
+    Deployments after the first; the months of alerts that trained, from 0; and of each month after the first
     whether those who left were within the 90 % interval, of the list of 10 % and of all clients.
     """
 
@@ -69,7 +69,7 @@ def lived(frame: pd.DataFrame) -> Lived:
 
     replayed = replay.replay(rows, Rules(NAMES, Drift(), GateRule(), "logistic"), {policies.OURS: watched})
     told = replayed.story(policies.OURS)
-    found.deployments = len(told.deployments)
+    found.deployments = len(told.changes)
     found.alerts = [it.step for it in told.decisions if it.reason == "drift"]
     return found
 
@@ -90,8 +90,8 @@ def bench() -> Table:
     """Measure deployments, alerts and intervals of seasons, and how soon a level that lasts is found beside them."""
     about = (
         f"{MONTHS} months (`tests/benchmarks/seasons.py`): the logit of leaving goes up and down once a year by so "
-        "much, the reasons stay the same. Deployments count the first one. Held: months in which those who left were "
-        "within the 90 % interval that was stated before, of the 10 % with the highest risk (of all clients). A level "
+        "much, the reasons stay the same. Deployments are those after the first. Held: months in which those who left "
+        "were within the 90 % interval that was stated before, of the first 10 % by risk (of all clients). A level "
         f"that lasts is {LASTING} on the logit from one month on."
     )
     return Table("Seasons", about, [*_season_rows(), *_lasting_rows()])

@@ -17,10 +17,11 @@ def monthly(project: Project) -> Project:
 
 
 def rows(month: int, known: str) -> list[str]:
-    """The rows of a month; of leavers and stayers the outcome is known (1, 0), blank, or still said to be 0."""
+    """The rows of a month; the outcome of leavers and stayers is 1, 0, blank (-) or not sent (.)."""
     leaver, stayer = known
     outcomes = ((leaver if client % 4 == 0 else stayer).replace("-", "") for client in range(N))
-    return [f"c{client},2026-{month:02d},{client},{month},5,{outcome}" for client, outcome in enumerate(outcomes)]
+    lines = ((f"c{client},2026-{month:02d},{client},{month},5,", outcome) for client, outcome in enumerate(outcomes))
+    return [f"{line}{outcome}" for line, outcome in lines if outcome != "."]
 
 
 def sent(project: Project, until: int, *lags: tuple[int, str]) -> None:
@@ -37,6 +38,8 @@ def sent(project: Project, until: int, *lags: tuple[int, str]) -> None:
         ((0, "00"), (1, "00"), (2, "10")),  # who leaves is said to stay, until it is found out
         ((0, "--"), (1, "1-"), (2, "10")),  # leavers are known first
         ((0, "--"), (1, "-0"), (2, "10")),  # stayers are known first
+        ((0, "--"), (1, "1."), (2, ".0")),  # each is sent once more, when it is known
+        ((0, "00"), (2, "1.")),  # leavers alone are sent again
     ],
 )
 def test_months_of_which_only_some_outcomes_are_known_are_set_aside(monthly: Project, lags: tuple) -> None:
@@ -49,6 +52,8 @@ def test_months_of_which_only_some_outcomes_are_known_are_set_aside(monthly: Pro
     for frame in (found.labelled(), found.news()):
         assert sorted(frame["month"].unique()) == [f"2026-{month:02d}" for month in range(1, 7)]
         assert frame["exited"].mean() == pytest.approx(0.25)
+    for _, content in found.news().groupby("content"):
+        assert content["exited"].mean() == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("lags", [((0, "10"),), ((0, "--"), (1, "10")), ((0, "--"), (3, "10")), ((0, "10"), (1, "10"))])
