@@ -106,6 +106,7 @@ class Production:
     place: int = -1
     n_tried: int = 0  # labelled rows when a challenger was trained last
     family_tried: str = ""
+    followed: bool = False  # the live model was trained for an alert
 
     @property
     def live(self) -> ReplayedModel | None:
@@ -119,6 +120,7 @@ class Production:
         """Make the model live that was decided on; a former release comes back to its place."""
         if decided.model is None:
             return
+        self.followed = decided.reason == policy.DRIFT and decided.outcome != ROLLED_BACK
         if decided.outcome == ROLLED_BACK:
             self.place -= 1
             return
@@ -225,7 +227,7 @@ def _champion(live: ReplayedModel, rows: Rows, production: Production, now: int)
     past = None if periods is None else History(periods, rows.left[:now], live.risks[:now])
     return policy.Champion(
         taught.family, end, end if taught.learned == selection.ALL_ROWS else taught.n_rows, residuals, live.provisional,
-        production.n_tried, lambda: known, production.family_tried, Levels(lambda: past, production.place > 0),
+        production.n_tried, lambda: known, production.family_tried, Levels(lambda: past, production.followed),
     )  # fmt: skip
 
 
