@@ -162,7 +162,7 @@ def _backtest(settings: Settings) -> Answer:
     schema = settings.schema
     current = dataset.current(settings.ingested, settings.input_folder_path, schema)
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
-    names = policy.Names(schema.client, schema.target, schema.kinds)
+    names = policy.Names(schema.client, schema.target, schema.kinds, schema.period)
     families = own_families.told_of(settings.own, schema.kinds)
     rules = Rules(names, settings.drift, settings.gate, settings.model.family, families)
     facts: dict[str, Any] = {"dataset": manifest.name, "input_folder": manifest.input_folder, "schema": schema.identity}

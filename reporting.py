@@ -23,7 +23,8 @@ from risk import command, files, journal, paths
 from risk.command import Answer, Run
 from risk.dataset import former_rows, intake, next_steps
 from risk.dataset.dataset import Dataset
-from risk.decision import holdout
+from risk.decision import holdout, incumbents
+from risk.drift.season import Forecast
 from risk.lists import both_orders, call_list, list_history, track_record
 from risk.lists.call_list import Past
 from risk.lists.kept_lists import KeptLists
@@ -67,8 +68,10 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
     contents = _make(shown, everyone) | {paths.CLIENT_ROWS: lambda path: former_rows.write(subject.rows, path)}
     if subject.model and not run.is_preview:
+        level = shown["expected_leavers"] or {}
         facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
-                          newest_period=shown["dataset"]["last_period"])  # fmt: skip
+                          newest_period=shown["dataset"]["last_period"],
+                          level=level.get("level"), deviation=level.get("deviation"))  # fmt: skip
         lists.keep((facts, list_history.rows_of(everyone, shown["call_list"])))
     folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
@@ -113,10 +116,11 @@ def _gather(
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
     newest = calls.newest_scores(rows, subject.called, model, subject.folder, *limits)
-    summary = asdict(rows.summary())
+    folder, summary = subject.folder, asdict(rows.summary())
+    level = incumbents.level_ahead(rows, rated, folder) if rated and folder else Forecast()
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | {
-        "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()},
+        "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()} | rows.lag.told,
         "release": snapshot.of_release(model, subject.provisional, subject.forced),
         "scores": subject.scores,
         "newest": newest[0],
@@ -139,7 +143,7 @@ def _gather(
         "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, to_be_called, settings.schema),
         "orders": both_orders.of_newest(rows, rated, subject.folder, settings.capacity, limits[1]),
-        "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone)) if rated else None,
+        "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone), level) if rated else None,
         "outcomes": calls.told(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
         ),

@@ -14,6 +14,8 @@ import pandas as pd
 
 from risk.decision import policy
 from risk.decision.policy import DEPLOYED, NOTHING_DEPLOYED, ROLLED_BACK, Names
+from risk.decision.seasons import Levels
+from risk.drift.season import History
 from risk.modeling import fitting, selection
 from risk.modeling.families import Family
 from risk.modeling.metrics import Array, Codes, Floats, Marks, f1_score
@@ -104,6 +106,7 @@ class Production:
     place: int = -1
     n_tried: int = 0  # labelled rows when a challenger was trained last
     family_tried: str = ""
+    followed: bool = False  # the live model was trained for an alert
 
     @property
     def live(self) -> ReplayedModel | None:
@@ -117,6 +120,7 @@ class Production:
         """Make the model live that was decided on; a former release comes back to its place."""
         if decided.model is None:
             return
+        self.followed = decided.reason == policy.DRIFT and decided.outcome != ROLLED_BACK
         if decided.outcome == ROLLED_BACK:
             self.place -= 1
             return
@@ -157,7 +161,7 @@ def ours(view: View, production: Production) -> Decided:
     if live is None:
         return first(view, production)
     rows, rules, end = view.rows, view.rules, view.end
-    news, champion = rows.between(live.known + 1, view.step), _champion(live, rows, production)
+    news, champion = rows.between(live.known + 1, view.step), _champion(live, rows, production, end)
     new_rows = rows.frame[news].assign(content=rows.step[news])
     why = policy.reason(new_rows, live.risks[news], rules.names, champion, end, rules.scan, rules.choice)
     why = policy.by_family(why, champion, rules.choice, view.left, end)
@@ -211,7 +215,7 @@ def f1_falls(view: View, production: Production) -> Decided:
     return Decided(DEPLOYED, "F1 fell", view.live(view.of_all_rows, len(production.releases)))
 
 
-def _champion(live: ReplayedModel, rows: Rows, production: Production) -> policy.Champion:
+def _champion(live: ReplayedModel, rows: Rows, production: Production, now: int) -> policy.Champion:
     """Return what the rules need of the live model, as its card has it."""
     taught, end = live.taught, len(live.taught.rows)
     inside, risks = np.flatnonzero(taught.rows), taught.risks[taught.rows]
@@ -219,9 +223,11 @@ def _champion(live: ReplayedModel, rows: Rows, production: Production) -> policy
     residuals = reference(values, rows.names.kinds, rows.left[inside], risks)  # type: ignore[arg-type]
     window = policy.window(rows.frame.iloc[inside], risks, rows.names, rows.clients[inside])
     known = None if taught.release else window
+    periods = rows.frame[rows.names.period].to_numpy(str)[:now] if rows.names.period else None
+    past = None if periods is None else History(periods, rows.left[:now], live.risks[:now])
     return policy.Champion(
         taught.family, end, end if taught.learned == selection.ALL_ROWS else taught.n_rows, residuals, live.provisional,
-        production.n_tried, lambda: known, production.family_tried,
+        production.n_tried, lambda: known, production.family_tried, Levels(lambda: past, production.followed),
     )  # fmt: skip
 
 

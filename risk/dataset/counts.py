@@ -73,11 +73,6 @@ class DatasetCounts:
         query = f"select {self._rows.period}, count(*) from accepted where {where} group by all"
         return {str(period): int(n_rows) for period, n_rows in self._rows.run(query).fetchall()}
 
-    def labelled_by_period(self) -> list[tuple[str, int]]:
-        """Each period that lies not in the future with the number of accepted rows whose outcome is known."""
-        condition = f"{self._rows.target} is not null and not ({self._in_future()})"
-        return list(self.rows_by_period(condition).items())
-
     def alike(self) -> str | None:
         """Say how many clients look like another one of the dataset, whichever file it is in."""
         forms: dict[str, set[str]] = {}

@@ -68,33 +68,38 @@ class Dataset(ComparableRows):
         large a share of leavers as among all accepted rows.
         """
         n_labelled = self.manifest.counts.get("n_labelled", 0) * (1 - self._spared)
-        if most is None or n_labelled <= most:
-            query = self._with_outcome(f"not {self._rows.held_out(self._spared)}")
-        else:
-            query = self._sample(SPARE * most / n_labelled, most)
-        return self.untreated(self._frame(self._rows, query))
+        if most is not None and n_labelled > most:
+            return self.untreated(self._frame(self._rows, self._sample(SPARE * most / n_labelled, most)))
+        return self.untreated(self._frame(self._rows, self._with_outcome(self._tells())))
 
     def held_out(self, share: float) -> pd.DataFrame:
         """The labelled rows of the clients who are held out at this share."""
-        return self.untreated(self._frame(self._rows, self._with_outcome(self._rows.held_out(share))))
+        where = f"{self._rows.held_out(share)} and {self._is_whole()}"
+        return self.untreated(self._frame(self._rows, self._with_outcome(where)))
 
     def news(self) -> pd.DataFrame:
-        """The labelled rows of contents that the known manifest does not have, without rows that it knew."""
-        before = self.known.contents if self.known else {}
-        fresh = [place for place in self._places if place.content.digest not in before and place.content.n_labelled]
+        """The labelled rows of contents that the known manifest does not have, without rows that it knew whole."""
+        before, again = self.known.contents if self.known else {}, self._open_then
+        old = {digest for digest, it in before.items() if not any(overlaps(it, (period, period)) for period in again)}
+        fresh = [place for place in self._places if place.content.digest not in old and place.content.n_labelled]
         whole = not self.schema.period or self.schema.changes
         during = None if whole else periods_of(place.content for place in fresh)
         beside = self._places if self.schema.period and fresh else fresh
         former = self._placed(self.known, True) if self.known else []
         rows = self._rows_of([it for it in (*beside, *former) if overlaps(it.content, during)])
-        same = " and ".join(f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
-        fresh_rows = rows.resolved(f"not {rows.held_out(self._spared)} and {self._during(during)}", labelled=True)
+        alike = (f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
+        same = " and ".join([*alike, self._is_in_none(f"k.{rows.period}", again)])
+        fresh_rows = rows.resolved(f"{self._tells()} and {self._during(during)}", labelled=True)
         frame = self._frame(
             rows,
             f"""select * from ({fresh_rows}) r where not exists
                 (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
         )
-        return self.untreated(frame[frame["content"].isin([it.order for it in fresh])].reset_index(drop=True))
+        found = frame[frame["content"].isin([it.order for it in fresh])]
+        if again:
+            seen = found["content"].isin([it.order for it in fresh if it.content.digest in before])
+            found = found[~seen | found[self.schema.period].isin(again)]
+        return self.untreated(self._joined(found.reset_index(drop=True)))
 
     def recent(self, contents: int | None) -> pd.DataFrame:
         """The news of the last so many contents; all for None. After a change, older news tell of the past."""
@@ -208,7 +213,7 @@ class Dataset(ComparableRows):
         counts = {int(outcome): int(count) for outcome, count in answer.fetchall()}
         quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
         below = f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint"
-        drawn = self._with_outcome(f"{below} and not {rows.held_out(self._spared)}")
+        drawn = self._with_outcome(f"{below} and {self._tells()}")
         rank = f"row_number() over (partition by {target} order by {rows.key()}, position) as rank"
         within = " or ".join(f"{target} = {outcome} and rank <= {quota}" for outcome, quota in quotas.items())
         return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"

@@ -44,7 +44,7 @@ def known(rows: Dataset, number: str | None) -> KnownLabels:
     value = f"cast({accepted.names[number]} as double)" if number else "cast(null as double)"
     keys = f"hash({accepted.client}) as client, hash({accepted.period or 'null'}) as period"
     shown = f'{keys}, {value} as number, position, cast({accepted.target} as double) as "left"'
-    answer = accepted.run(f"select {shown} from ({rows._with_outcome()})").fetchnumpy()
+    answer = accepted.run(f"select {shown} from ({rows._with_outcome(rows._is_whole())})").fetchnumpy()
     found = {name: _filled(column) for name, column in answer.items()}
     judged = np.array([rows.manifest.entries[place.source].judged_run for place in rows._places], dtype=np.int64)
     position = np.asarray(found["position"], dtype=np.int64)

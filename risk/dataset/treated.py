@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from risk.dataset.counts import DatasetCounts
+from risk.dataset.lag import LaggedRows
 from risk.dataset.manifest import Manifest
 from risk.dataset.outcomes import NOT_REACHED, Contact, Outcomes
 from risk.modeling.metrics import Codes, Marks
@@ -93,7 +93,7 @@ def _step(periods: Iterable[str]) -> int:
 # --- among the rows of the dataset ------------------------------------------------------------------------------------
 
 
-class ComparableRows(DatasetCounts):
+class ComparableRows(LaggedRows):
     """The rows of one manifest, of which those with a treatment may be told from the others."""
 
     def __init__(

@@ -13,7 +13,9 @@ import pandas as pd
 from risk.dataset.dataset import Dataset
 from risk.decision import policy
 from risk.decision.policy import Names
-from risk.drift.scan import Window
+from risk.drift import season
+from risk.drift.season import Forecast, History
+from risk.drift.window import Window
 from risk.errors import DataError, ModelError
 from risk.modeling.selection import Incumbent
 from risk.registry import out_of_fold, proven, releases
@@ -73,6 +75,25 @@ def learned_rows(release: Release, schema: Schema, parts: Path, names: Names) ->
     known = ~np.isnan(risks)
     rows = frame[known]
     return policy.window(rows, risks[known], names, pd.factorize(rows[schema.client])[0]) if known.any() else None
+
+
+def past(rows: Dataset, model: Model, folder: Path) -> History | None:
+    """The labelled rows by period with honest risks of a released model, at most so many; None without periods."""
+    period, client = rows.schema.period, rows.schema.client
+    if period is None or not model.fits(rows.schema):
+        return None
+    frame = rows.labelled(MOST_ROWS)
+    risks = pd.Series(model.risks(frame), index=frame.index)
+    honest = out_of_fold.replace_learned(risks, frame[client], frame["row"], folder)
+    return History(frame[period].to_numpy(str), frame[rows.schema.target].to_numpy(np.float64), honest.to_numpy())
+
+
+def level_ahead(rows: Dataset, model: Model, folder: Path) -> Forecast:
+    """The level of the newest period beside the model's risks, by those of the periods whose outcomes are known."""
+    known = past(rows, model, folder)
+    last = season.last_period(known) if known else None
+    ahead = sum(it > last for it in rows.manifest.periods) if last else 0
+    return season.forecast(known, max(1, ahead)) if known and last else Forecast()
 
 
 def _incumbent(model: Model, release: Release, labelled: pd.DataFrame, schema: Schema) -> Incumbent | None:

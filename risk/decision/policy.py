@@ -6,17 +6,20 @@ Arrays and frames in, frozen results out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from risk.decision import gate, no_alert
+from risk.decision import gate, no_alert, seasons
 from risk.decision.gate import Forward, Gate
+from risk.decision.seasons import Levels
 from risk.drift import scan
-from risk.drift.scan import Window
+from risk.drift.moved import sentence as in_words
+from risk.drift.scan import Scan
+from risk.drift.window import Window
 from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
 from risk.modeling.metrics import Floats, Marks, list_length
@@ -61,7 +64,8 @@ class Champion:
 
     `n_labelled` counts all labelled rows when it was trained, `n_learned` those of them that it was trained on (all,
     where these are a sample), `n_tried` all when a challenger was trained last, of `family_tried`. `learned` returns
-    rows of its training with their out-of-fold risks; it is called when they are needed.
+    rows of its training with their out-of-fold risks, `past` all labelled rows with honest ones, where they have
+    periods; they are called when they are needed.
     """
 
     family: str
@@ -72,6 +76,7 @@ class Champion:
     n_tried: int
     learned: Callable[[], Window | None] = lambda: None
     family_tried: str = ""
+    levels: Levels = field(default_factory=Levels)
 
     def has_doubled(self, n_labelled: int) -> bool:
         """Whether there are twice as many rows of its kind to train on as when a model was trained last."""
@@ -96,6 +101,7 @@ class Names:
     client: str
     target: str
     kinds: Mapping[str, str]
+    period: str | None = None
 
 
 def reason(
@@ -109,12 +115,19 @@ def reason(
         return Reason(False, None, NO_DRIFT, None, "No labelled row is new to the live model.")
     limits = {"alpha": rule.alpha, "minimum_gain": rule.minimum_gain, "minimum": rule.minimum}
     with threadpool_limits(1):  # quicker for matrices so narrow, and with the same last digits on every machine
-        of_news = windows(news, risks, names)
-        found = scan.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
-    figures = asdict(found) | {"follows_change": champion.n_learned < champion.n_labelled}
-    verdict = found.verdict
+
+        def scanned(risks: Floats) -> Scan:
+            of_news = windows(news, risks, names)
+            return scan.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
+
+        found = scanned(risks)
+        again = seasons.only_a_level(found, news, risks, names.target, names.period, champion.levels, scanned)
+    figures, verdict = asdict(found) | {"follows_change": champion.n_learned < champion.n_labelled}, found.verdict
+    if again:
+        figures |= {"verdict": NO_DRIFT, "moved": again}
+        return Reason(False, None, NO_DRIFT, NO_DRIFT, f"{again[:1].upper()}{again[1:]}.", figures)
     if verdict in ("recalibrate", "retrain"):
-        return train(DRIFT, f"The reason for leaving has changed: {found.moved}.", verdict, figures)
+        return train(DRIFT, in_words(verdict, found.moved), verdict, figures)
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
         return train(PROVISIONAL, sentence, verdict, figures)

@@ -20,6 +20,7 @@ from risk.dataset.inbox import natural
 from risk.dataset.manifest import Entry
 from risk.decision import incumbents, policy
 from risk.decision.policy import NO_DRIFT, NOT_ENOUGH, Reason
+from risk.decision.seasons import Levels
 from risk.drift import two_sample
 from risk.drift.two_sample import Side
 from risk.modeling import leakage, selection
@@ -104,11 +105,12 @@ def _known(rows: Dataset, champion: Model, live: Release, tried: Card | None, ch
     return policy.Champion(
         card.family, card.n_labelled, n_learned, card.residuals, live.provisional, n_tried,
         lambda: incumbents.learned_rows(live, rows.schema, rows.parts, _names(rows)), family,
+        Levels(lambda: incumbents.past(rows, champion, live.folder), card.reason == policy.DRIFT),
     )  # fmt: skip
 
 
 def _names(rows: Dataset) -> policy.Names:
-    return policy.Names(rows.schema.client, rows.schema.target, rows.schema.kinds)
+    return policy.Names(rows.schema.client, rows.schema.target, rows.schema.kinds, rows.schema.period)
 
 
 def _nothing_new(run: Run, before: Mapping[str, Any], rows: Dataset, champion: Model) -> Reason:

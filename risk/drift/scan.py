@@ -10,10 +10,9 @@ Analysis 20 (2012) for weights by entropy balancing.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,35 +21,14 @@ from risk.drift import _rao
 from risk.drift._balance import balanced
 from risk.drift._centring import before, centred
 from risk.drift._rao import SMALLEST_EIGENVALUE, Limits, Residuals, ScoreTest
-from risk.modeling.metrics import Array, Floats, client_sums
+from risk.drift.moved import Verdict, moved
+from risk.drift.window import Window
+from risk.modeling.metrics import Floats, client_sums
 from risk.modeling.reference import Reference
-
-Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
 
 N_WINDOWS = 5  # share alpha, also while there are fewer of them
 MOST_TERMS, ROWS_PER_TERM = 60, 5  # squares and products: at most so many, with so many leavers and stayers each
 DOUBTFUL_P = 0.05  # the tail p from which a check speaks against a steady world
-CARRIED_P = 0.01  # the tail p from which features are believed to carry a part of χ²
-MOVED, MOST_NAMED = 3.0, 3  # a term is named from so many standard errors; at most so many are
-
-
-@dataclass(frozen=True)
-class Window:
-    """The labelled rows of the last `contents` contents with the deployed model's risks; one array entry per row."""
-
-    contents: int
-    features: Mapping[str, Array]
-    labels: Array
-    risks: Array
-    clients: Array
-
-    @property
-    def n_rows(self) -> int:
-        return len(self.labels)
-
-    @property
-    def leavers(self) -> int:
-        return int(np.sum(self.labels))
 
 
 @dataclass(frozen=True)
@@ -81,7 +59,7 @@ class Scan:
 
 
 def scan(
-    windows: Sequence[Window], reference: Reference, *, alpha: float = 0.0001, minimum_gain: float = 0.01,
+    windows: Sequence[Window], reference: Reference, *, alpha: float = 0.0005, minimum_gain: float = 0.01,
     minimum: int = 30, learned: Callable[[], Window | None] = lambda: None, richer: bool = True,
 ) -> Scan:  # fmt: skip
     """Test each window and say whether the reason for leaving has changed.
@@ -110,8 +88,8 @@ def scan(
         curves = _richer(widest, bare[-1], limits) if richer else None
         return Scan("richer family" if curves and curves.rings else "no drift", results, richer=curves, doubts=doubts)
     clearest = min(ringing, key=lambda index: (results[index].p, -results[index].chi2))
-    verdict, moved = _moved(windows[clearest], found[clearest], then[clearest], minimum_gain)
-    return Scan(verdict, results, moved, windows[clearest].contents, doubts=doubts)
+    verdict, words = moved(windows[clearest], found[clearest], then[clearest], minimum_gain)
+    return Scan(verdict, results, words, windows[clearest].contents, doubts=doubts)
 
 
 def _design(window: Window, reference: Reference) -> Floats:
@@ -171,54 +149,6 @@ def _result(window: Window, found: Residuals, limits: Limits) -> WindowResult:
     test = vars(_rao.score_test(found, limits))
     n_rows, leavers = window.n_rows, window.leavers
     return WindowResult(**test, contents=window.contents, n_rows=n_rows, leavers=leavers, stayers=n_rows - leavers)
-
-
-def _moved(window: Window, found: Residuals, reference: Reference, minimum_gain: float) -> tuple[Verdict, str]:
-    """What to do and what moved.
-
-    Recalibrating does when the features add nothing clear to the share of leavers and the confidence, or less than half
-    of the gain that rings.
-    """
-    statistic, df = _rao.chi2(found.total, found.variance)
-    steps = _steps(found)
-    rest, rest_df = float(statistic) - steps[0] ** 2 - steps[1] ** 2, df - 2
-    gain = (rest - rest_df) / (2 * window.n_rows * found.log_loss)
-    carried = gain > minimum_gain / 2 and _rao.tail(rest, rest_df) < CARRIED_P
-    terms = [0, *range(2, len(steps))] if carried else [0, 1]
-    named = sorted(terms, key=lambda term: -abs(steps[term]))[:MOST_NAMED]
-    words = _words(window, steps, reference)
-    total, variance = _rao.without_first(found.total, found.variance / (1 + found.n_rows / reference.n_rows))
-    if not carried and variance[0, 0] > 0 and 1 + total[0] / variance[0, 0] <= 0:  # refitted, it has no positive slope
-        return "retrain", "the order of the risks has turned round: those at a high risk leave no sooner than others"
-    moved = [words[term] for term in named if abs(steps[term]) > MOVED] or [words[named[0]]]
-    return "retrain" if carried else "recalibrate", "; ".join(moved)
-
-
-def _steps(found: Residuals) -> list[float]:
-    """By how many standard errors each term moved: 1 alone, logit p beside 1, a feature beside 1 and the others.
-
-    Logit p is left out beside the features: it is nearly a combination of them, and would speak for them.
-    """
-    share = float(found.total[0] / np.sqrt(found.variance[0, 0]))
-    total, variance = _rao.without_first(found.total, found.variance)
-    confidence = float(total[0] / np.sqrt(variance[0, 0])) if variance[0, 0] > 0 else 0.0
-    others = np.delete(np.arange(len(found.total)), 1)
-    beside = found.variance[np.ix_(others, others)]
-    rest, varies, deviations, correlation = _rao.correlation_form(found.total[others], beside)
-    inverse = np.linalg.pinv(correlation, rcond=SMALLEST_EIGENVALUE, hermitian=True)
-    features = np.zeros(len(rest))
-    features[varies] = inverse @ (rest[varies] / deviations) / np.sqrt(np.diag(inverse))
-    return [share, confidence, *(float(step) for step in features)]
-
-
-def _words(window: Window, steps: Sequence[float], reference: Reference) -> list[str]:
-    expected, found = 100 * float(np.mean(window.risks)), 100 * window.leavers / window.n_rows
-    way = "rose" if found > expected else "fell"
-    confidence = "timid (under-confidence)" if steps[1] > 0 else "bold (over-confidence)"
-    moved = zip(reference.words, steps[2:], strict=True)
-    effects = [f"the effect of {name} {'rose' if step > 0 else 'fell'}" for name, step in moved]
-    share = f"the share of leavers {way} from about {expected:.1f} % expected to {found:.1f} %"
-    return [share, f"the risks are too {confidence}", *effects]
 
 
 def _richer(window: Window, bare: Residuals, limits: Limits) -> ScoreTest | None:

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from risk.dataset.dataset import Dataset
 from risk.dataset.next_steps import NextStep, next_step
 from risk.dataset.outcomes import Outcomes
+from risk.drift import season
+from risk.drift.season import Forecast
 from risk.lists import expected_gain, moves
 from risk.lists.control import is_control
 from risk.lists.moves import FormerList
@@ -27,11 +30,8 @@ from risk.settings.capacity import BY_GAIN, BY_RISK, Capacity
 from risk.settings.schema import Schema
 from risk.text import as_csv, four_digits
 
-if TYPE_CHECKING:
-    from risk.dataset.dataset import Dataset
-
-FEATURE = "feature: "
-SOON = 90  # days: a renewal that is not further off is counted down
+Facts = Mapping[str, Any]
+FEATURE, SOON = "feature: ", 90  # days: a renewal that is not further off is counted down
 AT_THE_END = (
     "reasons", "value_at_risk", "context", "changed", "move", "moved_by", "renewal", "next_step", "contact", "control",
 )  # of calllist.csv  # fmt: skip
@@ -43,8 +43,7 @@ class Past:
     """What was there before the list of a day (ISO).
 
     `earlier` is the last list of an earlier day, `week` that of an earlier week with the model of its release; `called`
-    are all contacts, `reached` is the last day on which each client was, `then` the risk on the list of that day;
-    `steps` is the advice of the team.
+    are all contacts, `reached` the last day each client was, `then` the risk on its list; `steps` the team's advice.
     """
 
     day: str
@@ -95,7 +94,7 @@ def listed(rows: Dataset, model: Model | None, folder: Path | None, capacity: Ca
 
 
 def _about(
-    past: Past, calls: Sequence[Mapping[str, Any]], gone: list[dict[str, Any]], off: Sequence[str], then: str | None
+    past: Past, calls: Sequence[Facts], gone: list[dict[str, Any]], off: Sequence[str], then: str | None
 ) -> dict[str, Any]:
     counts = {f"n_{move}": sum(call["move"] == move for call in calls) for move in ("new", "risen", "fallen")}
     told = {"as_of": past.day, "previous": past.week.as_of if past.week else None, **counts}
@@ -110,13 +109,15 @@ def _by_former_model(past: Past, chosen: pd.DataFrame, schema: Schema) -> dict[s
     return dict(zip(chosen["client"], risks.tolist(), strict=True))
 
 
-def expected_leavers(model: Model, calls: Sequence[Mapping[str, Any]], n_clients: int) -> dict[str, Any]:
-    """How many of those to call are expected to leave, with the 90 % interval."""
+def expected_leavers(model: Model, calls: Sequence[Facts], n_clients: int, level: Forecast) -> dict[str, Any]:
+    """How many of those to call are expected to leave, with the interval and the `level` that is counted in."""
     risks = np.array([client["risk"] for client in calls])
-    return asdict(fitting.expected_leavers(risks, n_clients, model.card.n_rows))
+    moved = season.moved(risks, level.level)
+    told = asdict(fitting.expected_leavers(moved, n_clients, model.card.n_rows, level.deviation))
+    return told | (asdict(level) | {"stated": float(risks.sum())} if level.deviation else {})
 
 
-def money(everyone: pd.DataFrame, calls: Sequence[Mapping[str, Any]], schema: Schema) -> dict[str, Any] | None:
+def money(everyone: pd.DataFrame, calls: Sequence[Facts], schema: Schema) -> dict[str, Any] | None:
     """The value at risk (value × risk) on the list, of each owner's clients and of all; None where no value is known.
 
     Clients whose value is missing are left out.
@@ -224,11 +225,11 @@ def features_jsonl(everyone: pd.DataFrame) -> bytes:
     return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in [list(found.columns), *rows]).encode()
 
 
-def calls_csv(calls: Sequence[Mapping[str, Any]], order: str = BY_RISK) -> bytes:
+def calls_csv(calls: Sequence[Facts], order: str = BY_RISK) -> bytes:
     """The content of calllist.csv: the clients to call in the order of the list, with the reasons."""
     header = (*LIST_COLUMNS, *AT_THE_END, *(GAIN_COLUMNS if order == BY_GAIN else ()))
-    rounded = (dict(call) | {"risk": four_digits(call["risk"])} for call in calls)
-    return as_csv(header, ([cell(call.get(name)) for name in header] for call in rounded))
+    shown = ({**call, "risk": four_digits(call["risk"])} for call in calls)
+    return as_csv(header, ([cell(call.get(name)) for name in header] for call in shown))
 
 
 def cell(value: Any) -> Any:

@@ -49,11 +49,14 @@ class ListFacts:
     release: str | None = None
     replayed: bool = False
     newest_period: str | None = None
+    level: float | None = None
+    deviation: float | None = None
 
     @property
     def told(self) -> dict[str, Any]:
         """These facts as a file tells them and the digest counts them; older lists know no newest period."""
-        return {name: it for name, it in asdict(self).items() if name != "newest_period" or it is not None}
+        later = ("newest_period", "level", "deviation")  # keys that lists of an older program lack
+        return {name: it for name, it in asdict(self).items() if name not in later or it is not None}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from risk.dataset import labels
 from risk.dataset.dataset import Dataset
 from risk.dataset.labels import KnownLabels
+from risk.drift import season
 from risk.errors import DiskError
 from risk.lists import list_history, list_outcomes, track_record_words
 from risk.lists.control import compare
@@ -145,7 +146,8 @@ def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
     listed_known, listed_left = int((known & listed).sum()), int((left[listed] == 1).sum())
     treated = rows["treated"].astype(bool) & known
     untreated_left, all_untreated_left = (int((left[who & ~treated] == 1).sum()) for who in (listed, known))
-    expected = expected_leavers(rows["risk"][known & listed], n_known, facts.n_trained)
+    counted_in = season.moved(rows["risk"][known & listed], facts.level or 0.0)
+    expected = expected_leavers(counted_in, n_known, facts.n_trained, facts.deviation or 0.0)
     asked = rows["open"].sum() if by_period else len(left)
     return Grade(
         facts.as_of, facts.replayed, int(listed.sum()), len(left), n_known, n_left, listed_known, listed_left,

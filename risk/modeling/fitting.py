@@ -164,13 +164,15 @@ class Expected:
     high: int
 
 
-def expected_leavers(risks: Floats, n_clients: int, n_rows: int) -> Expected:
+def expected_leavers(risks: Floats, n_clients: int, n_rows: int, swing: float = 0.0) -> Expected:
     """How many of the clients with these risks leave, who are the first of `n_clients`.
 
     The spread is that of independent clients, times 1 + n_clients / n_rows: the risks themselves were calibrated on
-    the n_rows training rows, and so are only as certain as the same share of these.
+    the n_rows training rows, and so are only as certain as the same share of these. Where the log-odds of all of them
+    `swing` together from one period to the next, by this standard deviation, that comes to it.
     """
     mean = float(np.sum(risks))
-    spread = float(np.sum(risks * (1 - risks))) * (1 + n_clients / max(n_rows, 1))
+    own = float(np.sum(risks * (1 - risks)))
+    spread = own * (1 + n_clients / max(n_rows, 1)) + (own * swing) ** 2
     reach = TWO_SIDED_90 * math.sqrt(spread) + 0.5  # half a client: counts are whole
     return Expected(mean, max(0, math.ceil(mean - reach)), min(len(risks), math.floor(mean + reach)))

@@ -16,6 +16,7 @@ Kind = Literal["numeric", "categorical"]
 LARGEST_VALUE = 2.5
 MISSING_SHARE = 0.05  # of the reference rows, for an indicator column of its own
 LEVEL_SHARE, LEVEL_ROWS, MOST_LEVELS = 0.05, 10, 10
+MOST_KNOWN = 1_000  # levels; with more of them a new one is nothing special
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class ReferenceFeature:
     """How a feature enters the scan.
 
     Numeric: `mean` and `deviation` standardise it, after log1p where `log`; `missing` gives an indicator of its own.
-    Categorical: one indicator for each of `levels`; a missing value is the level "".
+    Categorical: one indicator for each of `levels`; a missing value is the level "". `known` are all levels of the
+    reference rows, unless they are very many.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ReferenceFeature:
     deviation: float = 1.0
     missing: bool = False
     levels: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -53,6 +56,12 @@ class ReferenceFeature:
         standardised = np.clip((plain - self.mean) / self.deviation, -LARGEST_VALUE, LARGEST_VALUE)
         return [np.where(missing, 0.0, standardised), *([1.0 * missing] if self.missing else [])]
 
+    def unseen(self, values: Array) -> Array:
+        """Which values are of a level that no reference row has."""
+        places, distinct = pd.factorize(values, use_na_sentinel=False)
+        known = set(self.known)
+        return np.array([_level(value) not in known for value in distinct.tolist()], dtype=bool)[places]
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -65,24 +74,25 @@ class Reference:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers for JSON."""
-        features = [asdict(feature) | {"levels": list(feature.levels)} for feature in self.features]
+        features = [asdict(it) | {"levels": list(it.levels), "known": list(it.known)} for it in self.features]
         return asdict(self) | {"features": features, "mean_score": list(self.mean_score)}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Reference:
         """Return the reference that `as_dict` stored."""
         features = tuple(
-            ReferenceFeature(**(feature | {"levels": tuple(feature["levels"])})) for feature in stored["features"]
+            ReferenceFeature(**(it | {name: tuple(it.get(name, ())) for name in ("levels", "known")}))
+            for it in stored["features"]
         )
         return cls(features, tuple(stored["mean_score"]), stored["n_rows"], stored["share"])
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What the columns of the design after the first two are called."""
+        """What the columns of the design after the first two are called, but for those of levels never seen."""
         return tuple(words for feature in self.features for words in feature.words)
 
     def design(self, features: Mapping[str, Array], risks: Floats) -> Floats:
-        """Return g, one row per client row: 1, logit p, and the columns of the features."""
+        """Return g, one row per client row: 1, logit p, the columns of the features, their unseen levels."""
         return _design(self.features, features, risks)
 
 
@@ -99,7 +109,9 @@ def reference(features: Mapping[str, Array], kinds: Mapping[str, Kind], labels: 
 
 def _described(name: str, kind: Kind, values: Array) -> ReferenceFeature:
     if kind == "categorical":
-        return ReferenceFeature(name, kind, levels=_frequent(values)[1:])  # the most frequent level is the base line
+        levels = _frequent(values)[1:]  # the most frequent level is the base line
+        every = tuple(sorted({_level(value) for value in pd.unique(values)}))
+        return ReferenceFeature(name, kind, levels=levels, known=every if len(every) <= MOST_KNOWN else ())
     missing = np.isnan(values)
     known = values[~missing]
     log = bool(np.all(known >= 0))
@@ -122,4 +134,5 @@ def _level(value: object) -> str:
 
 def _design(described: tuple[ReferenceFeature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:
     columns = [column for feature in described for column in feature.columns(features[feature.name])]
-    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns])
+    unseen = [1.0 * feature.unseen(features[feature.name]) for feature in described if feature.known]
+    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns, *unseen])

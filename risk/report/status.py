@@ -15,10 +15,10 @@ from risk import journal, paths
 from risk.command import Answer, Run
 from risk.dataset import dataset
 from risk.dataset.manifest import Manifest
-from risk.errors import DataError, RiskError
+from risk.errors import DataError, DiskError, RiskError
 from risk.lists import list_history, track_record_words
 from risk.registry import audit, proven, releases
-from risk.report import deliver, snapshot
+from risk.report import deliver, season_words, snapshot
 from risk.settings.settings import Settings
 from risk.text import hours_of
 
@@ -43,9 +43,11 @@ def status(settings: Settings) -> Answer:
     damaged += [fault for fault in audit.undescribed(settings.production, settings.ingested) if fault not in damaged]
     failed = last is not None and last.get("outcome") == journal.FAILED
     try:
-        manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
-    except DataError as error:
-        manifest, damaged = Manifest(settings.input_folder_path, settings.schema.identity), damaged or [str(error)]
+        rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+        manifest, lag = rows.manifest, rows.lag.told
+    except (DataError, DiskError) as error:
+        manifest, lag = Manifest(settings.input_folder_path, settings.schema.identity), {}
+        damaged = damaged or [str(error)]
     lost = list_history.lost(settings.models / paths.LISTS, list_history.journaled(runs))
     damaged += [track_record_words.of_broken({"broken": lost}) or ""] if lost else []
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
@@ -57,6 +59,7 @@ def status(settings: Settings) -> Answer:
         "last_run": {name: last.get(name) for name in LAST_RUN} if last else None,
         "dataset": manifest.name if manifest.number else None,
         **manifest.counts,
+        **lag,
         "held": manifest.held,
         "warnings": next((it["warnings"] for it in reversed(runs) if "warnings" in it), []),
         "late": snapshot.overdue(expectation(settings), time.time()) if sound else None,
@@ -106,6 +109,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
         f"last run: {ended} {why}".rstrip(),
         f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
+        *(f"lag:      {it}" for it in [season_words.of_lag(fields)] if it),
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
         *(f"warning:  {warning}" for warning in fields["warnings"]),

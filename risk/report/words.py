@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import log
 from typing import Any
 
+from risk.report.season_words import of_lag, of_level
 from risk.text import NOTHING, amount, counted, interval, number, percent
 
 Facts = Mapping[str, Any]
@@ -30,14 +31,13 @@ FINDINGS = {
     "no drift": "no change was found in why clients leave",
     "not enough evidence": "too few outcomes are known to say whether the reasons for leaving have changed",
     "recalibrate": "the order of the clients still holds, but the stated risks were too high or too low",
-    "retrain": "clients leave for other reasons than before",
+    "retrain": "others leave than the model was trained to expect",
     "richer family": "a richer kind of model might describe better why clients leave",
 }
 NO_LIST = "There is no call list yet: ranking clients takes a deployed model."
 NOBODY = "There is nobody to call: no current client was found in the data."
 NO_SCORES = "There are no scores yet: no model has been measured on test data."
-NO_SOURCE = "No source has been read yet."
-FIRST_RUN = "This is the first run."
+NO_SOURCE, FIRST_RUN = "No source has been read yet.", "This is the first run."
 
 
 # --- what happened ----------------------------------------------------------------------------------------------------
@@ -107,9 +107,10 @@ def capacity(snapshot: Facts) -> str:
     per = "for each owner" if capacity["per"] == "owner" else "in all"
     said = [f"Capacity: {counted(capacity['calls_per_week'], 'call')} a week {per}."]
     if expected:
-        n_calls = number(sum(not call.get("control") for call in snapshot["call_list"]))
+        n_calls, mean = sum(not call.get("control") for call in snapshot["call_list"]), round(expected["mean"])
         bounds = f"(90 % interval: {number(expected['low'])} to {number(expected['high'])})"
-        said.append(f"About {number(round(expected['mean']))} of these {n_calls} are expected to leave {bounds}.")
+        about = f"About {number(mean)} of these {number(n_calls)} are expected to leave {bounds}."
+        said += filter(None, [about, of_level(expected)])
     if money:
         listed, everyone = (amount(money[name], money["currency"]) for name in ("listed", "everyone"))
         said.append(f"Value at risk (value × risk): {listed} on this list, {everyone} among all clients.")
@@ -125,16 +126,15 @@ def reason_to_train(decision: Facts) -> str:
 def of_dataset(dataset: Facts) -> str:
     """How many rows and clients there are, and of which time."""
     rows, clients = counted(dataset["n_rows"], "row"), counted(dataset["n_clients"], "client")
-    first, last = dataset["first_period"], dataset["last_period"]
-    known = f"{number(dataset['n_labelled'])} with a known outcome{f', from {first} to {last}' if first else ''}"
-    return f"Dataset {dataset['version']}: {rows} of {clients}, {known}."
+    during = f", from {first} to {dataset['last_period']}" if (first := dataset["first_period"]) else ""
+    known = f"{number(dataset['n_labelled'])} with a known outcome{during}"
+    return f"Dataset {dataset['version']}: {rows} of {clients}, {known}. {of_lag(dataset)}".rstrip()
 
 
 def newest_versions(dependencies: Facts) -> str:
     """When the package index was asked last, or how to ask it."""
-    asked = dependencies["checked_on"]
-    how = "not checked; run diagnostics.py --check-dependencies"
-    return f"Newest versions as of {asked}." if asked else f"Newest versions: {how}."
+    of = f" as of {dependencies['checked_on']}." if dependencies["checked_on"] else ""
+    return f"Newest versions{of or ': not checked; run diagnostics.py --check-dependencies.'}"
 
 
 def p_value(p: float | None) -> str:

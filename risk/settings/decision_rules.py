@@ -10,7 +10,7 @@ from risk.settings.schema import CLOSED, Number, Whole
 
 @dataclass(frozen=True, config=CLOSED)
 class Drift:
-    alpha: Number = Field(default=0.0001, gt=0, lt=1)
+    alpha: Number = Field(default=0.0005, gt=0, lt=1)
     minimum_gain: Number = Field(default=0.01, ge=0, le=1)
     minimum: Whole = Field(default=30, ge=2, le=1_000_000)
 

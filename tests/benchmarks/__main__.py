@@ -15,7 +15,7 @@ from tests.benchmarks.measure import Table
 
 HALVES = {
     "bench": ("ticks", "runs", "feeds", "ingestion", "formats", "models", "quiet", "lists"),
-    "bench-decisions": ("decisions", "selection"),
+    "bench-decisions": ("decisions", "selection", "seasons"),
     "bench-calling": ("calling",),
     "bench-lives": ("lives",),
 }

@@ -92,7 +92,7 @@ HARMFUL = (PLAIN_CHANGE, CHANGE, GRADUAL, SEGMENT, BASERATE)
 
 
 def _plain(random: np.random.Generator, n_rows: int, number: int, moved: Mapping[str, float]) -> pd.DataFrame:
-    """Return one file of independent clients; `moved` adds to a weight of the truth, or to all figures."""
+    """Return one file of independent clients; `moved` adds to a weight of the truth, all figures, or the logit."""
     figures = random.standard_normal((n_rows, 3))
     figures[:, 1] = 0.6 * figures[:, 0] + 0.8 * figures[:, 1]
     figures += moved.get("figures", 0.0)
@@ -101,7 +101,7 @@ def _plain(random: np.random.Generator, n_rows: int, number: int, moved: Mapping
         weight + moved.get(name, 0.0)
         for name, weight in zip(("activity", "size", "age"), (-0.9, -0.4, 0.3), strict=True)
     ]
-    truth = 1 / (1 + np.exp(-(-1.6 + figures @ weights + 0.5 * (plan == "gold"))))
+    truth = 1 / (1 + np.exp(-(-1.6 + moved.get("share", 0.0) + figures @ weights + 0.5 * (plan == "gold"))))
     columns = dict(zip(("activity", "size", "age"), np.exp(np.maximum(figures.T + 5, 0)) - 1, strict=True))
     clients = np.char.mod(f"c{number}-%d", np.arange(n_rows)).astype(object)
     left = (random.random(n_rows) < truth).astype(np.float64)

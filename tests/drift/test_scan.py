@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.drift._balance import balanced
-from risk.drift.scan import Scan, Window, scan
+from risk.drift.moved import sentence
+from risk.drift.scan import Scan, scan
+from risk.drift.window import Window
 from risk.modeling.reference import Reference, reference
 
 NUMERIC = ("activity", "size", "age")
@@ -188,6 +190,57 @@ def test_the_effect_of_a_level_is_named() -> None:
 
     assert found.verdict == "retrain"
     assert found.moved.startswith("the effect of plan = gold fell")
+
+
+def newcomers(champion: Champion, share: float | None) -> Scan:
+    """150 of 2,000 clients have a plan that nobody had; of these so many leave, else as many as the model states."""
+    generator = np.random.default_rng(7)
+    features = clients(generator, 2_000)
+    labels = outcome(generator, features)
+    features["plan"] = features["plan"].copy()
+    features["plan"][:150] = "<b>west</b>"
+    if share is not None:
+        labels[:150] = generator.random(150) < share
+    return scan([champion.window(features, labels)], champion.reference, learned=lambda: champion.learned)
+
+
+def test_clients_of_a_level_never_seen_are_named_where_they_leave_otherwise() -> None:
+    found = newcomers(trained(3), 0.7)
+
+    assert found.verdict == "retrain"
+    assert found.moved.startswith(
+        "150 clients of plan = <b>west</b>, a level the model was not trained on: 68.0 % of them left"
+    )
+    assert not [it for it in ("plus", "gold", "basic") if it in found.moved]
+    assert sentence(found.verdict, found.moved).startswith("Clients of a new kind leave otherwise: 150 clients of plan")
+
+
+def test_clients_of_a_level_never_seen_are_no_alert_where_the_model_is_right_for_them() -> None:
+    assert newcomers(trained(3), None).verdict == "no drift"
+
+
+def test_a_reference_of_an_older_program_knows_no_levels_and_has_no_term_for_them() -> None:
+    stored = trained(3).reference.as_dict()
+    for feature in stored["features"]:
+        del feature["known"]
+    stored["mean_score"] = stored["mean_score"][:-1]
+
+    old = Reference.from_dict(stored)
+
+    features = clients(np.random.default_rng(1), 10)
+    assert old.design(features, np.full(10, 0.2)).shape[1] == len(old.mean_score)
+
+
+def test_a_level_alone_is_never_called_another_reason_for_leaving() -> None:
+    found = trained(3).scan(np.random.default_rng(3), 2_000, share=-0.8)
+
+    told = sentence(found.verdict, found.moved)
+
+    assert found.verdict == "recalibrate"
+    assert told.startswith(
+        "How many leave has changed and not who, as in a busy or a quiet season: the share of leavers"
+    )
+    assert "reason for leaving" not in told
 
 
 @pytest.mark.slow
