@@ -398,7 +398,14 @@ def test_a_list_by_expected_gain_is_shown_and_downloaded_in_its_order(tmp_path: 
         "call_cost": 2.0,
     }
     told = {"listed": 87.5, "n_left_over": 3, "n_losing": 4, "n_without_value": 1, "typical_value": 9.0}
-    client_of(tmp_path, call_list=calls, capacity=by_gain, list={"expected_gain": told, "previous": None})
+    expected = {"mean": 1.5, "low": 0, "high": 3}
+    client_of(
+        tmp_path,
+        expected_leavers=expected,
+        call_list=calls,
+        capacity=by_gain,
+        list={"expected_gain": told, "previous": None},
+    )
     (tmp_path / "models/reports/1" / paths.CALL_LIST).write_bytes(b"whole")
     shown = create_app(load(tmp_path / "config.json")).test_client()
 
