@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives cron uncron xlsx lock clean reset-demo broken
+        bench-calling bench-lives bench-models cron uncron xlsx lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -74,13 +74,16 @@ bench: .venv/.installed-dev ## run the benchmarks
 	@$(PY) -m tests.benchmarks $(ARGS)
 
 bench-decisions: .venv/.installed-dev ## measure the decisions beside the familiar rules (a quarter of an hour)
-	@$(PY) -m tests.benchmarks decisions
+	@$(PY) -m tests.benchmarks decisions selection seasons
 
 bench-calling: .venv/.installed-dev ## measure what calling does to alerts and model (half an hour)
 	@$(PY) -m tests.benchmarks calling
 
 bench-lives: .venv/.installed-dev ## measure alerts and deployments over ten-year lives (ARGS="--lives 250": an hour and more)
 	@$(PY) -m tests.benchmarks lives $(ARGS)
+
+bench-models: .venv/.installed-dev ## rate tables by our models and others (ARGS="--tables FOLDER")
+	@$(PY) -m tests.benchmarks contenders $(ARGS)
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import platform
 import re
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ HALVES = {
     "bench-decisions": ("decisions", "selection", "seasons"),
     "bench-calling": ("calling",),
     "bench-lives": ("lives",),
+    "bench-models": ("contenders",),
 }
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
@@ -34,17 +36,19 @@ def main() -> None:
     parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], help="which (default: those of `make bench`)")
     parser.add_argument("--lives", type=int, help="how many lives of each kind, for `lives`")
     parser.add_argument("--cache", type=Path, help="where finished lives are kept (default: RISK_LIVES, or ~/.cache)")
+    parser.add_argument("--tables", type=Path, help="a folder of tables of your own, for `contenders`")
     given = vars(parser.parse_args())
     asked = tuple(given.pop("benches")) or HALVES["bench"]
     options = {name: value for name, value in given.items() if value is not None}
     tables = []
     for name in asked:
         bench = importlib.import_module(f"tests.benchmarks.{name}").bench
-        table: Table = bench(**options) if name == "lives" else bench()
+        own = {key: value for key, value in options.items() if key in inspect.signature(bench).parameters}
+        table: Table = bench(**own)
         print(table.text(), flush=True)
         tables.append(table)
     for half, names in HALVES.items():
-        if asked == names:
+        if asked == names and "tables" not in options:
             PAGE.write_text(with_half(PAGE.read_text(encoding="utf-8"), half, tables), encoding="utf-8")
 
 

@@ -1,13 +1,11 @@
 """Model quality, calibration and the cost of training, beside scikit-learn's two plain families on the same folds.
 
-Tables of your own: RISK_TABLES names a folder with NAME.csv and NAME.json, the section `schema` of that table's
-settings. None is committed and nothing is tuned to one; without it the project's own worlds are measured.
+The project's own worlds are measured; tables of your own are by `contenders`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -58,8 +56,7 @@ class Known:
 
 def bench() -> Table:
     """Measure every table, then the cost."""
-    tables = [*_tables(), *_made_up(10_000)]
-    rows: list[Row] = [row for table in tables for row in (*_quality(table), *_calibration(table))]
+    rows: list[Row] = [row for table in made_up(10_000) for row in (*_quality(table), *_calibration(table))]
     return Table(
         "Models",
         f"Out-of-fold, {REPEATS} × {FOLDS} folds, beside a plain logistic regression and plain boosting on the "
@@ -68,17 +65,18 @@ def bench() -> Table:
     )
 
 
-def _tables() -> Iterator[Known]:
-    folder = os.environ.get("RISK_TABLES")
-    for path in sorted(Path(folder).glob("*.json")) if folder else ():
+def tables(folder: Path) -> Iterator[Known]:
+    """Yield the tables of a folder: of each NAME.csv, with the section `schema` in NAME.json, the labelled rows."""
+    for path in sorted(folder.glob("*.json")):
         schema = TypeAdapter(Schema).validate_python(json.loads(path.read_text()))
         frame, content = reader.read_frame(path.with_suffix(".csv"), schema)
         assert not content.fault, content.fault
+        frame = frame[frame[schema.target].notna()].reset_index(drop=True)
         x = fitting.features(frame, schema.kinds)
         yield Known(path.stem, x, frame[schema.target].to_numpy(np.float64), dict(schema.kinds))
 
 
-def _made_up(n_rows: int) -> Iterator[Known]:
+def made_up(n_rows: int) -> Iterator[Known]:
     for name in ("change", "segment"):
         yield _world(name, n_rows)
 
@@ -90,7 +88,7 @@ def _world(name: str, n_rows: int) -> Known:
 
 
 def _quality(table: Known) -> Iterator[Row]:
-    ours, logistic, boosting = (_scored(table, fit) for fit in (_ours, _plain_logistic, _plain_boosting))
+    ours, logistic, boosting = (_scored(table, fit) for fit in (our_model, plain_logistic, plain_boosting))
     auc, loss = max(logistic[0], boosting[0]), min(logistic[1], boosting[1])
     told = f"{table.name} ({len(table.left):,} × {len(table.kinds)})"
     yield (
@@ -133,11 +131,11 @@ def _taught(table: Known, choice: str = "auto") -> selection.Challenger:
     return selection.teach(table.x, table.left, nobody, np.zeros(n_rows), none, table.kinds, choice)
 
 
-def _ours(table: Known) -> Any:
+def our_model(table: Known) -> Any:
     return _taught(table).estimator
 
 
-def _plain_logistic(table: Known) -> Pipeline:
+def plain_logistic(table: Known) -> Pipeline:
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     columns = make_column_transformer(
         (numbers, make_column_selector(dtype_include="number")),
@@ -146,7 +144,7 @@ def _plain_logistic(table: Known) -> Pipeline:
     return make_pipeline(columns, LogisticRegression(max_iter=1000)).fit(table.x, table.left)
 
 
-def _plain_boosting(table: Known) -> Pipeline:
+def plain_boosting(table: Known) -> Pipeline:
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
     columns = make_column_transformer((codes, make_column_selector(dtype_exclude="number")), remainder="passthrough")
     return make_pipeline(columns, HistGradientBoostingClassifier(random_state=0)).fit(table.x, table.left)
@@ -159,7 +157,7 @@ def _calibration(table: Known) -> Iterator[Row]:
         learned, rated = train_test_split(
             np.arange(len(table.left)), test_size=0.2, random_state=split, stratify=table.left
         )
-        risks = fitting.risks_of(_ours(table.part(learned)), table.x.iloc[rated])
+        risks = fitting.risks_of(our_model(table.part(learned)), table.x.iloc[rated])
         first = np.argsort(-risks, kind="stable")[:CALLED]
         told, left = (
             fitting.expected_leavers(risks[first], len(rated), len(learned)),
@@ -175,7 +173,7 @@ def _cost() -> Iterator[Row]:
     shuffled = np.random.default_rng(0).permutation(MILLION)
     sample, rated = table.part(shuffled[:SAMPLE]), _world("segment", 200_000)
     with threadpool_limits(1):
-        once = sum(_seconds(lambda fit=fit: fit(table)) for fit in (_plain_logistic, _plain_boosting))
+        once = sum(_seconds(lambda fit=fit: fit(table)) for fit in (plain_logistic, plain_boosting))
         ours = _seconds(lambda: _taught(sample))
     told = f"training on {MILLION:,} rows (a sample of {SAMPLE:,}: {ours:.0f} s), times the plain families"
     folded = ours / (FOLDS * once)  # five fits of four fifths of the rows, and one of all
@@ -184,7 +182,7 @@ def _cost() -> Iterator[Row]:
     for n_rows in LEARNING_CURVE:
         fitted = _taught(table.part(shuffled[:n_rows]), "boosting").estimator if n_rows < MILLION else None
         with threadpool_limits(1):
-            fitted = fitted or _plain_boosting(table)
+            fitted = fitted or plain_boosting(table)
         loss = evaluate(rated.left, fitting.risks_of(fitted, rated.x), 0.5, 100).log_loss
         whose = "plain boosting" if n_rows == MILLION else "boosting"
         yield f"log-loss of new clients, {whose} on {n_rows:,} rows", f"{loss:.4f}", "", None
