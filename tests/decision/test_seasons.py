@@ -115,7 +115,7 @@ def test_levels_that_differ_by_chance_alone_are_not_counted_in() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("amplitude", seasons.AMPLITUDES[::2])
 def test_a_yearly_cycle_makes_three_deployments_at_most_and_expected_leavers_hold(amplitude: float) -> None:
-    found = seasons.lived(seasons.stream(2, 500, amplitude))
+    lives = [seasons.lived(seasons.stream(seed, 500, amplitude)) for seed in (1, 2)]
 
-    assert found.deployments <= 3
-    assert np.mean(found.held) >= 0.85
+    assert max(found.deployments for found in lives) <= 3
+    assert np.mean([found.held for found in lives]) >= 0.85
