@@ -129,7 +129,8 @@ class _Living:
         )  # fmt: skip
 
     def champion(self) -> policy.Champion:
-        return policies._champion(self.live, self._rows(), self.production)
+        rows = self._rows()
+        return policies._champion(self.live, rows, self.production, len(rows.left))
 
     def decided(self) -> bool:
         """Train and decide as a run does; return whether another model went live."""
