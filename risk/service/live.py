@@ -48,7 +48,7 @@ class Watch:
         self._proven: tuple[Any, ...] | None = None
         self._live, self._again = LiveState(), 0.0
         self._process: int | None = None
-        self._starting, self._stopped = threading.Lock(), threading.Event()
+        self._starting, self._polling, self._stopped = threading.Lock(), threading.Lock(), threading.Event()
 
     @property
     def live(self) -> LiveState:
@@ -62,6 +62,7 @@ class Watch:
         with self._starting:
             if self._process == os.getpid():
                 return
+            self._polling = threading.Lock()  # a fork may have come amid a poll of the process before
             self.poll()
             self._stopped.clear()
             threading.Thread(target=self._run, name="watch", daemon=True).start()
@@ -74,6 +75,10 @@ class Watch:
 
     def poll(self) -> None:
         """Load what has changed or was wrong at the last poll; what cannot be loaded leaves the former in place."""
+        with self._polling:  # of two at once the older finding could be the last word
+            self._poll()
+
+    def _poll(self) -> None:
         former = self._live
         is_due = bool(former.wrong) and time.monotonic() > self._again
         seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self.reports))
