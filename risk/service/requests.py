@@ -32,10 +32,18 @@ Reader = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class RequestedRows:
-    """Clients to predict: their names as they were given, and a column per feature (missing = NaN or None)."""
+    """Clients to predict: their names as they were given, and a column per feature of a model (missing = None)."""
 
     clients: Clients
-    frame: pd.DataFrame
+    columns: dict[str, list[Any]]
+    kinds: Mapping[str, str]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The columns as scikit-learn takes them: -0 is zero, missing is NaN or None."""
+        types = {"numeric": "float64", "categorical": "object"}
+        frame = {name: pd.Series(self.columns[name], dtype=types[kind]) for name, kind in self.kinds.items()}
+        return pd.DataFrame({name: it + 0.0 if self.kinds[name] == "numeric" else it for name, it in frame.items()})
 
 
 @dataclass(frozen=True)
@@ -120,8 +128,8 @@ class Contract:
                 except ValueError as error:
                     found = f"line {line}: {name} is {cells[place][:40]!r}, expected {error}"
                     raise Problem(422, found, row=row, field=name[:MAX_NAME]) from error
-        frame = self._frame(columns)
-        return RequestedRows(columns.get(self.client) or [None] * len(frame), frame)
+        n_rows = len(next(iter(columns.values())))
+        return RequestedRows(columns.get(self.client) or [None] * n_rows, columns, self.kinds)
 
     def _decoder_for(self, others: list[str]) -> msgspec.json.Decoder[Any]:
         """The decoder of request bodies; columns are attributes c0, c1, … that carry their names on the wire."""
@@ -164,12 +172,7 @@ class Contract:
             if kind == "categorical":
                 columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
         named = map(attrgetter(f"c{len(self.kinds)}"), clients)
-        return RequestedRows([None if name in (None, UNSET) else str(name) for name in named], self._frame(columns))
-
-    def _frame(self, columns: Mapping[str, list[Any]]) -> pd.DataFrame:
-        types = {"numeric": "float64", "categorical": "object"}
-        frame = {name: pd.Series(columns[name], dtype=types[kind]) for name, kind in self.kinds.items()}
-        return pd.DataFrame({name: it + 0.0 if self.kinds[name] == "numeric" else it for name, it in frame.items()})
+        return RequestedRows([None if name in (None, UNSET) else str(name) for name in named], columns, self.kinds)
 
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
         """The place in the header and the reader of each wanted column."""

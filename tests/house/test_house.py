@@ -34,7 +34,7 @@ MAY_IMPORT = {
 }
 GATHERING = ("risk.report.status", "risk.report.subject")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 29_067  # of scripts and risk/; it may fall
+LINES = 29_070  # of scripts and risk/; it may fall
 
 
 @cache
