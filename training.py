@@ -9,7 +9,7 @@ Writes: output_model_path: trainedmodel.pkl, trainedmodel.json (its card), learn
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
+from risk.decision.policy import Reason
 from risk.errors import DataError, FamilyError
 from risk.journal import LEAK, Attention
 from risk.modeling import families, fitting, leakage, reasons, selection
@@ -38,7 +39,7 @@ from risk.text import counted, event, log
 NO_FEATURE = "No feature tells who leaves: the share of leavers, the same for every client, was the best of all models."
 
 
-def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) -> Card:
+def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     """Train a challenger and write it with its card; what a run that was cut off has left is not made again.
 
     `why` is the reason to train as the drift check gave it: kept in the card, so that a killed run can go on.
@@ -55,11 +56,11 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     spared = holdout.share(settings.holdout, schema, settings.test_share, size_cap=settings.size_cap)
     rows = current.beside(live.manifest if live else None, spared)
     rows = rows.apart(outcomes.read(settings.outcomes, settings.size_cap), settings.fewest)
-    labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
+    labelled, recent = _labelled(settings, rows, live is not None, why)
     left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
     _check(settings, run, manifest, left)
     run.note(warnings=[*run.record.get("warnings", []), *rows.words(labelled, "in training")])
-    reason, x = why["name"] if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
+    reason, x = str(why.name) if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
     champion = incumbents.champion(live, labelled, schema, reason)
     former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None
     teach = partial(selection.teach, x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family)
@@ -72,7 +73,7 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
         "dataset": manifest.name,
         "run": run.number,
         "reason": reason,
-        "why": dict(why) if why else None,
+        "why": why.as_dict() if why else None,
         "n_labelled": manifest.counts.get("n_labelled", len(left)),
         "candidates": [asdict(it) for it in challenger.compared],
         "leaks": _leaks(settings, rows, x, left, clients),
@@ -96,7 +97,7 @@ def _tell(run: Run, faults: Sequence[FamilyError]) -> None:
     run.note(warnings=[*run.record.get("warnings", []), *map(str, faults)])
 
 
-def _labelled(settings: Settings, rows: Dataset, has_live: bool, contents: int | None) -> tuple[pd.DataFrame, Marks]:
+def _labelled(settings: Settings, rows: Dataset, has_live: bool, why: Reason | None) -> tuple[pd.DataFrame, Marks]:
     """Return the rows to train on and mark those that are recent: new to the live model, after drift in the window.
 
     Of more rows than `model.max_training_rows` a sample is taken; as many recent rows are all kept, for the decision
@@ -104,7 +105,7 @@ def _labelled(settings: Settings, rows: Dataset, has_live: bool, contents: int |
     """
     most = settings.model.max_training_rows
     labelled = rows.labelled(most)
-    recent = rows.recent(contents) if has_live else labelled.iloc[:0]
+    recent = rows.recent(why.recent if why else None) if has_live else labelled.iloc[:0]
     more = recent[~recent["position"].isin(labelled["position"])]
     if 0 < len(more) <= len(recent) <= most:
         order = ["row", settings.schema.target, "position"]

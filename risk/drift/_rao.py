@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.modeling.metrics import Array, Floats, Marks, client_sums, clip, log_losses
+from risk.stored import Stored
 
 SMALLEST_EIGENVALUE = 0.02  # of the correlation form, whose mean eigenvalue is 1
 
 
 @dataclass(frozen=True)
-class ScoreTest:
+class ScoreTest(Stored):
     """χ² on `df` degrees of freedom, its tail p, the gain of refitting in log-loss per client and relative to it."""
 
     chi2: float

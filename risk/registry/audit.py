@@ -151,8 +151,8 @@ def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[s
     yield from digest_faults(release, intent)
     if not str(intent.get("model")).startswith(paths.digest_of(release.name)):
         yield f"{release.folder}: its name is not that of the model that the journal names; {RESTORE}"
-    card, verdict = (object_in(release.folder / name) for name in (paths.CARD, paths.VERDICT))
-    if verdict.get("model") != intent.get("model"):
+    card = object_in(release.folder / paths.CARD)
+    if release.verdict.model != intent.get("model"):
         yield f"{release.folder / paths.VERDICT}: it judges another model than the journal names; {RESTORE}"
     found, path = manifests.read_whole(release.folder), release.folder / paths.MANIFEST
     for version, whose in ((dataset, "the run that made the release"), (card.get("dataset"), "its model")):

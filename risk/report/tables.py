@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from risk.modeling.metrics import Scores
 from risk.report.words import STATES, TROUBLED, p_value, score_rows
 from risk.text import NOTHING, counted, digits_for, moment, number, one_line, percent
 
@@ -47,7 +48,7 @@ def scores(measured: Facts, on: str) -> Table:
     """The scores on some rows, each with its interval and what it means."""
     columns = [TableColumn("Score", 74, is_strong=True), _number("Value", 44), _number("95 % interval", 84)]
     columns.append(TableColumn("In words", 285))
-    return Table(f"Scores on {on}, with their 95 % intervals", columns, score_rows(measured))
+    return Table(f"Scores on {on}, with their 95 % intervals", columns, score_rows(Scores.from_dict(measured)))
 
 
 def confusion(counts: Facts) -> Table:
