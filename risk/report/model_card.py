@@ -32,16 +32,16 @@ def text(card: Facts, verdict: Verdict, dataset: Facts, predict: Predict) -> byt
     `card` is trainedmodel.json, `dataset` is what `snapshot.of_dataset` tells of the manifest, with the sentences
     `derived`; `predict` is the model itself (a frame of features to risks), asked for what each feature does.
     """
-    family = _family(card)
+    family, own = _family(card), Scores.from_dict(card.get("scores") or {})
     parts = {
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
         "## What it is not for": NOT_FOR,
         "## Data": _data(card, dataset),
         "## Factors": [family, "", *_table(FACTOR, factors(card, predict)), "", ASKED],
-        "## Scores": _scores(card, verdict),
-        "## Calibration": _calibration(card, verdict),
-        "## Caveats": _caveats(card, verdict),
+        "## Scores": _scores(own, verdict),
+        "## Calibration": _calibration(own, verdict),
+        "## Caveats": _caveats(card, own, verdict),
         "## What it cannot see": UNSEEN,
         "## How it came here": _origin(card, verdict),
     }
@@ -182,9 +182,9 @@ def _enters(card: Facts, feature: Facts | None, kind: str, n_levels: int) -> str
     return LEVELS if kind != "numeric" else f"{value}, {scaled}; {MISSING}"
 
 
-def _scores(card: Facts, verdict: Verdict) -> list[str]:
+def _scores(own: Scores, verdict: Verdict) -> list[str]:
     where, tested = _scored_on(verdict)
-    scores = {"out of fold": _own_scores(card), where: verdict.scores}
+    scores = {"out of fold": own, where: verdict.scores}
     measured = {name: [words.measured(it, key) for it in scores.values()] for key, name in NAMES.items()}
     rows = [[name, *(cell for pair in pairs for cell in pair)] for name, pairs in measured.items()]
     header = ["score", *(word for name in scores for word in (name, "95 % interval"))]
@@ -197,10 +197,6 @@ def _scores(card: Facts, verdict: Verdict) -> list[str]:
     return [*_table(header, rows), "", *sizes, *tested, RATED]
 
 
-def _own_scores(card: Facts) -> Scores:
-    return Scores.from_dict(card.get("scores") or {})
-
-
 def _scored_on(verdict: Verdict) -> tuple[str, list[str]]:
     """Whose outcomes the scores of a verdict are of, and a line on them; verdicts of older programs have none."""
     scored_on = verdict.scores.scored_on
@@ -209,17 +205,16 @@ def _scored_on(verdict: Verdict) -> tuple[str, list[str]]:
     return markdown(scored_on) if scored_on else "test data", []
 
 
-def _calibration(card: Facts, verdict: Verdict) -> list[str]:
-    own = _own_scores(card).calibration
-    bins, where = (own, "out of fold") if own else (verdict.scores.calibration, _scored_on(verdict)[0])
+def _calibration(own: Scores, verdict: Verdict) -> list[str]:
+    where = "out of fold" if own.calibration else _scored_on(verdict)[0]
+    bins = own.calibration or verdict.scores.calibration
     rows = [[percent(it.risk), percent(it.share), number(it.n_rows)] for it in bins]
     told = f"Of those with about this risk, so many left ({where}):"
     return [told, "", *_table(["stated risk", "left", "rows"], rows)]
 
 
-def _caveats(card: Facts, verdict: Verdict) -> list[str]:
-    n_leavers = _own_scores(card).n_leavers
-    caveats = [f"{number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
+def _caveats(card: Facts, own: Scores, verdict: Verdict) -> list[str]:
+    caveats = [f"{number(own.n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
     if verdict.provisional:
         caveats.append("It is provisional: use the order of its list with care, and do not rely on the percentages.")
     if _overruled(verdict):

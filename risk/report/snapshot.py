@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from risk.drift.finding import Scan
 from risk.paths import PROGRAM
 from risk.settings.schema import Schema
 
@@ -84,19 +85,18 @@ def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "reason": it.get("error") or it.get("sentence") or it.get("reason"),
             "f1": (it.get("scores") or {}).get("f1"),
             "steps": {step["name"]: step["seconds"] for step in it.get("steps") or ()},
-            "scan": _widest(it.get("scan") or {}),
+            "scan": _widest(Scan.from_dict(it.get("scan") or {})),
         }
         for it in records[::-1][:MOST_RUNS]
     ]
 
 
-def _widest(scan: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Of the scan of a run its widest window, and whether any of them gave an alarm."""
-    windows = scan.get("windows") or ()
-    if not windows:
+def _widest(scan: Scan) -> dict[str, Any] | None:
+    """Of the scan of a run its widest window, and whether any of them gave an alarm that no level explains."""
+    if not scan.windows:
         return None
-    widest = {name: windows[-1].get(name) for name in ("contents", "n_rows", "p", "gain")}
-    return widest | {"rings": any(it.get("rings") for it in windows)}
+    widest = {name: scan.windows[-1].as_dict()[name] for name in ("contents", "n_rows", "p", "gain")}
+    return widest | {"rings": not scan.is_explained and any(it.rings for it in scan.windows)}
 
 
 def of_schema(schema: Schema) -> dict[str, Any]:

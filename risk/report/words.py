@@ -7,7 +7,8 @@ from math import log
 from typing import Any
 
 from risk.modeling.metrics import Confusion, Scores
-from risk.report.season_words import of_lag, of_level
+from risk.report.run_decision import RunDecision
+from risk.report.season_words import meaning, of_lag, of_level
 from risk.text import NOTHING, amount, counted, interval, number, percent
 
 Facts = Mapping[str, Any]
@@ -28,13 +29,6 @@ OUTCOMES = {
     "withdrawn": "a person took out a source that had been taken in by hand",
     "live already": "the model was live already; nothing was changed",
 }
-FINDINGS = {
-    "no drift": "no change was found in why clients leave",
-    "not enough evidence": "too few outcomes are known to say whether the reasons for leaving have changed",
-    "recalibrate": "the order of the clients still holds, but the stated risks were too high or too low",
-    "retrain": "others leave than the model was trained to expect",
-    "richer family": "a richer kind of model might describe better why clients leave",
-}
 NO_LIST = "There is no call list yet: ranking clients takes a deployed model."
 NOBODY = "There is nobody to call: no current client was found in the data."
 NO_SCORES = "There are no scores yet: no model has been measured on test data."
@@ -49,10 +43,10 @@ def headline(snapshot: Facts) -> str:
     return _sentence(OUTCOMES.get(snapshot["outcome"], f"outcome: {snapshot['outcome']}"))
 
 
-def finding(snapshot: Facts) -> str | None:
+def finding(decision: RunDecision) -> str | None:
     """The verdict of the drift check as a sentence; None where there is none."""
-    verdict = snapshot["verdict"]
-    return None if verdict is None else _sentence(FINDINGS.get(verdict, f"verdict: {verdict}"))
+    verdict = decision.verdict
+    return None if verdict is None else _sentence(meaning(verdict, decision.scan) or f"verdict: {verdict}")
 
 
 def banner(release: Facts | None) -> tuple[str, str] | None:
@@ -118,9 +112,9 @@ def capacity(snapshot: Facts) -> str:
     return " ".join(said)
 
 
-def reason_to_train(decision: Facts) -> str:
+def reason_to_train(decision: RunDecision) -> str:
     """Why a model was trained, in one sentence."""
-    why = decision["reason_to_train"]
+    why = decision.reason_to_train
     return f"Reason to train: {why}." if why else "There was no reason to train a new model."
 
 
