@@ -78,10 +78,7 @@ def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None
     proven.opened(settings.production, target, settings.own)
     version = files.resolve(settings.ingested / paths.CURRENT)
     why = {"action": releases.ROLLBACK, "run": run.number, "from": live.name if live else None, "reason": reason}
-    why |= {
-        "from_model": (live and live.verdict.model) or None,
-        "dataset": version.name if version else None,
-    }
+    why |= {"from_model": (live and live.verdict.model) or None, "dataset": version.name if version else None}
     releases.roll_back(settings.production, target, why)
     log.info(event("rolled back", release=target.name))
     return target

@@ -17,8 +17,7 @@ class Stored:
 
     def as_dict(self) -> dict[str, Any]:
         """What JSON holds of it; a figure that is not known (NaN) is null."""
-        known = asdict(self, dict_factory=lambda pairs: {key: None if it != it else it for key, it in pairs})  # type: ignore[call-overload]
-        return dict(known)
+        return asdict(self, dict_factory=lambda pairs: {key: None if it != it else it for key, it in pairs})  # type: ignore
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from calendar import monthrange
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -61,7 +61,9 @@ def windows(n_clients: Mapping[str, int], rule: Target) -> Windows:
         usual = statistics.median(level[-BEFORE:]) if level else 0
         if n < rule.smallest_share * usual:
             after = [it for _, it in ordered[place + 1 : place + 1 + AFTER]]
-            if len(after) < AFTER or max(after) >= rule.smallest_share * usual or not _is_alike(n, after, rule):
+            lasting = statistics.median(after or [0])
+            is_alike = n >= rule.smallest_share * lasting and lasting >= rule.smallest_share * n
+            if len(after) < AFTER or max(after) >= rule.smallest_share * usual or not is_alike:
                 incomplete[period] = (n, usual)
                 continue
             level.clear()
@@ -74,11 +76,6 @@ def windows(n_clients: Mapping[str, int], rule: Target) -> Windows:
     passed = [it for it in sorted(n_clients) if reach[it] <= newest]
     tell = [it for it in passed if any(it < at <= reach[it] and _is_end(at, reach[it], step) for at in whole)]
     return Windows(reach, frozenset(tell), incomplete, _missing(whole) if by_month else (), max(passed, default=""))
-
-
-def _is_alike(n: int, others: Sequence[int], rule: Target) -> bool:
-    usual = statistics.median(others)
-    return n >= rule.smallest_share * usual and usual >= rule.smallest_share * n
 
 
 def _is_end(period: str, reach: str, step: str) -> bool:

@@ -153,18 +153,14 @@ def _objections(
 def _finding(figures: Comparison, against: str) -> str:
     way = "better" if figures.gain > 0 else "worse"
     shares = (f"{100 * it:.1f} %" for it in (figures.challenger_capture, figures.champion_capture))
-    caught = " of the leavers instead of ".join(shares)
+    caught, forward = " of the leavers instead of ".join(shares), "not judged forward"
+    if figures.forward_z is not None:
+        forward = f"forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
         f"{100 * abs(figures.gain):.1f} % {way} than that of {against} (z {figures.z:.2f}), "
-        f"its list of {figures.capture_k:,} catches {caught}; {_forward(figures)}"
+        f"its list of {figures.capture_k:,} catches {caught}; {forward}"
     )
-
-
-def _forward(figures: Comparison) -> str:
-    if figures.forward_z is None:
-        return "not judged forward"
-    return f"forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
 
 
 def _copies(labels: Array, risks: Floats) -> dict[str, Floats]:

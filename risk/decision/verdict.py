@@ -90,12 +90,10 @@ def evidence(
     judged = judged[judged["position"].isin(stated.index)]  # of very many rows only a sample was compared
     stated = stated.loc[judged["position"]]
     left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
-    against = champion.risks(judged) if champion else fitting.base_rate(left, clients)
+    beside = champion.risks(judged) if champion else fitting.base_rate(left, clients)
     risk, nested, forward = (stated[name].to_numpy(np.float64) for name in ("risk", "nested", "forward"))
     bare = champion is None
-    gate = policy.judged(
-        left, against, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=why.scan
-    )
+    gate = policy.judged(left, beside, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=why.scan)
     gate = replace(gate, against=BASE_RATE if bare or not live else live.name)
     return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)))
 

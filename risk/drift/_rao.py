@@ -58,7 +58,8 @@ def residuals(design: Floats, labels: Array, risks: Array, clients: Array) -> Re
     clipped = clip(risks)
     rows = design * (np.asarray(labels, dtype=np.float64) - clipped)[:, None]
     sums = client_sums(rows, clients)
-    variance = _variance(design, clipped) if len(sums) == len(rows) else sums.T @ sums
+    by_risks = len(sums) == len(rows)
+    variance = (design * (clipped * (1 - clipped))[:, None]).T @ design if by_risks else sums.T @ sums
     return Residuals(rows.sum(axis=0), variance, design, clipped, float(log_losses(labels, clipped).mean()))
 
 
@@ -102,7 +103,3 @@ def tail(statistic: float | Floats, df: int) -> float:
     from scipy.special import chdtrc  # here, for its import costs more than the rest of this module
 
     return float(chdtrc(df, statistic)) if df > 0 else 1.0
-
-
-def _variance(design: Floats, risks: Floats) -> Floats:
-    return np.asarray((design * (risks * (1 - risks))[:, None]).T @ design)

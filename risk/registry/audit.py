@@ -160,11 +160,6 @@ def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[s
             yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train again"
 
 
-def undescribed(production: Path, ingested: Path) -> list[str]:
-    """Return a sentence for each dataset version and release whose manifest cannot be read."""
-    return manifests.undescribed(manifests.read_all(ingested / paths.VERSIONS, production / paths.RELEASES))
-
-
 def _part(name: str, digest: str, known: Mapping[Path, Manifest | None], folder: Path) -> Iterator[str]:
     """Compare a part with its digest; it may be gone with the versions that were tidied away meanwhile."""
     path, owners = folder / name, [owner for owner, it in known.items() if it and it.parts.get(name) == digest]

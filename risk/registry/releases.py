@@ -52,8 +52,7 @@ class Release:
     @property
     def forced(self) -> str | None:
         """The reason of the person who deployed it against its verdict; None where the verdict favoured it."""
-        told = self.verdict
-        return None if told.deploy else told.forced
+        return None if self.verdict.deploy else self.verdict.forced
 
 
 @dataclass(frozen=True)

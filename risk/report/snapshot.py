@@ -43,9 +43,8 @@ def of_dataset(manifest: Manifest) -> dict[str, Any]:
 
 
 def _source(entry: Entry) -> dict[str, Any]:
-    read, accepted, labelled = (
-        sum(getattr(it, name) for it in entry.shown) for name in ("n_read", "n_accepted", "n_labelled")
-    )
+    counts = ("n_read", "n_accepted", "n_labelled")
+    read, accepted, labelled = (sum(getattr(it, name) for it in entry.shown) for name in counts)
     return {
         **{name: getattr(entry, name) for name in ("path", "state", "reason")},
         "rows_read": read,
@@ -62,10 +61,8 @@ def of_release(model: Model | None, provisional: bool, forced: str | None = None
     if model is None:
         return None
     card = model.card
-    told = {
-        name: getattr(card, name)
-        for name in ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
-    }
+    shown = ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
+    told = {name: getattr(card, name) for name in shown}
     told |= {"leaks": [leak["column"] for leak in card.leaks], "forced": forced}
     return {"name": model.name, "digest": model.digest, "provisional": provisional, **told}
 
