@@ -10,12 +10,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from risk import command, files, paths
 from risk.command import Answer, Run
 from risk.dataset import dataset, manifest
 from risk.decision import policy, verdict
+from risk.decision.verdict import Verdict
 from risk.errors import DataError, NotFavouredError, ReleaseError, UsageError
 from risk.modeling import leakage
 from risk.registry import audit, model, proven, releases
@@ -37,14 +38,14 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
     """
     releases.settle(settings.production)
     challenger = proven.desk(settings.models, settings.production, settings.own, run.record)
-    judged = releases.object_in(settings.models / paths.VERDICT)
+    judged = Verdict.of(settings.models)
     live = releases.current(settings.production)
     if live and verdict.is_live(live, challenger, judged):
         return live
     path = f"{settings.models.name}/{paths.VERDICT}"
     verdict.require_favourable(judged, path, challenger.digest, live, forced=forced is not None)
     if challenger.card.release:
-        return roll_back(settings, run, challenger.card.release, forced or judged["sentence"])
+        return roll_back(settings, run, challenger.card.release, forced or judged.sentence)
     version = settings.ingested / paths.VERSIONS / challenger.card.dataset
     made_of = manifest.read(version)
     if made_of is None:
@@ -52,15 +53,14 @@ def deploy(settings: Settings, run: Run, forced: str | None = None) -> Release:
         raise ReleaseError(f"{version}: {gone}; run python training.py")
     papers: dict[str, files.Content] = {name: settings.models / name for name in PAPERS}
     papers |= {name: version / name for name in (paths.MANIFEST, paths.INGESTED_FILES)}
-    told = judged | {"forced": forced, "model": challenger.digest}
-    if forced and leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted):
-        told["provisional"] = True
-    papers[paths.VERDICT] = files.as_json(told)
+    unproven = bool(forced and leakage.still(challenger.card.leaks, settings.schema.kinds, settings.schema.trusted))
+    told = replace(judged, forced=forced, provisional=judged.provisional or unproven)
+    papers[paths.VERDICT] = files.as_json(told.as_dict() | {"forced": forced})
     schema, events = settings.schema, settings.events
     derived = [it for it in (schema.outcome.sentence, events.sentence if events else "") if it]
     dataset = snapshots.of_dataset(made_of) | {"derived": derived}
     papers[paths.MODEL_CARD] = model_card.text(asdict(challenger.card), told, dataset, challenger.risks)
-    why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or judged["sentence"]}
+    why = {"action": "deploy", "run": run.number, "model": challenger.digest, "reason": forced or judged.sentence}
     why |= {"forced": forced is not None, "papers": audit.digests(papers)}
     released = releases.publish(settings.production, challenger.digest, papers, why)
     log.info(event("release", release=released.name, provisional=released.provisional))
@@ -78,10 +78,7 @@ def roll_back(settings: Settings, run: Run, name: str | None, reason: str | None
     proven.opened(settings.production, target, settings.own)
     version = files.resolve(settings.ingested / paths.CURRENT)
     why = {"action": releases.ROLLBACK, "run": run.number, "from": live.name if live else None, "reason": reason}
-    why |= {
-        "from_model": live.verdict.get("model") if live else None,
-        "dataset": version.name if version else None,
-    }
+    why |= {"from_model": (live and live.verdict.model) or None, "dataset": version.name if version else None}
     releases.roll_back(settings.production, target, why)
     log.info(event("rolled back", release=target.name))
     return target
@@ -138,7 +135,7 @@ def _deployed(settings: Settings, run: Run, forced: str | None) -> Answer:
         run.note(release=before, sentence=str(error).removeprefix(f"{error.outcome}: "))
         return Answer(str(error), {"outcome": error.outcome, "release": before}, error.exit_code)
     is_new = released.name != before
-    run.note(release=released.name, sentence=(forced if is_new else None) or released.verdict.get("sentence"))
+    run.note(release=released.name, sentence=(forced if is_new else None) or released.verdict.sentence)
     if not is_new:
         return Answer(f"{before} is live already; nothing was changed", {"outcome": "live already", "release": before})
     return _said(policy.ROLLED_BACK if card and card.release == released.name else policy.DEPLOYED, released)

@@ -55,8 +55,8 @@ def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reaso
         reason = reasons_to_train.reason(
             rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
         )
-    run.note(verdict=reason.verdict, reason=reason.sentence, sentence=reason.sentence, scan=reason.scan)
-    run.note(evidence=manifest.evidence, rows=manifest.rows)
+    run.note(verdict=reason.verdict, reason=reason.sentence, sentence=reason.sentence)
+    run.note(scan=reason.as_dict()["scan"], evidence=manifest.evidence, rows=manifest.rows)
     log.info(event("reason to train", train=reason.train, reason=reason.sentence))
     return reason
 

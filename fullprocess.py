@@ -43,7 +43,7 @@ def full_process(config: Settings, run: Run, force: bool = False, observed: str 
     outcome = reason.outcome  # "no drift", "not enough evidence"
     if reason.train:
         with run.step("training"):
-            training.train(config, run, vars(reason))
+            training.train(config, run, reason)
         with run.step("scoring"):
             verdict = scoring.judge(config, run)
         outcome = verdict.outcome  # "deployed", "challenger rejected", "not enough evidence"

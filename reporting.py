@@ -24,6 +24,7 @@ from risk.command import Answer, Run
 from risk.dataset import former_rows, intake, next_steps
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout, incumbents
+from risk.decision.verdict import Verdict
 from risk.drift.season import Forecast
 from risk.lists import both_orders, call_list, list_history, track_record
 from risk.lists.call_list import Past
@@ -225,8 +226,8 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
         else:
             rows = subjects.live(settings).rows
             scores, _ = subjects.scores(settings, rows, scored, folder)
-        verdict = releases.object_in(folder / paths.VERDICT)  # of this model, or nothing proves it
-        unproven = verdict.get("model") != scored.digest or bool(verdict.get("provisional"))
+        verdict = Verdict.of(folder)  # of this model, or nothing proves it
+        unproven = verdict.model != scored.digest or verdict.provisional
         subject = Subject(rows, scored, folder, unproven, None, scores, tuple(scored.card.leaks))
         contents = _make(*_gather(settings, run, RESTED, subject, Past(run.day)))
     for name, content in contents.items():

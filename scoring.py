@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from risk import command, files, journal, paths
@@ -21,8 +20,8 @@ from risk.decision.holdout import Holdout
 from risk.decision.verdict import Verdict
 from risk.errors import ModelError
 from risk.modeling import leakage
-from risk.modeling.metrics import Scores
 from risk.registry import out_of_fold, proven, releases
+from risk.registry.judgement import HoldoutScores
 from risk.registry.model import Model
 from risk.registry.releases import BASE_RATE
 from risk.settings.settings import Settings
@@ -51,14 +50,14 @@ def judge(settings: Settings, run: Run) -> Verdict:
         most = settings.model.max_training_rows
         evidence = verdict.evidence(rows, settings.models, challenger, live, bool(leaks), settings.gate, most)
         back = challenger.digest in releases.rolled_back(settings.production, card.dataset)
-        scores = asdict(_score(settings, challenger, held_out)) | {"scored_on": held_out.scored_on}
+        scores = _score(settings, challenger, held_out)
         found = verdict.conclude(
             covered, run.number, evidence, leaks, live, scores, comes_back=bool(card.release), rolled_back=back
         )
-        files.write(settings.models / paths.LATEST_SCORE, f"{found.scores['f1']}\n".encode())
-        files.write(settings.models / paths.VERDICT, files.as_json(asdict(found)))
-        log.info(event("verdict", outcome=found.outcome, f1=found.scores["f1"], sentence=found.sentence))
-    run.note(gate=found.gate, scores=found.scores, sentence=found.sentence)
+        files.write(settings.models / paths.LATEST_SCORE, f"{found.scores.f1}\n".encode())
+        files.write(settings.models / paths.VERDICT, files.as_json(found.as_dict()))
+        log.info(event("verdict", outcome=found.outcome, f1=found.scores.f1, sentence=found.sentence))
+    run.note(gate=found.gate.as_dict(), scores=found.scores.as_dict(), sentence=found.sentence)
     return found
 
 
@@ -74,7 +73,7 @@ def _holdout(settings: Settings, folder: Path, rows: Dataset) -> Holdout:
     return found
 
 
-def _score(settings: Settings, scored: Model, held_out: Holdout) -> Scores:
+def _score(settings: Settings, scored: Model, held_out: Holdout) -> HoldoutScores:
     return holdout.score(scored, held_out, settings.schema.target, settings.gate.top_share)
 
 
@@ -95,8 +94,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     def by_hand(run: Run) -> Answer:
         found = judge(settings, run)
         word = "favourable" if found.deploy else found.outcome
-        line = f"{word}: F1 {found.scores['f1']:.3f} on {found.scores['n_rows']} rows of test data. {found.sentence}"
-        return Answer(line, {"outcome": word, "f1": found.scores["f1"], "verdict": asdict(found)})
+        line = f"{word}: F1 {found.scores.f1:.3f} on {found.scores.n_rows} rows of test data. {found.sentence}"
+        return Answer(line, {"outcome": word, "f1": found.scores.f1, "verdict": found.as_dict()})
 
     return command.alone(settings, "scoring", by_hand)
 
@@ -113,7 +112,7 @@ def _look(settings: Settings, asked: argparse.Namespace) -> Answer:
         held_out = _holdout(settings, folder, rows)
     found = _score(settings, scored, held_out)
     line = f"F1 {found.f1:.3f} on {found.n_rows} rows of {held_out.scored_on}"
-    return Answer(line, {"model": scored.digest, "scored_on": held_out.scored_on, **asdict(found)})
+    return Answer(line, {"model": scored.digest, "scored_on": found.scored_on, **found.as_dict()})
 
 
 if __name__ == "__main__":

@@ -9,10 +9,9 @@ Writes: output_model_path: trainedmodel.pkl, trainedmodel.json (its card), learn
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +23,11 @@ from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
+from risk.decision.policy import Reason
 from risk.errors import DataError, FamilyError
 from risk.journal import LEAK, Attention
 from risk.modeling import families, fitting, leakage, reasons, selection
 from risk.modeling.metrics import Array, Floats, Marks
-from risk.modeling.selection import Challenger
 from risk.registry import challenger_file, model, out_of_fold, proven, releases
 from risk.registry.challenger_file import ChallengerFile
 from risk.registry.model import Card
@@ -38,7 +37,7 @@ from risk.text import counted, event, log
 NO_FEATURE = "No feature tells who leaves: the share of leavers, the same for every client, was the best of all models."
 
 
-def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) -> Card:
+def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     """Train a challenger and write it with its card; what a run that was cut off has left is not made again.
 
     `why` is the reason to train as the drift check gave it: kept in the card, so that a killed run can go on.
@@ -48,44 +47,40 @@ def train(settings: Settings, run: Run, why: Mapping[str, Any] | None = None) ->
     manifest = current.manifest
     on_desk = model.read_card(settings.models)
     under_way = on_desk and on_desk.run > journal.finished(settings.production / paths.JOURNAL)
-    is_whole = under_way and model.whole(settings.models)
-    if on_desk and is_whole and on_desk.dataset == manifest.name and _is_ours(settings, run, on_desk):
+    if under_way and on_desk and on_desk.dataset == manifest.name and _is_whole(settings, run, on_desk):
         return _noted(settings, run, on_desk)
     live = proven.live(settings.production, settings.own)
     spared = holdout.share(settings.holdout, schema, settings.test_share, size_cap=settings.size_cap)
     rows = current.beside(live.manifest if live else None, spared)
     rows = rows.apart(outcomes.read(settings.outcomes, settings.size_cap), settings.fewest)
-    labelled, recent = _labelled(settings, rows, live is not None, ((why or {}).get("scan") or {}).get("moved_in"))
+    labelled, recent = _labelled(settings, rows, live is not None, why)
     left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
     _check(settings, run, manifest, left)
     run.note(warnings=[*run.record.get("warnings", []), *rows.words(labelled, "in training")])
-    reason, x = why["name"] if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
+    reason, x = str(why.name) if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
     champion = incumbents.champion(live, labelled, schema, reason)
     former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None
     teach = partial(selection.teach, x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family)
     packed = challenger_file.of(teach, x, left, settings.own, schema.kinds, live, (champion, former))
     challenger = packed.challenger
     _tell(run, packed.faults)
-    _write_risks(settings.models, labelled.assign(client=clients), challenger)
-    facts = {
-        "learned_sha256": files.digest_file(settings.models / paths.LEARNED_RISKS),
-        "dataset": manifest.name,
-        "run": run.number,
-        "reason": reason,
-        "why": dict(why) if why else None,
-        "n_labelled": manifest.counts.get("n_labelled", len(left)),
-        "candidates": [asdict(it) for it in challenger.compared],
-        "leaks": _leaks(settings, rows, x, left, clients),
-    }
+    marked = challenger.rows if challenger.release is None else False
+    stated = {"risk": challenger.risks, "nested": challenger.nested, "forward": challenger.forward}
+    out_of_fold.write(settings.models, labelled.assign(client=clients, learned=marked, **stated))
+    facts = {"dataset": manifest.name, "run": run.number, "reason": reason, "why": why.as_dict() if why else None}
+    facts |= {"learned_sha256": files.digest_file(settings.models / paths.LEARNED_RISKS)}
+    facts |= {"n_labelled": manifest.counts.get("n_labelled", len(left))}
+    facts |= {"candidates": [asdict(it) for it in challenger.compared]}
+    facts |= {"leaks": _leaks(settings, rows, x, left, clients)}
     card = _write_model(settings, packed, x, left, facts)
     log.info(event("challenger", family=card.family, learned=card.learned, rows=card.n_rows, reason=card.reason))
     return _noted(settings, run, card)
 
 
-def _is_ours(settings: Settings, run: Run, card: Card) -> bool:
-    """Return whether the model on the desk may be opened; where a run must have noted its card, whether one has."""
-    path = settings.models / paths.CARD
-    return not families.is_own(card.family) or proven.is_noted(path, settings.production, run.record)
+def _is_whole(settings: Settings, run: Run, card: Card) -> bool:
+    """Return whether the model on the desk is that of its card, and a run has noted the card where one must have."""
+    path, is_own = settings.models / paths.CARD, families.is_own(card.family)
+    return model.whole(settings.models) and not (is_own and not proven.is_noted(path, settings.production, run.record))
 
 
 def _tell(run: Run, faults: Sequence[FamilyError]) -> None:
@@ -96,7 +91,7 @@ def _tell(run: Run, faults: Sequence[FamilyError]) -> None:
     run.note(warnings=[*run.record.get("warnings", []), *map(str, faults)])
 
 
-def _labelled(settings: Settings, rows: Dataset, has_live: bool, contents: int | None) -> tuple[pd.DataFrame, Marks]:
+def _labelled(settings: Settings, rows: Dataset, has_live: bool, why: Reason | None) -> tuple[pd.DataFrame, Marks]:
     """Return the rows to train on and mark those that are recent: new to the live model, after drift in the window.
 
     Of more rows than `model.max_training_rows` a sample is taken; as many recent rows are all kept, for the decision
@@ -104,7 +99,7 @@ def _labelled(settings: Settings, rows: Dataset, has_live: bool, contents: int |
     """
     most = settings.model.max_training_rows
     labelled = rows.labelled(most)
-    recent = rows.recent(contents) if has_live else labelled.iloc[:0]
+    recent = rows.recent(why.recent if why else None) if has_live else labelled.iloc[:0]
     more = recent[~recent["position"].isin(labelled["position"])]
     if 0 < len(more) <= len(recent) <= most:
         order = ["row", settings.schema.target, "position"]
@@ -125,12 +120,6 @@ def _check(settings: Settings, run: Run, manifest: Manifest, left: Floats) -> No
     if too_few := families.short_of(settings.model.family, left):
         log.warning(event("family", reason=too_few))
         run.note(warnings=[*run.record.get("warnings", []), too_few])
-
-
-def _write_risks(folder: Path, labelled: pd.DataFrame, challenger: Challenger) -> None:
-    marked = challenger.rows if challenger.release is None else False
-    stated = {"risk": challenger.risks, "nested": challenger.nested, "forward": challenger.forward}
-    out_of_fold.write(folder, labelled.assign(learned=marked, **stated))
 
 
 def _write_model(

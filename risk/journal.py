@@ -9,7 +9,7 @@ import json
 import os
 import pwd
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,10 +166,8 @@ def timings(
 ) -> dict[str, Timing]:
     """Return the seconds of the named steps, those of a run under way included."""
     spent: dict[str, list[float]] = {step: [] for step in steps}
-    for name, seconds in _steps(path):
-        if name in spent:
-            spent[name].append(seconds)
-    for name, seconds in (under_way or {}).items():
+    done = ((step["name"], step["seconds"]) for record in runs(path) for step in record["steps"])
+    for name, seconds in (*done, *(under_way or {}).items()):
         if name in spent:
             spent[name].append(seconds)
     return {
@@ -181,12 +179,6 @@ def timings(
 def now() -> str:
     """Return the time now, in UTC, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _steps(path: Path) -> Iterator[tuple[str, float]]:
-    for record in runs(path):
-        for step in record["steps"]:
-            yield step["name"], step["seconds"]
 
 
 def _anchor(lines: list[bytes]) -> dict[str, Any]:

@@ -167,8 +167,8 @@ def ours(view: View, production: Production) -> Decided:
     why = policy.by_family(why, champion, rules.choice, view.left, end)
     if not why.train:
         return Decided(why.outcome, "")
-    since = (why.scan or {}).get("moved_in") or view.step
-    recent = np.arange(end) >= rows.between(max(live.known + 1, view.step - since + 1), view.step).start
+    oldest = max(live.known, view.step - (why.recent or view.step)) + 1
+    recent = np.arange(end) >= rows.between(oldest, view.step).start
     taught = view.trained(recent, live.up_to(end), former.up_to(end) if former else None)
     production.n_tried, production.family_tried = end, taught.family
     judged = policy.judged(

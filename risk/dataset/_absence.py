@@ -8,7 +8,8 @@ clients than those before is incomplete: by it nobody is absent. Where the next 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from calendar import monthrange
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -60,7 +61,9 @@ def windows(n_clients: Mapping[str, int], rule: Target) -> Windows:
         usual = statistics.median(level[-BEFORE:]) if level else 0
         if n < rule.smallest_share * usual:
             after = [it for _, it in ordered[place + 1 : place + 1 + AFTER]]
-            if len(after) < AFTER or max(after) >= rule.smallest_share * usual or not _is_alike(n, after, rule):
+            lasting = statistics.median(after or [0])
+            is_alike = n >= rule.smallest_share * lasting and lasting >= rule.smallest_share * n
+            if len(after) < AFTER or max(after) >= rule.smallest_share * usual or not is_alike:
                 incomplete[period] = (n, usual)
                 continue
             level.clear()
@@ -68,16 +71,11 @@ def windows(n_clients: Mapping[str, int], rule: Target) -> Windows:
         level.append(n)
     by_month = all(len(period) == A_MONTH for period in n_clients)
     reach = {it: after_months(it, rule.months) if by_month else _after_days(it, rule.days) for it in n_clients}
-    step = "" if by_month else _step(whole)
+    step = "" if by_month else str(round(usual_step(map(end_of, whole)) or 1))
     newest = whole[-1] if whole else ""
     passed = [it for it in sorted(n_clients) if reach[it] <= newest]
     tell = [it for it in passed if any(it < at <= reach[it] and _is_end(at, reach[it], step) for at in whole)]
     return Windows(reach, frozenset(tell), incomplete, _missing(whole) if by_month else (), max(passed, default=""))
-
-
-def _is_alike(n: int, others: Sequence[int], rule: Target) -> bool:
-    usual = statistics.median(others)
-    return n >= rule.smallest_share * usual and usual >= rule.smallest_share * n
 
 
 def _is_end(period: str, reach: str, step: str) -> bool:
@@ -92,14 +90,19 @@ def after_months(month: str, months: int) -> str:
 
 
 def _after_days(period: str, days: int) -> str:
-    last = date.fromisoformat(period if len(period) > A_MONTH else f"{after_months(period, 1)}-01")
-    return (last + timedelta(days=days - (len(period) == A_MONTH))).isoformat()
+    return (end_of(period) + timedelta(days=days)).isoformat()
 
 
-def _step(periods: Sequence[str]) -> str:
-    """The usual number of days from one period to the next; as a text, one where there are fewer than two."""
-    days = [date.fromisoformat(_after_days(it, 0)).toordinal() for it in periods]
-    return str(round(statistics.median(b - a for a, b in pairwise(days))) if days[1:] else 1)
+def end_of(period: str) -> date:
+    """The last day of a month, or the day itself."""
+    first = date.fromisoformat(f"{period}-01"[: len("2026-11-27")])
+    return first if len(period) > A_MONTH else first.replace(day=monthrange(first.year, first.month)[1])
+
+
+def usual_step(days: Iterable[date]) -> float:
+    """The usual number of days from one to the next; 0 of fewer than two."""
+    ordered = sorted(set(days))
+    return statistics.median((after - before).days for before, after in pairwise(ordered)) if ordered[1:] else 0.0
 
 
 def _missing(months: Iterable[str]) -> tuple[str, ...]:

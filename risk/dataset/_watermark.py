@@ -123,15 +123,12 @@ def present_of(values: Iterable[Any], present: datetime) -> tuple[Value, Value] 
     """
     values = list(values)
     readings = [(limit, value) for value in values if (limit := at(present, value)) is not None]
-    readings = [(limit, value) for limit, value in readings if _is_time(value) or value <= limit]
+    is_time = [isinstance(it, date) or (isinstance(it, str) and _TIME_TEXT.fullmatch(it)) for _, it in readings]
+    readings = [it for it, is_one in zip(readings, is_time, strict=True) if is_one or it[1] <= it[0]]
     for limit, count in Counter(limit for limit, _ in readings).most_common(1):
         if 2 * count > len(values):
             return limit, next(value for present, value in readings if present == limit)
     return None
-
-
-def _is_time(value: Value) -> bool:
-    return isinstance(value, date) or (isinstance(value, str) and bool(_TIME_TEXT.fullmatch(value)))
 
 
 def lies_after(known: Watermark, overlap: int, limit: Value | None) -> bool:

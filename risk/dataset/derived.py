@@ -20,7 +20,7 @@ from risk.dataset.dataset import Dataset, shown
 from risk.dataset.intake import with_digests
 from risk.dataset.manifest import Entry, Manifest
 from risk.errors import DataError
-from risk.reading.reader import Content, Source, read
+from risk.reading.reader import Source, read
 from risk.reading.sql import literal
 from risk.settings.schema import Schema
 from risk.settings.target import Target
@@ -114,23 +114,19 @@ def _written(made: Made, now: Manifest, folder: Path) -> Iterator[Source]:
 
 def _taken(sources: list[Source], former: dict[str, Entry], schema: Schema, parts: Path, run: int) -> Iterator[Entry]:
     """Yield an entry of each source; a content that is known is not read again."""
-    digests = {source.name: files.digest_file(source.path) for source in sources}
+    digests, today = {it.name: files.digest_file(it.path) for it in sources}, datetime.now(UTC).date().isoformat()
     known = {content.digest: content for entry in former.values() for content in entry.contents}
     fresh = [source for source in sources if digests[source.name] not in known]
     for source, content in read(fresh, schema.as_plain, parts, size_cap=UNLIMITED):
         if content is None or content.fault or content.n_refused:
             raise DataError(f"{source.name}: {content and content.n_refused} derived rows cannot be read back")
-        known[content.digest] = _judged(content)
+        # whatever is to be said of it was said where its rows were taken in
+        content = replace(content, judged=today, n_given=content.n_accepted, warnings=(), odd=(), dotted={})
+        known[content.digest] = content
     for source in sources:
         content, entry = known[digests[source.name]], former.get(source.name) or Entry(source.name, derived=True)
         same = [it.digest for it in entry.contents] == [content.digest]
         yield entry if same else replace(entry, contents=(content,), judged_run=run)
-
-
-def _judged(content: Content) -> Content:
-    """A content of which everything was said where its rows were taken in."""
-    today = datetime.now(UTC).date().isoformat()
-    return replace(content, judged=today, n_given=content.n_accepted, warnings=(), odd=(), dotted={})
 
 
 # --- the rules --------------------------------------------------------------------------------------------------------

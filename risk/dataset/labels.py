@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,8 @@ def known(rows: Dataset, number: str | None) -> KnownLabels:
     keys = f"hash({accepted.client}) as client, hash({accepted.period or 'null'}) as period"
     shown = f'{keys}, {value} as number, position, cast({accepted.target} as double) as "left"'
     answer = accepted.run(f"select {shown} from ({rows._with_outcome(rows._is_whole())})").fetchnumpy()
-    found = {name: _filled(column) for name, column in answer.items()}
+    filled = ((name, np.ma.filled(it, np.nan) if np.ma.isMaskedArray(it) else it) for name, it in answer.items())
+    found = {name: np.asarray(it) for name, it in filled}
     judged = np.array([rows.manifest.entries[place.source].judged_run for place in rows._places], dtype=np.int64)
     position = np.asarray(found["position"], dtype=np.int64)
     treated = np.zeros(len(position), dtype=bool)
@@ -55,10 +56,6 @@ def known(rows: Dataset, number: str | None) -> KnownLabels:
     run = judged[rows._at(position)] if len(position) else np.empty(0, dtype=np.int64)
     client, period, left, numbers = (found[name] for name in ("client", "period", "left", "number"))
     return KnownLabels(client, period, run, left, numbers, position, treated)
-
-
-def _filled(column: Any) -> NDArray[Any]:
-    return np.ma.filled(column, np.nan) if np.ma.isMaskedArray(column) else np.asarray(column)
 
 
 def names_at(rows: Dataset, positions: Sequence[int]) -> list[tuple[str, str | None]]:

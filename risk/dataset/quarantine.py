@@ -6,17 +6,16 @@ the manifest, so whoever opens it later decides alike.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from risk.dataset._absence import usual_step
 from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, FeedFault, Figures, agree, comparable, faults
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest, content_order
@@ -169,7 +168,7 @@ def judged(content: Content, known: set[str], schema: Schema, parts: Path) -> Co
     content = replace(content, judged=today.isoformat())
     if content.last_period is None:
         return content
-    if content.last_period > _days_after(today, LEEWAY):
+    if content.last_period > (today + timedelta(days=LEEWAY)).isoformat():
         content = _with_future(content, known, schema, parts, today)
     known.update({content.newest_period} if content.newest_period else ())
     return content
@@ -189,7 +188,9 @@ def all_judged(manifest: Manifest, schema: Schema, parts: Path) -> Manifest:
 def _with_future(content: Content, known: set[str], schema: Schema, parts: Path, today: date) -> Content:
     alone = Manifest("", schema.identity).with_entries([Entry("", contents=(content,))])
     counts = Dataset(alone, schema, parts).rows_by_period()
-    limit = _days_after(today, max(LEEWAY, SPARE * _step([*known, *counts], today)))
+    begins = (date.fromisoformat(f"{period}-01"[:10]) for period in (*known, *counts))
+    step = usual_step(day for day in begins if day <= today)
+    limit = (today + timedelta(days=max(LEEWAY, SPARE * step))).isoformat()  # what sorts after it begins later
     n_rows = sum(count for period, count in counts.items() if period > limit)
     if not n_rows:
         return content
@@ -200,17 +201,6 @@ def _with_future(content: Content, known: set[str], schema: Schema, parts: Path,
     present = max((period for period in counts if period <= limit), default=None)
     warnings = (*content.warnings, warning)
     return replace(content, limit=limit, n_future=n_rows, last_present=present, warnings=warnings)
-
-
-def _step(periods: Iterable[str], today: date) -> float:
-    """The usual number of days from one period to the next, 0 where fewer than two have come."""
-    begins = sorted({day for period in periods if (day := date.fromisoformat(f"{period}-01"[:10])) <= today})
-    return statistics.median((after - before).days for before, after in pairwise(begins)) if begins[1:] else 0.0
-
-
-def _days_after(day: date, days: float) -> str:
-    """The day in ISO form; what sorts after it, a month too, begins later."""
-    return (day + timedelta(days=days)).isoformat()
 
 
 # --- what a person has to settle --------------------------------------------------------------------------------------

@@ -8,17 +8,15 @@ horizon before the day on which its content came in, so a row counts that came i
 
 from __future__ import annotations
 
-import statistics
-from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from risk.dataset._absence import end_of, usual_step
 from risk.dataset.lag import LaggedRows
 from risk.dataset.manifest import Manifest
 from risk.dataset.outcomes import NOT_REACHED, Contact, Outcomes
@@ -63,31 +61,19 @@ class Treatment:
 
 def treatment(outcomes: Outcomes, horizon_days: int | None, periods: Iterable[str], minimum: int) -> Treatment:
     """The treatment that contacts are; without `horizon_days` the horizon is the usual step of the periods."""
-    return Treatment(outcomes.clients, horizon_days or _step(periods), minimum)
+    step = usual_step(date.fromisoformat(it) for it in periods if len(it) > len("2026-11"))
+    return Treatment(outcomes.clients, horizon_days or round(step) or MONTH, minimum)
 
 
 def ends_of_periods(periods: Sequence[str]) -> Codes:
     """The day on which each period ends."""
-    known = {period: _end(period) for period in set(periods)}
+    known = {period: end_of(period).toordinal() for period in set(periods)}
     return np.array([known[period] for period in periods], dtype=np.int64)
 
 
 def end_before(judged: str, horizon: int) -> int:
     """The day on which the snapshot of a row without a period is held to end; `judged` is when its content came in."""
     return date.fromisoformat(judged).toordinal() - horizon if judged else NEVER
-
-
-def _end(period: str) -> int:
-    if len(period) == len("2026-11-27"):
-        return date.fromisoformat(period).toordinal()
-    first = date.fromisoformat(f"{period}-01")
-    return first.toordinal() + monthrange(first.year, first.month)[1] - 1
-
-
-def _step(periods: Iterable[str]) -> int:
-    """The usual number of days from one period to the next: a month where periods are months, or fewer than two."""
-    days = sorted({date.fromisoformat(it).toordinal() for it in periods if len(it) > len("2026-11")})
-    return round(statistics.median(after - before for before, after in pairwise(days))) if days[1:] else MONTH
 
 
 # --- among the rows of the dataset ------------------------------------------------------------------------------------

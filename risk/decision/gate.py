@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import nan
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ from risk.modeling.metrics import (
     mean,
     per_client,
 )
+from risk.stored import Stored
 
 Outcome = Literal["deploy", "refuse", "not enough evidence"]
 
@@ -34,7 +36,7 @@ FLATTEST_LOGIT = 1e-4  # the variance of logit p below which a model has no slop
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Stored):
     """The figures of the gate; gains and calibrations are shares of the champion's log-loss.
 
     A calibration is what recalibrating that model would win. `capture_lower`, `capture_upper` and `calibration_lower`
@@ -60,9 +62,9 @@ class Comparison:
     challenger_calibration: float
     calibration_difference: float
     calibration_lower: float
-    forward_rows: int | None
-    forward_gain: float | None
-    forward_z: float | None
+    forward_rows: int | None = None
+    forward_gain: float | None = None
+    forward_z: float | None = nan  # of decisions older than this guard
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,13 @@ class Forward:
     clients: Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Gate(Comparison):
-    """What follows from the figures, and the sentence that says it to people."""
+    """What follows from the figures, the sentence that says it to people, and whom it was judged `against`."""
 
     outcome: Outcome
     sentence: str
+    against: str = ""
 
 
 Judge = Callable[[Array, Array, Array, Array, int], Gate]
@@ -150,18 +153,14 @@ def _objections(
 def _finding(figures: Comparison, against: str) -> str:
     way = "better" if figures.gain > 0 else "worse"
     shares = (f"{100 * it:.1f} %" for it in (figures.challenger_capture, figures.champion_capture))
-    caught = " of the leavers instead of ".join(shares)
+    caught, forward = " of the leavers instead of ".join(shares), "not judged forward"
+    if figures.forward_z is not None:
+        forward = f"forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
         f"{100 * abs(figures.gain):.1f} % {way} than that of {against} (z {figures.z:.2f}), "
-        f"its list of {figures.capture_k:,} catches {caught}; {_forward(figures)}"
+        f"its list of {figures.capture_k:,} catches {caught}; {forward}"
     )
-
-
-def _forward(figures: Comparison) -> str:
-    if figures.forward_z is None:
-        return "not judged forward"
-    return f"forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
 
 
 def _copies(labels: Array, risks: Floats) -> dict[str, Floats]:
@@ -189,28 +188,18 @@ def compare(
     pulls = _pulls(left, champion), _pulls(left, challenger)
     twice_worse, calibration_error = per_client(pulls[1] - pulls[0], clients)
     return Comparison(
-        gain=gain,
-        z=z,
-        n_rows=len(left),
-        n_clients=len(set(clients.tolist())),
-        leavers=int(left.sum()),
-        stayers=len(left) - int(left.sum()),
-        champion_log_loss=mean(losses[0]),
-        challenger_log_loss=mean(losses[1]),
+        gain=gain, z=z, n_rows=len(left), n_clients=len(set(clients.tolist())),
+        leavers=int(left.sum()), stayers=len(left) - int(left.sum()),
+        champion_log_loss=mean(losses[0]), challenger_log_loss=mean(losses[1]),
         capture_k=min(capture_k, len(left)),
-        champion_capture=mean(lists[0][left == 1]),
-        challenger_capture=mean(lists[1][left == 1]),
+        champion_capture=mean(lists[0][left == 1]), challenger_capture=mean(lists[1][left == 1]),
         capture_difference=capture,
-        capture_lower=capture - ONE_SIDED_95 * capture_error,
-        capture_upper=capture + ONE_SIDED_95 * capture_error,
-        champion_calibration=mean(pulls[0]) / 2 / scale,
-        challenger_calibration=mean(pulls[1]) / 2 / scale,
+        capture_lower=capture - ONE_SIDED_95 * capture_error, capture_upper=capture + ONE_SIDED_95 * capture_error,
+        champion_calibration=mean(pulls[0]) / 2 / scale, challenger_calibration=mean(pulls[1]) / 2 / scale,
         calibration_difference=twice_worse / 2 / scale,
         calibration_lower=(twice_worse / 2 - ONE_SIDED_95 * calibration_error) / scale,
-        forward_rows=None if newest is None else len(newest.labels),
-        forward_gain=forward[0],
-        forward_z=forward[1],
-    )
+        forward_rows=None if newest is None else len(newest.labels), forward_gain=forward[0], forward_z=forward[1],
+    )  # fmt: skip
 
 
 def _gain(left: Floats, champion: Array, challenger: Array, clients: Array) -> tuple[float, float]:

@@ -16,8 +16,9 @@ from risk import files
 from risk.dataset import inbox, intake
 from risk.dataset.dataset import Dataset
 from risk.errors import DataError
-from risk.modeling.metrics import Scores, evaluate, list_length
+from risk.modeling.metrics import evaluate, list_length
 from risk.reading import reader
+from risk.registry.judgement import HoldoutScores
 from risk.registry.model import Model
 from risk.settings.schema import Schema
 
@@ -92,11 +93,12 @@ def _in(folder: Path, schema: Schema, size_cap: int) -> _Files:
     return _Files(rows, tuple(digests), tuple(warnings))
 
 
-def score(scored: Model, held_out: Holdout, target: str, top_share: float) -> Scores:
+def score(scored: Model, held_out: Holdout, target: str, top_share: float) -> HoldoutScores:
     """Return the scores of a model on held-out rows; capture is that of the `top_share` at the highest risk."""
     left = held_out.rows[target].to_numpy(np.float64)
     k = list_length(top_share, len(left))
-    return evaluate(left, scored.risks(held_out.rows), scored.card.threshold, k)
+    measured = evaluate(left, scored.risks(held_out.rows), scored.card.threshold, k)
+    return HoldoutScores(**vars(measured), scored_on=held_out.scored_on)
 
 
 def of_file(path: Path, schema: Schema) -> Holdout:

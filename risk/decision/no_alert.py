@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from risk.drift.scan import N_WINDOWS, Scan, WindowResult
+from risk.drift.finding import Scan, WindowResult
+from risk.drift.scan import N_WINDOWS
 from risk.modeling.reference import Reference
 from risk.settings.decision_rules import Drift
 from risk.text import counted, number, percent

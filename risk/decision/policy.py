@@ -1,12 +1,9 @@
-"""When there is a reason to train, and whether the challenger may go live: the rules that runs and backtest share.
-
-Arrays and frames in, frozen results out.
-"""
+"""When to train, and whether the challenger may go live: the rules of runs and backtest. Arrays in, results out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +14,15 @@ from risk.decision import gate, no_alert, seasons
 from risk.decision.gate import Forward, Gate
 from risk.decision.seasons import Levels
 from risk.drift import scan
+from risk.drift.finding import Scan
 from risk.drift.moved import sentence as in_words
-from risk.drift.scan import Scan
 from risk.drift.window import Window
 from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
 from risk.modeling.metrics import Floats, Marks, list_length
 from risk.modeling.reference import Reference
 from risk.settings.decision_rules import Drift, GateRule
+from risk.stored import Stored
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; the others:
 DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
@@ -42,7 +40,7 @@ MOST_OLDER_ROWS = 5_000  # of contents before these: about so many are scanned
 
 
 @dataclass(frozen=True)
-class Reason:
+class Reason(Stored):
     """Whether to train and why; if not, the outcome of the run. The scan, where one was made."""
 
     train: bool
@@ -50,12 +48,12 @@ class Reason:
     outcome: str
     verdict: str | None
     sentence: str
-    scan: dict[str, Any] | None = None
+    scan: Scan | None = None
 
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Reason:
-        """The reason that a card holds; what else it says is passed over."""
-        return cls(**{it.name: stored[it.name] for it in fields(cls) if it.name in stored})
+    @property
+    def recent(self) -> int | None:
+        """How many of the newest contents are recent: those in which a change was found; None for all that are new."""
+        return self.scan.moved_in if self.scan else None
 
 
 @dataclass(frozen=True)
@@ -122,27 +120,27 @@ def reason(
 
         found = scanned(risks)
         again = seasons.only_a_level(found, news, risks, names.target, names.period, champion.levels, scanned)
-    figures, verdict = asdict(found) | {"follows_change": champion.n_learned < champion.n_labelled}, found.verdict
+    found, verdict = replace(found, follows_change=champion.n_learned < champion.n_labelled), found.verdict
     if again:
-        figures |= {"verdict": NO_DRIFT, "moved": again}
-        return Reason(False, None, NO_DRIFT, NO_DRIFT, f"{again[:1].upper()}{again[1:]}.", figures)
+        found = replace(found, verdict="no drift", moved=again)
+        return Reason(False, None, NO_DRIFT, NO_DRIFT, f"{again[:1].upper()}{again[1:]}.", found)
     if verdict in ("recalibrate", "retrain"):
-        return train(DRIFT, in_words(verdict, found.moved), verdict, figures)
+        return train(DRIFT, in_words(verdict, found.moved), verdict, found)
     if champion.provisional:
         sentence = "The live model is provisional and new labels have come."
-        return train(PROVISIONAL, sentence, verdict, figures)
+        return train(PROVISIONAL, sentence, verdict, found)
     if champion.has_doubled(n_labelled):
         sentence = "The labelled rows that a model could be trained on have doubled since one was trained last."
-        return train(DOUBLED, sentence, verdict, figures)
+        return train(DOUBLED, sentence, verdict, found)
     tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
     if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
         sentence = "Squares and products of the features carry a signal that the live model lacks."
-        return train(RICHER, sentence, verdict, figures)
+        return train(RICHER, sentence, verdict, found)
     if verdict == NOT_ENOUGH:
         sentence = f"{len(news)} new labelled rows are too few to decide; about {found.rows_needed} more are needed."
-        return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, figures)
+        return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, found)
     sentence = no_alert.sentence(found, champion.reference, len(news), rule)
-    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, figures)
+    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, found)
 
 
 def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_labelled: int) -> Reason:
@@ -156,7 +154,7 @@ def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_la
     return train(FAMILY, sentence, found.verdict, found.scan)
 
 
-def train(name: str, sentence: str, verdict: str | None = None, scan: dict[str, Any] | None = None) -> Reason:
+def train(name: str, sentence: str, verdict: str | None = None, scan: Scan | None = None) -> Reason:
     """A reason to train."""
     return Reason(True, name, "", verdict, sentence, scan)
 
@@ -195,7 +193,7 @@ def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, conten
 
 def judged(
     left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, reason: str | None = None, *,
-    by_base_rate: bool = False, forward: Floats | None = None, scan: Mapping[str, Any] | None = None,
+    by_base_rate: bool = False, forward: Floats | None = None, scan: Scan | None = None,
 ) -> Gate:  # fmt: skip
     """Return the gate's verdict on a challenger's nested out-of-fold risks against the champion's, or the base rate's.
 
@@ -210,11 +208,11 @@ def judged(
     if forward is not None and (told := ~np.isnan(forward)).any():
         beside = np.full(len(left), rate(left[~told])) if by_base_rate else against
         newest = Forward(left[told], beside[told], forward[told], clients[told])
-    steady = reason in STEADY and not by_base_rate and (scan or {}).get("doubts", 0) < DOUBTS
+    steady = reason in STEADY and not by_base_rate and not (scan and scan.doubts >= DOUBTS)
     with threadpool_limits(1):
         found = gate.judge(
             left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
-            steady_gain=rule.steady_gain if steady else None, follows_change=(scan or {}).get("follows_change", False),
+            steady_gain=rule.steady_gain if steady else None, follows_change=bool(scan and scan.follows_change),
             against="the base rate" if by_base_rate else "the champion", newest=newest,
         )  # fmt: skip
         if found.outcome != NOT_ENOUGH:

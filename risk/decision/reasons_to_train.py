@@ -73,9 +73,9 @@ def _settled(last: Card, live: Release, kinds: Mapping[str, str], trusted: Seque
     if not last.leaks or leakage.still(last.leaks, kinds, trusted):
         return None
     names = ", ".join(it["column"] for it in last.leaks)
-    why = {} if live.provisional else last.why or {}
+    why = Reason.from_dict({} if live.provisional else last.why or {})
     sentence = f"A model was trained with {names}, which seemed to know the answer and is trusted now."
-    return policy.train(policy.TRUSTED, sentence, why.get("verdict"), why.get("scan"))
+    return policy.train(policy.TRUSTED, sentence, why.verdict, why.scan)
 
 
 def check(

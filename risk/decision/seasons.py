@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from risk.drift import season
-from risk.drift.scan import Scan
+from risk.drift.finding import Scan
 from risk.drift.season import History
 from risk.modeling.metrics import Floats
 

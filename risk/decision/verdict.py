@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from risk import files, paths
 from risk.dataset.dataset import Dataset
 from risk.decision import incumbents, policy
 from risk.decision.gate import Gate
+from risk.decision.policy import Reason
 from risk.errors import ModelError, NotFavouredError
 from risk.modeling import fitting, leakage
 from risk.modeling.metrics import Floats, log_losses
 from risk.registry import out_of_fold
+from risk.registry.judgement import HoldoutScores, Judgement
 from risk.registry.model import Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import BASE_RATE, Release, object_in
@@ -28,27 +30,21 @@ ROLLED_BACK_HERE = "This very model was rolled back on this dataset; it is not p
 SPOILED = 1.1  # times the out-of-fold log-loss: on rows that it was trained on a model answers better than that
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What was decided of one challenger (by its digest) against one champion, on which data, and why."""
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Judgement):
+    """A judgement with its scores on the held-out clients and the gate's figures."""
 
-    model: str
-    champion: str
-    dataset: str
-    holdout: str
-    run: int
-    reason: str
-    deploy: bool
-    provisional: bool
-    outcome: str
-    sentence: str
-    scores: dict[str, Any]
-    gate: dict[str, Any]
+    scores: HoldoutScores
+    gate: Gate
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Verdict:
-        """The verdict that a file holds; what else the file says is passed over."""
-        return cls(**{it.name: stored[it.name] for it in fields(cls)})
+    def of(cls, folder: Path) -> Verdict:
+        """The verdict in a folder; a blank one where there is none."""
+        return cls.from_dict(object_in(folder / paths.VERDICT))
+
+    def as_dict(self) -> dict[str, Any]:
+        """What verdict.json holds; only a release says whether it was `forced`."""
+        return {name: it for name, it in super().as_dict().items() if name != "forced"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,6 @@ class Evidence:
 
     gate: Gate
     objection: str | None
-    against: str
 
 
 def resumed(
@@ -67,13 +62,13 @@ def resumed(
 
     `ended` is the number of the last run that came to its end.
     """
-    on_desk = object_in(desk / paths.VERDICT)
+    on_desk = Verdict.of(desk)
     if live is not None:  # a former release keeps its own files: the verdict that brought it back is on the desk alone
-        stored = on_desk if challenger.card.release == live.name else live.verdict
-        if stored.get("model") == challenger.digest and stored.get("run", 0) > ended and stored.get("deploy"):
-            return Verdict.from_dict(stored)
-    covers = all(on_desk.get(name) == value for name, value in covered.items())
-    return Verdict.from_dict(on_desk) if covers and on_desk["run"] > ended else None
+        found = on_desk if challenger.card.release == live.name else Verdict.of(live.folder)
+        if found.model == challenger.digest and found.run > ended and found.deploy:
+            return found
+    covers = all(getattr(on_desk, name) == value for name, value in covered.items())
+    return on_desk if covers and on_desk.run > ended else None
 
 
 def evidence(
@@ -89,17 +84,18 @@ def evidence(
     champion = incumbents.opened(live, reason)
     if champion and live and not (champion.fits(schema) and (leaks or not live.provisional or not champion.card.leaks)):
         champion = None
-    since = (challenger.card.why or {}).get("scan") or {}
-    judged = rows.recent(since.get("moved_in")) if champion else rows.labelled(most)
+    why = Reason.from_dict(challenger.card.why or {})
+    judged = rows.recent(why.recent) if champion else rows.labelled(most)
     stated = _out_of_fold(desk, challenger)
     judged = judged[judged["position"].isin(stated.index)]  # of very many rows only a sample was compared
     stated = stated.loc[judged["position"]]
     left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
-    against = champion.risks(judged) if champion else fitting.base_rate(left, clients)
+    beside = champion.risks(judged) if champion else fitting.base_rate(left, clients)
     risk, nested, forward = (stated[name].to_numpy(np.float64) for name in ("risk", "nested", "forward"))
     bare = champion is None
-    gate = policy.judged(left, against, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=since)
-    return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)), BASE_RATE if bare or not live else live.name)
+    gate = policy.judged(left, beside, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=why.scan)
+    gate = replace(gate, against=BASE_RATE if bare or not live else live.name)
+    return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)))
 
 
 def _out_of_fold(desk: Path, challenger: Model) -> pd.DataFrame:
@@ -122,14 +118,14 @@ def _spoiled(left: Floats, stated: Floats, answered: Floats) -> str | None:
 
 def conclude(
     covered: Mapping[str, Any], run: int, evidence: Evidence, leaks: Sequence[Mapping[str, Any]], live: Release | None,
-    scores: dict[str, Any], *, comes_back: bool, rolled_back: bool,
+    scores: HoldoutScores, *, comes_back: bool, rolled_back: bool,
 ) -> Verdict:  # fmt: skip
     """What follows from the evidence. `leaks` are those that nobody has settled; a challenger that was `rolled_back`
 
     on this dataset is refused.
     """
     ruling = policy.decide(
-        evidence.gate, compared=evidence.against != BASE_RATE, proven=live is not None and not live.provisional,
+        evidence.gate, compared=evidence.gate.against != BASE_RATE, proven=live is not None and not live.provisional,
         comes_back=comes_back, leaks=bool(leaks),
         objection=ROLLED_BACK_HERE if rolled_back else evidence.objection,
     )  # fmt: skip
@@ -141,36 +137,33 @@ def conclude(
     return Verdict(
         **covered, run=run, deploy=ruling.deploy, provisional=ruling.provisional, outcome=ruling.outcome,
         sentence=" ".join([sentence, *leakage.words(leaks)]), scores=scores,
-        gate=asdict(evidence.gate) | {"against": evidence.against, "sentence": finding},
+        gate=replace(evidence.gate, sentence=finding),
     )  # fmt: skip
 
 
-def is_live(live: Release, challenger: Model, verdict: Mapping[str, Any]) -> bool:
+def is_live(live: Release, challenger: Model, verdict: Verdict) -> bool:
     """Whether the release came of this very verdict, or is the former one that the verdict speaks of."""
     if challenger.card.release:
         return live.name == challenger.card.release
-    return bool(live.verdict.get("model") == challenger.digest and live.verdict.get("run") == verdict.get("run"))
+    return (live.verdict.model, live.verdict.run) == (challenger.digest, verdict.run)
 
 
-def require_favourable(
-    verdict: Mapping[str, Any], path: str, digest: str, live: Release | None, *, forced: bool
-) -> None:
+def require_favourable(verdict: Verdict, path: str, digest: str, live: Release | None, *, forced: bool) -> None:
     """Raise NotFavouredError unless the verdict covers this model, against what is live, and favours it.
 
     `path` names no folder of the machine, for the journal keeps the sentence.
     """
-    if verdict.get("model") != digest:
+    if verdict.model != digest:
         raise NotFavouredError(f"{path}: this challenger is not judged yet; run python scoring.py", NOT_JUDGED)
     if forced:
         return
-    if verdict.get("champion") != (live.name if live else BASE_RATE):
+    if verdict.champion != (live.name if live else BASE_RATE):
         raise NotFavouredError(
-            f"{path}: it was judged against {verdict.get('champion')}, which is not live; run python scoring.py",
+            f"{path}: it was judged against {verdict.champion or 'nothing'}, which is not live; run python scoring.py",
             NOT_JUDGED,
         )
-    if not verdict.get("deploy"):
+    if not verdict.deploy:
         raise NotFavouredError(
-            f"{verdict.get('outcome')}: {verdict.get('sentence')} Nothing was deployed; "
-            "a person may overrule with --force REASON",
-            str(verdict.get("outcome")),
+            f"{verdict.outcome}: {verdict.sentence} Nothing was deployed; a person may overrule with --force REASON",
+            verdict.outcome,
         )

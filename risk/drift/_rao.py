@@ -13,12 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.modeling.metrics import Array, Floats, Marks, client_sums, clip, log_losses
+from risk.stored import Stored
 
 SMALLEST_EIGENVALUE = 0.02  # of the correlation form, whose mean eigenvalue is 1
 
 
 @dataclass(frozen=True)
-class ScoreTest:
+class ScoreTest(Stored):
     """χ² on `df` degrees of freedom, its tail p, the gain of refitting in log-loss per client and relative to it."""
 
     chi2: float
@@ -57,7 +58,8 @@ def residuals(design: Floats, labels: Array, risks: Array, clients: Array) -> Re
     clipped = clip(risks)
     rows = design * (np.asarray(labels, dtype=np.float64) - clipped)[:, None]
     sums = client_sums(rows, clients)
-    variance = _variance(design, clipped) if len(sums) == len(rows) else sums.T @ sums
+    by_risks = len(sums) == len(rows)
+    variance = (design * (clipped * (1 - clipped))[:, None]).T @ design if by_risks else sums.T @ sums
     return Residuals(rows.sum(axis=0), variance, design, clipped, float(log_losses(labels, clipped).mean()))
 
 
@@ -101,7 +103,3 @@ def tail(statistic: float | Floats, df: int) -> float:
     from scipy.special import chdtrc  # here, for its import costs more than the rest of this module
 
     return float(chdtrc(df, statistic)) if df > 0 else 1.0
-
-
-def _variance(design: Floats, risks: Floats) -> Floats:
-    return np.asarray((design * (risks * (1 - risks))[:, None]).T @ design)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from risk.drift import _rao
 from risk.drift._rao import SMALLEST_EIGENVALUE, Residuals
+from risk.drift.finding import Verdict
 from risk.drift.window import Window
 from risk.modeling.metrics import Array, Marks
 from risk.modeling.reference import Reference
 from risk.text import counted, one_line
-
-Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
 
 CARRIED_P = 0.01  # the tail p from which features are believed to carry a part of χ²
 LONGEST = 40  # characters of a level in a sentence

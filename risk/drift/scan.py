@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -21,7 +21,8 @@ from risk.drift import _rao
 from risk.drift._balance import balanced
 from risk.drift._centring import before, centred
 from risk.drift._rao import SMALLEST_EIGENVALUE, Limits, Residuals, ScoreTest
-from risk.drift.moved import Verdict, moved
+from risk.drift.finding import Scan, WindowResult
+from risk.drift.moved import moved
 from risk.drift.window import Window
 from risk.modeling.metrics import Floats, client_sums
 from risk.modeling.reference import Reference
@@ -29,33 +30,6 @@ from risk.modeling.reference import Reference
 N_WINDOWS = 5  # share alpha, also while there are fewer of them
 MOST_TERMS, ROWS_PER_TERM = 60, 5  # squares and products: at most so many, with so many leavers and stayers each
 DOUBTFUL_P = 0.05  # the tail p from which a check speaks against a steady world
-
-
-@dataclass(frozen=True)
-class WindowResult(ScoreTest):
-    """The score test of one window; `balanced_p`: its p beside training rows that were weighted to be such clients."""
-
-    contents: int
-    n_rows: int
-    leavers: int
-    stayers: int
-    balanced_p: float | None = None
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A verdict, the windows it comes from, what moved and in the last how many contents, how many rows are missing.
-
-    `doubts` counts the disjoint checks that speak against a steady world.
-    """
-
-    verdict: Verdict
-    windows: tuple[WindowResult, ...]
-    moved: str | None = None
-    moved_in: int | None = None
-    rows_needed: int | None = None
-    richer: ScoreTest | None = None
-    doubts: int = 0
 
 
 def scan(

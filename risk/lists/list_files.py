@@ -32,7 +32,6 @@ FIELDS = {
 }  # fmt: skip
 SUFFIX, METADATA = ".parquet", "lists"
 MOST_DAYS = 12  # files of days that lie beside the file of their year: each costs a reader about a millisecond
-YEAR_FILE = len("2026.parquet")
 GROUP = 40_960  # rows that are read together; a client's rows lie in one group of a year
 
 

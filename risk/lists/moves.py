@@ -148,11 +148,7 @@ def gone(
 
     on_list = former.clients[former.clients["on_list"].astype(bool)].sort_values("rank", kind="stable")
     return [
-        {
-            "client": client,
-            "why": why(client),
-            "owner": None if pd.isna(owners.get(client)) else owners[client],
-        }
+        {"client": client, "why": why(client), "owner": None if pd.isna(owners.get(client)) else owners[client]}
         for client in on_list.index
         if client not in listed
     ]

@@ -97,17 +97,13 @@ def _is_step(state: EndState, here: Codes, levels: Array, these: Marks) -> bool:
     else:
         order = np.argsort(levels.astype(np.float64)) + 1
         place = int(np.flatnonzero(order == state.code)[0])
-        sides = [_nearest(side, n_rows) for side in (order[:place][::-1], order[place + 1 :])]
+        sides = [order[:place][::-1], order[place + 1 :]]  # of each the nearest codes that hold BESIDE rows together
+        sides = [side[: int(np.searchsorted(np.cumsum(n_rows[side]), BESIDE)) + 1] for side in sides]
     own = (n_these[state.code] + 0.5) / (n_rows[state.code] - n_these[state.code] + 0.5)
     beside = [(n_these[side].sum(), n_rows[side].sum()) for side in sides if n_rows[side].sum() >= FEWEST]
     if state.is_other:
         own, beside = 1 / own, [(n - k, n) for k, n in beside]
     return bool(beside) and all(_at_most(k, n, own / STEP) <= CHANCE for k, n in beside)
-
-
-def _nearest(side: Codes, n_rows: Codes) -> Codes:
-    """Return the codes of a side, the nearest first, that hold BESIDE rows together."""
-    return side[: int(np.searchsorted(np.cumsum(n_rows[side]), BESIDE)) + 1]
 
 
 def _at_most(k: float, n: float, odds: float) -> float:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from risk.stored import Stored
+
 Array = NDArray[Any]
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -44,7 +46,7 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Scores:
+class Scores(Stored):
     """All scores of one model on one set of rows; None where one class alone leaves a score undefined."""
 
     f1: float

@@ -168,20 +168,15 @@ def effects(predict: Predict, probes: Sequence[Probe]) -> dict[str, list[str]]:
 
     Each feature in turn takes its values, the others stay at the typical ones.
     """
-    typical = {probe["name"]: probe["typical"] for probe in probes}
-    rows = [
-        typical | dict.fromkeys(_moved(probe, value, probes), value) for probe in probes for value in probe["values"]
-    ]
+    typical, rows = {probe["name"]: probe["typical"] for probe in probes}, list[dict[str, Any]]()
+    for probe in probes:  # where its number is missing, its change is missing too
+        missing = [probe["name"], *(it["name"] for it in probes if it.get("change_of") == probe["name"])]
+        rows += [typical | dict.fromkeys(missing if it is None else missing[:1], it) for it in probe["values"]]
     risks = iter(predict(pd.DataFrame(rows)).tolist() if rows else ())
     return {
         probe["name"]: [_shown(probe["typical"]), _effect(probe, [next(risks) for _ in probe["values"]])]
         for probe in probes
     }
-
-
-def _moved(probe: Probe, value: Any, probes: Sequence[Probe]) -> list[str]:
-    """The features that take this value together: where a number is missing, its change is missing too."""
-    return [probe["name"], *(it["name"] for it in probes if value is None and it.get("change_of") == probe["name"])]
 
 
 def _effect(probe: Probe, risks: Sequence[float]) -> str:

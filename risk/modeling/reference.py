@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from risk.modeling.metrics import LARGEST_LOGIT, Array, Floats, clip, log_odds
+from risk.stored import Stored
 
 Kind = Literal["numeric", "categorical"]
 
@@ -64,27 +65,13 @@ class ReferenceFeature:
 
 
 @dataclass(frozen=True)
-class Reference:
+class Reference(Stored):
     """What a release keeps of its training rows: features, mean out-of-fold score, number of rows, share of leavers."""
 
     features: tuple[ReferenceFeature, ...]
     mean_score: tuple[float, ...]
     n_rows: int
     share: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain lists and numbers for JSON."""
-        features = [asdict(it) | {"levels": list(it.levels), "known": list(it.known)} for it in self.features]
-        return asdict(self) | {"features": features, "mean_score": list(self.mean_score)}
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Reference:
-        """Return the reference that `as_dict` stored."""
-        features = tuple(
-            ReferenceFeature(**(it | {name: tuple(it.get(name, ())) for name in ("levels", "known")}))
-            for it in stored["features"]
-        )
-        return cls(features, tuple(stored["mean_score"]), stored["n_rows"], stored["share"])
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -101,14 +101,11 @@ def teach(
     rows, faults, able = Labelled(x, left, clients, folds(clients, left), recent, kinds), list[FamilyError](), list(own)
     while True:
         try:
-            return replace(_best(rows, when, _fixed(choice, able), champion, former, able), faults=tuple(faults))
+            fixed = choice if not is_own(choice) or choice in {it.name for it in able} else AUTO
+            return replace(_best(rows, when, fixed, champion, former, able), faults=tuple(faults))
         except FamilyError as error:
             faults.append(error)
             able = [it for it in able if it.name != error.family]
-
-
-def _fixed(choice: str, own: Sequence[Family]) -> str:
-    return choice if not is_own(choice) or choice in {it.name for it in own} else AUTO
 
 
 def _best(

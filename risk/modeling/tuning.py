@@ -22,7 +22,7 @@ from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks, log_losses
 
 MOST_TUNED = 30_000  # rows; of more a sample shows what a size does
 FIRST_LEAVES, MOST_LEAVES = 1_600, 6_400  # of all trees: by which strengths are compared, and that one may grow to
-FIRST_TREES = 200  # at most: many small trees are nearer to their best than few large ones
+MOST_FIRST_TREES = 200  # at most: many small trees are nearer to their best than few large ones
 SCOUTS, FEWEST_SCOUTED = 3, 2_000  # folds that compare the strengths of trees, from so many rows on
 
 
@@ -160,7 +160,7 @@ class _Climb:
 
     def _add(self, strength: float, folds: range, before: int) -> None:
         """Fit a strength on some folds: its first trees, with as many leaves for each; then as many trees again."""
-        trees = 2 * before or min(FIRST_TREES, int(FIRST_LEAVES / strength))
+        trees = 2 * before or min(MOST_FIRST_TREES, int(FIRST_LEAVES / strength))
         for number in folds:
             self._fit(number, strength, before, min(trees, self._family.stages[-1]) if self._family.stages else 0)
 

@@ -81,7 +81,8 @@ def _after_blanks(text: str, at: int) -> int:
 
 def _with(text: str, name: str, content: Any) -> str:
     members = _members(text)
-    indent = _indent(text, members)
+    line = text[: members[0].begin].rpartition("\n")
+    indent = line[2] if line[1] and not line[2].strip() else ""
     shown = as_text(content, indent, indent)
     for it in members:
         if it.name == name:
@@ -99,11 +100,6 @@ def _without(text: str, name: str) -> str:
         if it.name == name:
             return text[: it.begin] + text[members[1].begin :]
     return text
-
-
-def _indent(text: str, members: list[Member]) -> str:
-    line = text[: members[0].begin].rpartition("\n")
-    return line[2] if line[1] and not line[2].strip() else ""
 
 
 def as_text(value: Any, indent: str, step: str) -> str:

@@ -45,12 +45,10 @@ def passed_over(names: Iterable[str]) -> dict[str, str]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    return [it for it in folder.rglob("*") if it.is_file() and not _is_hidden(it.relative_to(folder))]
+    """The files below a folder, but for hidden ones and the locks of open spreadsheets."""
+    found = (it for it in folder.rglob("*") if it.is_file())
+    return [it for it in found if not any(part.startswith((".", "~$")) for part in it.relative_to(folder).parts)]
 
 
 def _is_table(path: Path) -> bool:
     return bool(paths.kind_of(path.name))
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "~$")) for part in path.parts)

@@ -52,7 +52,9 @@ def of_files(names: Sequence[str], here: Installation, write: bool) -> Answer:
     if not found.faults:
         found = with_trial(found, [Source(str(it), it) for it in table.paths])
     whole = "" if table.is_whole else " looked at, a sample"
-    title = f"proposal for {_some(table.paths)}: {counted(found.n_rows, 'row')}{whole}"
+    first_file, last_file, n_files = table.paths[0], table.paths[-1], len(table.paths)
+    whose = f"{counted(n_files, 'file')} ({first_file.name} to {last_file.name})" if n_files > 1 else str(first_file)
+    title = f"proposal for {whose}: {counted(found.n_rows, 'row')}{whole}"
     others = table.others | found_files.passed_over(names)
     if found.roles.client is None and len(table.paths) == 1 and (command := _numbering(first)):
         fault = f"{found.faults[0]} This command writes such a copy: {command}"
@@ -159,12 +161,6 @@ def _of_trial(found: Proposal) -> list[str]:
 
 def _line(key: str, chosen: str, why: str) -> str:
     return one_line(f"{key}: {chosen} ({why})" if why else f"{key}: {chosen}")
-
-
-def _some(paths: Sequence[Path]) -> str:
-    if len(paths) == 1:
-        return str(paths[0])
-    return f"{counted(len(paths), 'file')} ({paths[0].name} to {paths[-1].name})"
 
 
 # --- what to do next --------------------------------------------------------------------------------------------------

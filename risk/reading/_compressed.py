@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from risk.reading.refusals import Fault, fault
+from risk.reading.refusals import fault
 from risk.text import CONTROL
 
 BLOCK = 1024 * 1024
@@ -62,14 +62,10 @@ def _the_only(members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
     if CONTROL.search(name) or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
         raise fault("holds a file whose name leaves the archive", "a plain name", value=name)
     if not name.lower().endswith(TEXTS):
-        raise _of_other_kind(name)
+        raise fault("holds a file of another kind", "one .csv, .tsv or .txt file in it (unpack others)", value=name)
     if member.flag_bits & 1:
         raise fault("is protected by a password", "an archive without one", value=name)
     return member
-
-
-def _of_other_kind(name: str) -> Fault:
-    return fault("holds a file of another kind", "one .csv, .tsv or .txt file in it (unpack others)", value=name)
 
 
 def _check_size(n_bytes: int, cap: int) -> None:

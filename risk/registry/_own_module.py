@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from risk import files
+from risk import command, files
 from risk.errors import FamilyError, RiskError
 from risk.settings.model_choice import OwnFamilies
 
@@ -35,7 +33,7 @@ class Budget:
         started = time.monotonic()
         late = FamilyError(self._name, f"it takes more than {self._total:g} seconds, a quarter of deadline_hours")
         try:
-            with _alarm(self._left, late), contextlib.redirect_stdout(sys.stderr):
+            with command.ended_after(self._left, late), contextlib.redirect_stdout(sys.stderr):
                 yield
         except RiskError:
             raise
@@ -107,25 +105,3 @@ def _place(error: BaseException, name: str) -> str:
             lines.append(trace.tb_lineno)
         trace = trace.tb_next
     return f" in line {lines[-1]}" if lines else ""
-
-
-@contextlib.contextmanager
-def _alarm(seconds: float, error: Exception) -> Iterator[None]:
-    """Raise the error after so many seconds. An alarm set before rings at its own time; in a thread none can ring."""
-
-    def ring(*_: object) -> None:
-        raise error
-
-    before, started = signal.getitimer(signal.ITIMER_REAL)[0], time.monotonic()
-    if threading.current_thread() is not threading.main_thread() or 0 < before <= seconds:
-        yield
-        return
-    former = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, former)
-        if before:
-            signal.setitimer(signal.ITIMER_REAL, max(before - (time.monotonic() - started), 0.001))

@@ -151,18 +151,13 @@ def _papers(release: Release, intent: Record, dataset: str | None) -> Iterator[s
     yield from digest_faults(release, intent)
     if not str(intent.get("model")).startswith(paths.digest_of(release.name)):
         yield f"{release.folder}: its name is not that of the model that the journal names; {RESTORE}"
-    card, verdict = (object_in(release.folder / name) for name in (paths.CARD, paths.VERDICT))
-    if verdict.get("model") != intent.get("model"):
+    card = object_in(release.folder / paths.CARD)
+    if release.verdict.model != intent.get("model"):
         yield f"{release.folder / paths.VERDICT}: it judges another model than the journal names; {RESTORE}"
     found, path = manifests.read_whole(release.folder), release.folder / paths.MANIFEST
     for version, whose in ((dataset, "the run that made the release"), (card.get("dataset"), "its model")):
         if found and version and found.name != version:
             yield f"{path}: it is of dataset {found.name}, but {whose} was of {version}; {RESTORE}, or train again"
-
-
-def undescribed(production: Path, ingested: Path) -> list[str]:
-    """Return a sentence for each dataset version and release whose manifest cannot be read."""
-    return manifests.undescribed(manifests.read_all(ingested / paths.VERSIONS, production / paths.RELEASES))
 
 
 def _part(name: str, digest: str, known: Mapping[Path, Manifest | None], folder: Path) -> Iterator[str]:

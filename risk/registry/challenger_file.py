@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -56,7 +55,7 @@ def _packed(
 ) -> tuple[bytes, list[list[str]]]:
     """Return the file, and what it names where it is of one's own family. Raises: FamilyError."""
     if found.release and live:
-        return _file(live.production, found.release).read_bytes(), []
+        return (releases.named(live.production, found.release).folder / paths.MODEL).read_bytes(), []
     if not is_own(found.family):
         return model.pack(found, x, left), []
     with own_families.guarded(own, found.family):
@@ -65,10 +64,6 @@ def _packed(
         if (risks_of(opened, some) != risks_of(found.estimator, some)).any():
             raise ValueError("its model, written to a file and read back, states other risks")
     return content, own_families.listed(found.family, names, own, kinds)
-
-
-def _file(production: Path, release: str) -> Path:
-    return releases.named(production, release).folder / paths.MODEL
 
 
 def _told(

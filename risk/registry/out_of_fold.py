@@ -18,7 +18,7 @@ import pandas as pd
 
 from risk import files, paths
 from risk.dataset.dataset import Dataset
-from risk.dataset.manifest import Manifest, content_order
+from risk.dataset.manifest import content_order
 from risk.errors import DiskError
 from risk.modeling.metrics import Floats, evaluate, gains, list_length
 from risk.reading.sql import connect, literal
@@ -194,18 +194,14 @@ def _labelled(rows: Dataset, steps: Sequence[tuple[str, int]], most: int) -> New
         for digest, it in manifest.contents.items()
         if it.n_labelled and ((it.last_period or "") >= first if period else digest in names)
     }
-    known = _without(manifest, fresh)
     sampled = n_rows > MOST_ROWS
     if sampled:
         total = max(manifest.counts.get("n_labelled", 0), n_rows)
         frame, order = rows.labelled(min(most, math.ceil(MOST_ROWS * total / n_rows))), content_order(manifest)
     else:
+        left = [replace(it, contents=tuple(c for c in it.contents if c.digest not in fresh)) for it in manifest.entries]
+        known = replace(manifest, entries=tuple(left))
         frame, order = rows.beside(known).news(), content_order(manifest, known)
     inside = frame[period] >= first if period else frame["content"].isin([order[digest] for digest in fresh])
     paths = {order[it.digest]: entry.path for entry in manifest.entries for it in entry.contents}
     return NewestRows(frame[inside].reset_index(drop=True), paths, sampled)
-
-
-def _without(manifest: Manifest, fresh: set[str]) -> Manifest:
-    entries = (replace(it, contents=tuple(c for c in it.contents if c.digest not in fresh)) for it in manifest.entries)
-    return replace(manifest, entries=tuple(entries))

@@ -17,6 +17,7 @@ from risk import files, journal, paths
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.errors import ReleaseError
+from risk.registry.judgement import Judgement
 
 log = logging.getLogger("risk")
 
@@ -41,18 +42,17 @@ class Release:
         return manifests.read(self.folder)
 
     @property
-    def verdict(self) -> dict[str, Any]:
-        return object_in(self.folder / paths.VERDICT)
+    def verdict(self) -> Judgement:
+        return Judgement.from_dict(object_in(self.folder / paths.VERDICT))
 
     @property
     def provisional(self) -> bool:
-        return bool(self.verdict.get("provisional"))
+        return self.verdict.provisional
 
     @property
     def forced(self) -> str | None:
         """The reason of the person who deployed it against its verdict; None where the verdict favoured it."""
-        told = self.verdict
-        return None if told.get("deploy") else told.get("forced")
+        return None if self.verdict.deploy else self.verdict.forced
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def before_change(production: Path, reason: str, digest: str) -> str | None:
     """The last release that was trained for this reason, if the test data of this digest was there before it."""
     for before, after in reversed(list(pairwise(all_of(production)))):
         if object_in(after.folder / paths.CARD).get("reason") == reason:
-            return after.name if before.verdict.get("holdout") == digest else None
+            return after.name if before.verdict.holdout == digest else None
     return None
 
 

@@ -6,16 +6,22 @@ Lines of older programs lack keys: what is not recorded is left out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Any
 
+from risk.decision.gate import Gate
+from risk.drift.finding import WindowResult
+from risk.registry.judgement import HoldoutScores
 from risk.registry.releases import BASE_RATE
-from risk.report.words import FINDINGS, OUTCOMES, STATES, TROUBLED, p_value
+from risk.report.run_decision import RunDecision
+from risk.report.season_words import alarm, meaning
+from risk.report.words import OUTCOMES, STATES, TROUBLED, p_value
 from risk.text import counted, interval, moment, number, one_line, percent
 
 Record = Mapping[str, Any]
 
 BY_PERSON = ("deployment", "release", "withdraw")  # scripts that do a person's will
-BOTH = ("challenger", "champion")
+ALARMS = {"no": "no alarm", "yes": "alarm", "explained": "an alarm that a level explains"}
 DIGESTS = {"challenger": "New model", "evidence": "Labelled contents", "rows": "All contents"}
 SHOWN_ONLY = "These scores are shown and decide nothing: the test data may be of the time before a change."
 SELF_TEST = "- Self-test of the gate: it rejected a model compared with itself, and degraded copies of it."
@@ -28,17 +34,19 @@ def of_run(
 
     `published` are its intents, each with the line that ended it; `settings` is the digest of the present settings.
     """
-    decision = [run["sentence"]] if run.get("gate") and run.get("sentence") else []
+    decision = RunDecision.from_dict(run)
+    gate, scores = decision.gate, decision.scores
+    judged = [decision.sentence] if gate and decision.sentence else []
     sections = {
         "What was known": _known(run),
-        "Was there a reason to train?": _reason(run),
+        "Was there a reason to train?": _reason(decision),
         "What was compared": _compared(run.get("candidates") or []),
-        "How it was judged": [*decision, *_gate(run.get("gate") or {}), *_scores(run.get("scores") or {})],
+        "How it was judged": [*judged, *(_gate(gate) if gate else []), *(_scores(scores) if scores else [])],
         "What followed": _followed(run, published),
         "For the record": _recorded(run, settings),
     }
-    outcome = str(run.get("outcome"))
-    unasked = outcome == "no drift" and not run.get("scan")
+    outcome = decision.outcome or "unknown"
+    unasked = outcome == "no drift" and not decision.scan
     words = "there was nothing to check" if unasked else OUTCOMES.get(outcome)
     shown = [f"{named(run)}, {moment(run.get('at'))}: {outcome}{f' ({words})' if words else ''}."]
     for title, lines in sections.items():
@@ -110,35 +118,35 @@ def _source(source: Record) -> str:
     return f"{path}: {rows}, {number(source.get('n_labelled'))} with a known outcome{refused}"
 
 
-def _reason(run: Record) -> list[str]:
-    why, name, scan = run.get("reason"), run.get("reason_to_train"), run.get("scan") or {}
+def _reason(decision: RunDecision) -> list[str]:
+    why, name, scan = decision.reason, decision.reason_to_train, decision.scan
     if not (why or name):
         return []
     told = [f"Yes. {why or ''}".rstrip() + f" (reason to train: {name})" if name else f"No. {why}"]
-    if scan.get("windows"):
+    if scan is None:
+        return told
+    if scan.windows:
         told.append("The live model's errors, on rows that it was not trained on, were searched for a pattern:")
-        told += [f"- {_window(it)}" for it in scan["windows"]]
-    if verdict := scan.get("verdict"):
-        told.append(f"Finding: {verdict} ({FINDINGS.get(verdict, 'as recorded')}).")
-    if scan.get("rows_needed"):
-        told.append(f"About {counted(scan['rows_needed'], 'more row')} with a known outcome are needed to decide.")
+        told += [f"- {_window(it)}: {ALARMS[alarm(scan, it)]}" for it in scan.windows]
+    if scan.verdict:
+        told.append(f"Finding: {scan.verdict} ({meaning(scan.verdict, scan) or 'as recorded'}).")
+    if scan.rows_needed:
+        told.append(f"About {counted(scan.rows_needed, 'more row')} with a known outcome are needed to decide.")
     return told
 
 
-def _window(window: Record) -> str:
-    contents = window.get("contents") or 0
-    files = "in the newest file" if contents == 1 else f"in the newest {number(contents)} files"
-    size = f"{counted(window.get('n_rows') or 0, 'row')}, {number(window.get('leavers'))} left"
-    chi2 = f"χ² {number(window.get('chi2'), 1)}, {number(window.get('df'))} degrees of freedom"
-    p = window.get("p")
-    cases = "an unknown share of cases" if p is None else "fewer than 1 of 10,000 cases"
-    if p is not None and p >= 0.0001:
+def _window(window: WindowResult) -> str:
+    files = "in the newest file" if window.contents == 1 else f"in the newest {number(window.contents)} files"
+    size = f"{counted(window.n_rows, 'row')}, {number(window.leavers)} left"
+    chi2 = f"χ² {number(window.chi2, 1)}, {number(window.df)} degrees of freedom"
+    p, beside = window.p, window.balanced_p
+    cases = "an unknown share of cases" if isnan(p) else "fewer than 1 of 10,000 cases"
+    if p >= 0.0001:
         cases = f"{100 * p:.0f} of 100 cases" if p >= 0.01 else f"{10_000 * p:.0f} of 10,000 cases"
     pattern = f"a pattern as strong comes by chance in {cases} ({chi2}, p {p_value(p)})"
-    win, beside = window.get("relative_gain"), window.get("balanced_p")
-    gain = f"a new model would remove {percent(max(win, 0.0))} of the error" if win is not None else "gain unknown"
+    gain = f"a new model would remove {percent(max(window.relative_gain, 0.0))} of the error"
     like = f"; beside rows of training, weighted to be like these, p {p_value(beside)}" if beside is not None else ""
-    return f"{files} ({size}): {pattern}; {gain}{like}: {'alarm' if window.get('rings') else 'no alarm'}"
+    return f"{files} ({size}): {pattern}; {gain}{like}"
 
 
 def _compared(candidates: Sequence[Record]) -> list[str]:
@@ -152,22 +160,18 @@ def _compared(candidates: Sequence[Record]) -> list[str]:
     return [title, how, *lines] if lines else []
 
 
-def _gate(gate: Record) -> list[str]:
-    if not gate:
-        return []
-    against = gate.get("against")
-    champion = "the average risk" if against == BASE_RATE else f"the live model, {against}"
-    rows = f"{counted(gate.get('n_rows') or 0, 'row')} of {counted(gate.get('n_clients') or 0, 'client')}"
+def _gate(gate: Gate) -> list[str]:
+    champion = "the average risk" if gate.against == BASE_RATE else f"the live model, {gate.against or 'unknown'}"
+    rows = f"{counted(gate.n_rows, 'row')} of {counted(gate.n_clients, 'client')}"
     told = [
-        f"The new model was compared with {champion}, on {rows}, {number(gate.get('leavers'))} of them leavers. "
+        f"The new model was compared with {champion}, on {rows}, {number(gate.leavers)} of them leavers. "
         "Each row was rated by models that were not trained on it."
     ]
-    if gate.get("outcome") == "not enough evidence":
+    if gate.outcome == "not enough evidence":
         return [*told, "These are too few to tell two models apart."]
-    gain, z = gate.get("gain"), number(gate.get("z"), 2)
-    better = "unknown" if gain is None else f"{percent(abs(gain))} {'better' if gain > 0 else 'worse'}"
-    losses = " instead of ".join(number(gate.get(f"{name}_log_loss"), 4) for name in BOTH)
-    shares = " instead of ".join(percent(gate.get(f"{name}_calibration"), 2) for name in BOTH)
+    better, z = _better(gate.gain), number(gate.z, 2)
+    losses = " instead of ".join(number(it, 4) for it in (gate.challenger_log_loss, gate.champion_log_loss))
+    shares = " instead of ".join(percent(it, 2) for it in (gate.challenger_calibration, gate.champion_calibration))
     return [
         *told,
         f"- Error (log-loss): {losses}, {better}; {z} standard errors (z) from no difference.",
@@ -178,39 +182,39 @@ def _gate(gate: Record) -> list[str]:
     ]
 
 
-def _call_list(gate: Record) -> str:
-    k, shares = number(gate.get("capture_k")), [gate.get(f"{name}_capture") for name in BOTH]
-    told = f"- Call list: its first {k} hold {' instead of '.join(map(percent, shares))} of those who left"
-    lower, upper, (challenger, champion) = gate.get("capture_lower"), gate.get("capture_upper"), shares
-    if upper is None or challenger is None or champion is None:
+def _better(gain: float) -> str:
+    return f"{percent(abs(gain))} {'better' if gain > 0 else 'worse'}" if gain == gain else "unknown"
+
+
+def _call_list(gate: Gate) -> str:
+    challenger, champion, lower = gate.challenger_capture, gate.champion_capture, gate.capture_lower
+    shares = f"{percent(challenger)} instead of {percent(champion)}"
+    told = f"- Call list: its first {number(gate.capture_k)} hold {shares} of those who left"
+    if any(map(isnan, (gate.capture_upper, challenger, champion))):
         return f"{told}."
     if challenger > champion:
-        sure = "" if lower is None else ", significantly" if lower > 0 else ", but not significantly"
+        sure = "" if isnan(lower) else ", significantly" if lower > 0 else ", but not significantly"
         return f"{told}: more{sure}."
     if challenger == champion:
         return f"{told}: as many."
-    return f"{told}: {'significantly fewer' if upper < 0 else 'fewer, but not significantly'}."
+    return f"{told}: {'significantly fewer' if gate.capture_upper < 0 else 'fewer, but not significantly'}."
 
 
-def _forward(gate: Record) -> list[str]:
+def _forward(gate: Gate) -> list[str]:
     """How the recipe did on the newest rows without them; nothing of decisions older than this guard."""
-    if "forward_z" not in gate:
-        return []
-    gain = gate.get("forward_gain")
-    if gate["forward_z"] is None or gain is None:
+    z, gain = gate.forward_z, gate.forward_gain
+    if z is None or (gain is None and not isnan(z)):
         return ["- Forward in time: not judged; there was nothing older to train on, or too few outcomes were new."]
-    error = f"{percent(abs(gain))} {'better' if gain > 0 else 'worse'}"
-    rows = f"trained without the newest {counted(gate.get('forward_rows') or 0, 'row')}, its error on them"
-    return [f"- Forward in time: {rows} was {error} (z {number(gate['forward_z'], 2)})."]
-
-
-def _scores(scores: Record) -> list[str]:
-    if not scores:
+    if gain is None or gate.forward_rows is None:
         return []
-    rows, f1 = counted(scores.get("n_rows") or 0, "row"), number(scores.get("f1"), 3)
-    of = f", {one_line(scores['scored_on'])}" if scores.get("scored_on") else ""
-    others = f"AUC {number(scores.get('auc'), 3)}, log-loss {number(scores.get('log_loss'), 3)}"
-    f1 = f"F1 {f1} (95 % interval {interval(scores.get('f1_interval'))})"
+    rows = f"trained without the newest {counted(gate.forward_rows, 'row')}, its error on them"
+    return [f"- Forward in time: {rows} was {_better(gain)} (z {number(z, 2)})."]
+
+
+def _scores(scores: HoldoutScores) -> list[str]:
+    rows, of = counted(scores.n_rows, "row"), f", {one_line(scores.scored_on)}" if scores.scored_on else ""
+    others = f"AUC {number(scores.auc, 3)}, log-loss {number(scores.log_loss, 3)}"
+    f1 = f"F1 {number(scores.f1, 3)} (95 % interval {interval(scores.f1_interval)})"
     return [f"On {rows} of test data{of}: {f1}, {others}. {SHOWN_ONLY}"]
 
 

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from risk.decision.verdict import Verdict
 from risk.modeling import leakage, reasons
 from risk.modeling.encoding import MANY_LEVELS
+from risk.modeling.metrics import Scores
 from risk.modeling.reasons import Predict
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.registry.releases import BASE_RATE
@@ -24,23 +26,22 @@ FACTOR = ("factor", "kind", "how it enters", "typical", "what it does")
 NAMES = {"f1": "F1", "auc": "AUC", "log_loss": "log-loss", "brier": "Brier score", "capture": "capture"}
 
 
-def text(card: Facts, verdict: Facts, dataset: Facts, predict: Predict) -> bytes:
+def text(card: Facts, verdict: Verdict, dataset: Facts, predict: Predict) -> bytes:
     """The model card as Markdown; equal facts give equal bytes.
 
-    `card` and `verdict` are trainedmodel.json and verdict.json, `dataset` is what `snapshot.of_dataset` tells of the
-    manifest, with the sentences `derived`; `predict` is the model itself (a frame of features to risks), asked for what
-    each feature does.
+    `card` is trainedmodel.json, `dataset` is what `snapshot.of_dataset` tells of the manifest, with the sentences
+    `derived`; `predict` is the model itself (a frame of features to risks), asked for what each feature does.
     """
-    family = _family(card)
+    family, own = _family(card), Scores.from_dict(card.get("scores") or {})
     parts = {
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
         "## What it is not for": NOT_FOR,
         "## Data": _data(card, dataset),
         "## Factors": [family, "", *_table(FACTOR, factors(card, predict)), "", ASKED],
-        "## Scores": _scores(card, verdict),
-        "## Calibration": _calibration(card, verdict),
-        "## Caveats": _caveats(card, verdict),
+        "## Scores": _scores(own, verdict),
+        "## Calibration": _calibration(own, verdict),
+        "## Caveats": _caveats(card, own, verdict),
         "## What it cannot see": UNSEEN,
         "## How it came here": _origin(card, verdict),
     }
@@ -94,19 +95,19 @@ RATED = (
 )
 
 
-def _standing(card: Facts, verdict: Facts) -> list[str]:
-    forced, against = verdict.get("forced"), verdict.get("champion")
-    if forced:
+def _standing(card: Facts, verdict: Verdict) -> list[str]:
+    if verdict.forced:
         overruled = "A person overruled the verdict" if _overruled(verdict) else "The verdict was favourable too"
-        return [f"**Deployed by force.** {overruled}; the reason given: {markdown(forced)}"]
-    if verdict.get("provisional") and card.get("leaks"):
+        return [f"**Deployed by force.** {overruled}; the reason given: {markdown(verdict.forced)}"]
+    if verdict.provisional and card.get("leaks"):
         why = "It uses a column that seems to know the answer, so nothing proves it; see the caveats."
         return [f"**Provisional.** {why}"]
-    if verdict.get("provisional"):
+    if verdict.provisional:
         return ["**Provisional.** It is not proven better than the average risk: do not rely on its percentages."]
-    if not verdict.get("deploy"):
+    if not verdict.deploy:
         return ["Why it was deployed is not recorded."]
-    before = "the average risk" if against == BASE_RATE else f"the model that was live, {markdown(against)}"
+    live = f"the model that was live, {markdown(verdict.champion)}"
+    before = "the average risk" if verdict.champion == BASE_RATE else live
     return [f"It was deployed because it was proven better than {before}."]
 
 
@@ -181,64 +182,63 @@ def _enters(card: Facts, feature: Facts | None, kind: str, n_levels: int) -> str
     return LEVELS if kind != "numeric" else f"{value}, {scaled}; {MISSING}"
 
 
-def _scores(card: Facts, verdict: Facts) -> list[str]:
+def _scores(own: Scores, verdict: Verdict) -> list[str]:
     where, tested = _scored_on(verdict)
-    scores = {"out of fold": card.get("scores") or {}, where: verdict.get("scores") or {}}
+    scores = {"out of fold": own, where: verdict.scores}
     measured = {name: [words.measured(it, key) for it in scores.values()] for key, name in NAMES.items()}
     rows = [[name, *(cell for pair in pairs for cell in pair)] for name, pairs in measured.items()]
     header = ["score", *(word for name in scores for word in (name, "95 % interval"))]
     sizes = [
-        f"- {name}: {number(it.get('n_rows'))} rows, {number(it.get('n_leavers'))} of them left; capture: the share of "
-        f"these among the first {number(it.get('capture_k'))} names."
+        f"- {name}: {number(it.n_rows)} rows, {number(it.n_leavers)} of them left; capture: the share of "
+        f"these among the first {number(it.capture_k)} names."
         for name, it in scores.items()
-        if it
+        if it.n_rows > 0
     ]
     return [*_table(header, rows), "", *sizes, *tested, RATED]
 
 
-def _scored_on(verdict: Facts) -> tuple[str, list[str]]:
+def _scored_on(verdict: Verdict) -> tuple[str, list[str]]:
     """Whose outcomes the scores of a verdict are of, and a line on them; verdicts of older programs have none."""
-    scored_on = (verdict.get("scores") or {}).get("scored_on")
+    scored_on = verdict.scores.scored_on
     if scored_on in TESTED:
         return "test data", [f"- test data: {TESTED[scored_on]}"]
-    return "test data" if scored_on is None else markdown(scored_on), []
+    return markdown(scored_on) if scored_on else "test data", []
 
 
-def _calibration(card: Facts, verdict: Facts) -> list[str]:
-    own, tested = ((it.get("scores") or {}).get("calibration") for it in (card, verdict))
-    bins, where = (own, "out of fold") if own else (tested or (), _scored_on(verdict)[0])
-    rows = [[percent(it["risk"]), percent(it["share"]), number(it["n_rows"])] for it in bins]
+def _calibration(own: Scores, verdict: Verdict) -> list[str]:
+    where = "out of fold" if own.calibration else _scored_on(verdict)[0]
+    bins = own.calibration or verdict.scores.calibration
+    rows = [[percent(it.risk), percent(it.share), number(it.n_rows)] for it in bins]
     told = f"Of those with about this risk, so many left ({where}):"
     return [told, "", *_table(["stated risk", "left", "rows"], rows)]
 
 
-def _caveats(card: Facts, verdict: Facts) -> list[str]:
-    n_leavers = (card.get("scores") or {}).get("n_leavers")
-    caveats = [f"{number(n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
-    if verdict.get("provisional"):
+def _caveats(card: Facts, own: Scores, verdict: Verdict) -> list[str]:
+    caveats = [f"{number(own.n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
+    if verdict.provisional:
         caveats.append("It is provisional: use the order of its list with care, and do not rely on the percentages.")
     if _overruled(verdict):
         caveats.append("The gate did not ask for it; a person did.")
     for leak in leakage.words(card.get("leaks") or ()):
         caveats.append(f"When it was trained, leakage was found. {markdown(leak, 1000)}")
-    if not verdict.get("scores"):
+    if not verdict.scores.n_rows > 0:
         caveats.append("It was not measured on test data.")
     caveats.append("Its scores are of the past. Each report measures it on the newest outcomes.")
     return [f"- {caveat}" for caveat in caveats]
 
 
-def _overruled(verdict: Facts) -> bool:
-    return bool(verdict.get("forced")) and not verdict.get("deploy")
+def _overruled(verdict: Verdict) -> bool:
+    return bool(verdict.forced) and not verdict.deploy
 
 
-def _origin(card: Facts, verdict: Facts) -> list[str]:
+def _origin(card: Facts, verdict: Verdict) -> list[str]:
     compared = card.get("candidates") or []
     named = "; ".join(f"{markdown(it.get('name'))} {number(it.get('log_loss'), 4)}" for it in compared)
     packages = ", ".join(f"{name} {it}" for name, it in (card.get("packages") or {}).items())
     return [
         f"- Trained in run {number(card.get('run'))}, for this reason: {markdown(card.get('reason'))}.",
         *([f"- Compared by out-of-fold log-loss: {named}."] if named else []),
-        f"- Judged against {markdown(verdict.get('champion'))}: {markdown(verdict.get('sentence'), 1000)}",
+        f"- Judged against {markdown(verdict.champion)}: {markdown(verdict.sentence, 1000)}",
         f"- SHA-256 of the model file: {markdown(card.get('sha256'))}. Packages: {packages}.",
     ]
 

@@ -24,6 +24,7 @@ from risk.report._pdf_layout import (
     titled_table,
 )
 from risk.report._pdf_track_record import calls, track_record
+from risk.report.run_decision import RunDecision
 from risk.text import counted, number, percent
 
 Snapshot = Mapping[str, Any]
@@ -98,27 +99,28 @@ def _model(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> list[Flowable]:
 
 def _drift(snapshot: Snapshot) -> list[Flowable]:
     """What the scan saw in the newest files."""
-    scan, finding = snapshot["decision"]["scan"], words.finding(snapshot)
+    decision = RunDecision.of(snapshot)
+    scan, finding = decision.scan, words.finding(decision)
     shown = [text(finding)] if finding else []
     if scan is None:
         return [*shown, text(NO_SCAN)]
     windows = tables.scan(scan)
     shown += [table(windows)] if windows.rows else [text(NO_WINDOW)]
-    shown += [text(AMONG_SUCH, "small")] if any(it.get("balanced_p") is not None for it in scan["windows"]) else []
-    return shown + ([text(f"What moved: {scan['moved']}.")] if scan["moved"] else [])
+    shown += [text(AMONG_SUCH, "small")] if any(it.balanced_p is not None for it in scan.windows) else []
+    return shown + ([text(f"What moved: {scan.moved}.")] if scan.moved else [])
 
 
 def _decisions(snapshot: Snapshot) -> list[Flowable]:
     """What this run decided and why, what the gate measured, and how the runs since the last list ended."""
-    record, since = snapshot["decision"], situation.decided_since(snapshot)
+    decision, since = RunDecision.of(snapshot), situation.decided_since(snapshot)
     shown = [text(words.headline(snapshot), "lead")] if snapshot["outcome"] in words.OUTCOMES else []
     shown += [text(snapshot["reason"])]
-    shown += [text(record["sentence"])] if record["sentence"] and record["sentence"] != snapshot["reason"] else []
-    shown += [text(words.reason_to_train(record)), *([text(since)] if since else [])]
-    gate = record["gate"]
+    told = (decision.sentence, decision.reason)
+    shown += [text(decision.sentence)] if decision.sentence and decision.sentence != decision.reason else []
+    shown += [text(words.reason_to_train(decision)), *([text(since)] if since else [])]
+    gate = decision.gate
     shown += titled_table(tables.gate(gate)) if gate else []
-    is_new = gate and gate["sentence"] not in (record["sentence"], snapshot["reason"])
-    return [*shown, *([text(gate["sentence"])] if is_new else [])]
+    return [*shown, *([text(gate.sentence)] if gate and gate.sentence not in told else [])]
 
 
 def _backtest(replayed: Snapshot | None, drawn: bytes | None) -> list[Flowable]:

@@ -21,6 +21,8 @@ DASHED = (0, (4, 3))
 
 def drawn(snapshot: Facts) -> dict[str, bytes]:
     """The plots that a snapshot has the figures for, by the name of the file in the report set."""
+    lists = (snapshot.get("track_record") or {}).get("lists") or []
+    graded = [it for it in lists if it.get("share_caught") is not None]
     measured = [it for it in (snapshot.get("newest"), snapshot.get("scores")) if it and it.get("gains")]
     scores, evidence = (measured[0] if measured else None), snapshot.get("evidence") or {}
     plans: dict[str, tuple[Any, Callable[[Any], bytes]]] = {
@@ -33,7 +35,7 @@ def drawn(snapshot: Facts) -> dict[str, bytes]:
         "shift.svg": (evidence.get("shift"), shift),
         "scans.svg": (_runs(snapshot, "scan"), scans),
         "seconds.svg": (_runs(snapshot, "steps"), seconds),
-        "caught.svg": (_graded(snapshot), caught),
+        "caught.svg": (sorted(graded, key=lambda it: it["as_of"]), caught),
     }
     return {name: draw(facts) for name, (facts, draw) in plans.items() if facts}
 
@@ -187,11 +189,6 @@ def seconds(runs: Sequence[Facts]) -> bytes:
         axes.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8.5)
         name_ticks(axes, [number(it["run"]) for it in runs])
         return svg(figure)
-
-
-def _graded(snapshot: Facts) -> list[Facts]:
-    lists = (snapshot.get("track_record") or {}).get("lists") or []
-    return sorted((it for it in lists if it.get("share_caught") is not None), key=lambda it: it["as_of"])
 
 
 def caught(lists: Sequence[Facts]) -> bytes:

@@ -1,13 +1,33 @@
-"""Words for what time does to the numbers: levels that come and go, and outcomes that are not all in."""
+"""Words for what time does: changes that a check finds, levels that come and go, outcomes that are not all in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from risk.drift.finding import Scan, WindowResult
 from risk.text import counted, number, one_line
 
 Facts = Mapping[str, Any]
+
+FINDINGS = {
+    "no drift": "no change was found in why clients leave",
+    "not enough evidence": "too few outcomes are known to say whether the reasons for leaving have changed",
+    "recalibrate": "the order of the clients still holds, but the stated risks were too high or too low",
+    "retrain": "others leave than the model was trained to expect",
+    "richer family": "a richer kind of model might describe better why clients leave",
+}
+EXPLAINED = "more or fewer left than stated, which a level explains: who leaves sooner has not changed"
+
+
+def meaning(verdict: str, scan: Scan | None) -> str | None:
+    """What a verdict of the drift check means; None for one that nobody knows."""
+    return EXPLAINED if scan and scan.is_explained else FINDINGS.get(verdict)
+
+
+def alarm(scan: Scan, window: WindowResult) -> str:
+    """Whether a window alarms, or would if the level of its periods did not explain it."""
+    return "no" if not window.rings else "explained" if scan.is_explained else "yes"
 
 
 def of_level(expected: Facts) -> str:

@@ -42,16 +42,12 @@ def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None)
     worth = money_words.gain(to_call, money) if by_gain and expected else worth
     if not expected:
         return f"{said} {worth}.{over}" if worth else f"{said}{over}"
-    n_leavers = round(sum(it["risk"] for it in to_call) * _level(expected) if owner else expected["mean"])
+    level = expected["mean"] / stated if (stated := expected.get("stated")) else 1.0
+    n_leavers = round(sum(it["risk"] for it in to_call) * level if owner else expected["mean"])
     about, of = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1", "these" if n_control else "them"
     bounds = "" if owner else f" (90 % interval: {number(expected['low'])} to {number(expected['high'])})"
     who = f"{about} of {of} {'is' if n_leavers <= 1 else 'are'}"
     return f"{said} {who} expected to leave without a call{bounds}{f'; {worth}' if worth else ''}.{over}"
-
-
-def _level(expected: Facts) -> float:
-    """How many leave of those of whom the risks state one."""
-    return float(expected["mean"] / expected["stated"]) if expected.get("stated") else 1.0
 
 
 def since_last_list(snapshot: Facts) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from risk.drift.finding import Scan
 from risk.paths import PROGRAM
 from risk.settings.schema import Schema
 
@@ -42,9 +43,8 @@ def of_dataset(manifest: Manifest) -> dict[str, Any]:
 
 
 def _source(entry: Entry) -> dict[str, Any]:
-    read, accepted, labelled = (
-        sum(getattr(it, name) for it in entry.shown) for name in ("n_read", "n_accepted", "n_labelled")
-    )
+    counts = ("n_read", "n_accepted", "n_labelled")
+    read, accepted, labelled = (sum(getattr(it, name) for it in entry.shown) for name in counts)
     return {
         **{name: getattr(entry, name) for name in ("path", "state", "reason")},
         "rows_read": read,
@@ -61,10 +61,8 @@ def of_release(model: Model | None, provisional: bool, forced: str | None = None
     if model is None:
         return None
     card = model.card
-    told = {
-        name: getattr(card, name)
-        for name in ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
-    }
+    shown = ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
+    told = {name: getattr(card, name) for name in shown}
     told |= {"leaks": [leak["column"] for leak in card.leaks], "forced": forced}
     return {"name": model.name, "digest": model.digest, "provisional": provisional, **told}
 
@@ -84,19 +82,18 @@ def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "reason": it.get("error") or it.get("sentence") or it.get("reason"),
             "f1": (it.get("scores") or {}).get("f1"),
             "steps": {step["name"]: step["seconds"] for step in it.get("steps") or ()},
-            "scan": _widest(it.get("scan") or {}),
+            "scan": _widest(Scan.from_dict(it.get("scan") or {})),
         }
         for it in records[::-1][:MOST_RUNS]
     ]
 
 
-def _widest(scan: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Of the scan of a run its widest window, and whether any of them gave an alarm."""
-    windows = scan.get("windows") or ()
-    if not windows:
+def _widest(scan: Scan) -> dict[str, Any] | None:
+    """Of the scan of a run its widest window, and whether any of them gave an alarm that no level explains."""
+    if not scan.windows:
         return None
-    widest = {name: windows[-1].get(name) for name in ("contents", "n_rows", "p", "gain")}
-    return widest | {"rings": any(it.get("rings") for it in windows)}
+    widest = {name: scan.windows[-1].as_dict()[name] for name in ("contents", "n_rows", "p", "gain")}
+    return widest | {"rings": not scan.is_explained and any(it.rings for it in scan.windows)}
 
 
 def of_schema(schema: Schema) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from risk import journal, paths
 from risk.command import Answer, Run
-from risk.dataset import dataset
+from risk.dataset import dataset, manifest
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, DiskError, RiskError
 from risk.lists import list_history, track_record_words
@@ -40,7 +40,8 @@ def status(settings: Settings) -> Answer:
     last, live = next(reversed(runs), None), releases.linked(settings.production)
     damaged = proven.damage(settings.production, live) if sound and live else []
     is_proven = sound and live is not None and not damaged
-    damaged += [fault for fault in audit.undescribed(settings.production, settings.ingested) if fault not in damaged]
+    shelves = settings.ingested / paths.VERSIONS, settings.production / paths.RELEASES
+    damaged += [it for it in manifest.undescribed(manifest.read_all(*shelves)) if it not in damaged]
     failed = last is not None and last.get("outcome") == journal.FAILED
     try:
         rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)

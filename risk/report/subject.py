@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,7 @@ def scores(
 
 def scored(settings: Settings, model: Model, held_out: Holdout, learned: pd.Series) -> dict[str, Any]:
     """The scores on held-out rows, their periods, and how many are of clients that the model was trained on."""
-    measured = asdict(holdout.score(model, held_out, settings.schema.target, settings.gate.top_share))
+    measured = holdout.score(model, held_out, settings.schema.target, settings.gate.top_share).as_dict()
     n_seen = int(held_out.rows[settings.schema.client].isin(learned).sum()) if len(learned) else None
     curve = gains(held_out.rows[settings.schema.target], model.risks(held_out.rows))
-    measured |= {"scored_on": held_out.scored_on, "n_seen": n_seen, "gains": curve}
-    return measured | out_of_fold.periods(held_out.rows, settings.schema.period)
+    return measured | {"n_seen": n_seen, "gains": curve} | out_of_fold.periods(held_out.rows, settings.schema.period)

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from risk.decision.gate import Gate
+from risk.drift.finding import Scan
+from risk.modeling.metrics import Scores
+from risk.report import season_words
 from risk.report.words import STATES, TROUBLED, p_value, score_rows
 from risk.text import NOTHING, counted, digits_for, moment, number, one_line, percent
 
@@ -47,7 +51,7 @@ def scores(measured: Facts, on: str) -> Table:
     """The scores on some rows, each with its interval and what it means."""
     columns = [TableColumn("Score", 74, is_strong=True), _number("Value", 44), _number("95 % interval", 84)]
     columns.append(TableColumn("In words", 285))
-    return Table(f"Scores on {on}, with their 95 % intervals", columns, score_rows(measured))
+    return Table(f"Scores on {on}, with their 95 % intervals", columns, score_rows(Scores.from_dict(measured)))
 
 
 def confusion(counts: Facts) -> Table:
@@ -72,29 +76,28 @@ def filled(clients: Sequence[Facts], names: Sequence[str] = OPTIONAL) -> list[st
     return [name for name in names if any(client.get(name) not in (None, []) for client in clients)]
 
 
-def scan(found: Facts) -> Table:
+def scan(found: Scan) -> Table:
     """The windows of the drift check."""
     titles = ("Newest files", "Rows", "Leavers", "χ²", "df", "p", "p among such", "Gain", "Alarm")
     rows = [
         [
-            number(it["contents"]), number(it["n_rows"]), number(it["leavers"]), number(it["chi2"], 1),
-            number(it["df"]), p_value(it["p"]), p_value(it.get("balanced_p")), number(it["gain"], 4),
-            "yes" if it["rings"] else "no",
+            number(it.contents), number(it.n_rows), number(it.leavers), number(it.chi2, 1), number(it.df),
+            p_value(it.p), p_value(it.balanced_p), number(it.gain, 4), season_words.alarm(found, it),
         ]
-        for it in found["windows"]
+        for it in found.windows
     ]  # fmt: skip
     return Table("Have the reasons for leaving changed?", [_number(title, 53) for title in titles], rows)
 
 
-def gate(found: Facts) -> Table:
+def gate(found: Gate) -> Table:
     """What the gate measured."""
     columns = [
         TableColumn("Outcome", 90, is_strong=True), TableColumn("Against", 110), _number("Rows", 50),
         _number("Leavers", 55), _number("Gain in log-loss", 75), _number("z", 40), _number("Change in capture", 85),
     ]  # fmt: skip
     row = [
-        found["outcome"], found["against"], number(found["n_rows"]), number(found["leavers"]),
-        number(found["gain"], 4), number(found["z"], 2), number(found["capture_difference"], 3),
+        found.outcome, found.against, number(found.n_rows), number(found.leavers), number(found.gain, 4),
+        number(found.z, 2), number(found.capture_difference, 3),
     ]  # fmt: skip
     return Table("Is the new model better than what was deployed?", columns, [row])
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from math import log
 from typing import Any
 
-from risk.report.season_words import of_lag, of_level
+from risk.modeling.metrics import Confusion, Scores
+from risk.report.run_decision import RunDecision
+from risk.report.season_words import meaning, of_lag, of_level
 from risk.text import NOTHING, amount, counted, interval, number, percent
 
 Facts = Mapping[str, Any]
@@ -27,13 +29,6 @@ OUTCOMES = {
     "withdrawn": "a person took out a source that had been taken in by hand",
     "live already": "the model was live already; nothing was changed",
 }
-FINDINGS = {
-    "no drift": "no change was found in why clients leave",
-    "not enough evidence": "too few outcomes are known to say whether the reasons for leaving have changed",
-    "recalibrate": "the order of the clients still holds, but the stated risks were too high or too low",
-    "retrain": "others leave than the model was trained to expect",
-    "richer family": "a richer kind of model might describe better why clients leave",
-}
 NO_LIST = "There is no call list yet: ranking clients takes a deployed model."
 NOBODY = "There is nobody to call: no current client was found in the data."
 NO_SCORES = "There are no scores yet: no model has been measured on test data."
@@ -48,10 +43,10 @@ def headline(snapshot: Facts) -> str:
     return _sentence(OUTCOMES.get(snapshot["outcome"], f"outcome: {snapshot['outcome']}"))
 
 
-def finding(snapshot: Facts) -> str | None:
+def finding(decision: RunDecision) -> str | None:
     """The verdict of the drift check as a sentence; None where there is none."""
-    verdict = snapshot["verdict"]
-    return None if verdict is None else _sentence(FINDINGS.get(verdict, f"verdict: {verdict}"))
+    verdict = decision.verdict
+    return None if verdict is None else _sentence(meaning(verdict, decision.scan) or f"verdict: {verdict}")
 
 
 def banner(release: Facts | None) -> tuple[str, str] | None:
@@ -117,9 +112,9 @@ def capacity(snapshot: Facts) -> str:
     return " ".join(said)
 
 
-def reason_to_train(decision: Facts) -> str:
+def reason_to_train(decision: RunDecision) -> str:
     """Why a model was trained, in one sentence."""
-    why = decision["reason_to_train"]
+    why = decision.reason_to_train
     return f"Reason to train: {why}." if why else "There was no reason to train a new model."
 
 
@@ -203,15 +198,15 @@ def _seen(scores: Facts) -> str:
     return f"The model was trained on {of}, so it looks better here than it is."
 
 
-def score_rows(scores: Facts) -> list[list[str]]:
+def score_rows(scores: Scores) -> list[list[str]]:
     """One row per score: its name, value, interval, and what it means."""
     of_auc = "It takes clients who left and clients who stayed."
-    if scores["auc"] is not None:
-        times = f"{number(100 * scores['auc'])} times in 100"
+    if scores.auc is not None:
+        times = f"{number(100 * scores.auc)} times in 100"
         of_auc = f"Of one client who left and one who stayed, the first has the higher risk {times}."
     shown = [
-        ("f1", "F1", _of_f1(scores["confusion"])),
-        ("capture", f"First {number(scores['capture_k'])}", _of_capture(scores)),
+        ("f1", "F1", _of_f1(scores.confusion)),
+        ("capture", f"First {number(scores.capture_k)}", _of_capture(scores)),
         ("auc", "AUC", of_auc),
         ("log_loss", "Log-loss", _beside_the_average(scores, "log-loss")),
         ("brier", "Brier", _beside_the_average(scores, "brier")),
@@ -219,30 +214,30 @@ def score_rows(scores: Facts) -> list[list[str]]:
     return [[name, *measured(scores, key), meaning] for key, name, meaning in shown]
 
 
-def measured(scores: Facts, key: str) -> tuple[str, str]:
+def measured(scores: Scores, key: str) -> tuple[str, str]:
     """The value of a score, and its 95 % interval."""
-    value, bounds, is_share = scores.get(key), scores.get(f"{key}_interval"), key == "capture"
+    value, bounds, is_share = getattr(scores, key), getattr(scores, f"{key}_interval"), key == "capture"
     return percent(value) if is_share else number(value, 3), interval(bounds, share=is_share)
 
 
-def _of_f1(confusion: Mapping[str, int]) -> str:
-    right, alarms, leavers = confusion["tp"], confusion["tp"] + confusion["fp"], confusion["tp"] + confusion["fn"]
+def _of_f1(confusion: Confusion) -> str:
+    right, alarms, leavers = confusion.tp, confusion.tp + confusion.fp, confusion.tp + confusion.fn
     if not alarms or not leavers:
         return "1 is perfect. Nobody was predicted to leave." if leavers else "1 is perfect. Nobody left."
     return (f"Of 100 clients predicted to leave, {number(100 * right / alarms)} did; of 100 who left, "
             f"{number(100 * right / leavers)} had been predicted. 1 is perfect.")  # fmt: skip
 
 
-def _of_capture(scores: Facts) -> str:
-    k, capture = scores["capture_k"], scores["capture"]
+def _of_capture(scores: Scores) -> str:
+    k, capture = scores.capture_k, scores.capture
     if capture is None:
         return "Nobody left, so there was nobody to reach."
     return (f"Calling the {counted(k, 'client')} with the highest risk reaches {number(100 * capture)} of 100 who "
-            f"leave; calls at random would reach {number(100 * k / scores['n_rows'])}.")  # fmt: skip
+            f"leave; calls at random would reach {number(100 * k / scores.n_rows)}.")  # fmt: skip
 
 
-def _beside_the_average(scores: Facts, name: str) -> str:
-    share = scores["n_leavers"] / scores["n_rows"]
+def _beside_the_average(scores: Scores, name: str) -> str:
+    share = scores.n_leavers / scores.n_rows
     if name == "brier":
         meaning, average = "How far the stated risks are from what happened", share * (1 - share)
     else:

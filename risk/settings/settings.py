@@ -164,7 +164,9 @@ def load(path: Path, practice: bool = False) -> Settings:
     if settings.events:
         object.__setattr__(settings.schema, "files", settings.events.schema(settings.schema))
     settings = for_practice(settings) if practice else settings
-    _check_order(settings)
+    if settings.capacity.order == BY_GAIN and settings.schema.value is None:
+        told = f"key 'capacity.order' is {BY_GAIN!r}, which needs the value of each client"
+        raise ConfigError(f"{settings.source_file}: {told}; name its column in 'schema.value', or order by 'risk'")
     _check_folders(settings)
     return settings
 
@@ -213,12 +215,6 @@ def _nearest(key: str, place: tuple[Any, ...]) -> str:
     known = [it.alias or name for name, it in owner.__pydantic_fields__.items() if name != "source_file"]
     near = difflib.get_close_matches(key, known, n=1)
     return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(known)}"
-
-
-def _check_order(settings: Settings) -> None:
-    if settings.capacity.order == BY_GAIN and settings.schema.value is None:
-        told = f"key 'capacity.order' is {BY_GAIN!r}, which needs the value of each client"
-        raise ConfigError(f"{settings.source_file}: {told}; name its column in 'schema.value', or order by 'risk'")
 
 
 def _check_folders(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from risk.decision import no_alert
-from risk.drift.scan import Scan, WindowResult
+from risk.drift.finding import Scan, WindowResult
 from risk.modeling.reference import Reference
 from risk.settings.decision_rules import Drift
 

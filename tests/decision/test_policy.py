@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ import pytest
 
 from risk.decision import policy
 from risk.decision.policy import Champion, Names, Reason
+from risk.drift.finding import Scan
 from risk.modeling.reference import reference
 from risk.settings.decision_rules import Drift, GateRule
 
@@ -121,13 +121,13 @@ def test_more_is_asked_of_a_challenger_where_nothing_has_changed(reason: str | N
 @pytest.mark.parametrize(
     ("scan", "outcome"),
     [
-        ({"doubts": 2}, "deploy"),
-        ({"doubts": 1, "follows_change": True}, "deploy"),
-        ({"doubts": 1, "follows_change": False}, "refuse"),
-        ({}, "refuse"),
+        (Scan("no drift", (), doubts=2), "deploy"),
+        (Scan("no drift", (), doubts=1, follows_change=True), "deploy"),
+        (Scan("no drift", (), doubts=1), "refuse"),
+        (None, "refuse"),
     ],
 )
-def test_more_is_asked_only_where_the_world_looks_steady(scan: dict[str, Any], outcome: str) -> None:
+def test_more_is_asked_only_where_the_world_looks_steady(scan: Scan | None, outcome: str) -> None:
     frame, risks = rows(3_000, 3)
     left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
     timid = 1 / (1 + ((1 - risks) / risks) ** 0.6)
@@ -140,8 +140,11 @@ def test_more_is_asked_only_where_the_world_looks_steady(scan: dict[str, Any], o
 
 
 def test_the_scan_tells_whether_the_live_model_was_made_for_a_change() -> None:
-    assert (given().scan or {})["follows_change"] is False
-    assert (given(n_learned=400).scan or {})["follows_change"] is True
+    kept, changed = given().scan, given(n_learned=400).scan
+
+    assert kept is not None
+    assert changed is not None
+    assert (kept.follows_change, changed.follows_change) == (False, True)
 
 
 def test_a_window_holds_all_contents_since_the_release_and_each_ends_with_the_one_before() -> None:

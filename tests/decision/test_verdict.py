@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from risk import files
 from risk.decision import policy, verdict
 from risk.decision.gate import Gate, judge
 from risk.decision.verdict import Verdict
@@ -48,9 +50,12 @@ def test_a_ruling_follows_from_the_gate_and_what_is_live(outcome: str, facts: An
 
 
 def test_a_verdict_opens_whatever_else_its_file_says() -> None:
-    stored = Verdict("m", LIVE.name, "d", "h", 2, "drift", True, False, policy.DEPLOYED, "It is better.", {}, {})
+    facts = {"model": "m", "champion": LIVE.name, "deploy": True, "sentence": "It is better.", "run": 2}
+    stored = replace(Verdict.from_dict(facts), gate=gate("deploy"))
 
-    assert Verdict.from_dict(asdict(stored) | {"forced": None, "of_tomorrow": 1}) == stored
+    written = json.loads(files.as_json(stored.as_dict()))
+    assert Verdict.from_dict(written | {"forced": None, "of_tomorrow": 1}).gate == stored.gate
+    assert list(written)[-2:] == ["scores", "gate"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +68,7 @@ def test_a_verdict_opens_whatever_else_its_file_says() -> None:
 )
 def test_only_a_favourable_verdict_on_this_model_and_what_is_live_allows_a_release(stored: Any, outcome: str) -> None:
     with pytest.raises(NotFavouredError) as caught:
-        verdict.require_favourable(stored, "models/verdict.json", "m", LIVE, forced=False)
+        verdict.require_favourable(Verdict.from_dict(stored), "models/verdict.json", "m", LIVE, forced=False)
 
     assert caught.value.outcome == outcome
-    verdict.require_favourable({"model": "m"}, "models/verdict.json", "m", LIVE, forced=True)
+    verdict.require_favourable(Verdict.from_dict({"model": "m"}), "models/verdict.json", "m", LIVE, forced=True)

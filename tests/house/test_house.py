@@ -85,7 +85,7 @@ def may_import(room: str, other: str) -> bool:
     if other.rpartition(".")[2].startswith("_") or there == "simulation":
         return False
     if here in PURE:
-        return other in ("risk.errors", "risk.text") or there in PURE[: PURE.index(here)]
+        return other in ("risk.errors", "risk.stored", "risk.text") or there in PURE[: PURE.index(here)]
     if there in PURE:
         return here != ""
     return here == "simulation" or ROW.index(there) < ROW.index(here)

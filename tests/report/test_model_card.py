@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from risk import paths
 from risk.dataset import manifest
+from risk.decision.verdict import Verdict
 from risk.registry import model
 from risk.report import model_card, snapshot
 from tests.conftest import Project
@@ -47,7 +47,7 @@ def rising(frame: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def told(card: dict[str, Any], verdict: dict[str, Any] | None = None, dataset: dict[str, Any] | None = None) -> str:
-    return model_card.text(card, verdict or {}, dataset or {}, rising).decode()
+    return model_card.text(card, Verdict.from_dict(verdict or {}), dataset or {}, rising).decode()
 
 
 def section(text: str, title: str) -> str:
@@ -88,9 +88,8 @@ def test_equal_facts_give_equal_bytes_without_a_clock(deployed: Project) -> None
     folder = (deployed.root / "production_deployment/current").resolve()
     found, source = model.load(folder), manifest.read(folder)
     assert source is not None
-    verdict = json.loads((folder / paths.VERDICT).read_text())
 
-    again = model_card.text(asdict(found.card), verdict, snapshot.of_dataset(source), found.risks)
+    again = model_card.text(asdict(found.card), Verdict.of(folder), snapshot.of_dataset(source), found.risks)
 
     assert again == (folder / paths.MODEL_CARD).read_bytes()
     assert not re.search(rb"\d\d:\d\d", again)

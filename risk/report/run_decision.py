@@ -1,0 +1,31 @@
+"""The decision of a run as its line in the journal or a snapshot holds it, of older programs too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from risk.decision.gate import Gate
+from risk.drift.finding import Scan
+from risk.registry.judgement import HoldoutScores
+from risk.stored import Stored
+
+
+@dataclass(frozen=True)
+class RunDecision(Stored):
+    """What a run decided, by which figures, and why. Of a snapshot the `scores` are told elsewhere."""
+
+    outcome: str
+    verdict: str | None
+    reason: str | None
+    reason_to_train: str | None
+    sentence: str | None
+    scan: Scan | None
+    gate: Gate | None
+    scores: HoldoutScores | None = None
+
+    @classmethod
+    def of(cls, snapshot: Mapping[str, Any]) -> RunDecision:
+        """The decision that a snapshot shows: of its run, or of the last one that decided anything."""
+        return cls.from_dict({name: snapshot[name] for name in ("outcome", "verdict", "reason")} | snapshot["decision"])
