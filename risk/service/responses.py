@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
-from risk.service import security
+from risk.service import security, traffic
 from risk.service.predictions import NO_REPORT
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
@@ -133,10 +133,11 @@ def _protect(response: Response) -> Response:
 
 
 def _problem(problem: Problem) -> Response:
+    told = problem.document | {"request_id": request.environ.get(traffic.ID)}
     if wants_page():
-        response = Response(render_template("problem.html", problem=problem.document), problem.status)
+        response = Response(render_template("problem.html", problem=told), problem.status)
     else:
-        response = answer(problem.document, problem.status, "application/problem+json")
+        response = answer(told, problem.status, "application/problem+json")
     response.headers.update(problem.headers)
     return response
 
@@ -151,5 +152,6 @@ def _http_problem(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.error(event("request failed", path=request.path), exc_info=error)
+    route = request.url_rule.rule if request.url_rule else traffic.UNKNOWN  # a path may hold a client's name
+    log.error(event("request failed", route=route), exc_info=error)
     return _problem(Problem(500, "the service failed to answer; its log says why"))
