@@ -12,14 +12,18 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask
 
 from risk.service.access import AccessLog
 
 Environ = dict[str, Any]
 Application = Callable[[Any, Any], Iterable[bytes]]
 
-ID, ROUTE, ROWS = "risk.request_id", "risk.route", "risk.rows"  # of a request's environ; who answers sets the last two
+ID, ROUTE, ROWS = (
+    "risk.request_id",
+    "risk.route",
+    "risk.rows",
+)  # of a request's environ; who answers without Flask sets the route
 HEADER = "X-Request-Id"
 UNKNOWN = "unknown"  # the one label of every path that no route serves, and of every method beside these
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
@@ -52,6 +56,9 @@ class Traffic:
             def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
                 nonlocal status, sent
                 status, sent = line[:3], headers
+                rule = getattr(environ.get("werkzeug.request"), "url_rule", None)  # Flask takes it away soon
+                if rule is not None:
+                    environ[ROUTE] = rule.rule
                 headers.append((HEADER, name))
                 return start_response(line, headers, exc_info) if exc_info else start_response(line, headers)
 
@@ -66,7 +73,7 @@ class Traffic:
 
     def passed(self, environ: Environ, status: str, seconds: float, headers: Iterable[tuple[str, str]] = ()) -> None:
         """Count a request, and write its line."""
-        route, method = environ.get(ROUTE) or UNKNOWN, environ["REQUEST_METHOD"]
+        route, method = environ.get(ROUTE, UNKNOWN), environ["REQUEST_METHOD"]
         kind = (route, method if method in METHODS else UNKNOWN, status)
         with self.lock:
             self.kinds[kind] = self.kinds.get(kind, 0) + 1
@@ -84,7 +91,6 @@ def furnish(app: Flask, access: AccessLog | None) -> Traffic:
     """Let a service count what passes, and its log name the request that a line is about."""
     traffic = Traffic(access)
     app.wsgi_app = traffic.around(app.wsgi_app)  # type: ignore[method-assign, assignment]
-    app.after_request(_routed)
     logging.getLogger("risk").addFilter(_named)
     return traffic
 
@@ -92,12 +98,6 @@ def furnish(app: Flask, access: AccessLog | None) -> Traffic:
 def id_for(given: str | None) -> str:
     """The id of a request: the one it brings where that is plain and short, else a new one."""
     return given if given and _PLAIN.fullmatch(given) else os.urandom(8).hex()
-
-
-def _routed(response: Response) -> Response:
-    if request.url_rule:
-        request.environ[ROUTE] = request.url_rule.rule
-    return response
 
 
 def _named(record: logging.LogRecord) -> bool:
