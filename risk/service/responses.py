@@ -108,7 +108,8 @@ def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
     body = request.get_data(cache=False)
-    if len(body) > most:
+    is_cut = request.content_length is None and len(body) == MAX_BODY  # of chunks, Werkzeug reads so much and no more
+    if len(body) > most or is_cut:
         raise Problem(413, f"the body is larger than {most:,} bytes; send less")
     if other := next((reason for start, reason in KNOWN_STARTS.items() if body.startswith(start)), None):
         raise Problem(415, f"the body {other}; send JSON or CSV text in UTF-8")
