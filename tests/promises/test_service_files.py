@@ -101,8 +101,8 @@ def running(words: list[str], url: str, **more: Any) -> Iterator[subprocess.Pope
         try:
             patience = time.monotonic() + 60
             while True:
-                with contextlib.suppress(requests.ConnectionError):
-                    assert requests.get(f"{url}/live", verify=verify, timeout=20).status_code == 200
+                with contextlib.suppress(requests.ConnectionError, requests.Timeout):
+                    assert requests.get(f"{url}/live", verify=verify, timeout=60).status_code == 200
                     break
                 assert process.poll() is None, f"{words[0]} ended by itself"
                 assert time.monotonic() < patience, f"{words[0]} does not answer"
@@ -157,7 +157,7 @@ def test_the_command_of_the_unit_serves_and_ends_well(settings: Settings) -> Non
     url = f"http://127.0.0.1:{settings.server.port}"
 
     with running(here(command_of("risk.service"), settings.root), url) as process:
-        answer = requests.post(f"{url}/prediction", json=[ROW], headers=BEARER, timeout=20)
+        answer = requests.post(f"{url}/prediction", json=[ROW], headers=BEARER, timeout=60)
 
     assert (answer.status_code, process.returncode) == (200, 0)
     line = json.loads((settings.root / "access.log").read_text().splitlines()[-1])
@@ -167,7 +167,7 @@ def test_the_command_of_the_unit_serves_and_ends_well(settings: Settings) -> Non
 def test_the_command_of_the_run_looks_for_new_data(settings: Settings) -> None:
     done = subprocess.run(here(command_of("risk-run.service"), settings.root), capture_output=True, text=True, cwd=ROOT)
 
-    assert (done.returncode, "dataset" in done.stderr + done.stdout) != (2, True), done.stderr
+    assert done.returncode in (0, 4), done.stderr  # 4: there is no client file, which a person has to know
     assert (settings.production / "fullprocess.lock").exists()
 
 
@@ -206,8 +206,8 @@ def behind(settings: Settings, tmp_path: Path) -> Iterator[str]:
 
 def test_requests_pass_nginx_with_the_token_alone_and_keep_their_id(behind: str) -> None:
     mine = {"X-Request-Id": "mine"}
-    refused = requests.post(f"{behind}/prediction", json=[ROW], headers=mine, timeout=20)
-    answered = requests.post(f"{behind}/prediction", json=[ROW], headers=BEARER | mine, timeout=20)
+    refused = requests.post(f"{behind}/prediction", json=[ROW], headers=mine, timeout=60)
+    answered = requests.post(f"{behind}/prediction", json=[ROW], headers=BEARER | mine, timeout=60)
     chunked = requests.post(
         f"{behind}/prediction",
         data=iter([b"[", json.dumps(ROW).encode(), b"]"]),
@@ -234,7 +234,7 @@ def test_nginx_and_the_api_limit_what_is_sent(behind: str) -> None:
 def test_a_plain_request_is_sent_to_the_encrypted_port(behind: str, tmp_path: Path) -> None:
     port = (tmp_path / "plain").read_text()
 
-    answer = requests.get(f"http://localhost:{port}/clients", allow_redirects=False, timeout=20)
+    answer = requests.get(f"http://localhost:{port}/clients", allow_redirects=False, timeout=60)
 
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://localhost/clients")
 
@@ -242,7 +242,7 @@ def test_a_plain_request_is_sent_to_the_encrypted_port(behind: str, tmp_path: Pa
 def test_a_contact_is_taken_from_a_page_behind_nginx_and_not_from_another(behind: str) -> None:
     contact = {"client": "acme, inc.", "result": "reached"}
     ours, foreign = (
-        requests.post(f"{behind}/outcomes", json=contact, headers=BEARER | {"Origin": it}, timeout=20).status_code
+        requests.post(f"{behind}/outcomes", json=contact, headers=BEARER | {"Origin": it}, timeout=60).status_code
         for it in (behind, "https://evil.example")
     )
 
@@ -254,7 +254,7 @@ def test_a_new_token_counts_behind_nginx_without_a_restart(behind: str, settings
     (settings.root / "new").rename(settings.root / "token")
     new = {"Authorization": f"Bearer {NEW_TOKEN}"}
 
-    assert [requests.get(f"{behind}/scoring", headers=it, timeout=20).status_code for it in (BEARER, new)] == [401, 200]
+    assert [requests.get(f"{behind}/scoring", headers=it, timeout=60).status_code for it in (BEARER, new)] == [401, 200]
 
 
 # --- gunicorn ---------------------------------------------------------------------------------------------------------
@@ -271,8 +271,8 @@ def test_two_workers_of_gunicorn_answer_count_for_themselves_and_cut_no_body(
     with running([*words, "wsgi:app"], url, env=os.environ | more, stderr=subprocess.DEVNULL) as process:
         counted: dict[str, float] = {}
         for _ in range(60):
-            assert requests.post(f"{url}/prediction", json=[ROW] * 2, headers=BEARER, timeout=20).status_code == 200
-            text = requests.get(f"{url}/metrics", headers=BEARER, timeout=20).text
+            assert requests.post(f"{url}/prediction", json=[ROW] * 2, headers=BEARER, timeout=60).status_code == 200
+            text = requests.get(f"{url}/metrics", headers=BEARER, timeout=60).text
             found = re.search(r'^risk_predicted_rows_total\{worker="(\d+)"\} (\S+)', text, re.MULTILINE)
             counted[found[1]] = float(found[2])  # type: ignore[index]
         rows = json.dumps([ROW] * 400_000).encode()
@@ -302,10 +302,10 @@ def test_logrotate_turns_the_access_log_and_the_service_goes_on_in_a_new_file(
     with running(here(command_of("risk.service"), settings.root), url):
         ids = []
         for _ in range(2):
-            ids.append(requests.get(f"{url}/live", timeout=20).headers["X-Request-Id"])
+            ids.append(requests.get(f"{url}/live", timeout=60).headers["X-Request-Id"])
             said([logrotate, "--force", "--state", tmp_path / "state", sample])
             time.sleep(1.1)  # the service looks for a new file once a second
-        ids.append(requests.get(f"{url}/live", timeout=20).headers["X-Request-Id"])
+        ids.append(requests.get(f"{url}/live", timeout=60).headers["X-Request-Id"])
         names = ["access.log.2.gz", "access.log.1", "access.log"]
         packed = subprocess.run(["zcat", settings.root / names[0]], capture_output=True, text=True).stdout
         texts = [packed, *((settings.root / name).read_text() for name in names[1:])]
