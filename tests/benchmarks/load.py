@@ -213,7 +213,12 @@ async def swapped(
 def _of_swaps(found: Swaps, thresholds: dict[str, float], n_swaps: int) -> list[Row]:
     n_answers, late = len(found.answers), p99([it.milliseconds for it in found.answers])
     n_seen = len({it.told.get("release") for it in found.answers})
-    wrong = {"failed": found.n_failed, "told to retry": found.n_told, "mixed": found.n_mixed(thresholds), "stale after 2 s": found.n_stale}
+    wrong = {
+        "failed": found.n_failed,
+        "told to retry": found.n_told,
+        "mixed": found.n_mixed(thresholds),
+        "stale after 2 s": found.n_stale,
+    }
     what = f"{n_answers:,} requests at {RATE} a second, {n_swaps:,} swaps of {n_seen} releases"
     rows: list[Row] = [(f"{what}: {name}", f"{n:,}", "0", n == 0) for name, n in wrong.items()]
     return [*rows, ("99 of 100 answered within", f"{late:.0f} ms", "≤ 100 ms", late <= 100)]
