@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives bench-models cron uncron xlsx lock clean reset-demo broken
+        bench-calling bench-lives bench-models soak servers cron uncron xlsx lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +46,8 @@ test: .venv/.installed-dev check ## check the code and run every test but the ex
 test-fast: .venv/.installed-dev ## run the tests that are quick
 	@$(PYTEST) -m "not slow and not extras"
 
-test-extras: .venv/.installed-dev ## run the tests that need a server or other packages: PostgreSQL, the oldest versions
+test-extras: .venv/.installed-dev ## run the tests that need a server or other packages: PostgreSQL, nginx, the oldest versions
+	@[ -z "$$CI" ] || $(MAKE) --no-print-directory servers
 	@$(PYTEST) -m extras
 
 check: .venv/.installed-dev ## ruff and mypy, without the tests
@@ -57,6 +58,12 @@ check: .venv/.installed-dev ## ruff and mypy, without the tests
 browser: ## install Debian's chromium where it is missing, for the tests of the pages
 	@command -v chromium >/dev/null || { as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 	    $$as apt-get update -qq && $$as apt-get install --yes -qq --no-install-recommends chromium >/dev/null; }
+
+servers: ## install Debian's nginx, logrotate, systemd and prometheus where they are missing, for make test-extras
+	@missing=; for pair in nginx:nginx-light logrotate:logrotate systemd-analyze:systemd promtool:prometheus; do \
+	    PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	[ -z "$$missing" ] || { as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	    $$as apt-get update -qq && $$as apt-get install --yes -qq --no-install-recommends $$missing >/dev/null; }
 
 pictures: .venv/.installed-dev browser ## make the pictures of the README from the shipped data
 	@$(PY) -m tests.pictures
@@ -84,6 +91,9 @@ bench-lives: .venv/.installed-dev ## measure alerts and deployments over ten-yea
 
 bench-models: .venv/.installed-dev ## rate tables by our models and others (ARGS="--tables FOLDER")
 	@$(PY) -m tests.benchmarks contenders $(ARGS)
+
+soak: .venv/.installed-dev ## measure the service under load: 1,000 swaps, too much, a million predictions (half an hour)
+	@$(PY) -m tests.benchmarks load
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 

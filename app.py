@@ -2,7 +2,7 @@
 
 Reads:  production_deployment/current, models/reports/current, models/lists, outcomes_path; test, input and practice
         files that a request names
-Writes: outcomes_path: recorded.csv, one line for each contact that is recorded
+Writes: outcomes_path: recorded.csv, one line for each contact that is recorded; the access log, where one is named
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from risk import command
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import clients, contacts, finding, live, pages, responses, security
+from risk.service import access, clients, contacts, finding, live, metrics, pages, responses, security, traffic
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids
@@ -40,19 +40,27 @@ class Rooms:
     settings: Settings
     watch: live.Watch
     instance: str
-    reach: str
+    admitted: security.Guard
+    traffic: traffic.Traffic
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Everything that a person must know of."""
+        return (*self.watch.live.wrong, *filter(None, [self.admitted.fault]))
 
 
-def create_app(settings: Settings, host: str | None = None) -> Flask:
+def create_app(settings: Settings, host: str | None = None, access_log: str | None = None) -> Flask:
     """Return the service as a WSGI application. Raises: ConfigError where others could reach it without a token."""
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # nothing is redirected
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema, settings.own)
     kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
-    app.extensions["rooms"] = Rooms(settings, watch, instance, admitted.reach)
+    seen = traffic.furnish(app, access.opened(access_log or settings.server.access_log, settings.root))
+    app.extensions["rooms"] = rooms = Rooms(settings, watch, instance, admitted, seen)
     app.register_blueprint(service)
     app.register_blueprint(contacts.blueprint(kept, watch))
+    app.register_blueprint(metrics.blueprint(seen, watch, settings.production, lambda: rooms.wrong))
     clients.furnish(app, clients.Records(kept, watch, settings.models / LISTS))
     responses.furnish(app, admitted, QUERIES | pages.QUERIES | clients.QUERIES | contacts.QUERIES)
     folder = placed(settings.input_folder_path, settings.places)
@@ -69,7 +77,9 @@ def prediction() -> Response:
     settings = _rooms().settings
     practice = settings.root / settings.practice.input_folder_path
     asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice), settings.schema)
-    return answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
+    told = listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked)
+    request.environ[traffic.ROWS] = len(asked.clients)
+    return answer(told)
 
 
 @service.get("/scoring")
@@ -159,7 +169,7 @@ def _of_owner(whole: bytes | None, *, is_sheet: bool = False) -> bytes | None:
 def health() -> Response:
     """Return how the service is, and of which installation and release; 503 where anything is wrong or missing."""
     now = _rooms().watch.live
-    shown, faults = now.shown, now.wrong
+    shown, faults = now.shown, _rooms().wrong
     status = "faulty" if faults else "ok" if now.model else "no model"
     state = {
         "status": status,
@@ -191,18 +201,19 @@ def ready() -> Response:
     return answer({"status": "ready", "release": now.model.name})
 
 
-def serve(settings: Settings, host: str | None = None, port: int | None = None) -> None:
+def serve(settings: Settings, host: str | None = None, port: int | None = None, log: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests in flight. Raises: ConfigError, DiskError."""
     host, ended = host or settings.server.host, threading.Event()
-    app = create_app(settings, host)
-    server = HttpServer(app, host, settings.server.port if port is None else port)
+    app = create_app(settings, host, log)
+    rooms: Rooms = app.extensions["rooms"]
+    server = HttpServer(app, host, settings.server.port if port is None else port, rooms.traffic)
     for code in (signal.SIGTERM, signal.SIGINT):
         signal.signal(code, lambda *_: ended.set())
-    app.extensions["rooms"].watch.start()
+    rooms.watch.start()
     named = f"[{host}]" if ":" in host else host
-    command.say(f"{app.extensions['rooms'].reach}; serving on http://{named}:{server.port}/")
+    command.say(f"{rooms.admitted.reach}; serving on http://{named}:{server.port}/")
     server.run(ended.is_set)
-    app.extensions["rooms"].watch.stop()
+    rooms.watch.stop()
 
 
 def _rooms() -> Rooms:
@@ -217,10 +228,11 @@ def _shown() -> Shown:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to serve on (default: server.host)")
     parser.add_argument("--port", type=int, help="port to serve on (default: server.port)")
+    parser.add_argument("--access-log", metavar="FILE", help="a line of JSON for each request; - is standard output")
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> command.Answer:
-    serve(settings, asked.host, asked.port)
+    serve(settings, asked.host, asked.port, asked.access_log)
     return command.Answer("stopped")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -55,6 +56,17 @@ def client(settings: Settings) -> Iterator[FlaskClient]:
 @pytest.fixture
 def bare(tmp_path: Path) -> Iterator[FlaskClient]:
     yield from client_of(lay_out(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_body_in_chunks_is_never_read_in_part(client: FlaskClient) -> None:
+    def sent(n_rows: int) -> Any:
+        body = io.BytesIO(b"[" + b",".join([b'{"activity": 3, "size": 10, "sector": "bank"}'] * n_rows) + b"]")
+        chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+        return client.post("/prediction", input_stream=body, content_type="application/json", environ_overrides=chunked)
+
+    assert len(sent(3).get_json()["predictions"]) == 3
+    assert "larger than" in problem_of(sent(400_000), 413)["detail"]
 
 
 def problem_of(answer: Any, status: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
-from risk.service import security
+from risk.service import security, traffic
 from risk.service.predictions import NO_REPORT
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
@@ -108,7 +108,8 @@ def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
     body = request.get_data(cache=False)
-    if len(body) > most:
+    is_cut = request.content_length is None and len(body) == MAX_BODY  # of chunks, Werkzeug reads so much and no more
+    if len(body) > most or is_cut:
         raise Problem(413, f"the body is larger than {most:,} bytes; send less")
     if other := next((reason for start, reason in KNOWN_STARTS.items() if body.startswith(start)), None):
         raise Problem(415, f"the body {other}; send JSON or CSV text in UTF-8")
@@ -133,10 +134,11 @@ def _protect(response: Response) -> Response:
 
 
 def _problem(problem: Problem) -> Response:
+    told = problem.document | {"request_id": request.environ.get(traffic.ID)}
     if wants_page():
-        response = Response(render_template("problem.html", problem=problem.document), problem.status)
+        response = Response(render_template("problem.html", problem=told), problem.status)
     else:
-        response = answer(problem.document, problem.status, "application/problem+json")
+        response = answer(told, problem.status, "application/problem+json")
     response.headers.update(problem.headers)
     return response
 
@@ -151,5 +153,6 @@ def _http_problem(error: HTTPException) -> Response:
 
 
 def _fault(error: Exception) -> Response:
-    log.error(event("request failed", path=request.path), exc_info=error)
+    route = request.url_rule.rule if request.url_rule else traffic.UNKNOWN  # a path may hold a client's name
+    log.error(event("request failed", route=route), exc_info=error)
     return _problem(Problem(500, "the service failed to answer; its log says why"))

@@ -19,17 +19,16 @@ from risk.reading import plain
 from risk.reading.refusals import Fault
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY
+from risk.service.tokens import TOKEN, TokenFile
+from risk.service.tokens import token_of as token_of  # apicalls.py sends it
 from risk.settings.schema import Schema
 from risk.settings.settings import Server
 from risk.tick import may_be_a_source
 
-TOKEN = "RISK_TOKEN"
-SHORTEST = 32  # bytes of a token
 OPEN = ("/health", "/live", "/ready")  # whoever watches the service knows no token
 _FORWARDED = re.compile(
     "(?i)forwarded|(real|client|connecting|remote|user)-?(ip|addr)|^x-original-|^(via|x-scheme|front-end-https|cdn-loop|x-envoy-.*)$"
 )
-_STRONG = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))" makes one'
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
@@ -43,9 +42,13 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Guard:
-    """Admits whoever knows the token; without a token, this machine alone."""
+    """Admits whoever knows the token; without a token, this machine alone.
+
+    The token of a file is the one that the file holds now; while it holds none, nobody is admitted.
+    """
 
     token: str | None
+    file: TokenFile | None = None
 
     @property
     def reach(self) -> str:
@@ -53,6 +56,11 @@ class Guard:
         if self.token is not None:
             return "with the token: answered is whoever sends it"
         return "without a token: answered is everybody with an account on this machine, and whom a proxy on it lets in"
+
+    @property
+    def fault(self) -> str | None:
+        """Why nobody is admitted; None while somebody is."""
+        return self.file.now[1] if self.file else None
 
     def admit(
         self, host: str, sender: str | None, authorization: str, *, path: str = "/", names: Iterable[str] = ()
@@ -64,8 +72,8 @@ class Guard:
         everybody comes from this machine. Raises: Problem 401, 403 or 421.
         """
         if self.token is not None:
-            given, token = (text.encode("utf-8", "surrogateescape") for text in (_token_in(authorization), self.token))
-            if path not in OPEN and not hmac.compare_digest(given, token):
+            known = self.file.now[0] if self.file else self.token
+            if path not in OPEN and not (known and _are_equal(_token_in(authorization), known)):
                 raise Problem(401, "the token is missing or wrong; send it as Bearer, or as the password of Basic",
                               WWW_Authenticate='Basic realm="risk", charset="UTF-8"')  # fmt: skip
         elif sender and not is_loopback(sender):
@@ -88,40 +96,7 @@ def guard_for(server: Server, root: Path, host: str) -> Guard:
             f"host {host!r} can be reached from other machines and there is no token; "
             f"set {TOKEN} in the environment or server.token_file in the settings, or serve on 127.0.0.1"
         )
-    return Guard(token)
-
-
-def token_of(server: Server, root: Path) -> str | None:
-    """The token of the environment, else of the configured file, else None.
-
-    Raises: ConfigError where the file is not readable or empty, or the token is too short to keep others out.
-    """
-    token, place = os.environ.get(TOKEN, ""), TOKEN
-    if not token and server.token_file is None:
-        return None
-    if not token:
-        place = str(root / str(server.token_file))
-        token = _filed(Path(place))
-    token = token.strip()
-    n_bytes = len(token.encode("utf-8", "surrogateescape"))
-    if n_bytes < SHORTEST:
-        raise ConfigError(
-            f"{place}: the token is too short ({n_bytes} bytes, expected at least {SHORTEST}). "
-            f"Nothing is served. Set a longer one; {_STRONG}."
-        )
-    return token
-
-
-def _filed(path: Path) -> str:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path}: the token is not readable ({error}); expected a file with one line of text"
-        ) from error
-    if not content.strip():
-        raise ConfigError(f"{path}: found nothing, expected one line with the token")
-    return content
+    return Guard(token, None if os.environ.get(TOKEN) or token is None else TokenFile(root / str(server.token_file)))
 
 
 def check_same_origin(site: str | None, origin: str | None, host: str) -> None:
@@ -188,6 +163,11 @@ def _as_csv(descriptor: int, name: str, schema: Schema) -> bytes:
         raise Problem(422, told, field="filepath") from error
     except OSError as error:
         raise Problem(422, f"the file cannot be read ({error.strerror})", field="filepath") from error
+
+
+def _are_equal(given: str, known: str) -> bool:
+    """Whether two texts are the same, in a time that does not tell how much of them is."""
+    return hmac.compare_digest(*(text.encode("utf-8", "surrogateescape") for text in (given, known)))
 
 
 def _token_in(authorization: str) -> str:

@@ -16,20 +16,28 @@ from typing import Any
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from risk.errors import DiskError
 from risk.service import security
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY
+from risk.service.traffic import HEADER, ID, ROUTE, Traffic, id_for
 from risk.text import event
 
 DRAIN_SECONDS = 20.0
 MOST_CONNECTIONS = 2_000
 FILES = 100  # descriptors left to reports, models and large bodies
 MOST_WAITING = 1_000  # milliseconds of work that may wait for a thread, about: many small requests, or a few large ones
-LONGEST_WAIT = 10.0  # seconds that a request waits in any case
+LONGEST_WAIT = 0.3  # seconds that a request waits while all threads are at work
 BYTES_A_MILLISECOND = {"application/json": 25_000, "text/csv": 2_500}
+OVERLOADED = "overloaded"  # the label of what was refused, whatever it asked for
+UNREADABLE = {
+    400: "this is no request of HTTP that can be read",
+    413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
+    431: "the headers are too large; send fewer",
+    500: "the service failed to answer; its log says why",
+}
 BUSY = Problem(503, "the service is overloaded; retry in a few seconds", Retry_After="2")
 
 log = logging.getLogger("risk")
@@ -38,7 +46,7 @@ log = logging.getLogger("risk")
 class HttpServer:
     """Listens from its making on; `run` answers."""
 
-    def __init__(self, application: Any, host: str, port: int) -> None:
+    def __init__(self, application: Any, host: str, port: int, traffic: Traffic | None = None) -> None:
         """Listen at host and port; port 0 takes a free one. Raises: DiskError where the address is taken."""
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -53,12 +61,15 @@ class HttpServer:
         self._room, self._queue, self._loop = connection_limit(), _Queue(), 0
         self._queue.set_thread_count(8)
         create_server(
-            self._shedding(application), map=self._map, sockets=[door], _dispatcher=self._queue,
+            self._shedding(application, (traffic or Traffic()).around(_refuse)),
+            map=self._map, sockets=[door], _dispatcher=self._queue,
             connection_limit=self._room, asyncore_use_poll=True, clear_untrusted_proxy_headers=False,
             recv_bytes=65536, inbuf_overflow=4 * 2**20, channel_timeout=60,
             max_request_body_size=MAX_BODY + 2**20, ident=None,
         )  # fmt: skip
         self._listening = [it for it in self._map.values() if isinstance(it, BaseWSGIServer)]
+        for listening in self._listening:
+            listening.channel_class = type("Channel", (HTTPChannel,), {"error_task_class": _Unreadable})
 
     def run(self, ended: Callable[[], bool]) -> None:
         """Answer until `ended` says so, then take no more connections, finish every request and close."""
@@ -91,19 +102,39 @@ class HttpServer:
         for channel in silent[: 1 + self._room // 20]:
             channel.handle_close()
 
-    def _shedding(self, application: Any) -> Callable[[Any, Any], Iterable[bytes]]:
+    def _shedding(self, application: Any, refuse: Any) -> Callable[[Any, Any], Iterable[bytes]]:
         """The application; the loop's own thread refuses what has waited too long."""
 
         def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
-            if threading.get_ident() != self._loop or environ["PATH_INFO"] in security.OPEN:
-                found: Iterable[bytes] = application(environ, start_response)
-                return found
-            body = json.dumps(BUSY.document).encode()
-            headers = security.HEADERS | BUSY.headers | {"Cache-Control": "no-store", "Content-Length": str(len(body))}
-            start_response("503 Service Unavailable", [*headers.items(), ("Content-Type", "application/problem+json")])
-            return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+            is_refused = threading.get_ident() == self._loop and environ["PATH_INFO"] not in security.OPEN
+            found: Iterable[bytes] = (refuse if is_refused else application)(environ, start_response)
+            return found
 
         return answer
+
+
+def _refuse(environ: Any, start_response: Any) -> Iterable[bytes]:
+    environ[ROUTE] = OVERLOADED
+    headers, body = _written(BUSY, environ[ID])
+    start_response("503 Service Unavailable", headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def _written(problem: Problem, name: str) -> tuple[list[tuple[str, str]], bytes]:
+    """Headers and body of a problem that the application knows nothing of; `name` is the id of the request."""
+    body = json.dumps(problem.document | {"request_id": name}).encode()
+    headers = security.HEADERS | problem.headers | {"Cache-Control": "no-store", "Content-Length": str(len(body))}
+    return [*headers.items(), ("Content-Type", "application/problem+json")], body
+
+
+class _Unreadable(ErrorTask):  # type: ignore[misc]
+    """The answer to what is no request, or a too large one, and to a fault of the server itself."""
+
+    def execute(self) -> None:
+        error, name = self.request.error, id_for(self.request.headers.get("X_REQUEST_ID"))
+        headers, body = _written(Problem(error.code, UNREADABLE.get(error.code, error.reason)), name)
+        error.to_response = lambda ident: (f"{error.code} {error.reason}", [*headers, (HEADER, name)], body)
+        super().execute()
 
 
 class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -133,7 +164,8 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
         """Take out requests that were refused or wait too long; one still sending an answer stays: it could block."""
         now = time.monotonic()
         with self.lock:
-            late = list(takewhile(lambda it: now - it.waits_since > LONGEST_WAIT, self.queue))
+            all_work = self.active_count >= len(self.threads) - self.stop_count
+            late = list(takewhile(lambda it: all_work and now - it.waits_since > LONGEST_WAIT, self.queue))
             late = [it for it in late if not it.total_outbufs_len]
             for task in late:
                 self.queue.remove(task)

@@ -36,6 +36,7 @@ class Server:
     host: str = "127.0.0.1"
     port: Whole = Field(default=8000, ge=1, le=65535)
     token_file: str | None = None
+    access_log: str | None = None
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -1,0 +1,107 @@
+"""Every request as it passes: its id, what it is counted as, its line in the access log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Any
+
+from flask import Flask
+
+from risk.service.access import AccessLog
+
+Environ = dict[str, Any]
+Application = Callable[[Any, Any], Iterable[bytes]]
+
+ID, ROUTE, ROWS = (
+    "risk.request_id",
+    "risk.route",
+    "risk.rows",
+)  # of a request's environ; who answers without Flask sets the route
+HEADER = "X-Request-Id"
+UNKNOWN = "unknown"  # the one label of every path that no route serves, and of every method beside these
+METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_now: ContextVar[str | None] = ContextVar("request id", default=None)
+
+
+class Traffic:
+    """The requests of this process: how many of each kind, how long they took, how many rows were predicted.
+
+    Its labels are bounded: routes as the service declares them, known methods, status codes; never a path.
+    """
+
+    def __init__(self, access: AccessLog | None = None) -> None:
+        self.kinds: dict[tuple[str, str, str], int] = {}
+        self.times: dict[str, list[float]] = {}  # of a route: requests by bucket, the slower ones, seconds in all
+        self.rows = 0
+        self.lock = threading.Lock()
+        self._access = access
+
+    def around(self, application: Application) -> Application:
+        """The application; each answer carries the id of its request and is counted."""
+
+        def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:
+            began, status, sent = perf_counter(), "500", None
+            environ[ID] = name = id_for(environ.get("HTTP_X_REQUEST_ID"))
+
+            def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+                nonlocal status, sent
+                status, sent = line[:3], headers
+                rule = getattr(environ.get("werkzeug.request"), "url_rule", None)  # Flask takes it away soon
+                if rule is not None:
+                    environ[ROUTE] = rule.rule
+                headers.append((HEADER, name))
+                return start_response(line, headers, exc_info) if exc_info else start_response(line, headers)
+
+            token = _now.set(name)
+            try:
+                return application(environ, start)
+            finally:
+                _now.reset(token)
+                self.passed(environ, status, perf_counter() - began, sent or ())
+
+        return answer
+
+    def passed(self, environ: Environ, status: str, seconds: float, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Count a request, and write its line."""
+        route, method = environ.get(ROUTE, UNKNOWN), environ["REQUEST_METHOD"]
+        kind = (route, method if method in METHODS else UNKNOWN, status)
+        with self.lock:
+            self.kinds[kind] = self.kinds.get(kind, 0) + 1
+            times = self.times.get(route)
+            if times is None:
+                times = self.times[route] = [0.0] * (len(BUCKETS) + 2)
+            times[bisect_left(BUCKETS, seconds)] += 1
+            times[-1] += seconds
+            self.rows += environ.get(ROWS, 0)
+        if self._access:
+            self._access.tell(environ[ID], kind, seconds, environ.get("REMOTE_ADDR"), environ.get(ROWS), headers)
+
+
+def furnish(app: Flask, access: AccessLog | None) -> Traffic:
+    """Let a service count what passes, and its log name the request that a line is about."""
+    traffic = Traffic(access)
+    app.wsgi_app = traffic.around(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    logging.getLogger("risk").addFilter(_named)
+    return traffic
+
+
+def id_for(given: str | None) -> str:
+    """The id of a request: the one it brings where that is plain and short, else a new one."""
+    return given if given and _PLAIN.fullmatch(given) else os.urandom(8).hex()
+
+
+def _named(record: logging.LogRecord) -> bool:
+    """Add the id of the request under way to a line of the log."""
+    if name := _now.get():
+        record.msg = f"{record.msg} request_id={name}"
+    return True
