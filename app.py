@@ -19,7 +19,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from risk import command
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import clients, contacts, finding, live, pages, responses, security
+from risk.service import clients, contacts, describing, explaining, finding, live, pages, responses, security
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids
@@ -30,7 +30,11 @@ from risk.settings.settings import Settings
 from risk.text import placed
 
 service = Blueprint("service", __name__)
-QUERIES = {"service.calls_csv": ("owner",), "service.call_sheet": ("owner",)}
+QUERIES = {
+    "service.prediction": ("reasons",),
+    "service.calls_csv": ("owner",),
+    "service.call_sheet": ("owner",),
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     responses.furnish(app, admitted, QUERIES | pages.QUERIES | clients.QUERIES | contacts.QUERIES)
     folder = placed(settings.input_folder_path, settings.places)
     pages.furnish(app, pages.Places(watch, settings.production, folder, kept.last))
+    describing.furnish(app, watch, settings.schema, needs_token=admitted.token is not None)
     return app
 
 
@@ -69,7 +74,10 @@ def prediction() -> Response:
     settings = _rooms().settings
     practice = settings.root / settings.practice.input_folder_path
     asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice), settings.schema)
-    return answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
+    told = listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked)
+    if request.query_string and (n_reasons := responses.whole_number("reasons", 0, explaining.MOST_REASONS)):
+        told = explaining.beside(told, now, settings.schema, asked, n_reasons)
+    return answer(told)
 
 
 @service.get("/scoring")
