@@ -19,7 +19,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from risk import command
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import clients, contacts, describing, explaining, finding, live, pages, responses, security
+from risk.service import clients, contacts, delivery, describing, explaining, finding, live, pages, responses, security
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids
@@ -58,6 +58,7 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     app.register_blueprint(service)
     app.register_blueprint(contacts.blueprint(kept, watch))
     clients.furnish(app, clients.Records(kept, watch, settings.models / LISTS))
+    delivery.furnish(app)
     responses.furnish(app, admitted, QUERIES | pages.QUERIES | clients.QUERIES | contacts.QUERIES)
     folder = placed(settings.input_folder_path, settings.places)
     pages.furnish(app, pages.Places(watch, settings.production, folder, kept.last))

@@ -50,7 +50,8 @@ def explained(
     """Return why the risk of each row is high.
 
     `before` holds the row of the same client before each, missing where there is none; `everyone` the rows of all
-    clients in the order of risk, of whom those in `frame` need not be. `adds_up` says that the log-odds are a sum of one term per feature.
+    clients in the order of risk, of whom those in `frame` need not be. `adds_up` says that the log-odds are a sum of
+    one term per feature.
     """
     if frame.empty:
         return []
