@@ -27,7 +27,7 @@ class ProblemDocument(msgspec.Struct, forbid_unknown_fields=True):
     detail: str
     row: Count | UnsetType = UNSET
     field: str | UnsetType = UNSET
-    request: str | UnsetType = UNSET
+    request_id: str | UnsetType | None = UNSET
 
 
 class PredictionWarning(msgspec.Struct, forbid_unknown_fields=True):

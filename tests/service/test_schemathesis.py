@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,9 +31,9 @@ RECORD = {
 }  # fmt: skip
 
 
-def whole(root: Path) -> Settings:
+def whole(root: Path, **sections: Any) -> Settings:
     """An installation that answers every endpoint."""
-    settings = lay_out(root)
+    settings = lay_out(root, **sections)
     (deploy(settings, "1-aa", with_reference=True) / paths.MODEL_CARD).write_text("# Model card")
     folder = report(settings, "1", "1-aa", LISTED, shown=snapshot("1-aa", LISTED) | {"track_record": RECORD})
     for name in (paths.CALL_LIST, paths.CALL_LIST_EXCEL):
