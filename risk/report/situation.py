@@ -123,6 +123,7 @@ def facts(call: Facts) -> str:
     """The small things of a call on one line: owner, renewal, last contact."""
     days, contact = call.get("renews_in_days"), call.get("contact")
     renews = {None: "", 0: "renews today", 1: "renews in 1 day"}.get(days, f"renews in {days} days")
+    renews = f"renewed {counted(-days, 'day')} ago" if days is not None and days < 0 else renews
     opinion = f", opinion {contact['opinion']}" if contact and contact.get("opinion") else ""
     talk = f"{day(contact['date'], year=False)}: {contact['result']}{opinion}" if contact else ""
     return " · ".join(filter(None, [call["owner"], renews, talk]))
