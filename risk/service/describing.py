@@ -12,7 +12,7 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app, render_template
 
 from risk.service import description
-from risk.service.description import Subject
+from risk.service.description import DescribedService
 from risk.service.live import Watch
 from risk.service.operations import CSV, JSON
 from risk.service.predictions import LiveState
@@ -67,13 +67,13 @@ def _described() -> Described:
     return here
 
 
-def _subject(now: LiveState, here: Described) -> Subject:
+def _subject(now: LiveState, here: Described) -> DescribedService:
     contract = now.contract or Contract(here.schema, here.schema.kinds)
     probes = (now.model.card.probes if now.model else None) or []
     typical = {it["name"]: it["typical"] for it in probes}
     capacity = dict(now.shown.snapshot["capacity"]) if now.shown and "capacity" in now.shown.snapshot else {}
     example = description.example_of(contract, typical)
-    return Subject(contract, example, here.needs_token, capacity.get("order") == BY_GAIN)
+    return DescribedService(contract, example, here.needs_token, capacity.get("order") == BY_GAIN)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

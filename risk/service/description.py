@@ -31,6 +31,15 @@ ABOUT = (
     f"one sentence. A body has at most {MAX_BODY // 2**20} MiB and {MAX_ROWS:,} rows. A stored answer carries an ETag; "
     "whoever accepts gzip gets answers above 1 kB packed."
 )
+MORE = {
+    400: "The body cannot be read.",
+    403: "Without a token as elsewhere; or the file lies outside, or a page of another origin asks.",
+    404: "Nothing has this name.",
+    413: "The body, the file or the number of rows is too large.",
+    415: "The body is packed, not in UTF-8, or of another kind.",
+    429: "Too many within a minute; Retry-After says when to come again.",
+    503: "No model is live, no report is made, or it cannot be read.",
+}
 OF_ALL = {
     401: "The token is missing or wrong.",
     403: "Without a token: a proxy stands before the service, or another machine asks.",
@@ -45,7 +54,7 @@ CLIENT_CSV = "A header with the columns of a client, in any order and among othe
 
 
 @dataclass(frozen=True)
-class Subject:
+class DescribedService:
     """What is described: the columns of a client, a client as an example, whether a token is needed.
 
     `by_gain` says that the call list is in the order of expected gain.
@@ -57,7 +66,7 @@ class Subject:
     by_gain: bool = False
 
 
-def document(app: Flask, subject: Subject) -> dict[str, Any]:
+def document(app: Flask, subject: DescribedService) -> dict[str, Any]:
     """The whole description."""
     schemas = _Schemas(subject)
     paths: dict[str, dict[str, Any]] = {}
@@ -80,7 +89,7 @@ def document(app: Flask, subject: Subject) -> dict[str, Any]:
 class _Schemas:
     """Schemas of all structs, by reference to components."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: DescribedService) -> None:
         self.subject = subject
         structs = [it for operation in OPERATIONS.values() for it in _structs(operation)]
         types = [subject.contract.asked, Recording, ProblemDocument, *structs]
@@ -136,7 +145,7 @@ def _name(rule: str, endpoint: str) -> str:
 def summary(view: Any) -> str:
     """The first sentence of a view's own words."""
     words = " ".join(inspect.cleandoc(view.__doc__ or "").split("\n\n")[0].split())
-    words = words.removeprefix("Return ")
+    words = words.removeprefix("Return ").replace("`", "")
     return words[:1].upper() + words[1:]
 
 
@@ -149,8 +158,7 @@ def _responses(operation: Operation, schemas: _Schemas, is_open: bool) -> dict[s
         found[status] = {"description": it if isinstance(it, str) else HTTPStatus(status).phrase} | body
     of_all = (401,) if schemas.subject.needs_token else (403, 421)
     for status in {422, *operation.problems, *(() if is_open and schemas.subject.needs_token else of_all)}:
-        words = OF_ALL.get(status, HTTPStatus(status).phrase) if status not in operation.problems else None
-        told = {"description": words or HTTPStatus(status).phrase}
+        told = {"description": MORE[status] if status in operation.problems else OF_ALL[status]}
         found.setdefault(status, told | {"content": {PROBLEM: {"schema": schemas.of(ProblemDocument)}}})
     return {str(status): found[status] for status in sorted(found)}
 
