@@ -1,6 +1,6 @@
-"""Ask every endpoint of the service once and keep the answers.
+"""Ask every endpoint of the service once, check the answers by the description, and keep them.
 
-Reads: the test data. Writes: apireturns.txt in the folder of the models.
+Reads: the test data, the name of the current release. Writes: apireturns.txt in the folder of the models.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import contextlib
 import csv
 import io
 import json
+import logging
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,31 +28,76 @@ from risk import command, files, paths
 from risk.errors import DataError
 from risk.reading import plain
 from risk.reading.refusals import Fault
-from risk.service import live, security
+from risk.service import checking, live, security
 from risk.service.problems import Problem
 from risk.service.requests import Contract
 from risk.service.server import HttpServer
 from risk.settings.settings import Settings
+from risk.text import event
+
+log = logging.getLogger("risk")
 
 TEST_ROWS = 20
 LIST = "/clients?limit=5"
-ASKED = ("/scoring", "/summarystats", "/diagnostics", LIST, "/history", "/releases", "/report", "/health", "/")
+ASKED = {
+    "/scoring": "service.scoring", "/summarystats": "service.summary_statistics", "/diagnostics": "service.diagnostics",
+    LIST: "clients.listing", "/clients.json?limit=5": "clients.listing", "/trackrecord": "clients.track_record",
+    "/outcomes?limit=5": "contacts.listing", "/history": "service.history", "/releases": "service.releases",
+    "/report": "service.report", "/calllist.csv": "service.calls_csv", "/calllist.xlsx": "service.call_sheet",
+    "/health": "service.health", "/live": "service.alive", "/ready": "service.ready", "/": "pages.index",
+    "/model": "pages.model", "/drift": "pages.drift", "/data": "pages.data", "/runs": "pages.runs",
+    "/docs": "description.docs", "/openapi.json": "description.document",
+}  # fmt: skip
+LONG = ("/openapi.json",)  # of which the size is kept
 PATIENCE = 3.0  # seconds that a running service has to notice what this run published
 
 
 @dataclass(frozen=True)
+class ApiCall:
+    """An answer, the seconds until it was whole, and what is wrong with it by the description."""
+
+    answer: requests.Response
+    seconds: float
+    faults: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What was asked, without the name of a client."""
+        path = self.answer.request.path_url
+        named = "/clients/<name>" if path.startswith("/clients/") else path
+        return f"{self.answer.request.method} {named}"
+
+
+@dataclass(frozen=True)
 class Calls:
-    """Every answer, the address that gave them, and whether that service was started for these calls."""
+    """Every call, the address that answered, and whether that service was started for these calls."""
 
     url: str
     own: bool
     file: Path
-    answers: tuple[requests.Response, ...] = field(repr=False)
+    each: tuple[ApiCall, ...] = field(repr=False)
+
+    @property
+    def answers(self) -> tuple[requests.Response, ...]:
+        return tuple(it.answer for it in self.each)
 
     @property
     def failed(self) -> list[str]:
         """The requests that were answered with an error."""
         return [f"{_question(answer)}: {answer.status_code}" for answer in self.answers if not answer.ok]
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with answers, each with its request."""
+        return [f"{it.name}: {fault}" for it in self.each for fault in it.faults]
+
+    @property
+    def sentence(self) -> str:
+        """How the calls went."""
+        slowest = max(self.each, key=lambda it: it.seconds)
+        said = f"{len(self.each)} answers, {len(self.failed)} of them errors, {len(self.faults)} faults: {self.file}"
+        first = f"; first fault: {self.faults[0]}" if self.faults else ""
+        return f"{said}; the slowest, {slowest.name}, took {slowest.seconds:.3f} s{first}"
 
 
 def call_api(settings: Settings, url: str | None = None) -> Calls:
@@ -61,14 +107,17 @@ def call_api(settings: Settings, url: str | None = None) -> Calls:
     """
     with requests.Session() as session, _service(settings, session, url) as (address, own):
         try:
-            answers = tuple(_ask_all(session, address, holdout_clients(settings)))
+            each = tuple(_ask_all(session, address, holdout_clients(settings), _current(settings)))
         except requests.RequestException as error:
             raise DataError(
                 f"{address}: the service does not answer ({type(error).__name__}); start it: app.py"
             ) from error
     path = settings.models / paths.API_RETURNS
-    files.write(path, "\n".join(_section(answer) for answer in answers).encode())
-    return Calls(address, own, path, answers)
+    files.write(path, "\n".join(map(_section, each)).encode())
+    calls = Calls(address, own, path, each)
+    if calls.faults:
+        log.warning(event("API calls", faults=len(calls.faults), first=calls.faults[0], file=path))
+    return calls
 
 
 def holdout_clients(settings: Settings) -> list[dict[str, Any]]:
@@ -90,6 +139,7 @@ def _service(settings: Settings, session: requests.Session, url: str | None) -> 
     """Yield an address that answers and whether the service was started for these calls."""
     session.trust_env = False  # neither a proxy nor .netrc stands between this machine and itself
     token = security.token_of(settings.server, settings.root)
+    session.headers.update({"Accept-Encoding": "identity"})  # so the size that is declared is that of the content
     session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)
     configured = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
@@ -129,27 +179,48 @@ def _is_ours_and_current(settings: Settings, session: requests.Session, url: str
         time.sleep(live.PAUSE)
 
 
-def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]]) -> Iterator[requests.Response]:
-    """Ask one endpoint after the other, and for the first listed client by name."""
-    ask = partial(session.request, timeout=(2.0, 30.0), allow_redirects=False)
-    yield ask("POST", f"{url}/prediction", json={"clients": rows})
-    for path in ASKED:
-        answer = ask("GET", url + path)
-        yield answer
-        if path == LIST and answer.ok and (listed := answer.json()["clients"]):
-            yield ask("GET", f"{url}/clients/{quote(listed[0]['client'], safe='')}")
+def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]], release: str | None) -> Iterator[ApiCall]:
+    """Ask one endpoint after the other, and for the first listed client by name; `release` is what production holds."""
+    ask = partial(_call, session)
+    call = ask("service.prediction", "POST", f"{url}/prediction", json={"clients": rows})
+    lengths = checking.counted(call.answer.content, len(rows)) if call.answer.ok else ()
+    yield replace(call, faults=(*call.faults, *lengths))
+    for path, endpoint in ASKED.items():
+        call = ask(endpoint, "GET", url + path)
+        others = checking.other_release(call.answer.content, release) if path == "/health" else ()
+        yield replace(call, faults=(*call.faults, *others))
+        if path == LIST and call.answer.ok and not call.faults and (listed := call.answer.json()["clients"]):
+            yield ask("clients.client", "GET", f"{url}/clients/{quote(listed[0]['client'], safe='')}")
+
+
+def _call(session: requests.Session, endpoint: str, method: str, url: str, **more: Any) -> ApiCall:
+    start = time.perf_counter()
+    answer = session.request(method, url, timeout=(2.0, 30.0), allow_redirects=False, **more)
+    seconds = time.perf_counter() - start
+    faults = checking.faults(endpoint, answer.status_code, answer.headers, answer.content)
+    return ApiCall(answer, seconds, tuple(faults))
+
+
+def _current(settings: Settings) -> str | None:
+    """The release that production holds."""
+    folder = files.resolve(settings.production / paths.CURRENT)
+    return folder.name if folder else None
 
 
 def _question(answer: requests.Response) -> str:
     return f"{answer.request.method} {answer.request.path_url}"
 
 
-def _section(answer: requests.Response) -> str:
+def _section(call: ApiCall) -> str:
+    answer = call.answer
     kind = answer.headers.get("Content-Type", "").partition(";")[0]
-    body = f"({kind}, {len(answer.content):,} bytes)"
-    if kind.endswith("json"):
-        body = json.dumps(answer.json(), indent=2, ensure_ascii=False)
-    return f"{_question(answer)}\n{answer.status_code} {answer.reason}\n{body}\n"
+    size = f"{len(answer.content):,} bytes"
+    body = f"({kind}, {size})"
+    if kind.endswith("json") and answer.request.path_url not in LONG:
+        with contextlib.suppress(ValueError):
+            body = json.dumps(answer.json(), indent=2, ensure_ascii=False)
+    told = "".join(f"fault: {it}\n" for it in call.faults)
+    return f"{_question(answer)}\n{answer.status_code} {answer.reason}, {size}, {call.seconds:.3f} s\n{told}{body}\n"
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -158,9 +229,10 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 def _work(settings: Settings, asked: argparse.Namespace) -> command.Answer:
     calls = call_api(settings, asked.url)
-    line = f"{len(calls.answers)} answers, {len(calls.failed)} of them errors: {calls.file}"
     fields = {"url": calls.url, "own": calls.own, "file": str(calls.file), "failed": calls.failed}
-    return command.Answer(line, fields | {"answers": len(calls.answers)}, exit_code=1 if calls.failed else 0)
+    seconds = {it.name: round(it.seconds, 4) for it in calls.each}
+    fields |= {"answers": len(calls.each), "faults": calls.faults, "seconds": seconds}
+    return command.Answer(calls.sentence, fields, exit_code=1 if calls.failed or calls.faults else 0)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,10 @@ from flask import Blueprint, Flask, Response, current_app, request
 from risk import command
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
-from risk.service import access, clients, contacts, finding, live, metrics, pages, responses, security, traffic
+from risk.service import (
+    access, clients, contacts, delivery, describing, explaining, finding, live, metrics, pages, responses, security,
+    traffic,
+)  # fmt: skip
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids
@@ -30,7 +33,11 @@ from risk.settings.settings import Settings
 from risk.text import placed
 
 service = Blueprint("service", __name__)
-QUERIES = {"service.calls_csv": ("owner",), "service.call_sheet": ("owner",)}
+QUERIES = {
+    "service.prediction": ("reasons",),
+    "service.calls_csv": ("owner",),
+    "service.call_sheet": ("owner",),
+}
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,11 @@ def create_app(settings: Settings, host: str | None = None, access_log: str | No
     app.register_blueprint(contacts.blueprint(kept, watch))
     app.register_blueprint(metrics.blueprint(seen, watch, settings.production, lambda: rooms.wrong))
     clients.furnish(app, clients.Records(kept, watch, settings.models / LISTS))
+    delivery.furnish(app)
     responses.furnish(app, admitted, QUERIES | pages.QUERIES | clients.QUERIES | contacts.QUERIES)
     folder = placed(settings.input_folder_path, settings.places)
     pages.furnish(app, pages.Places(watch, settings.production, folder, kept.last))
+    describing.furnish(app, watch, settings.schema, needs_token=admitted.token is not None)
     return app
 
 
@@ -79,6 +88,8 @@ def prediction() -> Response:
     asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice), settings.schema)
     told = listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked)
     request.environ[traffic.ROWS] = len(asked.clients)
+    if request.query_string and (n_reasons := responses.whole_number("reasons", 0, explaining.MOST_REASONS)):
+        told = explaining.beside(told, now, settings.schema, asked, n_reasons)
     return answer(told)
 
 

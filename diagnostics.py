@@ -30,7 +30,7 @@ from risk.journal import Attention
 from risk.lists import list_history, track_record_words
 from risk.reading import reader
 from risk.registry import audit, model, own_families, proven, releases
-from risk.report import comparison_page, explain, figures, snapshot, status, tables
+from risk.report import comparison_page, explain, figures, money_words, snapshot, status, tables
 from risk.settings.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log
 
@@ -144,7 +144,8 @@ def _track_record(settings: Settings) -> Answer:
     noted = list_history.journaled(journal.runs(settings.production / paths.JOURNAL))
     record |= {"broken": sorted({*record["broken"], *list_history.lost(settings.models / paths.LISTS, noted)})}
     page = track_record_words.page(record, shown["schema"]["horizon"])
-    return Answer(page, record, exit_code=1 if record["broken"] else 0)
+    orders = money_words.both_orders(shown)  # on other lists than those of the record, and so below it
+    return Answer(f"{page}\n\n{orders}" if orders else page, record, exit_code=1 if record["broken"] else 0)
 
 
 def _verify(settings: Settings) -> Answer:

@@ -116,7 +116,8 @@ def _gather(
     to_be_called = [call for call in listed if not call["control"]]
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
-    newest = calls.newest_scores(rows, subject.called, model, subject.folder, *limits)
+    newest_rows = calls.newest(rows, subject.called, model, subject.folder, limits[1])
+    newest = calls.scores(newest_rows, model, rows.schema, limits[0])
     folder, summary = subject.folder, asdict(rows.summary())
     level = incumbents.level_ahead(rows, rated, folder) if rated and folder else Forecast()
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
@@ -143,7 +144,7 @@ def _gather(
         "call_list": listed,
         "evidence": evidence.of(rows, model, everyone) if model else None,
         "money": call_list.money(everyone, to_be_called, settings.schema),
-        "orders": both_orders.of_newest(rows, rated, subject.folder, settings.capacity, limits[1]),
+        "orders": both_orders.of_newest(newest_rows[0], rows.schema, settings.capacity) if rated else None,
         "expected_leavers": call_list.expected_leavers(rated, to_be_called, len(everyone), level) if rated else None,
         "outcomes": calls.told(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from risk import files, journal, paths
 from risk.modeling import families, fitting, selection
+from risk.modeling.reference import reference
 from risk.registry import audit, model, releases
 from risk.settings.settings import Settings, load
 
@@ -40,8 +41,8 @@ def lay_out(root: Path, **sections: Any) -> Settings:
     return load(root / "config.json")
 
 
-def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
-    """Publish a fitted model as the current release."""
+def deploy(settings: Settings, name: str, threshold: float = 0.4, *, with_reference: bool = False) -> Path:
+    """Publish a fitted model as the current release; its card may know of its rows."""
     rng = np.random.default_rng(1)
     x = pd.DataFrame({"activity": rng.integers(0, 100, 300) * 1.0, "size": rng.integers(1, 50, 300) * 1.0})
     x["sector"] = rng.choice(["retail", "bank"], 300)
@@ -54,6 +55,8 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
     card = {"sha256": files.digest(content), "family": "logistic", "learned": "all rows", "features": KINDS}
     card |= {"target": "left", "horizon": "the next month", "threshold": threshold, "dataset": "1-ab", "schema": "s"}
     card |= {"run": 1, "reason": "nothing is deployed", "n_rows": 300, "base_rate": 0.3, "scores": {}}
+    if with_reference:
+        card |= {"schema": settings.schema.identity, "reference": reference_of(x, left, risks)}
     blank = {"str": "", "int": 0, "float": 0.0}
     card = {one.name: card.get(one.name, blank.get(str(one.type), {})) for one in fields(model.Card)}
     papers = {paths.MODEL: content, paths.CARD: files.as_json(card)}
@@ -64,6 +67,11 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4) -> Path:
     folder = files.publish(shelf, name, papers, settings.production / paths.CURRENT)
     journal.append(settings.production / paths.JOURNAL, {"kind": releases.DONE, "release": name})
     return folder
+
+
+def reference_of(x: pd.DataFrame, left: Any, risks: Any) -> dict[str, Any]:
+    values = {name: x[name].to_numpy() for name in KINDS}
+    return reference(values, KINDS, left, risks).as_dict()  # type: ignore[arg-type]
 
 
 def report(

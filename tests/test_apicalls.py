@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,26 +10,24 @@ from typing import Any
 
 import pytest
 
-from apicalls import call_api, holdout_clients
+from apicalls import ASKED, LIST, call_api, holdout_clients
 from app import create_app
 from risk.errors import DataError
 from risk.service import security
+from risk.service.operations import OPERATIONS
 from risk.service.server import HttpServer
 from risk.settings.settings import Settings, load
 from tests.installation import deploy, lay_out, report
+from tests.service.test_schemathesis import whole
 
-PATHS = [
-    "POST /prediction", "GET /scoring", "GET /summarystats", "GET /diagnostics", "GET /clients?limit=5",
-    "GET /clients/acme%2C%20inc.", "GET /history", "GET /releases", "GET /report", "GET /health", "GET /",
-]  # fmt: skip
+GETS = [f"GET {path}" for path in ASKED]
+FIRST = GETS.index(f"GET {LIST}") + 1
+PATHS = ["POST /prediction", *GETS[:FIRST], "GET /clients/acme%2C%20inc.", *GETS[FIRST:]]
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    settings = lay_out(tmp_path, server={"port": free_port()})
-    deploy(settings, "1-aa")
-    report(settings, "1", "1-aa")
-    return settings
+    return whole(tmp_path, server={"port": free_port()})
 
 
 def free_port() -> int:
@@ -49,6 +48,7 @@ def running(settings: Settings) -> Iterator[Settings]:
 
 
 def sections(path: Path) -> list[tuple[str, str, Any]]:
+    """Return what was asked, the line with the status, and the body of every section."""
     found = [section.split("\n", 2) for section in path.read_text().strip().split("\n\n")]
     return [(asked, status, json.loads(body) if body[0] in "{[" else body) for asked, status, body in found]
 
@@ -59,10 +59,11 @@ def test_every_endpoint_is_asked_and_kept(settings: Settings) -> None:
 
     found = sections(settings.models / "apireturns.txt")
     assert [asked for asked, _, _ in found] == PATHS
-    assert {status for _, status, _ in found} == {"200 OK"}
+    assert all(re.fullmatch(r"200 OK, \d+(,\d+)* bytes, \d+\.\d{3} s", status) for _, status, _ in found)
     assert len(found[0][2]["predictions"]) == 20
     assert found[PATHS.index("GET /report")][2] == "(application/pdf, 13 bytes)"
-    assert (calls.own, calls.failed) == (True, [])
+    assert (calls.own, calls.failed, calls.faults) == (True, [], [])
+    assert re.match(r"24 answers, 0 of them errors, 0 faults: .*; the slowest, \w+ /.*, took \d", calls.sentence)
 
 
 @pytest.mark.slow
@@ -147,3 +148,26 @@ def test_practice_calls_ask_practice(running: Settings) -> None:
 
     assert calls.own
     assert calls.file.parent.name == "practicemodels"
+
+
+def test_every_address_that_needs_no_name_is_asked() -> None:
+    without_body = {name for name, it in OPERATIONS.items() if it.body is None}
+    named = {"service.card", "clients.client", "clients.history", "pages.figure"}
+
+    assert set(ASKED.values()) == without_body - named
+
+
+@pytest.mark.slow
+def test_a_service_of_another_release_than_production_holds_is_told(
+    running: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    call_api(running)
+    monkeypatch.setattr("risk.service.live.Watch.poll", lambda watch: None)  # as where it cannot load the new one
+    deploy(running, "2-bb")
+
+    calls = call_api(running, f"http://127.0.0.1:{running.server.port}")
+
+    assert calls.faults == ["GET /health: the service runs release 1-aa, production holds release 2-bb"]
+    assert f"fault: {calls.faults[0].partition(': ')[2]}" in calls.file.read_text()
+    assert "production holds release 2-bb" in calls.sentence
+    assert "API calls" in caplog.text

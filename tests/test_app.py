@@ -151,7 +151,7 @@ def test_a_prediction_answers_in_the_order_of_the_request(client: FlaskClient) -
 
     told = client.post("/prediction", json={"clients": rows}).json
 
-    assert list(told) == ["release", "threshold", "predictions", "risks", "ranks", "clients", "warnings"]
+    assert list(told) == ["release", "threshold", "predictions", "risks", "ranks", "clients", "bands", "warnings"]
     assert (told["predictions"], told["clients"]) == ([0, 1], ["acme", None])
     assert told["risks"][0] < 0.1 < 0.9 < told["risks"][1]
     assert told["ranks"] == [5, 1]
@@ -168,6 +168,49 @@ def test_all_forms_of_the_same_clients_give_the_same_risks(client: FlaskClient, 
     assert file == csv
     assert file["clients"] == [f"c{n}" for n in range(30)]
     assert file["risks"] == csv["risks"] == bare["risks"]
+
+
+NUMBERS = ["7", "007", "123456789012345678901234567890", "0"]
+
+
+def test_an_id_is_a_number_or_text_and_never_guessed(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa", [(name, 0.9 - n / 10) for n, name in enumerate(NUMBERS)])
+    asked = ["7", '"7"', '"007"', NUMBERS[2], f'"{NUMBERS[2]}"', "-0", "0"]
+
+    with contextmanager(client_of)(settings) as client:
+        found = [ids_of(client, it) for it in asked]
+        refused = [ids_of(client, it) for it in ("7.0", "1e0", "-0.0", "true", "null", "9" * 5000, '" 7"', '"7.0"')]
+
+    assert [it.json["clients"] for it in found] == [["7"], ["7"], ["007"], [NUMBERS[2]], [NUMBERS[2]], ["0"], ["0"]]
+    assert [(problem_of(it, 422)["row"], it.json["field"]) for it in refused] == [(0, "ids")] * len(refused)
+
+
+def ids_of(client: FlaskClient, written: str) -> Any:
+    return client.post("/prediction", data=f'{{"ids": [{written}]}}', content_type="application/json")
+
+
+@pytest.mark.parametrize("query", ["reasons=-1", "reasons=11", "reasons=x", "reasons=", "reasons=1&reasons=1"])
+def test_a_number_of_reasons_is_one_that_can_be(client: FlaskClient, query: str) -> None:
+    assert problem_of(client.post(f"/prediction?{query}", json=[ONE]), 422)["field"] == "reasons"
+
+
+def test_reasons_that_cannot_be_given_are_told_and_predict_all_the_same(client: FlaskClient) -> None:
+    without, found = (client.post(f"/prediction?reasons={n}", json=[ONE]).json for n in (0, 2))
+
+    assert found["reasons"] == [None]
+    assert "no reasons can be given" in found["warnings"][-1]["message"]
+    assert {name: it for name, it in found.items() if name not in ("reasons", "warnings")} == {
+        name: it for name, it in without.items() if name != "warnings"
+    }
+
+
+def test_reasons_for_more_rows_than_can_be_explained_are_refused(client: FlaskClient) -> None:
+    found = client.post("/prediction?reasons=1", json=[ONE] * 1001)
+
+    assert "1,000 rows at most (found 1,001)" in problem_of(found, 422)["detail"]
+    assert client.post("/prediction", json=[ONE] * 1001).status_code == 200
 
 
 def test_current_clients_are_answered_by_name(client: FlaskClient) -> None:
@@ -233,9 +276,9 @@ def test_a_query_is_answered_or_refused_and_never_ignored(client: FlaskClient, p
 
 
 def test_a_query_of_a_prediction_is_refused_too(client: FlaskClient) -> None:
-    told = problem_of(client.post("/prediction?reasons=2", json=[ONE]), 422)
+    told = problem_of(client.post("/prediction?limit=2", json=[ONE]), 422)
 
-    assert told["detail"] == "'reasons' is not known in the query; nothing is known here"
+    assert told["detail"] == "'limit' is not known in the query; known here: reasons"
 
 
 def test_clients_are_listed_by_owner(client: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from risk import journal, paths
 from risk.errors import RiskError
 from risk.report import status
 from risk.service import live
+from risk.settings.capacity import BY_GAIN, BY_RISK
 from tests.conftest import HEADER, Project, table
 
 
@@ -220,6 +221,21 @@ def test_the_track_record_is_told_as_the_newest_report_has_it(deployed: Project)
 
     assert (said.code, as_json.json) == (0, shown["track_record"])
     assert said.out.startswith("No list has been graded yet")
+
+
+@pytest.mark.slow
+def test_what_both_orders_would_have_saved_is_told_below_the_track_record(deployed: Project) -> None:
+    path = deployed.root / "models/reports/current/snapshot.json"
+    orders = [{"order": it, "n_listed": 4, "n_left": 2, "value_left": 90.0, "saved": 9.0} for it in (BY_RISK, BY_GAIN)]
+    told = {
+        "n_rows": 9, "n_leavers": 3, "n_lists": 1, "n_without_value": 0, "acceptance": 0.3, "call_cost": 5.0,
+        "orders": orders, "difference": 0.0, "low": -1.0, "high": 1.0, "first_period": None, "last_period": None,
+    }  # fmt: skip
+    path.write_text(json.dumps(deployed.json("models/snapshot.json") | {"orders": told}))
+
+    said = deployed.run("diagnostics", "--track-record")
+
+    assert said.out.rstrip().splitlines()[-1].startswith("By the newest outcomes (9 clients, 3 leavers) the 4 first ")
 
 
 def test_a_track_record_that_was_never_made_is_one_line(project: Project) -> None:

@@ -9,18 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk.dataset.dataset import Dataset
 from risk.lists import call_list, expected_gain, moves
 from risk.registry import out_of_fold
-from risk.registry.model import Model
 from risk.settings.capacity import BY_GAIN, BY_RISK, Capacity
+from risk.settings.schema import Schema
 
 TWO_SIDED_95 = 1.959964
 Places = NDArray[np.int64]
@@ -41,13 +39,9 @@ class Saved:
     saved: float
 
 
-def of_newest(
-    rows: Dataset, model: Model | None, folder: Path | None, capacity: Capacity, most: int
-) -> dict[str, Any] | None:
+def of_newest(rated: out_of_fold.RatedRows | None, schema: Schema, capacity: Capacity) -> dict[str, Any] | None:
     """Both orders on the newest outcomes; None without values, or where too few outcomes are known."""
-    schema = rows.schema
-    rated = out_of_fold.newest_rated(rows, model, folder, most) if schema.value and model and folder else None
-    if rated is None:
+    if rated is None or not schema.value:
         return None
     frame, risks = rated.rows.frame, pd.Series(rated.risks)
     if rated.rows.sampled or frame[schema.value].isna().all():  # the list of a sample is none

@@ -50,11 +50,12 @@ def explained(
     """Return why the risk of each row is high.
 
     `before` holds the row of the same client before each, missing where there is none; `everyone` the rows of all
-    clients in the order of risk. `adds_up` says that the log-odds are a sum of one term per feature.
+    clients in the order of risk, of whom those in `frame` need not be. `adds_up` says that the log-odds are a sum of
+    one term per feature.
     """
     if frame.empty:
         return []
-    usual, kinds = _Usual(everyone, schema), schema.kinds
+    usual, kinds = _Usual(everyone, frame, schema), schema.kinds
     has_before = before.notna().any(axis=1)
     before = before.where(has_before, frame, axis=0) if has_before.any() else frame
     found = rises(predict, frame, kinds, everyone, adds_up=adds_up)
@@ -143,14 +144,14 @@ class _Client:
 class _Usual:
     """What is usual among all clients, and among those who are similar."""
 
-    def __init__(self, everyone: pd.DataFrame, schema: Schema) -> None:
+    def __init__(self, everyone: pd.DataFrame, frame: pd.DataFrame, schema: Schema) -> None:
         self._everyone, self._typical = everyone, typical(everyone, schema.kinds)
         context = {name: kind for name, kind in schema.kinds.items() if schema.features[name].context}
         numbers = [name for name, kind in schema.kinds.items() if kind == "numeric" and name not in context]
         self._segments, self._similar = None, pd.DataFrame()
         if context and numbers:
-            self._segments = _segments(everyone, context)
-            groups = everyone[numbers].groupby(self._segments)
+            self._segments = _segments(frame, everyone, context)
+            groups = everyone[numbers].groupby(_segments(everyone, everyone, context))
             self._similar = groups.quantile(0.5, interpolation="lower")[groups.size() >= FEWEST_SIMILAR]
 
     def of(self, name: str, index: Any, value: Any) -> tuple[Any, bool]:
@@ -178,14 +179,15 @@ class _Usual:
         return [next((it for it in order if it != level), None) for level in levels]
 
 
-def _segments(everyone: pd.DataFrame, context: Kinds) -> pd.Series:
-    """For each client the fifths and levels of its context, as one text."""
+def _segments(frame: pd.DataFrame, everyone: pd.DataFrame, context: Kinds) -> pd.Series:
+    """For each row the fifths, of everyone, and levels of its context, as one text."""
     pieces = []
     for name, kind in context.items():
-        column = everyone[name]
+        column = frame[name]
         if kind == "numeric":
-            edges = np.nanquantile(column.to_numpy(np.float64), FIFTHS) if column.notna().any() else np.zeros(4)
-            column = pd.Series(np.searchsorted(edges, column.to_numpy(np.float64)), index=everyone.index)
+            known = everyone[name]
+            edges = np.nanquantile(known.to_numpy(np.float64), FIFTHS) if known.notna().any() else np.zeros(4)
+            column = pd.Series(np.searchsorted(edges, column.to_numpy(np.float64)), index=frame.index)
         pieces.append(column.astype(str))
     return pd.concat(pieces, axis=1).agg("\x1f".join, axis=1) if len(pieces) > 1 else pieces[0]
 

@@ -26,7 +26,7 @@ class ReferenceFeature:
 
     Numeric: `mean` and `deviation` standardise it, after log1p where `log`; `missing` gives an indicator of its own.
     Categorical: one indicator for each of `levels`; a missing value is the level "". `known` are all levels of the
-    reference rows, unless they are very many.
+    reference rows, unless they are very many. `low` and `high` are the least and the greatest number, where known.
     """
 
     name: str
@@ -37,6 +37,8 @@ class ReferenceFeature:
     missing: bool = False
     levels: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -101,10 +103,12 @@ def _described(name: str, kind: Kind, values: Array) -> ReferenceFeature:
         return ReferenceFeature(name, kind, levels=levels, known=every if len(every) <= MOST_KNOWN else ())
     missing = np.isnan(values)
     known = values[~missing]
+    low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
     log = bool(np.all(known >= 0))
     known = np.log1p(known) if log else known
     mean, deviation = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
-    return ReferenceFeature(name, kind, log, mean, deviation or 1.0, bool(missing.mean() > MISSING_SHARE))
+    return ReferenceFeature(name, kind, log, mean, deviation or 1.0, bool(missing.mean() > MISSING_SHARE),
+                            low=low, high=high)  # fmt: skip
 
 
 def _frequent(values: Array) -> tuple[str, ...]:

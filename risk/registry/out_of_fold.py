@@ -22,6 +22,7 @@ from risk.dataset.manifest import content_order
 from risk.errors import DiskError
 from risk.modeling.metrics import Floats, evaluate, gains, list_length
 from risk.reading.sql import connect, literal
+from risk.settings.schema import Schema
 
 if TYPE_CHECKING:
     from risk.registry.model import Model
@@ -91,20 +92,13 @@ def _remembered(known: pd.DataFrame, clients: pd.Series, rows: pd.Series) -> Flo
 # --- the newest outcomes ----------------------------------------------------------------------------------------------
 
 
-def newest_scores(rows: Dataset, model: Model, folder: Path, top_share: float, most: int) -> dict[str, Any] | None:
-    """Return the scores on the newest periods (without periods: contents) with enough outcomes, and which these are.
-
-    A row that the model was trained on has its out-of-fold risk, which lies in the model's `folder`. None where there
-    are too few outcomes, or where it is not known what the model was trained on. At most `most` rows are drawn from.
-    """
-    found = newest_rated(rows, model, folder, most)
-    if found is None:
-        return None
+def scores(found: RatedRows, schema: Schema, threshold: float, top_share: float) -> dict[str, Any]:
+    """The scores on the newest rows, and which these are."""
     frame, sources, risks = found.rows.frame, found.rows.shown, found.risks
-    left, k = frame[rows.schema.target].to_numpy(np.float64), list_length(top_share, len(frame))
-    return asdict(evaluate(left, risks, model.card.threshold, k)) | {
+    left, k = frame[schema.target].to_numpy(np.float64), list_length(top_share, len(frame))
+    return asdict(evaluate(left, risks, threshold, k)) | {
         "gains": gains(left, risks),
-        **periods(frame, rows.schema.period),
+        **periods(frame, schema.period),
         "sources": sources[:SOURCES_NAMED],
         "n_sources": len(sources),
         "sampled": found.rows.sampled,
@@ -113,7 +107,11 @@ def newest_scores(rows: Dataset, model: Model, folder: Path, top_share: float, m
 
 
 def newest_rated(rows: Dataset, model: Model, folder: Path, most: int) -> RatedRows | None:
-    """The rows of these scores with their risks; None where there are no such scores."""
+    """The labelled rows of the newest periods (without periods: contents) with enough outcomes, and their risks.
+
+    A row that the model was trained on has its out-of-fold risk, which lies in the model's `folder`. None where there
+    are too few outcomes, or where it is not known what the model was trained on. At most `most` rows are drawn from.
+    """
     if read(folder).empty:
         return None
     found = _newest(rows, most)

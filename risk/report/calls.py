@@ -18,6 +18,8 @@ from risk.registry import out_of_fold
 if TYPE_CHECKING:
     from risk.dataset.dataset import Dataset
     from risk.registry.model import Model
+    from risk.registry.out_of_fold import RatedRows
+    from risk.settings.schema import Schema
 
 MOST_REJECTED = 20
 OF_SCORES = ("n_rows", "n_leavers", "f1", "auc", "log_loss", "capture", "capture_k")
@@ -48,19 +50,30 @@ def graded(said_to_leave: Marks, predicted_to_leave: Marks, left: Marks) -> Grad
     return Grades(*map(int, sums))
 
 
-def newest_scores(
-    rows: Dataset, called: Outcomes, model: Model | None, folder: Path | None, *limits: Any
-) -> tuple[Scores, Scores]:
-    """Return the scores on the newest outcomes without and with rows of called clients; the same without calls.
+def newest(
+    rows: Dataset, called: Outcomes, model: Model | None, folder: Path | None, most: int
+) -> tuple[RatedRows | None, RatedRows | None]:
+    """Return the rows of the newest outcomes without and with those of called clients; the same without calls.
 
     Where too few are left without them, those with them stand for both.
     """
     if model is None or folder is None:
         return None, None
-    everyone = out_of_fold.newest_scores(rows.apart(Outcomes(), 0), model, folder, *limits)
+    everyone = out_of_fold.newest_rated(rows.apart(Outcomes(), 0), model, folder, most)
     if not called.contacts:
         return everyone, everyone
-    return out_of_fold.newest_scores(rows.apart(called, 0), model, folder, *limits) or everyone, everyone
+    return out_of_fold.newest_rated(rows.apart(called, 0), model, folder, most) or everyone, everyone
+
+
+def scores(
+    rated: tuple[RatedRows | None, RatedRows | None], model: Model | None, schema: Schema, top_share: float
+) -> tuple[Scores, Scores]:
+    """Return the scores on rows without and with those of called clients."""
+    if model is None:
+        return None, None
+    threshold = model.card.threshold
+    found = {id(it): out_of_fold.scores(it, schema, threshold, top_share) for it in rated if it}
+    return found.get(id(rated[0])), found.get(id(rated[1]))
 
 
 def told(

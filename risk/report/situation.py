@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from risk.report import money_words
 from risk.report.words import NO_LIST, NOBODY, TROUBLED, other_warnings
@@ -12,6 +16,7 @@ from risk.text import amount, counted, day, number
 
 Facts = Mapping[str, Any]
 
+MANY = 30  # risks, from which on numpy finds their words sooner
 LEVELS = ((0.75, "very high"), (0.5, "high"), (0.25, "raised"), (0.1, "moderate"), (0.0, "low"))
 MOVES = {"new": "new", "risen": "▲", "fallen": "▼"}
 FIRST_LIST = "This is the first list; from next week on, what has changed is said here."
@@ -114,6 +119,7 @@ def facts(call: Facts) -> str:
     """The small things of a call on one line: owner, renewal, last contact."""
     days, contact = call.get("renews_in_days"), call.get("contact")
     renews = {None: "", 0: "renews today", 1: "renews in 1 day"}.get(days, f"renews in {days} days")
+    renews = f"renewed {counted(-days, 'day')} ago" if days is not None and days < 0 else renews
     opinion = f", opinion {contact['opinion']}" if contact and contact.get("opinion") else ""
     talk = f"{day(contact['date'], year=False)}: {contact['result']}{opinion}" if contact else ""
     return " · ".join(filter(None, [call["owner"], renews, talk]))
@@ -132,6 +138,22 @@ def level(risk: float, digits: int = 0) -> str:
     """A risk in a word: that of the percentage with these decimals, which is what people see beside it."""
     shown = float(f"{risk * 100:.{digits}f}")
     return next((word for least, word in LEVELS if shown >= 100 * least), LEVELS[-1][1])
+
+
+_WORDS = tuple(word for _, word in LEVELS[::-1])
+# the least per cent that rounds to each bound: a half is rounded to the even one
+_EDGES = tuple(
+    bound - 0.5 if bound % 2 == 0 else math.nextafter(bound - 0.5, bound)
+    for bound in (round(100 * least) for least, _ in LEVELS[-2::-1])
+)
+
+
+def levels(risks: Sequence[float]) -> list[str]:
+    """The word of each risk, as `level` has it, for many at once."""
+    if len(risks) < MANY:
+        return [_WORDS[bisect(_EDGES, risk * 100)] for risk in risks]
+    places: list[int] = np.searchsorted(_EDGES, np.asarray(risks) * 100, side="right").tolist()
+    return [_WORDS[place] for place in places]
 
 
 def decided_since(snapshot: Facts) -> str | None:

@@ -6,7 +6,6 @@ Reads:  the newest report set, the kept lists
 from __future__ import annotations
 
 import logging
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, request
 
 from risk.errors import DiskError
-from risk.service import finding, responses
+from risk.service import explaining, finding, responses
 from risk.service.contacts import ContactLog
 from risk.service.live import Watch
 from risk.service.problems import OldReport, Problem
@@ -51,9 +50,9 @@ def listing() -> Response:
     """Return current clients, all or those that are asked for: `limit` of them after the first `offset`."""
     shown = _records().watch.live.published
     limit = responses.whole_number("limit", 100, MAX_LISTED)
-    offset = responses.whole_number("offset", 0, sys.maxsize)
+    offset = responses.whole_number("offset", 0, 2**63 - 1)
     owner, query = request.args.get("owner"), {name: request.args.get(name, "") for name in ("q", "sort", "show")}
-    offset = (responses.whole_number("page", 1, MAX_LISTED) - 1) * limit if "page" in request.args else offset
+    offset = (responses.whole_number("page", 1, MAX_LISTED, 1) - 1) * limit if "page" in request.args else offset
     places = finding.places_of(shown.clients, owner, finding.asked_by(query, filters=finding.OF_CLIENTS), shown.as_of)
     told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
     told |= {} if owner is None else {"owner": owner}
@@ -62,14 +61,20 @@ def listing() -> Response:
 
 @clients.get("/clients/<path:name>")
 def client(name: str) -> Response:
-    """Return one current client with all contacts, and with the reasons if the client is on the call list."""
+    """Return one current client: why the risk is what it is, contacts, what former lists said, rows in the files."""
     shown = _records().watch.live.published
     if name not in shown.clients.places:
         raise Problem(404, NO_CLIENT)
-    reasons = next((call["reasons"] for call in shown.snapshot["call_list"] if call["client"] == name), None)
+    watch = _records().watch
+    call = next((it for it in shown.snapshot["call_list"] if it["client"] == name), None)
+    why = call if call and "drivers" in call else explaining.why(watch.live, watch.schema, name) | (call or {})
     told = {"release": shown.release} | shown.clients.row(shown.clients.places[name])
-    told |= {"reasons": reasons, "contacts": _records().contacts.outcomes.of(name)[::-1]}
-    return answer(told | {"history": _history(name)})
+    told |= {"on_list": call is not None, "reasons": why.get("reasons"), "context": why.get("context", [])}
+    told |= {"drivers": [{"feature": it, "log_odds": rise} for it, rise in why.get("drivers") or ()]}
+    told |= {"contacts": _records().contacts.outcomes.of(name)[::-1], "history": _history(name)}
+    columns = shown.snapshot.get("row_columns", ())
+    rows = explaining.rows_in_files(watch.reports, shown, name)
+    return answer(told | {"rows": [it | {"values": dict(zip(columns, it["values"], strict=True))} for it in rows]})
 
 
 @clients.get("/clients/<path:name>/history")

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -152,14 +152,23 @@ def _locked(path: Path) -> Iterator[None]:
 # --- the endpoints ----------------------------------------------------------------------------------------------------
 
 
-class _Recording(msgspec.Struct, forbid_unknown_fields=True):
+def _text(**schema: Any) -> msgspec.Meta:
+    """What the description says of a text; `outcomes.faults` sees to it, in better words."""
+    return msgspec.Meta(extra_json_schema=schema)
+
+
+_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+_LINES = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029]*$"
+
+
+class Recording(msgspec.Struct, forbid_unknown_fields=True):
     """A contact as a request gives it; without a day it is today's."""
 
-    client: str
-    result: str
-    date: str = ""
-    opinion: str = ""
-    note: str = ""
+    client: Annotated[str, _text(minLength=1, pattern=_LINE)]
+    result: Annotated[str, _text(enum=list(outcomes.RESULTS))]
+    date: Annotated[str, _text(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
+    opinion: Annotated[str, _text(enum=list(outcomes.OPINIONS))] = ""
+    note: Annotated[str, _text(maxLength=outcomes.LONGEST_NOTE, pattern=_LINES)] = ""
 
 
 def blueprint(kept: ContactLog, watch: Watch) -> Blueprint:
@@ -213,9 +222,9 @@ def _check(contact: dict[str, str], watch: Watch) -> None:
         raise Problem(404, "this is not a current client; /clients lists them", field="client")
 
 
-def _of_json(body: bytes) -> _Recording:
+def _of_json(body: bytes) -> Recording:
     try:
-        given = msgspec.json.decode(body, type=_Recording)
+        given = msgspec.json.decode(body, type=Recording)
     except msgspec.ValidationError as error:
         raise misfit(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -224,7 +233,7 @@ def _of_json(body: bytes) -> _Recording:
     return given
 
 
-def _of_form(body: bytes) -> _Recording:
+def _of_form(body: bytes) -> Recording:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
                           max_num_fields=len(outcomes.COLUMNS))  # fmt: skip
@@ -233,6 +242,6 @@ def _of_form(body: bytes) -> _Recording:
     if len(dict(pairs)) < len(pairs):
         raise Problem(422, f"a field occurs twice; {ONCE_EACH}")
     try:
-        return msgspec.convert(dict(pairs), _Recording)
+        return msgspec.convert(dict(pairs), Recording)
     except msgspec.ValidationError as error:
         raise misfit(str(error)) from error

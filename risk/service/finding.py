@@ -89,7 +89,7 @@ def among_calls(calls: Sequence[Row], asked: Asked) -> list[Row]:
         "rank": lambda it: it["rank"],
         "expected_gain": lambda it: it.get("gain_rank") or math.inf,
         "value_at_risk": lambda it: -(it.get("value_at_risk") or 0.0),
-        "renewal": lambda it: (it.get("renewal") is None, it.get("renewal") or ""),
+        "renewal": lambda it: _next(it.get("renews_in_days")),
         "client": lambda it: _plain(it["client"]),
     }
     return sorted(found, key=keys[asked.sort])

@@ -21,7 +21,7 @@ from risk.lists.track_record_words import of_day
 from risk.report import call_words, list_words, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
-from risk.service import explaining, finding, responses
+from risk.service import finding, responses
 from risk.service.live import Watch, card_of
 from risk.service.predictions import LiveState, Shown
 from risk.service.problems import OldReport, Problem
@@ -71,7 +71,7 @@ def furnish(app: Flask, places: Places) -> None:
 @pages.get("/")
 def index() -> Response:
     """Return the page with the call list."""
-    number = responses.whole_number("page", 1, LARGEST_PAGE)
+    number = responses.whole_number("page", 1, LARGEST_PAGE, 1)
 
     def facts(shown: Shown) -> dict[str, Any]:
         orders = finding.orders_of(shown.snapshot)
@@ -129,7 +129,7 @@ def figure(name: str) -> Response:
 
 
 def _clients() -> Response:
-    number = responses.whole_number("page", 1, LARGEST_PAGE)
+    number = responses.whole_number("page", 1, LARGEST_PAGE, 1)
     asked = finding.asked_by(request.args, number, filters=finding.OF_CLIENTS)
 
     def facts(shown: Shown) -> dict[str, Any]:
@@ -145,11 +145,10 @@ def _client(name: str) -> Response:
         answer: Any = current_app.view_functions[str(request.endpoint)](name=name)
         told, calls = answer.get_json(), shown.snapshot["call_list"]
         call: dict[str, Any] = next((_with_contact(it, shown.snapshot) for it in calls if it["client"] == name), {})
-        watch = _places().watch
-        why = {} if call else explaining.why(watch.live, watch.schema, name)
         form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
-        rows = explaining.rows_in_files(watch.reports, shown, name)
-        found = {"told": told, "call": call, "why": why or call, "rows": rows, "form": form}
+        why = told | {"drivers": [(it["feature"], it["log_odds"]) for it in told["drivers"]]}
+        rows = [it | {"values": list(it["values"].values())} for it in told["rows"]]
+        found = {"told": told, "call": call, "why": why, "rows": rows, "form": form}
         return found | {"features": _features(shown, name)}
 
     return _page("client.html", facts)

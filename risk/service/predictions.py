@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from risk import paths
 from risk.errors import DataError
 from risk.modeling import leakage
 from risk.paths import LIST_COLUMNS
+from risk.report.situation import level, levels
+from risk.service import row_warnings
 from risk.service.problems import Problem
 from risk.service.requests import Contract, Ids, RequestedRows
 
@@ -50,6 +53,7 @@ class Clients:
         rank, _, _, prediction, owner, value, period = self.cells[place]
         told = {"rank": int(rank), "client": self.names[place], "risk": float(self.risks[place])}
         told |= {"prediction": int(prediction), "owner": _without_apostrophe(owner) or None}
+        told |= {"band": level(float(self.risks[place]))}
         return (
             told
             | {"value": float(value) if value else None, "period": _without_apostrophe(period) or None}
@@ -113,6 +117,12 @@ class LiveState:
         """Everything that a person must know of: what cannot be loaded, and a journal whose chain is broken."""
         return (*self.faults, *([self.record] if self.record else []))
 
+    @cached_property
+    def trained(self) -> row_warnings.Trained:
+        """What the rows held that the live model was trained on."""
+        assert self.model is not None
+        return row_warnings.Trained.of(self.model.card)
+
     @property
     def published(self) -> Shown:
         """The newest report set. Raises: Problem 503 where there is none."""
@@ -134,9 +144,10 @@ def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     told = {"release": now.model.name, "threshold": threshold, "predictions": (risks >= threshold).astype(int).tolist()}
     current = now.shown is not None and now.shown.release == now.model.name
     ranks = now.shown.clients.ranks(risks) if now.shown and current else [None] * len(risks)
-    told |= {"risks": risks.tolist(), "ranks": ranks, "clients": asked.clients}
+    told |= {"risks": risks.tolist(), "ranks": ranks, "clients": asked.clients, "bands": levels(risks.tolist())}
     old = OLD_LIST.format(now.shown.release) if now.shown and now.shown.release else now.torn or NO_REPORT
-    return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now)]}
+    of_rows = row_warnings.of_rows(asked.columns, asked.kinds, now.trained)
+    return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now), *of_rows]}
 
 
 def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
@@ -151,7 +162,7 @@ def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
     risks = listed.risks[places] if places else np.empty(0)
     told = {"release": released["name"], "threshold": released["threshold"]}
     told |= {"predictions": [int(listed.cells[place][3]) for place in places], "risks": risks.tolist()}
-    told |= {"ranks": listed.ranks(risks), "clients": asked.clients}
+    told |= {"ranks": listed.ranks(risks), "clients": asked.clients, "bands": levels(risks.tolist())}
     stale = now.model.name != released["name"]
     return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else _leaks(now)}
 

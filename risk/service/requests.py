@@ -72,6 +72,11 @@ class Contract:
         others = [name for name in dict.fromkeys(known) if name not in self.kinds and name != self.client]
         self._decoder = self._decoder_for(others)
 
+    @property
+    def asked(self) -> Any:
+        """The type of a JSON body: a list of clients, or an object with them, ids or the path of a file."""
+        return self._decoder.type
+
     def client_of(self, cells: Mapping[str, str | None]) -> dict[str, Any]:
         """The row of a CSV file as a client for JSON. Raises: Problem 422 where the row does not fit."""
         readers = self._readers(list(cells))
@@ -142,7 +147,7 @@ class Contract:
         fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
         fields += [(f"c{place}", kind | UnsetType, UNSET) for place, kind in enumerate(optional.values(), len(types))]
         names = self._names = {f"c{place}": name for place, name in enumerate([*types, *optional])}
-        client: Any = msgspec.defstruct("Client", fields, rename=names, forbid_unknown_fields=True, gc=False)
+        client: Any = msgspec.defstruct("ClientFigures", fields, rename=names, forbid_unknown_fields=True, gc=False)
         asked: list[Any] = [
             ("clients", list[client] | client | UnsetType, UNSET),
             ("ids", list[_NAME | int] | UnsetType, UNSET),

@@ -45,6 +45,7 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
         if request.endpoint:
             _check_query(queries.get(request.endpoint, ()))
 
+    app.extensions["queries"] = queries
     app.jinja_env.filters.update(number=number, percent=percent, moment=moment, counted=counted)
     app.jinja_env.globals.update(words=words, tables=tables, most=SHOWN)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -83,11 +84,11 @@ def asked(contract: Contract, root: Path, folders: Sequence[Path], schema: Schem
     return found
 
 
-def whole_number(name: str, default: int, most: int) -> int:
-    """A number of the query. Raises: Problem 422 where it is none from 0 to `most`."""
+def whole_number(name: str, default: int, most: int, least: int = 0) -> int:
+    """A number of the query. Raises: Problem 422 where it is none from `least` to `most`."""
     text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
-        raise Problem(422, f"{name} is {text[:40]!r}, expected a whole number from 0 to {most}", field=name)
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise Problem(422, f"{name} is {text[:40]!r}, expected a whole number from {least} to {most}", field=name)
     return int(text)
 
 

@@ -83,7 +83,7 @@ def test_every_page_opens_fits_and_is_accessible(browser: Browser, site: str, wi
         page.goto("/")
         links = page.locator("header nav a").evaluate_all("them => them.map(it => it.getAttribute('href'))")
         client = page.locator("th a").first.get_attribute("href")
-        for path in [*links, client, "/clients?q=nobody"]:
+        for path in [*links, client, "/clients?q=nobody", "/docs"]:
             page.goto(path, wait_until="networkidle")
             page.locator("details").evaluate_all("them => them.forEach(it => it.open = true)")
             overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

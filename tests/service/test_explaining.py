@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app import create_app
 from risk import paths
 from risk.service import explaining
+from risk.service.client_answers import ClientAnswer
 from risk.service.live import Watch
 from tests.conftest import Installations, Project, table
 
@@ -46,6 +49,40 @@ def test_a_listed_client_would_be_explained_as_the_list_does(
         assert found["context"] == call["context"]
         assert [name for name, _ in found["drivers"]] == [name for name, _ in call["drivers"]]
     watch.stop()
+
+
+@pytest.mark.parametrize("made", [company, of_boosting])
+def test_a_prediction_gives_the_reasons_of_the_list(made: object, installations: Installations, tmp_path: Path) -> None:
+    project = installations.copy(made, tmp_path)  # type: ignore[arg-type]
+    calls = project.json("models/snapshot.json")["call_list"]
+    names, *rows = map(json.loads, project.text("models/reports/current/clientfeatures.jsonl").splitlines())
+    client, told = create_app(project.settings).test_client(), [it["reasons"] for it in calls]
+    figures = [dict(zip(names, row, strict=True)) for row in rows[: len(calls)]]
+
+    two, by_name, posted = (
+        client.post(f"/prediction?reasons={most}", json=body).json
+        for most, body in (
+            (2, {"ids": [it["client"] for it in calls]}), (9, {"ids": [it["client"] for it in calls]}), (9, figures),
+        )
+    )  # fmt: skip
+
+    assert two["reasons"] == [it[:2] for it in told]
+    assert by_name["reasons"] == posted["reasons"] == told
+
+
+def test_the_json_of_any_client_holds_what_its_page_shows(installations: Installations, tmp_path: Path) -> None:
+    project = installations.copy(company, tmp_path)
+    client = create_app(project.settings).test_client()
+    names = [it["client"] for it in client.get("/clients").json["clients"]]
+
+    for name, on_list in ((names[0], True), (names[-1], False)):
+        answer = client.get(f"/clients/{name}")
+        told = msgspec.json.decode(answer.data, type=ClientAnswer)
+
+        assert told.on_list is on_list
+        assert [it.feature for it in told.drivers]
+        assert [it.file for it in told.rows] == ["dataset1.csv"]
+        assert {"lastmonth_activity", "plan"} <= set(told.rows[0].values)
 
 
 def test_the_page_of_any_client_says_what_drives_the_risk(installations: Installations, tmp_path: Path) -> None:

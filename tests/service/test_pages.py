@@ -425,6 +425,29 @@ def test_a_list_by_expected_gain_is_shown_and_downloaded_in_its_order(tmp_path: 
     assert "expected gain of a call" in shown.get("/clients/acme%2C%20inc.", headers=BROWSER).text
 
 
+def test_the_list_begins_with_the_next_renewal_and_ends_with_past_ones_told_as_past(tmp_path: Path) -> None:
+    days = {"past": -40, "lately": -1, "today": 0, "soon": 9, "unknown": None}
+    calls = [
+        call(rank, name, 0.9 - rank / 10, renews_in_days=it, renewal=it and f"2026-{rank:02}-01")
+        for rank, (name, it) in enumerate(days.items(), 1)
+    ]
+
+    found = page(client_of(tmp_path, call_list=calls, as_of="2026-11-27"), "/?sort=renewal")
+
+    assert names(found) == [f"/clients/{name}" for name in ("today", "soon", "lately", "past", "unknown")]
+    told = " ".join(found.text.split())
+    assert all(words in told for words in ("renews today", "renews in 9 days", "renewed 1 day ago", "40 days ago"))
+
+
+@pytest.mark.slow
+def test_a_plot_is_named_without_a_full_stop_before_the_colon(client: FlaskClient) -> None:
+    found = [it for it in page(client, "/model").all("alt") if it]
+
+    assert found
+    assert not [it for it in found if ".:" in it]
+
+
+@pytest.mark.slow
 def test_all_clients_are_sorted_and_filtered_by_their_next_renewal(tmp_path: Path) -> None:
     renewals = ["2026-12-20", "2026-11-26", None, "2026-11-27"]
     shown = client_of(tmp_path, as_of="2026-11-27", renewals=renewals)
