@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives bench-models cron uncron xlsx lock clean reset-demo broken
+        bench-calling bench-lives bench-models bench-service cron uncron xlsx lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ bench-calling: .venv/.installed-dev ## measure what calling does to alerts and m
 
 bench-lives: .venv/.installed-dev ## measure alerts and deployments over ten-year lives (ARGS="--lives 250": an hour and more)
 	@$(PY) -m tests.benchmarks lives $(ARGS)
+
+bench-service: .venv/.installed-dev ## measure predictions beside a constant answer of the same server (a few minutes)
+	@$(PY) -m tests.benchmarks service
 
 bench-models: .venv/.installed-dev ## rate tables by our models and others (ARGS="--tables FOLDER")
 	@$(PY) -m tests.benchmarks contenders $(ARGS)

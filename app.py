@@ -171,6 +171,8 @@ def health() -> Response:
         "made_at": shown.snapshot["made_at"] if shown else None,
         "late": snapshots.overdue(shown.snapshot.get("expected"), time.time()) if shown else None,
         "warning": now.model.warning if now.model else None,
+        "compiled": not isinstance(now.model.compiled, str) if now.model else None,
+        "not_compiled": now.model.compiled if now.model and isinstance(now.model.compiled, str) else None,
         "attention": shown.snapshot.get("attention", []) if shown else [],
     }
     return answer(state, 200 if status == "ok" else 503)

@@ -129,7 +129,7 @@ class LiveState:
 def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     """Compute the risks of the rows; ranks are those among the current clients of the same release."""
     assert now.model is not None
-    risks = now.model.risks(asked.frame)
+    risks = _risks(now.model, asked)
     threshold = now.model.card.threshold
     told = {"release": now.model.name, "threshold": threshold, "predictions": (risks >= threshold).astype(int).tolist()}
     current = now.shown is not None and now.shown.release == now.model.name
@@ -137,6 +137,15 @@ def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     told |= {"risks": risks.tolist(), "ranks": ranks, "clients": asked.clients}
     old = OLD_LIST.format(now.shown.release) if now.shown and now.shown.release else now.torn or NO_REPORT
     return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now)]}
+
+
+def _risks(model: Model, asked: RequestedRows) -> NDArray[np.float64]:
+    """The risks by the compiled form where it is proved and numbers are not too large for it, else by scikit-learn."""
+    form = model.compiled
+    if isinstance(form, str) or not asked.clients:
+        return model.risks(asked.frame)
+    risks = form.risks(asked.columns)
+    return model.risks(asked.frame) if np.isnan(risks).any() else risks
 
 
 def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
