@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flask import Blueprint, Flask, Response, current_app, request
 
@@ -41,6 +42,7 @@ class Rooms:
     watch: live.Watch
     instance: str
     reach: str
+    folders: tuple[Path, ...]  # in which a file lies that a request names
 
 
 def create_app(settings: Settings, host: str | None = None) -> Flask:
@@ -50,7 +52,8 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema, settings.own)
     kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
-    app.extensions["rooms"] = Rooms(settings, watch, instance, admitted.reach)
+    folders = (settings.input, settings.holdout, settings.root / settings.practice.input_folder_path)
+    app.extensions["rooms"] = Rooms(settings, watch, instance, admitted.reach, folders)
     app.register_blueprint(service)
     app.register_blueprint(contacts.blueprint(kept, watch))
     clients.furnish(app, clients.Records(kept, watch, settings.models / LISTS))
@@ -63,12 +66,11 @@ def create_app(settings: Settings, host: str | None = None) -> Flask:
 @service.post("/prediction")
 def prediction() -> Response:
     """Return prediction, risk and rank of every client asked for, in the order of the request."""
-    now = _rooms().watch.live
+    rooms = _rooms()
+    now, settings = rooms.watch.live, rooms.settings
     if now.model is None or now.contract is None:
         raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
-    settings = _rooms().settings
-    practice = settings.root / settings.practice.input_folder_path
-    asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice), settings.schema)
+    asked = responses.asked(now.contract, settings.root, rooms.folders, settings.schema)
     return answer(listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked))
 
 

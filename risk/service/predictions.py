@@ -169,6 +169,8 @@ def _leaks(now: LiveState) -> list[dict[str, Any]]:
     """Warn of every column of the model that seems to know the answer and that nobody trusts."""
     assert now.model is not None
     assert now.contract is not None
+    if not now.model.card.leaks:
+        return []
     leaks = leakage.still(now.model.card.leaks, now.contract.kinds, now.contract.trusted)
     return [_warning(words, leak["column"]) for leak, words in zip(leaks, leakage.words(leaks), strict=True)]
 

@@ -170,9 +170,12 @@ class Contract:
         columns = {name: list(map(attrgetter(f"c{place}"), clients)) for place, name in enumerate(self.kinds)}
         for name, kind in self.kinds.items():
             if kind == "categorical":
-                columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
-        named = map(attrgetter(f"c{len(self.kinds)}"), clients)
-        return RequestedRows([None if name in (None, UNSET) else str(name) for name in named], columns, self.kinds)
+                read = {text: None if text is None else self._text(text.strip()) for text in set(columns[name])}
+                columns[name] = list(map(read.__getitem__, columns[name]))
+        named = list(map(attrgetter(f"c{len(self.kinds)}"), clients))
+        if not set(map(type, named)) <= {str}:
+            named = [None if name is None or name is UNSET else str(name) for name in named]
+        return RequestedRows(named, columns, self.kinds)
 
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
         """The place in the header and the reader of each wanted column."""

@@ -24,6 +24,8 @@ log = logging.getLogger("risk")
 
 FORM = "application/x-www-form-urlencoded"
 SHOWN = {"sources": 50}  # on the page
+_STARTS = tuple(KNOWN_STARTS)
+_PROTECTION = tuple((name.lower(), name, text) for name, text in security.HEADERS.items())
 SENTENCES = {
     404: "nothing is at this path; / lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
@@ -38,11 +40,11 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
     """
 
     def admit() -> None:
-        headers = request.headers
-        host, token = request.environ.get("HTTP_HOST", ""), headers.get("Authorization", "")
-        names = (name for name, _ in headers)
+        asked = request.environ
+        host, token = asked.get("HTTP_HOST", ""), asked.get("HTTP_AUTHORIZATION", "")
+        names = (name for name, _ in request.headers)
         admitted.admit(host, request.remote_addr, token, path=request.path, names=names)
-        if request.endpoint:
+        if request.endpoint and asked.get("QUERY_STRING"):
             _check_query(queries.get(request.endpoint, ()))
 
     app.jinja_env.filters.update(number=number, percent=percent, moment=moment, counted=counted)
@@ -110,7 +112,8 @@ def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
     body = request.get_data(cache=False)
     if len(body) > most:
         raise Problem(413, f"the body is larger than {most:,} bytes; send less")
-    if other := next((reason for start, reason in KNOWN_STARTS.items() if body.startswith(start)), None):
+    if body.startswith(_STARTS):
+        other = next(reason for start, reason in KNOWN_STARTS.items() if body.startswith(start))
         raise Problem(415, f"the body {other}; send JSON or CSV text in UTF-8")
     return kind, body
 
@@ -126,9 +129,15 @@ def _check_query(known: Sequence[str]) -> None:
 
 
 def _protect(response: Response) -> Response:
-    for name, text in security.HEADERS.items():
-        response.headers.setdefault(name, text)
-    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    present = {name.lower() for name in response.headers.keys()}  # noqa: SIM118
+    for lower, name, text in _PROTECTION:
+        if lower not in present:
+            response.headers.add(name, text)
+    cached = "no-cache" if request.endpoint == "static" else "no-store"
+    if "cache-control" in present:
+        response.headers["Cache-Control"] = cached
+    else:
+        response.headers.add("Cache-Control", cached)
     return response
 
 

@@ -218,7 +218,8 @@ def _ranking(family: str, settings: Settings) -> Row:
     starts = range(0, len(x), BATCH)
     batches = partial(lambda: [fitting.risks_of(model.estimator, x[it : it + BATCH]) for it in starts])
     mine, theirs = (
-        min(it) for it in zip(*[_milliseconds_once([lambda: model.risks(frame), batches]) for _ in range(2)])
+        min(it)
+        for it in zip(*[_milliseconds_once([lambda: model.risks(frame), batches]) for _ in range(2)], strict=True)
     )
     assert (model.risks(frame) == np.concatenate(batches())).all()
     said = f"{mine / theirs:.2f} × ({mine / 1_000:.1f} of {theirs / 1_000:.1f} s), equal to 12 digits"
