@@ -39,14 +39,19 @@ class Compiled:
 
     def risks(self, columns: Columns) -> Floats:
         """The probability of leaving per row, to 12 digits; NaN where numbers are too large for one."""
+        return np.array(self.listed(columns))
+
+    def listed(self, columns: Columns) -> list[float]:
+        """The same as a list."""
         wanted = [columns[name] for name in self.names]
         if len(wanted[0]) <= FEW:
-            return np.array([self.risk(row) for row in zip(*wanted, strict=True)])
+            return [self.risk(row) for row in zip(*wanted, strict=True)]
         arrays = [
             np.array(column, dtype=np.float64) if codes is None else _coded(codes, column)
             for column, codes in zip(wanted, self.levels, strict=True)
         ]
-        return np.asarray(np.round(self.stated(arrays), 12))
+        risks: list[float] = np.round(self.stated(arrays), 12).tolist()
+        return risks
 
     def stated(self, arrays: Sequence[Array]) -> Floats:
         """The same, all digits, of arrays in the order of the features: numbers with NaN, and codes of levels."""

@@ -142,6 +142,8 @@ class Contract:
         fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
         fields += [(f"c{place}", kind | UnsetType, UNSET) for place, kind in enumerate(optional.values(), len(types))]
         names = self._names = {f"c{place}": name for place, name in enumerate([*types, *optional])}
+        told = [attrgetter(name) for name in names]
+        self._wanted, self._optional = dict(zip(types, told, strict=False)), told[len(types) :]
         client: Any = msgspec.defstruct("Client", fields, rename=names, forbid_unknown_fields=True, gc=False)
         asked: list[Any] = [
             ("clients", list[client] | client | UnsetType, UNSET),
@@ -161,18 +163,17 @@ class Contract:
 
     def _n_names(self, clients: list[Any]) -> int:
         """How many names of columns stand in the clients, each once."""
-        optional = list(self._names)[len(self.kinds) :]
-        unset = sum(list(map(attrgetter(name), clients)).count(UNSET) for name in optional)
+        unset = sum(list(map(told, clients)).count(UNSET) for told in self._optional)
         return len(clients) * len(self._names) - unset
 
     def _rows(self, clients: list[Any]) -> RequestedRows:
         _check_size(len(clients))
-        columns = {name: list(map(attrgetter(f"c{place}"), clients)) for place, name in enumerate(self.kinds)}
+        columns = {name: list(map(told, clients)) for name, told in self._wanted.items()}
         for name, kind in self.kinds.items():
             if kind == "categorical":
                 read = {text: None if text is None else self._text(text.strip()) for text in set(columns[name])}
                 columns[name] = list(map(read.__getitem__, columns[name]))
-        named = list(map(attrgetter(f"c{len(self.kinds)}"), clients))
+        named = list(map(self._optional[0], clients))
         if not set(map(type, named)) <= {str}:
             named = [None if name is None or name is UNSET else str(name) for name in named]
         return RequestedRows(named, columns, self.kinds)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
@@ -42,8 +42,8 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
     def admit() -> None:
         asked = request.environ
         host, token = asked.get("HTTP_HOST", ""), asked.get("HTTP_AUTHORIZATION", "")
-        names = (name for name, _ in request.headers)
-        admitted.admit(host, request.remote_addr, token, path=request.path, names=names)
+        names = [key[5:].replace("_", "-").title() for key in asked if key.startswith("HTTP_")]
+        admitted.admit(host, asked.get("REMOTE_ADDR"), token, path=request.path, names=names)
         if request.endpoint and asked.get("QUERY_STRING"):
             _check_query(queries.get(request.endpoint, ()))
 
@@ -99,7 +99,7 @@ def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
     Raises: Problem 415 where it is no text in UTF-8 of one of the kinds, 413 where it has more bytes.
     """
     kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
-    packed = request.headers.get("Content-Encoding", "identity").strip().lower()
+    packed = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if packed not in ("", "identity"):
         raise Problem(415, f"the body is compressed ({packed[:40]}); send it uncompressed", Accept_Encoding="identity")
     if kind not in kinds:
@@ -109,13 +109,25 @@ def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
         raise Problem(415, f"{found}{hint}; send it with -H 'Content-Type: application/json'{csv}")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
-    body = request.get_data(cache=False)
+    body = _body()
     if len(body) > most:
         raise Problem(413, f"the body is larger than {most:,} bytes; send less")
     if body.startswith(_STARTS):
         other = next(reason for start, reason in KNOWN_STARTS.items() if body.startswith(start))
         raise Problem(415, f"the body {other}; send JSON or CSV text in UTF-8")
     return kind, body
+
+
+def _body() -> bytes:
+    """The body; one that says its length is read without the streams that Werkzeug lays around it."""
+    environ = request.environ
+    told = environ.get("CONTENT_LENGTH") or ""
+    if told.isascii() and told.isdigit() and int(told) <= MAX_BODY and "HTTP_TRANSFER_ENCODING" not in environ:
+        body: bytes = environ["wsgi.input"].read(int(told))
+        if len(body) < int(told):
+            raise ClientDisconnected
+        return body
+    return request.get_data(cache=False)
 
 
 def _check_query(known: Sequence[str]) -> None:
