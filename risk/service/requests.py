@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -16,14 +15,13 @@ import pandas as pd
 from msgspec import UNSET, Meta, UnsetType
 
 from risk.reading.dialect import NUMBER
-from risk.reading.header import SEPARATORS
+from risk.service import csv_body
 from risk.service.problems import Problem, check_names, misfit
 from risk.settings.schema import Feature, Schema
 
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000
 MAX_NAME = 200
-MAX_HEADER = 100_000
 
 _NAME = Annotated[str, Meta(max_length=MAX_NAME)]
 Clients = list[str | None]
@@ -113,7 +111,27 @@ class Contract:
 
         Raises: Problem 400 where it is not CSV, 413 or 422 with row and field where it does not fit.
         """
-        lines = _records(content, self.kinds)
+        text = csv_body.decoded(content, self.kinds)
+        return self._by_columns(text) or self._by_cells(text)
+
+    def _by_columns(self, text: str) -> RequestedRows | None:
+        """The rows of a text in which everything is plain; None where a cell has to be looked at alone."""
+        rows = csv_body.rows_of(text, MAX_ROWS)
+        if rows is None:
+            return None
+        readers, cells = self._readers([name.strip() for name in rows[0]]), list(zip(*rows[1:], strict=True))
+        columns: dict[str, list[Any]] = {}
+        for name, (place, _) in readers.items():
+            is_number = self.kinds.get(name) == "numeric"
+            read = partial(csv_body.numbers, minimum=self.features[name]) if is_number else _TEXTS
+            found = read(cells[place], self.missing)
+            if found is None:
+                return None
+            columns[name] = found
+        return RequestedRows(columns.get(self.client) or [None] * (len(rows) - 1), columns, self.kinds)
+
+    def _by_cells(self, text: str) -> RequestedRows:
+        lines = csv_body.records(text)
         header = [name.strip() for name in next(lines, (1, []))[1]]
         readers = self._readers(header)
         columns: dict[str, list[Any]] = {name: [] for name in readers}
@@ -209,26 +227,7 @@ class Contract:
         return read
 
 
-def _records(content: bytes, wanted: Collection[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line of its beginning (the header is 1) and the fields of every record; blank lines are none."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem(400, f"byte {error.start} is not UTF-8; save the file as CSV in UTF-8") from error
-    start = "".join(text.lstrip("\r\n ")[:MAX_HEADER].splitlines()[:1]).strip()
-    if not start:
-        raise Problem(422, f"the text is empty; send a header with {', '.join(wanted)} and a line per client")
-    separator = next((word for mark, word in SEPARATORS.items() if mark in start), None)
-    if separator and "," not in start and start.strip('"') not in wanted:
-        raise Problem(422, f"line 1: is separated by {separator}, expected {', '.join(wanted)}, separated by commas")
-    lines, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
-    try:
-        for cells in lines:
-            if cells:
-                yield line, cells
-            line = lines.line_num + 1
-    except csv.Error as error:
-        raise Problem(400, f"line {line}: not readable as CSV ({error}); quote fields with commas or quotes") from error
+_TEXTS = partial(csv_body.texts, longest=MAX_NAME)
 
 
 def _check_size(n_rows: int) -> None:
