@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives bench-models soak servers cron uncron xlsx lock clean reset-demo broken
+        bench-calling bench-lives bench-models bench-service soak servers cron uncron xlsx lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -89,10 +89,13 @@ bench-calling: .venv/.installed-dev ## measure what calling does to alerts and m
 bench-lives: .venv/.installed-dev ## measure alerts and deployments over ten-year lives (ARGS="--lives 250": an hour and more)
 	@$(PY) -m tests.benchmarks lives $(ARGS)
 
+bench-service: .venv/.installed-dev ## measure the service beside a constant answer of its server, and under load (three quarters of an hour)
+	@$(PY) -m tests.benchmarks service load
+
 bench-models: .venv/.installed-dev ## rate tables by our models and others (ARGS="--tables FOLDER")
 	@$(PY) -m tests.benchmarks contenders $(ARGS)
 
-soak: .venv/.installed-dev ## measure the service under load: 1,000 swaps, too much, a million predictions (half an hour)
+soak: .venv/.installed-dev ## measure the service under load alone: 1,000 swaps, too much, a million predictions (half an hour)
 	@$(PY) -m tests.benchmarks load
 
 # --- cron -------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flask import Blueprint, Flask, Response, current_app, request
 
@@ -20,7 +21,18 @@ from risk import command
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
 from risk.report import snapshot as snapshots
 from risk.service import (
-    access, clients, contacts, delivery, describing, explaining, finding, live, metrics, pages, responses, security,
+    access,
+    clients,
+    contacts,
+    delivery,
+    describing,
+    explaining,
+    finding,
+    live,
+    metrics,
+    pages,
+    responses,
+    security,
     traffic,
 )  # fmt: skip
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
@@ -49,6 +61,7 @@ class Rooms:
     instance: str
     admitted: security.Guard
     traffic: traffic.Traffic
+    folders: tuple[Path, ...]  # in which a file lies that a request names
 
     @property
     def wrong(self) -> tuple[str, ...]:
@@ -64,7 +77,8 @@ def create_app(settings: Settings, host: str | None = None, access_log: str | No
     watch = live.Watch(settings.production, settings.models, settings.schema, settings.own)
     kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
     seen = traffic.furnish(app, access.opened(access_log or settings.server.access_log, settings.root))
-    app.extensions["rooms"] = rooms = Rooms(settings, watch, instance, admitted, seen)
+    folders = (settings.input, settings.holdout, settings.root / settings.practice.input_folder_path)
+    app.extensions["rooms"] = rooms = Rooms(settings, watch, instance, admitted, seen, folders)
     app.register_blueprint(service)
     app.register_blueprint(contacts.blueprint(kept, watch))
     app.register_blueprint(metrics.blueprint(seen, watch, settings.production, lambda: rooms.wrong))
@@ -80,12 +94,11 @@ def create_app(settings: Settings, host: str | None = None, access_log: str | No
 @service.post("/prediction")
 def prediction() -> Response:
     """Return prediction, risk and rank of every client asked for, in the order of the request."""
-    now = _rooms().watch.live
+    rooms = _rooms()
+    now, settings = rooms.watch.live, rooms.settings
     if now.model is None or now.contract is None:
         raise Problem(503, now.faults[0] if now.faults else NO_MODEL)
-    settings = _rooms().settings
-    practice = settings.root / settings.practice.input_folder_path
-    asked = responses.asked(now.contract, settings.root, (settings.input, settings.holdout, practice), settings.schema)
+    asked = responses.asked(now.contract, settings.root, rooms.folders, settings.schema)
     told = listed(now, asked) if isinstance(asked, Ids) else predicted(now, asked)
     request.environ[traffic.ROWS] = len(asked.clients)
     if request.query_string and (n_reasons := responses.whole_number("reasons", 0, explaining.MOST_REASONS)):
@@ -192,6 +205,8 @@ def health() -> Response:
         "made_at": shown.snapshot["made_at"] if shown else None,
         "late": snapshots.overdue(shown.snapshot.get("expected"), time.time()) if shown else None,
         "warning": now.model.warning if now.model else None,
+        "compiled": not isinstance(now.model.compiled, str) if now.model else None,
+        "not_compiled": now.model.compiled if now.model and isinstance(now.model.compiled, str) else None,
         "attention": shown.snapshot.get("attention", []) if shown else [],
     }
     return answer(state, 200 if status == "ok" else 503)

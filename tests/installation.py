@@ -14,6 +14,7 @@ import pandas as pd
 
 from risk import files, journal, paths
 from risk.modeling import families, fitting, selection
+from risk.modeling.metrics import Floats
 from risk.modeling.reference import reference
 from risk.registry import audit, model, releases
 from risk.settings.settings import Settings, load
@@ -49,14 +50,23 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4, *, with_refere
     left = (x["activity"].to_numpy() + rng.normal(0, 10, 300) < 30).astype(float)
     x.loc[::20, "size"] = np.nan
     fitted = fitting.fit(families.KNOWN[0], KINDS, fitting.features(x, KINDS), left)
-    risks = fitting.risks_of(fitted, fitting.features(x, KINDS))
-    made = selection.Challenger(fitted, "logistic", "all rows", risks, threshold, left >= 0, (), risks, risks)
+    x = fitting.features(x, KINDS)
+    return publish(settings, name, fitted, x, left, threshold=threshold, with_reference=with_reference)
+
+
+def publish(
+    settings: Settings, name: str, fitted: Any, x: pd.DataFrame, left: Floats, *, family: str = "logistic",
+    threshold: float = 0.4, with_reference: bool = False,
+) -> Path:  # fmt: skip
+    """Publish an estimator, fitted on these rows of the features of the settings, as the current release."""
+    kinds, risks = settings.schema.kinds, fitting.risks_of(fitted, x)
+    made = selection.Challenger(fitted, family, "all rows", risks, threshold, left >= 0, (), risks, risks)
     content = model.pack(made, x, left)
-    card = {"sha256": files.digest(content), "family": "logistic", "learned": "all rows", "features": KINDS}
+    card = {"sha256": files.digest(content), "family": family, "learned": "all rows", "features": dict(kinds)}
     card |= {"target": "left", "horizon": "the next month", "threshold": threshold, "dataset": "1-ab", "schema": "s"}
-    card |= {"run": 1, "reason": "nothing is deployed", "n_rows": 300, "base_rate": 0.3, "scores": {}}
+    card |= {"run": 1, "reason": "nothing is deployed", "n_rows": len(x), "base_rate": 0.3, "scores": {}}
     if with_reference:
-        card |= {"schema": settings.schema.identity, "reference": reference_of(x, left, risks)}
+        card |= {"schema": settings.schema.identity, "reference": reference_of(x, kinds, left, risks)}
     blank = {"str": "", "int": 0, "float": 0.0}
     card = {one.name: card.get(one.name, blank.get(str(one.type), {})) for one in fields(model.Card)}
     papers = {paths.MODEL: content, paths.CARD: files.as_json(card)}
@@ -69,9 +79,8 @@ def deploy(settings: Settings, name: str, threshold: float = 0.4, *, with_refere
     return folder
 
 
-def reference_of(x: pd.DataFrame, left: Any, risks: Any) -> dict[str, Any]:
-    values = {name: x[name].to_numpy() for name in KINDS}
-    return reference(values, KINDS, left, risks).as_dict()  # type: ignore[arg-type]
+def reference_of(x: pd.DataFrame, kinds: Any, left: Any, risks: Any) -> dict[str, Any]:
+    return reference({name: x[name].to_numpy() for name in kinds}, kinds, left, risks).as_dict()
 
 
 def report(

@@ -18,6 +18,7 @@ import pandas as pd
 
 from risk import files, journal, paths, tick
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
+from risk.modeling.families import is_own
 from risk.registry import audit, proven, releases
 from risk.service.predictions import TORN, LiveState, Shown, load_clients
 from risk.service.problems import ReportObject
@@ -181,11 +182,13 @@ def _content(path: Path) -> bytes | None:
 def _load_model(
     production: Path, release: releases.Release, schema: Schema, own: OwnFamilies
 ) -> tuple[Model, Contract]:
-    """Load a proven release and see that it answers a client of whom nothing is known."""
+    """Load a proven release, see that it answers a client of whom nothing is known, and prove its compiled form."""
     model = proven.opened(production, release, own)
     risks = model.risks(pd.DataFrame({name: [None] for name in model.card.features}))
     if risks.shape != (1,) or not 0 <= risks[0] <= 1:
         raise ModelError(f"{model.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
+    if isinstance(model.compiled, str) and not is_own(model.card.family):
+        log.warning(event("not compiled", release=model.name, reason=model.compiled))
     return model, Contract(schema, model.card.features)
 
 

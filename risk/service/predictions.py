@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +26,7 @@ from risk.service.requests import Contract, Ids, RequestedRows
 if TYPE_CHECKING:
     from risk.registry.model import Model
 
+FEW = 6  # risks that are ranked one by one
 NO_MODEL = "no model is deployed; run fullprocess.py"
 NO_REPORT = "no report is made; run fullprocess.py"
 OLD_LIST = "the listed clients are of release {}; the next run updates the list, and then ranks are given"
@@ -42,11 +45,13 @@ class Clients:
     ascending: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     renewals: Sequence[str | None] = ()  # days (ISO), of a set that knows them
 
-    def ranks(self, risks: NDArray[np.float64]) -> list[int]:
+    def ranks(self, risks: Sequence[float] | NDArray[np.float64]) -> list[int]:
         """Return 1 + the number of current clients with a higher risk, for each."""
-        higher: NDArray[np.int64] = len(self.ascending) - np.searchsorted(self.ascending, risks, side="right")
-        ranks: list[int] = (1 + higher).tolist()
-        return ranks
+        if len(risks) <= FEW:
+            return [1 + len(self.ascending) - bisect_right(self.ascending, risk) for risk in risks]
+        ranks: NDArray[np.int64] = 1 + len(self.ascending) - self.ascending.searchsorted(risks, side="right")
+        found: list[int] = ranks.tolist()
+        return found
 
     def row(self, place: int) -> dict[str, Any]:
         """A line of the list as an object."""
@@ -139,15 +144,30 @@ class LiveState:
 def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     """Compute the risks of the rows; ranks are those among the current clients of the same release."""
     assert now.model is not None
-    risks = now.model.risks(asked.frame)
+    risks = _risks(now.model, asked)
     threshold = now.model.card.threshold
-    told = {"release": now.model.name, "threshold": threshold, "predictions": (risks >= threshold).astype(int).tolist()}
+    told = {
+        "release": now.model.name,
+        "threshold": threshold,
+        "predictions": [int(risk >= threshold) for risk in risks],
+    }
     current = now.shown is not None and now.shown.release == now.model.name
     ranks = now.shown.clients.ranks(risks) if now.shown and current else [None] * len(risks)
-    told |= {"risks": risks.tolist(), "ranks": ranks, "clients": asked.clients, "bands": levels(risks.tolist())}
+    told |= {"risks": risks, "ranks": ranks, "clients": asked.clients, "bands": levels(risks)}
+    warnings = [*_leaks(now), *row_warnings.of_rows(asked.columns, asked.kinds, now.trained)]
+    if current:
+        return told | {"warnings": warnings}
     old = OLD_LIST.format(now.shown.release) if now.shown and now.shown.release else now.torn or NO_REPORT
-    of_rows = row_warnings.of_rows(asked.columns, asked.kinds, now.trained)
-    return told | {"warnings": [*([] if current else [_warning(old)]), *_leaks(now), *of_rows]}
+    return told | {"warnings": [_warning(old), *warnings]}
+
+
+def _risks(model: Model, asked: RequestedRows) -> list[float]:
+    """The risks by the compiled form where it is proved and numbers are not too large for it, else by scikit-learn."""
+    form = model.compiled
+    risks = form.listed(asked.columns) if not isinstance(form, str) and asked.clients else [math.nan]
+    if any(map(math.isnan, risks)):
+        risks = model.risks(asked.frame).tolist()
+    return risks
 
 
 def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
@@ -171,6 +191,8 @@ def _leaks(now: LiveState) -> list[dict[str, Any]]:
     """Warn of every column of the model that seems to know the answer and that nobody trusts."""
     assert now.model is not None
     assert now.contract is not None
+    if not now.model.card.leaks:
+        return []
     leaks = leakage.still(now.model.card.leaks, now.contract.kinds, now.contract.trusted)
     return [_warning(words, leak["column"]) for leak, words in zip(leaks, leakage.words(leaks), strict=True)]
 

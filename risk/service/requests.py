@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import csv
-import io
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Annotated, Any
 
@@ -16,14 +15,13 @@ import pandas as pd
 from msgspec import UNSET, Meta, UnsetType
 
 from risk.reading.dialect import NUMBER
-from risk.reading.header import SEPARATORS
+from risk.service import csv_body
 from risk.service.problems import Problem, check_names, misfit
 from risk.settings.schema import Feature, Schema
 
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000
 MAX_NAME = 200
-MAX_HEADER = 100_000
 
 _NAME = Annotated[str, Meta(max_length=MAX_NAME)]
 Clients = list[str | None]
@@ -118,7 +116,27 @@ class Contract:
 
         Raises: Problem 400 where it is not CSV, 413 or 422 with row and field where it does not fit.
         """
-        lines = _records(content, self.kinds)
+        text = csv_body.decoded(content, self.kinds)
+        return self._by_columns(text) or self._by_cells(text)
+
+    def _by_columns(self, text: str) -> RequestedRows | None:
+        """The rows of a text in which everything is plain; None where a cell has to be looked at alone."""
+        rows = csv_body.rows_of(text, MAX_ROWS)
+        if rows is None:
+            return None
+        readers, cells = self._readers([name.strip() for name in rows[0]]), list(zip(*rows[1:], strict=True))
+        columns: dict[str, list[Any]] = {}
+        for name, (place, _) in readers.items():
+            is_number = self.kinds.get(name) == "numeric"
+            read = partial(csv_body.numbers, minimum=self.features[name]) if is_number else _TEXTS
+            found = read(cells[place], self.missing)
+            if found is None:
+                return None
+            columns[name] = found
+        return RequestedRows(columns.get(self.client) or [None] * (len(rows) - 1), columns, self.kinds)
+
+    def _by_cells(self, text: str) -> RequestedRows:
+        lines = csv_body.records(text)
         header = [name.strip() for name in next(lines, (1, []))[1]]
         readers = self._readers(header)
         columns: dict[str, list[Any]] = {name: [] for name in readers}
@@ -147,6 +165,8 @@ class Contract:
         fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
         fields += [(f"c{place}", kind | UnsetType, UNSET) for place, kind in enumerate(optional.values(), len(types))]
         names = self._names = {f"c{place}": name for place, name in enumerate([*types, *optional])}
+        told = [attrgetter(name) for name in names]
+        self._wanted, self._optional = dict(zip(types, told, strict=False)), told[len(types) :]
         client: Any = msgspec.defstruct("ClientFigures", fields, rename=names, forbid_unknown_fields=True, gc=False)
         asked: list[Any] = [
             ("clients", list[client] | client | UnsetType, UNSET),
@@ -166,18 +186,20 @@ class Contract:
 
     def _n_names(self, clients: list[Any]) -> int:
         """How many names of columns stand in the clients, each once."""
-        optional = list(self._names)[len(self.kinds) :]
-        unset = sum(list(map(attrgetter(name), clients)).count(UNSET) for name in optional)
+        unset = sum(list(map(told, clients)).count(UNSET) for told in self._optional)
         return len(clients) * len(self._names) - unset
 
     def _rows(self, clients: list[Any]) -> RequestedRows:
         _check_size(len(clients))
-        columns = {name: list(map(attrgetter(f"c{place}"), clients)) for place, name in enumerate(self.kinds)}
+        columns = {name: list(map(told, clients)) for name, told in self._wanted.items()}
         for name, kind in self.kinds.items():
             if kind == "categorical":
-                columns[name] = [None if text is None else self._text(text.strip()) for text in columns[name]]
-        named = map(attrgetter(f"c{len(self.kinds)}"), clients)
-        return RequestedRows([None if name in (None, UNSET) else str(name) for name in named], columns, self.kinds)
+                read = {text: None if text is None else self._text(text.strip()) for text in set(columns[name])}
+                columns[name] = list(map(read.__getitem__, columns[name]))
+        named = list(map(self._optional[0], clients))
+        if not set(map(type, named)) <= {str}:
+            named = [None if name is None or name is UNSET else str(name) for name in named]
+        return RequestedRows(named, columns, self.kinds)
 
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
         """The place in the header and the reader of each wanted column."""
@@ -210,26 +232,7 @@ class Contract:
         return read
 
 
-def _records(content: bytes, wanted: Collection[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line of its beginning (the header is 1) and the fields of every record; blank lines are none."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem(400, f"byte {error.start} is not UTF-8; save the file as CSV in UTF-8") from error
-    start = "".join(text.lstrip("\r\n ")[:MAX_HEADER].splitlines()[:1]).strip()
-    if not start:
-        raise Problem(422, f"the text is empty; send a header with {', '.join(wanted)} and a line per client")
-    separator = next((word for mark, word in SEPARATORS.items() if mark in start), None)
-    if separator and "," not in start and start.strip('"') not in wanted:
-        raise Problem(422, f"line 1: is separated by {separator}, expected {', '.join(wanted)}, separated by commas")
-    lines, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
-    try:
-        for cells in lines:
-            if cells:
-                yield line, cells
-            line = lines.line_num + 1
-    except csv.Error as error:
-        raise Problem(400, f"line {line}: not readable as CSV ({error}); quote fields with commas or quotes") from error
+_TEXTS = partial(csv_body.texts, longest=MAX_NAME)
 
 
 def _check_size(n_rows: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
@@ -24,6 +24,8 @@ log = logging.getLogger("risk")
 
 FORM = "application/x-www-form-urlencoded"
 SHOWN = {"sources": 50}  # on the page
+_STARTS = tuple(KNOWN_STARTS)
+_PROTECTION = tuple((name.lower(), name, text) for name, text in security.HEADERS.items())
 SENTENCES = {
     404: "nothing is at this path; / lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
@@ -38,11 +40,11 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
     """
 
     def admit() -> None:
-        headers = request.headers
-        host, token = request.environ.get("HTTP_HOST", ""), headers.get("Authorization", "")
-        names = (name for name, _ in headers)
-        admitted.admit(host, request.remote_addr, token, path=request.path, names=names)
-        if request.endpoint:
+        asked = request.environ
+        host, token = asked.get("HTTP_HOST", ""), asked.get("HTTP_AUTHORIZATION", "")
+        names = [key[5:].replace("_", "-").title() for key in asked if key.startswith("HTTP_")]
+        admitted.admit(host, asked.get("REMOTE_ADDR"), token, path=request.path, names=names)
+        if request.endpoint and asked.get("QUERY_STRING"):
             _check_query(queries.get(request.endpoint, ()))
 
     app.extensions["queries"] = queries
@@ -98,7 +100,7 @@ def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
     Raises: Problem 415 where it is no text in UTF-8 of one of the kinds, 413 where it has more bytes.
     """
     kind, charset = request.mimetype, request.mimetype_params.get("charset", "utf-8")
-    packed = request.headers.get("Content-Encoding", "identity").strip().lower()
+    packed = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if packed not in ("", "identity"):
         raise Problem(415, f"the body is compressed ({packed[:40]}); send it uncompressed", Accept_Encoding="identity")
     if kind not in kinds:
@@ -108,13 +110,26 @@ def text_body(*kinds: str, most: int = MAX_BODY) -> tuple[str, bytes]:
         raise Problem(415, f"{found}{hint}; send it with -H 'Content-Type: application/json'{csv}")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
         raise Problem(415, "the body is not in UTF-8; send it in UTF-8")
-    body = request.get_data(cache=False)
+    body = _body()
     is_cut = request.content_length is None and len(body) == MAX_BODY  # of chunks, Werkzeug reads so much and no more
     if len(body) > most or is_cut:
         raise Problem(413, f"the body is larger than {most:,} bytes; send less")
-    if other := next((reason for start, reason in KNOWN_STARTS.items() if body.startswith(start)), None):
+    if body.startswith(_STARTS):
+        other = next(reason for start, reason in KNOWN_STARTS.items() if body.startswith(start))
         raise Problem(415, f"the body {other}; send JSON or CSV text in UTF-8")
     return kind, body
+
+
+def _body() -> bytes:
+    """The body; one that says its length is read without the streams that Werkzeug lays around it."""
+    environ = request.environ
+    told = environ.get("CONTENT_LENGTH") or ""
+    if told.isascii() and told.isdigit() and int(told) <= MAX_BODY and "HTTP_TRANSFER_ENCODING" not in environ:
+        body: bytes = environ["wsgi.input"].read(int(told))
+        if len(body) < int(told):
+            raise ClientDisconnected
+        return body
+    return request.get_data(cache=False)
 
 
 def _check_query(known: Sequence[str]) -> None:
@@ -128,9 +143,15 @@ def _check_query(known: Sequence[str]) -> None:
 
 
 def _protect(response: Response) -> Response:
-    for name, text in security.HEADERS.items():
-        response.headers.setdefault(name, text)
-    response.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+    present = {name.lower() for name in response.headers.keys()}  # noqa: SIM118
+    for lower, name, text in _PROTECTION:
+        if lower not in present:
+            response.headers.add(name, text)
+    cached = "no-cache" if request.endpoint == "static" else "no-store"
+    if "cache-control" in present:
+        response.headers["Cache-Control"] = cached
+    else:
+        response.headers.add("Cache-Control", cached)
     return response
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hmac
 import ipaddress
 import os
@@ -113,6 +114,7 @@ def check_same_origin(site: str | None, origin: str | None, host: str) -> None:
         raise Problem(403, "the request comes from a page of another origin; only pages of this service may record")
 
 
+@functools.lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether a name or address is of this machine alone."""
     try:

@@ -20,7 +20,7 @@ HALVES = {
     "bench-calling": ("calling",),
     "bench-lives": ("lives",),
     "bench-models": ("contenders",),
-    "soak": ("load",),
+    "bench-service": ("service", "load"),
 }
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
