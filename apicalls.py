@@ -43,7 +43,7 @@ ASKED = {
     "/scoring": "service.scoring", "/summarystats": "service.summary_statistics", "/diagnostics": "service.diagnostics",
     LIST: "clients.listing", "/clients.json?limit=5": "clients.listing", "/trackrecord": "clients.track_record",
     "/outcomes?limit=5": "contacts.listing", "/history": "service.history", "/releases": "service.releases",
-    "/report": "service.report", "/calllist.csv": "service.calls_csv", "/calllist.xlsx": "service.call_sheet",
+    "/report": "downloads.report", "/calllist.csv": "downloads.calls_csv", "/calllist.xlsx": "downloads.call_sheet",
     "/health": "service.health", "/live": "service.alive", "/ready": "service.ready", "/": "pages.index",
     "/model": "pages.model", "/drift": "pages.drift", "/data": "pages.data", "/runs": "pages.runs",
     "/docs": "description.docs", "/openapi.json": "description.document",

@@ -12,13 +12,13 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, current_app, request
 
 from risk import command
-from risk.paths import CALL_LIST, CALL_LIST_EXCEL, LISTS, REPORT
+from risk.paths import LISTS
 from risk.report import snapshot as snapshots
 from risk.service import (
     access,
@@ -26,30 +26,25 @@ from risk.service import (
     contacts,
     delivery,
     describing,
+    downloads,
     explaining,
-    finding,
     live,
     metrics,
     pages,
     responses,
     security,
     traffic,
-)  # fmt: skip
+)
 from risk.service.predictions import NO_MODEL, Shown, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
 from risk.service.server import HttpServer
-from risk.settings.capacity import BY_RISK
 from risk.settings.settings import Settings
 from risk.text import placed
 
 service = Blueprint("service", __name__)
-QUERIES = {
-    "service.prediction": ("reasons",),
-    "service.calls_csv": ("owner",),
-    "service.call_sheet": ("owner",),
-}
+QUERIES = {"service.prediction": ("reasons",)}
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,8 @@ def create_app(settings: Settings, host: str | None = None, access_log: str | No
     app.register_blueprint(metrics.blueprint(seen, watch, settings.production, lambda: rooms.wrong))
     clients.furnish(app, clients.Records(kept, watch, settings.models / LISTS))
     delivery.furnish(app)
-    responses.furnish(app, admitted, QUERIES | pages.QUERIES | clients.QUERIES | contacts.QUERIES)
+    app.register_blueprint(downloads.blueprint(watch, settings.production))
+    responses.furnish(app, admitted, QUERIES | downloads.QUERIES | pages.QUERIES | clients.QUERIES | contacts.QUERIES)
     folder = placed(settings.input_folder_path, settings.places)
     pages.furnish(app, pages.Places(watch, settings.production, folder, kept.last))
     describing.furnish(app, watch, settings.schema, needs_token=admitted.token is not None)
@@ -144,49 +140,6 @@ def releases() -> Response:
     snapshot = _shown().snapshot
     changes = [run for run in snapshot["history"] if run["outcome"] in ("deployed", "rolled back")]
     return answer({"current": snapshot["release"], "changes": changes})
-
-
-@service.get("/releases/<name>/card")
-def card(name: str) -> Response:
-    """Return the model card of a release, by its name or number, as Markdown."""
-    content = live.card_of(_rooms().settings.production, name)
-    if content is None:
-        raise Problem(404, "there is no such release, or it has no model card; deployment.py --list shows them all")
-    return Response(content, mimetype="text/markdown")
-
-
-@service.get("/report")
-def report() -> Response:
-    """Return the report as a PDF."""
-    return responses.file(_shown().report, "application/pdf", f'inline; filename="{REPORT}"')
-
-
-@service.get("/calllist.csv")
-def calls_csv() -> Response:
-    """Return the call list as the CSV file that the newest report set holds, or the rows of one owner."""
-    return responses.file(_of_owner(_shown().calls), "text/csv", f'attachment; filename="{CALL_LIST}"')
-
-
-@service.get("/calllist.xlsx")
-def call_sheet() -> Response:
-    """Return the call list as a workbook with a sheet for each owner, or of one owner, where the set holds it."""
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return responses.file(_of_owner(_shown().sheet, is_sheet=True), kind, f'attachment; filename="{CALL_LIST_EXCEL}"')
-
-
-def _of_owner(whole: bytes | None, *, is_sheet: bool = False) -> bytes | None:
-    """A file of the set; where the query names an owner, one that is made of the calls of this owner alone."""
-    asked = finding.Asked(request.args.get("owner") or None)
-    if not whole or not asked.owner:
-        return whole
-    from risk.lists import call_list  # the service needs what makes lists for nothing else
-    from risk.report import spreadsheet
-
-    snapshot = _shown().snapshot
-    usual, currency = finding.orders_of(snapshot)[0], snapshot["schema"].get("currency")
-    calls = finding.among_calls(snapshot["call_list"], replace(asked, sort=usual))
-    order = dict(snapshot["capacity"]).get("order", BY_RISK)
-    return spreadsheet.workbook(calls, currency) if is_sheet else call_list.calls_csv(calls, order)
 
 
 @service.get("/health")

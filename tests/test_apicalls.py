@@ -152,7 +152,7 @@ def test_practice_calls_ask_practice(running: Settings) -> None:
 
 def test_every_address_that_needs_no_name_is_asked() -> None:
     without_body = {name for name, it in OPERATIONS.items() if it.body is None}
-    named = {"service.card", "clients.client", "clients.history", "pages.figure"}
+    named = {"downloads.card", "clients.client", "clients.history", "pages.figure"}
 
     assert set(ASKED.values()) == without_body - named
 

@@ -17,7 +17,7 @@ PACKED = ("application/json", "application/problem+json", "text/", "image/svg+xm
 UNSTORED = ("service.health", "service.alive", "service.ready", "service.metrics", "static")
 OF_REPORT = (
     "service.scoring", "service.summary_statistics", "service.diagnostics", "service.history", "service.releases",
-    "service.report", "service.calls_csv", "service.call_sheet", "clients.listing", "clients.track_record",
+    "downloads.report", "downloads.calls_csv", "downloads.call_sheet", "clients.listing", "clients.track_record",
     "pages.figure",
 )  # fmt: skip
 BY_ACCEPT = ("clients.listing", "clients.client", "clients.track_record")

@@ -94,7 +94,7 @@ def _figures(
     now: LiveState, faults: tuple[str, ...], looked: float | None, moment: float
 ) -> dict[str, tuple[str, float | None]]:
     """Each figure with what it is; None where nobody knows it."""
-    compiled = getattr(now, "compiled", None)
+    compiled = None if now.model is None else not isinstance(now.model.compiled, str)
     failed = now.last_run["outcome"] == journal.FAILED if now.last_run else None
     return {
         "ready": ("Whether predictions can be answered.", float(now.model is not None)),

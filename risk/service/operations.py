@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from risk.service import answers, client_answers
+from risk.service.downloads import EXCEL
 from risk.service.explaining import MOST_REASONS
 from risk.service.finding import BY_GAIN, FILTERS, OF_CLIENTS, ORDERS
+from risk.service.metrics import KIND as METRICS
 
 JSON, CSV, HTML, SVG = "application/json", "text/csv", "text/html", "image/svg+xml"
-EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 TAGS = {
     "predictions": "Risks of clients, now.",
     "clients": "Current clients, former call lists, and what came of them.",
@@ -100,10 +101,11 @@ OPERATIONS: dict[str, Operation] = {
     "service.diagnostics": figures(answers.DiagnosticsAnswer),
     "service.history": figures(answers.HistoryAnswer),
     "service.releases": figures(answers.ReleasesAnswer),
-    "service.card": Operation("files", {"text/markdown": None}, (404,)),
-    "service.report": Operation("files", {"application/pdf": None}),
-    "service.calls_csv": Operation("files", {CSV: None}, names={"owner": OWNER_OF_LIST}),
-    "service.call_sheet": Operation("files", {EXCEL: None}, names={"owner": OWNER_OF_LIST}),
+    "metrics.shown": Operation("figures", {METRICS: None}, ()),
+    "downloads.card": Operation("files", {"text/markdown": None}, (404,)),
+    "downloads.report": Operation("files", {"application/pdf": None}),
+    "downloads.calls_csv": Operation("files", {CSV: None}, names={"owner": OWNER_OF_LIST}),
+    "downloads.call_sheet": Operation("files", {EXCEL: None}, names={"owner": OWNER_OF_LIST}),
     "service.health": Operation("health", {JSON: answers.HealthAnswer}, (), others={503: answers.HealthAnswer}),
     "service.alive": Operation("health", {JSON: answers.LiveAnswer}, ()),
     "service.ready": Operation("health", {JSON: answers.ReadyAnswer}),
