@@ -46,7 +46,7 @@ ASKED = {
     "/report": "downloads.report", "/calllist.csv": "downloads.calls_csv", "/calllist.xlsx": "downloads.call_sheet",
     "/health": "service.health", "/live": "service.alive", "/ready": "service.ready", "/": "pages.index",
     "/model": "pages.model", "/drift": "pages.drift", "/data": "pages.data", "/runs": "pages.runs",
-    "/docs": "description.docs", "/openapi.json": "description.document",
+    "/metrics": "metrics.shown", "/docs": "description.docs", "/openapi.json": "description.document",
 }  # fmt: skip
 LONG = ("/openapi.json",)  # of which the size is kept
 PATIENCE = 3.0  # seconds that a running service has to notice what this run published

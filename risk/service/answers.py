@@ -189,6 +189,8 @@ class HealthAnswer(msgspec.Struct, forbid_unknown_fields=True):
     made_at: str | None
     late: str | None
     warning: str | None
+    compiled: bool | None
+    not_compiled: str | None
     attention: list[dict[str, Any]]
 
 

@@ -14,7 +14,7 @@ from flask import Flask, Response, current_app, request
 
 FEWEST, LEVEL = 1024, 4  # bytes that are packed; of nine, where more takes longer
 PACKED = ("application/json", "application/problem+json", "text/", "image/svg+xml")
-UNSTORED = ("service.health", "service.alive", "service.ready", "service.metrics", "static")
+UNSTORED = ("service.health", "service.alive", "service.ready", "metrics.shown", "static")
 OF_REPORT = (
     "service.scoring", "service.summary_statistics", "service.diagnostics", "service.history", "service.releases",
     "downloads.report", "downloads.calls_csv", "downloads.call_sheet", "clients.listing", "clients.track_record",
