@@ -29,6 +29,8 @@ def furnish(app: Flask) -> None:
 
 
 def _delivered(response: Response) -> Response:
+    if request.method == "POST" and (response.content_length or 0) < FEWEST:
+        return response  # most are predictions of a few rows, which have no time to lose
     endpoint = request.endpoint
     if endpoint in BY_ACCEPT and request.path != "/clients.json":
         response.vary.add("Accept")
