@@ -75,6 +75,6 @@ def _made_at() -> datetime | None:
     """When the newest report was made."""
     shown = current_app.extensions["rooms"].watch.live.shown
     try:
-        return datetime.fromisoformat(shown.snapshot["made_at"]).astimezone(UTC).replace(microsecond=0)
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return datetime.fromisoformat(shown.snapshot.get("made_at")).astimezone(UTC).replace(microsecond=0)
+    except (AttributeError, TypeError, ValueError):
         return None
