@@ -493,7 +493,7 @@ def test_every_answer_is_closed_to_foreign_pages(client: FlaskClient, path: str)
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
-    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cache-Control"] == ("private, no-cache" if path in FIGURES else "no-store")
 
 
 def test_a_foreign_host_header_is_refused(client: FlaskClient) -> None:

@@ -29,6 +29,8 @@ def furnish(app: Flask) -> None:
 
 
 def _delivered(response: Response) -> Response:
+    if request.method == "POST" and (response.content_length or 0) < FEWEST:
+        return response  # most are predictions of a few rows, which have no time to lose
     endpoint = request.endpoint
     if endpoint in BY_ACCEPT and request.path != "/clients.json":
         response.vary.add("Accept")
@@ -73,6 +75,6 @@ def _made_at() -> datetime | None:
     """When the newest report was made."""
     shown = current_app.extensions["rooms"].watch.live.shown
     try:
-        return datetime.fromisoformat(shown.snapshot["made_at"]).astimezone(UTC).replace(microsecond=0)
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return datetime.fromisoformat(shown.snapshot.get("made_at")).astimezone(UTC).replace(microsecond=0)
+    except (AttributeError, TypeError, ValueError):
         return None
