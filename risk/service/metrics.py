@@ -60,6 +60,7 @@ def _of_process(traffic: Traffic) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
     worker = str(os.getpid())
+    traffic.count()
     with traffic.lock:
         kinds, rows = dict(traffic.kinds), traffic.rows
         times = {route: list(found) for route, found in traffic.times.items()}

@@ -50,6 +50,7 @@ def test_while_the_file_holds_no_token_nobody_is_admitted_and_health_says_so(
     client: FlaskClient, tmp_path: Path, content: str | bytes | None
 ) -> None:
     path = tmp_path / "root/token"
+    assert status(client, OLD) == 200
     if content is None:
         path.unlink()
     else:

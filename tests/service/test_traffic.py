@@ -48,6 +48,7 @@ def lines(settings: Settings) -> list[dict[str, Any]]:
 
 def traffic_of(client: FlaskClient) -> Traffic:
     found: Traffic = client.application.extensions["rooms"].traffic
+    found.count()
     return found
 
 
@@ -137,6 +138,17 @@ def test_whatever_is_asked_the_labels_are_bounded(client: FlaskClient) -> None:
     assert kinds[UNKNOWN, "GET", "404"] >= 50
     assert kinds["/clients/<path:name>", "GET", "404"] >= 50
     assert kinds[UNKNOWN, UNKNOWN, "405"] >= 50
+
+
+def test_requests_are_counted_without_anybody_asking() -> None:
+    traffic = Traffic()
+
+    for _ in range(2_500):
+        traffic.passed({"REQUEST_METHOD": "GET", "risk.rows": 2}, "200", 0.02)
+
+    assert traffic.kinds == {(UNKNOWN, "GET", "200"): 2_000}
+    assert traffic.rows == 4_000
+    assert traffic.times[UNKNOWN][:-1].count(2_000) == 1
 
 
 def test_a_refused_request_is_counted_by_its_route(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
