@@ -207,7 +207,7 @@ def test_very_many_rows_are_rated_by_the_compiled_form_to_the_same_12_digits(
     frame = pd.DataFrame(np.random.default_rng(3).lognormal(4, 1, (3_000, 3)), columns=list(found.card.features))
     whole = found.risks(frame)
 
-    monkeypatch.setattr(model, "MANY", 1_000)
+    monkeypatch.setattr(model, "MANY", 1_000)  # and all at once
 
     assert isinstance(found.compiled, Compiled)
     assert (found.risks(frame) == whole).all()
