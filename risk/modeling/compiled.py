@@ -6,7 +6,7 @@ A form is used where `compiled` has proved it against the model that it was made
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from risk.modeling._levels import MISSING, UNSEEN
 from risk.modeling._linear_form import Linear, linear
 from risk.modeling._tree_form import Trees, trees
-from risk.modeling.fitting import Sigmoid, parts
+from risk.modeling.fitting import Sigmoid, features, parts, risks_of
 from risk.modeling.metrics import Array, Codes, Floats, Kinds
 
 FEW = 6  # rows that are answered one by one
@@ -70,14 +70,14 @@ class Compiled:
             return 0.0
         return round(1.0 / (1.0 + math.exp(-odds)) * 1e12) / 1e12 if odds == odds else math.nan
 
-    def of_frame(self, frame: pd.DataFrame, tell: Callable[[pd.DataFrame], Floats]) -> Floats:
-        """The risks of very many rows, `MANY` at once; where the last digit is in doubt, the model may `tell` it."""
+    def of_frame(self, frame: pd.DataFrame, estimator: Any, kinds: Kinds) -> Floats:
+        """The risks of very many rows, `MANY` at once; where the last digit is in doubt, the model tells it."""
         parts = [self.stated(self.arrays(frame[start : start + MANY])) for start in range(0, len(frame), MANY)]
         stated = np.concatenate(parts)
         doubtful = ~(np.abs(stated * 1e12 % 1.0 - 0.5) > DOUBT)
         risks = np.asarray(np.round(stated, 12))
         if doubtful.any():
-            risks[doubtful] = tell(frame[doubtful])
+            risks[doubtful] = risks_of(estimator, features(frame[doubtful], kinds))
         return risks
 
     def arrays(self, frame: pd.DataFrame) -> list[Array]:

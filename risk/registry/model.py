@@ -110,9 +110,7 @@ class Model:
             raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was trained on it")
         try:
             if len(frame) >= MANY and isinstance(self.compiled, Compiled):
-                return self.compiled.of_frame(
-                    frame, lambda it: risks_of(self.estimator, features(it, self.card.features))
-                )
+                return self.compiled.of_frame(frame, self.estimator, self.card.features)
             return risks_of(self.estimator, features(frame, self.card.features))
         except Exception as error:
             if not families.is_own(self.card.family):
