@@ -25,7 +25,7 @@ Levels = dict[str | None, int]
 
 
 @dataclass(frozen=True)
-class Term:
+class LinearTerm:
     """One standardised number: of a column as it is, of its logarithm, or whether it is blank."""
 
     place: int
@@ -47,7 +47,7 @@ class Linear:
     """Log-odds of rows: constant, weights of the terms and of their products (`pairs`, upper), and of every level."""
 
     constant: float
-    terms: tuple[Term, ...]
+    terms: tuple[LinearTerm, ...]
     weights: tuple[float, ...]
     pairs: tuple[tuple[float, ...], ...]  # of each term with itself and those after it; none in a regression without
     levels: tuple[tuple[int, tuple[float, ...]], ...]
@@ -130,7 +130,7 @@ def linear(pipeline: Pipeline, names: Sequence[str]) -> tuple[dict[str, Levels],
     return known, found
 
 
-def _standardised(part: Pipeline, places: Sequence[int]) -> list[Term]:
+def _standardised(part: Pipeline, places: Sequence[int]) -> list[LinearTerm]:
     """The terms that a pipeline makes of columns: it may take logarithms, then fills gaps and standardises."""
     *first, imputer, scaler = (step for _, step in part.steps)
     _expect(type(imputer) is SimpleImputer and type(scaler) is StandardScaler)
@@ -142,7 +142,7 @@ def _standardised(part: Pipeline, places: Sequence[int]) -> list[Term]:
     terms = [(place, LOGGED if first else PLAIN) for place in places] + [(places[gap], BLANK) for gap in gaps]
     _expect(len(terms) == len(means) == len(fills))
     return [
-        Term(place, how, mean, scale, (fill - mean) / scale)
+        LinearTerm(place, how, mean, scale, (fill - mean) / scale)
         for (place, how), mean, scale, fill in zip(terms, means, scales, fills, strict=True)
     ]
 
@@ -152,7 +152,7 @@ def _products(part: Pipeline, place: Mapping[str, int], found: Linear, left: lis
     table, cut, powers, scaler = part
     _expect(type(powers) is PolynomialFeatures and type(scaler) is StandardScaler and not found.terms)
     _expect(cut.func is np.clip and cut.kw_args == {"a_min": -CUT, "a_max": CUT})
-    terms: list[Term] = []
+    terms: list[LinearTerm] = []
     for name, inner, columns in table.transformers_:
         _expect(name in (PLAIN, LOGGED) or inner == "drop")
         terms += _standardised(inner, [place[it] for it in columns]) if inner != "drop" else []

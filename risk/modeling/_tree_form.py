@@ -30,7 +30,7 @@ MOST_CELLS = 2**25  # of all masks, a quarter of a gigabyte
 
 
 @dataclass(frozen=True)
-class Values:
+class OpenLeaves:
     """What the values of one column leave open: a row of masks for each interval between limits, or for each level.
 
     A number's row is the count of limits below it, the row of a level that of its code in `rows`.
@@ -54,7 +54,7 @@ class Trees:
     """The log-odds of rows: the start, and from each tree the value of the one leaf that is left open."""
 
     start: float
-    columns: tuple[Values, ...]
+    columns: tuple[OpenLeaves, ...]
     leaves: Floats  # of all trees, one tree after the other
     firsts: Codes  # the place of each tree's first leaf
 
@@ -159,7 +159,7 @@ class _Nodes:
         first = np.cumsum([0, *(n for _, n in bits)])[:-1]
         self.bitset = self.splits["bitset_idx"] + first[self.tree]
 
-    def values(self, feature: int, place: int, what: Floats | float) -> Values | None:
+    def values(self, feature: int, place: int, what: Floats | float) -> OpenLeaves | None:
         """What the values of an input of the trees leave open; None where no tree asks for it."""
         here = self.splits["feature_idx"] == feature
         if not here.any():
@@ -168,15 +168,15 @@ class _Nodes:
         if self.splits["is_categorical"][here].any():
             _expect(levels is not None and bool(self.splits["is_categorical"][here].all()))
             assert levels is not None
-            return Values(place, self._of_levels(here, feature, levels), (), 0, tuple(range(len(levels))))
+            return OpenLeaves(place, self._of_levels(here, feature, levels), (), 0, tuple(range(len(levels))))
         limits = np.unique(self.splits["num_threshold"][here])
         masks = self._of_numbers(here, limits)
         blank = len(limits) + 1
         if levels is None:
             fill = blank if np.isnan(what) else int(np.searchsorted(limits, what))
-            return Values(place, masks, tuple(limits.tolist()), fill, None)
+            return OpenLeaves(place, masks, tuple(limits.tolist()), fill, None)
         rows = np.where(np.isnan(levels), blank, np.searchsorted(limits, levels))
-        return Values(place, masks, (), 0, tuple(rows.tolist()))
+        return OpenLeaves(place, masks, (), 0, tuple(rows.tolist()))
 
     def _of_numbers(self, here: Marks, limits: Floats) -> Masks:
         """A row for each interval between limits, and one for what is missing."""

@@ -21,7 +21,7 @@ from risk import files, paths
 from risk.errors import ModelError
 from risk.modeling import allowed_names, families
 from risk.modeling.allowed_names import Name
-from risk.modeling.compiled import Compiled
+from risk.modeling.compiled import MANY, Compiled
 from risk.modeling.compiled_proof import proved
 from risk.modeling.fitting import features, risks_of
 from risk.modeling.metrics import Floats, evaluate, list_length
@@ -30,8 +30,6 @@ from risk.modeling.selection import Challenger
 from risk.registry import own_families, releases
 from risk.settings.schema import Schema
 
-MANY = 2**17  # rows from which on the compiled form answers; so many at once
-DOUBT = 0.02  # of the 12th digit: sums in another order differ by less
 # Exactly what our model files name. Anything else in a file is foreign, and a foreign file is never executed.
 _ALLOWED = allowed_names.SHARED.union(allowed_names.OWN, *(family.named for family in families.KNOWN))
 
@@ -80,10 +78,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Model:
-    """A model that is proven ours. `risks` takes a frame with at least the feature columns.
-
-    `warning` says that it was made with other versions than are installed.
-    """
+    """A model that is proven ours; `warning` says that it was made with other versions than are installed."""
 
     name: str
     card: Card
@@ -101,9 +96,7 @@ class Model:
     @functools.cached_property
     def compiled(self) -> Compiled | str:
         """Its compiled form, proved when it is first asked for; else why scikit-learn answers."""
-        if families.is_own(self.card.family):
-            return f"its family {self.card.family} is one of your own"
-        return proved(self.taught, self.card.features)
+        return "a family of your own" if families.is_own(self.card.family) else proved(self.taught, self.card.features)
 
     @property
     def taught(self) -> Any:
@@ -117,22 +110,13 @@ class Model:
             raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was trained on it")
         try:
             if len(frame) >= MANY and isinstance(self.compiled, Compiled):
-                return self._risks_of_many(frame, self.compiled)
+                return self.compiled.of_frame(frame, self.estimator, self.card.features)
             return risks_of(self.estimator, features(frame, self.card.features))
         except Exception as error:
             if not families.is_own(self.card.family):
                 raise
             told = f"model {self.name}: its family {self.card.family} cannot rate these rows"
             raise ModelError(f"{told} ({error})", record=told) from error
-
-    def _risks_of_many(self, frame: pd.DataFrame, form: Compiled) -> Floats:
-        """The same by the compiled form; where the last digit is in doubt, scikit-learn tells it."""
-        parts = [form.stated(form.arrays(frame[start : start + MANY])) for start in range(0, len(frame), MANY)]
-        stated = np.concatenate(parts)
-        doubtful = ~(np.abs(stated * 1e12 % 1.0 - 0.5) > DOUBT)
-        risks = np.asarray(np.round(stated, 12))
-        risks[doubtful] = risks_of(self.estimator, features(frame[doubtful], self.card.features))
-        return risks
 
 
 def pack(challenger: Challenger, x: pd.DataFrame, left: Floats) -> bytes:

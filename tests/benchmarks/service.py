@@ -29,9 +29,9 @@ from risk.settings.settings import Settings
 from tests.benchmarks.measure import ROOT, Table
 from tests.installation import lay_out, publish, report
 
-ROUNDS, SECONDS = 5, 0.2
+ROUNDS, SECONDS = 9, 0.2
 MANY, N_CLIENTS, N_TRAINED = 10_000, 5_000, 3_000
-LIST_ROWS, BATCH = 300_000, 65_536
+LIST_ROWS, BATCH = 1_000_000, 65_536
 HELLO = """
 import sys, threading
 from flask import Flask

@@ -19,7 +19,9 @@ from sklearn.calibration import CalibratedClassifierCV
 from risk import files, paths
 from risk.errors import ModelError
 from risk.modeling import allowed_names, families, fitting, selection
+from risk.modeling.compiled import Compiled
 from risk.registry import model
+from tests.conftest import Project
 from tests.modeling.test_many_levels import KINDS as TOWN_KINDS
 from tests.modeling.test_many_levels import taught as taught_of_towns
 from tests.modeling.test_many_levels import towns
@@ -195,3 +197,17 @@ def test_a_model_gives_the_same_bytes_whether_or_not_another_was_opened_before(d
     again = model.pack(selection.teach(x, left, nobody, np.zeros(300), none, KINDS), x, left)
 
     assert again == (desk / paths.MODEL).read_bytes()
+
+
+@pytest.mark.slow
+def test_very_many_rows_are_rated_by_the_compiled_form_to_the_same_12_digits(
+    deployed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = model.load(deployed.root / "models")
+    frame = pd.DataFrame(np.random.default_rng(3).lognormal(4, 1, (3_000, 3)), columns=list(found.card.features))
+    whole = found.risks(frame)
+
+    monkeypatch.setattr(model, "MANY", 1_000)  # and all at once
+
+    assert isinstance(found.compiled, Compiled)
+    assert (found.risks(frame) == whole).all()

@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app import create_app
+from risk.modeling.compiled import Compiled
 from risk.service.live import Watch
 from risk.service.predictions import LiveState, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids, RequestedRows
+from risk.settings.settings import load
 from tests.installation import deploy, lay_out, report
 
 CLIENTS = [{"activity": n, "size": 3, "sector": "bank", "company": f"c{n}"} for n in range(0, 90, 3)]
@@ -76,3 +79,38 @@ def test_an_unknown_id_refuses_the_whole_request(tmp_path: Path) -> None:
         listed(now, Ids(["acme, inc.", "nobody"]))
 
     assert (caught.value.status, caught.value.row, caught.value.field) == (422, 1, "ids")
+
+
+@pytest.mark.slow
+def test_the_compiled_form_answers_as_the_estimator_does(tmp_path: Path) -> None:
+    now = state(tmp_path, "2-bb")
+    asked = rows(now)
+    assert now.model is not None
+
+    assert isinstance(now.model.compiled, Compiled)
+    assert predicted(now, asked)["risks"] == pytest.approx(now.model.risks(asked.frame).tolist(), abs=1.1e-12)
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_compiled_is_answered_by_scikit_learn_and_health_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("risk.registry.model.proved", lambda *_: "it is not made as the families are")
+    now = state(tmp_path, "2-bb")
+    asked = rows(now)
+    assert now.model is not None
+
+    health = create_app(load(tmp_path / "config.json")).test_client().get("/health")
+
+    assert predicted(now, asked)["risks"] == now.model.risks(asked.frame).tolist()
+    assert (health.status_code, health.json["status"]) == (200, "ok")
+    assert (health.json["compiled"], health.json["not_compiled"]) == (False, "it is not made as the families are")
+
+
+@pytest.mark.slow
+def test_health_says_that_a_proved_form_answers(tmp_path: Path) -> None:
+    state(tmp_path, "2-bb")
+
+    health = create_app(load(tmp_path / "config.json")).test_client().get("/health").json
+
+    assert (health["compiled"], health["not_compiled"]) == (True, None)
