@@ -14,7 +14,6 @@ from risk.service import answers, client_answers
 from risk.service.downloads import EXCEL
 from risk.service.explaining import MOST_REASONS
 from risk.service.finding import BY_GAIN, FILTERS, OF_CLIENTS, ORDERS
-from risk.service.metrics import KIND as METRICS
 
 JSON, CSV, HTML, SVG = "application/json", "text/csv", "text/html", "image/svg+xml"
 TAGS = {
@@ -23,7 +22,7 @@ TAGS = {
     "contacts": "Who was called, and what came of it.",
     "figures": "How good the model is, the data, and the runs.",
     "files": "Files of the newest report.",
-    "health": "Whether the service works; no token is asked for.",
+    "health": "Whether the service works; but for the figures no token is asked for.",
     "pages": "Pages for people, and this description.",
 }
 PREDICTION = "prediction"
@@ -101,7 +100,7 @@ OPERATIONS: dict[str, Operation] = {
     "service.diagnostics": figures(answers.DiagnosticsAnswer),
     "service.history": figures(answers.HistoryAnswer),
     "service.releases": figures(answers.ReleasesAnswer),
-    "metrics.shown": Operation("figures", {METRICS: None}, ()),
+    "metrics.shown": Operation("health", {"text/plain": None}, ()),
     "downloads.card": Operation("files", {"text/markdown": None}, (404,)),
     "downloads.report": Operation("files", {"application/pdf": None}),
     "downloads.calls_csv": Operation("files", {CSV: None}, names={"owner": OWNER_OF_LIST}),

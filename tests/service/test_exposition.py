@@ -142,12 +142,17 @@ def test_a_failed_run_and_its_age_are_told() -> None:
     assert told["risk_last_good_run_age_seconds"] == 56
 
 
-@pytest.mark.parametrize(("compiled", "told"), [(True, 1.0), (False, 0.0), (None, None)])
-def test_whether_the_compiled_form_answers_is_told_where_it_is_known(compiled: bool | None, told: float | None) -> None:
-    now = LiveState()
-    object.__setattr__(now, "compiled", compiled)
+@pytest.mark.slow
+def test_whether_the_compiled_form_answers_is_told(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path)
+    deploy(settings, "1-aa")
+    watch = create_app(settings).extensions["rooms"].watch
 
-    assert shown(now).get("risk_model_compiled") == told
+    told = [shown(replace(watch.live, model=None)), shown(watch.live)]
+    watch.live.model.__dict__["compiled"] = "a level is unknown"
+    told.append(shown(watch.live))
+
+    assert [it.get("risk_model_compiled") for it in told] == [None, 1.0, 0.0]
 
 
 @pytest.mark.slow

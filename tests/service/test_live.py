@@ -144,7 +144,7 @@ def test_clients_are_read_as_they_are_named(settings: Settings) -> None:
 
     assert clients.names == ["acme, inc.", HOSTILE, "=1+1", "zeta//one"]
     expected = {"rank": 3, "client": "=1+1", "risk": 0.4, "prediction": 1, "owner": "Ann", "value": 10.5}
-    assert clients.row(clients.places["=1+1"]) == expected | {"period": "2026-08"}
+    assert clients.row(clients.places["=1+1"]) == expected | {"period": "2026-08", "band": "raised"}
 
 
 def test_blank_cells_of_the_list_are_unknown() -> None:
