@@ -206,36 +206,29 @@ def _prune(settings: Settings, remove: bool) -> Answer:
 
 
 def _backup(settings: Settings, file: str) -> Answer:
-    from pathlib import Path
-
     from risk.registry import backup
 
     folders = backup.rooms(settings.ingested, settings.models, settings.production)
-    place = backup.Installed(settings.source_file, folders, settings.outcomes, settings.secrets)
-    return backup.answer(place, Path(file))
+    return backup.answer(backup.Installed(settings.source_file, folders, settings.outcomes, settings.secrets), file)
 
 
 def _restore(asked: argparse.Namespace, config: Path) -> Answer | None:
     """Bring a backup back to where the settings are, or will be; None where something else is asked for."""
-    from pathlib import Path
-
     from risk.errors import UsageError
+    from risk.registry import restoring
 
     if asked.practice and (asked.backup or asked.restore):
         raise UsageError("--practice: practice is neither backed up nor restored. Nothing was done.")
-    if not asked.restore:
-        return None
-    from risk.registry import restoring
-
-    return restoring.answer(Path(asked.restore), config)
+    return restoring.answer(asked.restore, config) if asked.restore else None
 
 
 def _dry_run(settings: Settings) -> Answer:
     """Take in what is new into a folder that is thrown away and say what a run would do."""
     import diagnostics
     import ingestion
-    from risk import command
+    from risk import command, wiped
 
+    wiped.check(settings.production, settings.ingested, settings.models)
     with ingestion.rehearsed(settings) as elsewhere:
         run = command.run_of(elsewhere, "fullprocess")
         counts = ingestion.ingest(elsewhere, run).manifest.counts

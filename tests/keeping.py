@@ -17,7 +17,7 @@ def on(project: Project, day: str, script: str = "fullprocess", *words: str) -> 
 
 
 def with_history(project: Project) -> None:
-    """Make four releases, the last one live, as many versions of the dataset, and a list and a report set of each day."""
+    """Make four releases, the last one live, as many dataset versions, and a list and a report set of each day."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("risk.command.today", lambda: "2026-11-01")
         deploy(project)

@@ -28,9 +28,9 @@ def rooms(ingested: Path, models: Path, production: Path) -> dict[str, Path]:
     return {paths.INGESTED: ingested, MODELS: models, paths.PRODUCTION: production}
 
 
-def answer(installed: Installed, file: Path) -> Answer:
+def answer(installed: Installed, file: str) -> Answer:
     """Write a backup and say what it holds. Raises: UsageError, BusyError, DataError, JournalError, DiskError."""
-    made = make(installed, file)
+    made = make(installed, Path(file))
     told = f"{file}: {made.n_files} files, {made.n_bytes / 1e6:,.1f} MB, up to line {made.journal_lines} of the journal"
     fields = {"outcome": "backed up", "file": str(file), "files": made.n_files, "bytes": made.n_bytes}
     return Answer(told, fields | {"journal_lines": made.journal_lines})

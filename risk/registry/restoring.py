@@ -63,9 +63,9 @@ class _Target:
         return self.config if not rest else (self.outcomes if room == paths.OUTCOMES else self.rooms[room]) / rest
 
 
-def answer(file: Path, config: Path) -> Answer:
+def answer(file: str, config: Path) -> Answer:
     """Bring a backup back and say what is there now. Raises: as `restore`."""
-    found = restore(file, config)
+    found = restore(Path(file), config)
     made = f"as of {found.made_at}, by program {found.program}"
     told = f"{config.absolute().parent}: {found.n_files} files restored, {made}. "
     if found.empty:
