@@ -37,7 +37,8 @@ def check(production: Path, ingested: Path, models: Path) -> None:
         told = "a backup is being restored here, or that was cut off"
         raise JournalError(f"{production}: {told}. Nothing was done. Run python fullprocess.py --restore FILE again.")
     traces = list(_traces(production, ingested, models))
-    anew = f"To begin anew instead, move {ingested}, {models} and {production} away (make clean) and run again."
+    folders = f"{ingested.name}, {models.name} and {production.name}"
+    anew = f"To begin anew instead, move {folders} away (make clean) and run again."
     if not path.exists():
         if traces:
             told = f"the journal is missing, but {traces[0].place} is there, so this is no fresh installation"

@@ -7,10 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import killing
 import pytest
 
 from risk import journal, paths
-from risk.registry import releases
+from risk.registry import audit, releases
 from tests.conftest import Installations, Project, table
 from tests.keeping import on, with_history
 
@@ -174,3 +175,31 @@ def test_nothing_is_pruned_while_the_journal_is_broken(old: Project) -> None:
 
     assert (said.code, "it does not follow" in said.err) == (1, True)
     assert names(old) == before
+
+
+@pytest.mark.slow
+def test_a_pruning_killed_anywhere_is_finished_by_the_next_run(installations: Installations, tmp_path: Path) -> None:
+    killing.warm()
+    (tmp_path / "project").mkdir()
+    project = installations.copy(with_history, tmp_path / "project")
+    project.configure(keep=KEEP)
+    assert killing.run(project).code == 0
+    root, every = project.root, names(project)
+    made = killing.record(project, tmp_path / "shelf", "--prune", "--yes")
+    assert made.said.code == 0, made.said.err
+    left = {name for name in killing.names(root) if not name.startswith("production_deployment/tick")}
+
+    for state in made.states[1::3]:
+        killing.put_back(root, state.folder)
+        begun = any(it.get("act") == "prune" for it in records(project))
+        assert audit.check(project.settings.production, project.settings.ingested, root / "models/reports").sound, state
+
+        said = killing.run(project)
+
+        assert said.code == 0, (state, said.err)
+        assert names(project) == (every[2:] if begun else every), state
+        again = killing.run(project, "--prune", "--yes")
+        assert again.code == 0
+        assert {it for it in killing.names(root) if not it.startswith("production_deployment/tick")} == left, state
+        assert killing.run(project, "--verify", script="diagnostics").code == 0
+        assert killing.run(project, "--status").code == 0
