@@ -14,15 +14,14 @@ import os
 import stat
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from risk import journal, paths
 from risk.dataset import manifest
-from risk.dataset.manifest import Manifest
 from risk.errors import DataError
 from risk.registry import retention
 
@@ -70,9 +69,9 @@ class Held:
 class Archive:
     """One try: the archive as it is written, and what was copied into it."""
 
-    def __init__(self, installed: Installed, raw: BinaryIO) -> None:
+    def __init__(self, installed: Installed, sink: Any) -> None:
         self._installed, self._rooms = installed, installed.rooms
-        self._zip = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=raw, mtime=0)
+        self._zip = gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=sink, mtime=0)
         self._tar = tarfile.open(fileobj=self._zip, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         self._digests: dict[str, str] = {}
         self._copied: dict[Path, os.stat_result] = {}
@@ -80,12 +79,9 @@ class Archive:
 
     def write(self, file: Path) -> Backup:
         with contextlib.ExitStack() as opened:
-            links, moving = self._instant(opened)
-            known = manifest.read_all(
-                self._rooms[paths.INGESTED] / paths.VERSIONS, self._rooms[paths.PRODUCTION] / paths.RELEASES
-            )
+            links, moving, folders = self._instant(opened)
             self._add(paths.CONFIG, moving.pop(paths.CONFIG))
-            self._published(links, known)
+            self._published(links, folders)
             lines = moving[f"{paths.PRODUCTION}/{paths.JOURNAL}"].content.read().count(b"\n")
             for name, held in moving.items():
                 held.content.seek(0)
@@ -103,29 +99,29 @@ class Archive:
 
     # --- what moves ---
 
-    def _instant(self, opened: contextlib.ExitStack) -> tuple[dict[str, str], dict[str, Held]]:
-        """Where the links point and everything that is no published folder, all of one instant."""
+    def _instant(self, opened: contextlib.ExitStack) -> tuple[dict[str, str], dict[str, Held], list[tuple[str, Path]]]:
+        """Where the links point, all that is no published folder, and the names of these, of one instant."""
         for _ in range(INSTANTS):
             with contextlib.ExitStack() as these, contextlib.suppress(FileNotFoundError):
                 before = self._seen()
                 held = {name: _opened(these, path) for name, path in self._loose()}
                 if self._seen() == before:
                     opened.enter_context(these.pop_all())
-                    return before[0], held
+                    return before[0], held, before[2]
             time.sleep(PAUSE)
         raise MovedError
 
-    def _seen(self) -> tuple[dict[str, str], dict[str, tuple[int, ...]], list[str]]:
+    def _seen(self) -> tuple[dict[str, str], dict[str, tuple[int, ...]], list[tuple[str, Path]]]:
         links = {f"{room}/{LINKS[room]}": folder / LINKS[room] for room, folder in self._rooms.items()}
         targets = {name: os.readlink(link) for name, link in links.items() if os.path.lexists(link)}
-        published = [str(it) for room in self._rooms for it in self._folders(room)]
+        published = [(room, it) for room in self._rooms for it in self._folders(room)]
         return targets, {name: _signature(path.stat()) for name, path in self._loose()}, published
 
     def _loose(self) -> Iterator[tuple[str, Path]]:
         yield paths.CONFIG, self._installed.config
         others = {it.resolve() for it in (*self._rooms.values(), self._installed.outcomes)}
         for room, top in self._rooms.items():
-            for folder, folders, names in os.walk(top):
+            for folder, folders, names in os.walk(top, onerror=_raised):
                 here = Path(folder)
                 folders[:] = [
                     it for it in sorted(folders)
@@ -148,10 +144,11 @@ class Archive:
         found = (it for it in (shelf.iterdir() if shelf.is_dir() else ()) if paths.number_of(it.name) and it.is_dir())
         return sorted(found, key=lambda it: (paths.number_of(it.name), it.name))
 
-    def _published(self, links: Mapping[str, str], known: Mapping[Path, Manifest | None]) -> None:
+    def _published(self, links: Mapping[str, str], folders: Sequence[tuple[str, Path]]) -> None:
         """Copy parts, then the folders made of them; one that was tidied away meanwhile is left out, unless needed."""
         parts = self._rooms[paths.INGESTED] / paths.PARTS
         there = set(os.listdir(parts)) if parts.is_dir() else set()
+        known = {folder: manifest.read_whole(folder) for room, folder in folders if room != MODELS}
         gone = set()
         for name in sorted({name for found in known.values() if found for name in found.file_names}):
             try:
@@ -160,20 +157,19 @@ class Archive:
                 gone.add(name)
         desk = retention.of_desk(self._rooms[MODELS], self._rooms[paths.PRODUCTION])
         needed = {os.path.basename(it) for it in links.values()} | {desk["dataset"]}
-        for room in self._rooms:
-            for folder in self._folders(room):
-                found, is_needed = known.get(folder), room == paths.PRODUCTION or folder.name in needed
-                lost = found.file_names & gone if found else set()
-                is_whole = (folder / {MODELS: paths.SNAPSHOT}.get(room, paths.MANIFEST)).is_file()
-                try:
-                    if is_needed and lost & there:
-                        raise MovedError
-                    if is_needed or (is_whole and not lost):
-                        place = f"{room}/{folder.relative_to(self._rooms[room])}"
-                        self._copy(place, [folder / name for name in sorted(os.listdir(folder))])
-                except FileNotFoundError as error:
-                    if is_needed:
-                        raise MovedError from error
+        for room, folder in folders:
+            found, is_needed = known.get(folder), room == paths.PRODUCTION or folder.name in needed
+            lost = found.file_names & gone if found else set()
+            is_whole = (folder / {MODELS: paths.SNAPSHOT}.get(room, paths.MANIFEST)).is_file()
+            if is_needed and lost & there:
+                raise MovedError
+            try:
+                if is_needed or (is_whole and not lost):
+                    place = f"{room}/{folder.relative_to(self._rooms[room])}"
+                    self._copy(place, [folder / name for name in sorted(os.listdir(folder))])
+            except FileNotFoundError as error:
+                if is_needed:
+                    raise MovedError from error
         for name, target in links.items():
             if not any(it.startswith(f"{os.path.dirname(name)}/{target}/") for it in self._digests):
                 raise DataError(f"{name}: what it names is missing ({target}). Nothing was written. Put it back first.")
@@ -196,7 +192,7 @@ class Archive:
     def _outcomes(self) -> None:
         """Copy the outcomes as they are now: others write there, whenever they like."""
         top = self._installed.outcomes
-        for folder, _, names in os.walk(top):
+        for folder, _, names in os.walk(top, onerror=_raised) if top.is_dir() else ():
             for path in (Path(folder, name) for name in sorted(names)):
                 with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as opened:
                     if self._is_ours(path):
@@ -237,6 +233,10 @@ def _opened(opened: contextlib.ExitStack, path: Path) -> Held:
     content = file.read(at.st_size)
     file.close()
     return Held(io.BytesIO(content), at)
+
+
+def _raised(error: OSError) -> None:
+    raise error
 
 
 def _signature(at: os.stat_result) -> tuple[int, ...]:

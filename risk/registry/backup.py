@@ -23,6 +23,21 @@ __all__ = ["Installed", "answer", "make", "rooms"]
 TRIES, STALE = 3, 60  # seconds after which what a kill left is removed
 
 
+class Sink:
+    """An open file as `gzip` writes it; once it is `closed`, what an abandoned archive still writes goes nowhere."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self.closed = descriptor, False
+
+    def write(self, content: bytes) -> int:
+        if not self.closed:
+            files.write_all(self._descriptor, content)
+        return len(content)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+
 def rooms(ingested: Path, models: Path, production: Path) -> dict[str, Path]:
     """The folders by their names in an archive."""
     return {paths.INGESTED: ingested, MODELS: models, paths.PRODUCTION: production}
@@ -45,8 +60,11 @@ def make(installed: Installed, file: Path) -> Backup:
         raise DataError(f"{production}: no run has written anything yet, so there is nothing to back up")
     for _ in range(TRIES):
         with contextlib.suppress(MovedError), _unfinished(file) as (path, descriptor):
-            with open(descriptor, "wb", closefd=False) as raw:
-                made = Archive(installed, raw).write(file)
+            sink = Sink(descriptor)
+            try:
+                made = Archive(installed, sink).write(file)
+            finally:
+                sink.closed = True
             os.fsync(descriptor)
             _check_place(installed, file)  # another backup may have taken the name
             os.replace(path, file)
