@@ -188,11 +188,11 @@ def _database_has_news(settings: Settings) -> bool:
     return database.news(settings.source, schema, entry.watermark if entry else None, settings.root)
 
 
-def _kept(settings: Settings) -> prune.Place:
+def _kept(settings: Settings) -> prune.KeptPlaces:
     import ingestion
     from risk.report import prune
 
-    return prune.Place(settings.keep, settings.production, settings.models, ingestion.shelf_of(settings))
+    return prune.KeptPlaces(settings.keep, settings.production, settings.models, ingestion.shelf_of(settings))
 
 
 def _prune(settings: Settings, remove: bool) -> Answer:

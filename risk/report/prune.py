@@ -25,7 +25,7 @@ NOTHING = "nothing lies beyond what is kept"
 
 
 @dataclass(frozen=True)
-class Place:
+class KeptPlaces:
     """The folders of an installation, and what is kept in them."""
 
     keep: Keep
@@ -82,7 +82,7 @@ class Surplus:
         ]
 
 
-def surplus(place: Place) -> Surplus:
+def surplus(place: KeptPlaces) -> Surplus:
     """What lies beyond what is kept. Raises: JournalError where the chain is broken, ReleaseError where a link is."""
     journal.verify(place.journal)
     records = journal.read(place.journal)
@@ -108,7 +108,7 @@ def surplus(place: Place) -> Surplus:
     )  # fmt: skip
 
 
-def remove(place: Place, found: Surplus) -> None:
+def remove(place: KeptPlaces, found: Surplus) -> None:
     """Journal what will be removed, then remove it. Raises: DiskError; then the next run finishes it."""
     if not found.lines:
         return
@@ -119,7 +119,7 @@ def remove(place: Place, found: Surplus) -> None:
     place.shelf.tidy()
 
 
-def answer(place: Place, asked: bool) -> Answer:
+def answer(place: KeptPlaces, asked: bool) -> Answer:
     """Say what lies beyond what is kept; where it is asked for, under the lock, it is removed."""
     if asked:
         releases.settle(place.production)
@@ -132,7 +132,7 @@ def answer(place: Place, asked: bool) -> Answer:
     return Answer("\n".join(told), {"outcome": "pruned" if asked else "would prune", **found.told})
 
 
-def finish(place: Place) -> None:
+def finish(place: KeptPlaces) -> None:
     """Carry a pruning to its end that is under way or was cut off; versions and report sets go with the next ones."""
     under_way = retention.cut_off(journal.read(place.journal))
     if under_way is None:
@@ -143,7 +143,7 @@ def finish(place: Place) -> None:
     journal.append(place.journal, {"kind": retention.PRUNED})
 
 
-def _releases(place: Place) -> list[Release]:
+def _releases(place: KeptPlaces) -> list[Release]:
     """The releases that nothing needs, oldest first."""
     every, most = releases.all_of(place.production), place.keep.releases
     releases.current(place.production)

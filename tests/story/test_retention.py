@@ -187,7 +187,7 @@ def test_a_pruning_killed_anywhere_is_finished_by_the_next_run(installations: In
     root, every = project.root, names(project)
     made = killing.record(project, tmp_path / "shelf", "--prune", "--yes")
     assert made.said.code == 0, made.said.err
-    left = {name for name in killing.names(root) if not name.startswith("production_deployment/tick")}
+    days = {name[:10] for name in held(project, "models", "lists")}
 
     for state in made.states[1::3]:
         killing.put_back(root, state.folder)
@@ -200,6 +200,7 @@ def test_a_pruning_killed_anywhere_is_finished_by_the_next_run(installations: In
         assert names(project) == (every[2:] if begun else every), state
         again = killing.run(project, "--prune", "--yes")
         assert again.code == 0
-        assert {it for it in killing.names(root) if not it.startswith("production_deployment/tick")} == left, state
+        assert (names(project), days) == (every[2:], {name[:10] for name in held(project, "models", "lists")}), state
+        assert list(root.rglob(f"{paths.UNFINISHED}*")) == [], state
         assert killing.run(project, "--verify", script="diagnostics").code == 0
         assert killing.run(project, "--status").code == 0
