@@ -7,6 +7,7 @@ Writes: what they write; journal.jsonl (one line a run); tick.json; delivery.jso
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -219,7 +220,8 @@ def _restore(asked: argparse.Namespace, config: Path) -> Answer | None:
 
     if asked.practice and (asked.backup or asked.restore):
         raise UsageError("--practice: practice is neither backed up nor restored. Nothing was done.")
-    return restoring.answer(asked.restore, config) if asked.restore else None
+    is_named = bool(asked.config or os.environ.get("RISK_CONFIG"))
+    return restoring.answer(asked.restore, config, is_named) if asked.restore else None
 
 
 def _dry_run(settings: Settings) -> Answer:

@@ -63,8 +63,13 @@ class _Target:
         return self.config if not rest else (self.outcomes if room == paths.OUTCOMES else self.rooms[room]) / rest
 
 
-def answer(file: str, config: Path) -> Answer:
-    """Bring a backup back and say what is there now. Raises: as `restore`."""
+def answer(file: str, config: Path, named: bool) -> Answer:
+    """Bring a backup back and say what is there now. Raises: as `restore`.
+
+    Where no settings file was `named` it goes here, if this is an empty folder, and else where scripts look for one.
+    """
+    if not named and {it.name for it in Path().iterdir()} <= {Path(file).name}:
+        config = Path(paths.CONFIG)
     found = restore(Path(file), config)
     made = f"as of {found.made_at}, by program {found.program}"
     told = f"{config.absolute().parent}: {found.n_files} files restored, {made}. "

@@ -10,13 +10,16 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import killing
 import pytest
 
+import fullprocess
 from risk import files, journal, paths
-from risk.registry import releases
+from risk.errors import UsageError
+from risk.registry import backup, releases
 from tests.conftest import Project, table
 
 ROOMS = ("ingesteddata", "models", "production_deployment")
@@ -253,6 +256,39 @@ def test_any_damage_is_one_sentence_and_nothing_is_restored(saved: Path, elsewhe
         assert "Nothing was restored." in said.err
         assert "unexpected" not in said.err
         assert list(elsewhere.root.iterdir()) == []
+
+
+def test_in_an_empty_folder_no_settings_need_be_named(
+    saved: Path, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(elsewhere.root)
+    monkeypatch.delenv("RISK_CONFIG", raising=False)
+
+    code = fullprocess.main(["--restore", str(saved)])
+
+    assert code == 0
+    assert (elsewhere.root / "production_deployment" / paths.CURRENT).is_symlink()
+
+
+def test_two_backups_at_once_are_fine_and_of_one_name_one_is_made(deployed: Project, tmp_path: Path) -> None:
+    settings = deployed.settings
+    rooms = backup.rooms(settings.ingested, settings.models, settings.production)
+    place = backup.Installed(settings.source_file, rooms, settings.outcomes)
+    left = deployed.drop(f"{paths.UNFINISHED}c.tar.gz.1.1", "killed", age=3600)
+
+    def make(name: str) -> object:
+        try:
+            return backup.make(place, tmp_path / name)
+        except UsageError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(make, ("a.tar.gz", "b.tar.gz", "c.tar.gz", "c.tar.gz")))
+
+    assert sum(isinstance(it, str) for it in told) <= 1
+    assert len({frozenset(members(tmp_path / f"{name}.tar.gz")) for name in "abc"}) == 1
+    assert not left.exists()
+    assert list(tmp_path.glob(f"{paths.UNFINISHED}*")) == []
 
 
 def test_practice_is_not_backed_up(deployed: Project) -> None:
