@@ -1,7 +1,8 @@
 """The whole process: read what is new, train if there is a reason, deploy what is proven, always make a fresh list.
 
 Reads:  everything that the stages below read
-Writes: what they write; journal.jsonl (one line a run); tick.json; delivery.json where `deliver` is set
+Writes: what they write; journal.jsonl (one line a run); tick.json; delivery.json where `deliver` is set; the file that
+        --backup names, and everything into empty folders for --restore
 """
 
 from __future__ import annotations
@@ -143,9 +144,9 @@ def _deliver_test(settings: Settings) -> Answer:
 
 
 def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
-    from risk import command, files, wiped
+    from risk import command, files, journal, paths, wiped
     from risk.command import Answer
-    from risk.registry import releases
+    from risk.registry import releases, retention
     from risk.report import prune, status
 
     if asked.reread:
@@ -154,7 +155,8 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
         releases.settle(settings.production)
-        prune.finish(_kept(settings))
+        if retention.cut_off(journal.read(settings.production / paths.JOURNAL)):
+            prune.finish(_kept(settings))
         done = None if asked.force or tick.is_due(tick.read(str(settings.production))) else _done(settings, observed)
         if done:
             tick.remember(settings, observed, done, status.due(settings))
