@@ -12,14 +12,14 @@ import contextlib
 import sys
 from dataclasses import asdict, replace
 
-from risk import command, files, paths
+from risk import command, files, journal, paths
 from risk.command import Answer, Run
 from risk.dataset import dataset, manifest
 from risk.decision import policy, verdict
 from risk.decision.verdict import Verdict
 from risk.errors import DataError, NotFavouredError, ReleaseError, UsageError
 from risk.modeling import leakage
-from risk.registry import audit, model, proven, releases
+from risk.registry import audit, model, proven, releases, retention
 from risk.registry.releases import Release
 from risk.report import model_card
 from risk.report import snapshot as snapshots
@@ -160,12 +160,16 @@ def _list(settings: Settings) -> Answer:
         card = release.folder / paths.MODEL_CARD
         told = {"release": release.name, "live": release.name == live, "provisional": release.provisional}
         rows.append(told | {"f1": float(score), "card": str(card) if card.is_file() else None})
-    lines = []
+    gone = retention.removed(journal.read(settings.production / paths.JOURNAL))
+    removed = {name: day for name, day in gone.items() if name not in {row["release"] for row in rows}}
+    lines = [f"  {name}  removed on {day}" for name, day in removed.items()]
     for row in rows:
         kind, mark = "  provisional" if row["provisional"] else "", "*" if row["live"] else " "
         f1 = f"F1 {row['f1']:.3f} on test data"
         lines.append(f"{mark} {row['release']}  {f1}{kind}  {row['card'] or ''}".rstrip())
-    return Answer("\n".join(lines) or "no release yet; run python fullprocess.py", {"releases": rows})
+    return Answer(
+        "\n".join(lines) or "no release yet; run python fullprocess.py", {"releases": rows, "removed": removed}
+    )
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def _track_record(settings: Settings) -> Answer:
     record = shown.get("track_record")
     if record is None:
         raise DataError(f"{settings.models / paths.SNAPSHOT}: no track record was made yet. Run fullprocess.py.")
-    noted = list_history.journaled(journal.runs(settings.production / paths.JOURNAL))
+    noted = list_history.journaled(journal.read(settings.production / paths.JOURNAL))
     record |= {"broken": sorted({*record["broken"], *list_history.lost(settings.models / paths.LISTS, noted)})}
     page = track_record_words.page(record, shown["schema"]["horizon"])
     orders = money_words.both_orders(shown)  # on other lists than those of the record, and so below it
@@ -153,7 +153,7 @@ def _verify(settings: Settings) -> Answer:
     found = audit.check(settings.production, settings.ingested, settings.models / paths.REPORTS)
     versions = counted(found.n_versions, "version of the dataset", "versions of the dataset")
     kept = f"{counted(found.n_releases, 'release')}, {versions}, {counted(found.n_parts, 'part')}"
-    line = f"sound: {counted(found.n_lines, 'line')}, {kept}"
+    line = f"sound: {counted(found.n_lines, 'line')}, {kept}{found.told_of_removed}"
     told = asdict(found) | {"sound": found.sound}
     return Answer("\n".join(found.faults) or line, told, exit_code=0 if found.sound else 1)
 

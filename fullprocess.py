@@ -1,12 +1,14 @@
 """The whole process: read what is new, train if there is a reason, deploy what is proven, always make a fresh list.
 
 Reads:  everything that the stages below read
-Writes: what they write; journal.jsonl (one line a run); tick.json; delivery.json where `deliver` is set
+Writes: what they write; journal.jsonl (one line a run); tick.json; delivery.json where `deliver` is set; the file that
+        --backup names, and everything into empty folders for --restore
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,10 @@ from risk import tick
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from risk.command import Answer, Run
+    from risk.report import prune
     from risk.settings.settings import Settings
 
 
@@ -67,7 +71,7 @@ def main(words: list[str]) -> int:
             return 0
     from risk import command
 
-    return command.main(__doc__ or "", _work, options=_options, arguments=words)
+    return command.main(__doc__ or "", _work, options=_options, arguments=words, without_settings=_restore)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -76,17 +80,32 @@ def _options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--force", action="store_true", help="train a challenger now; the gate judges it like any other")
     what.add_argument("--deliver-test", action="store_true", help="send a test to deliver.to and deliver.alert_url")
     what.add_argument("--status", action="store_true", help="say how the system is")
+    what.add_argument("--reread", action="store_true", help="take a lost dataset for lost: read the input folder again")
+    what.add_argument(
+        "--prune", action="store_true", help="say what lies beyond the section keep; with --yes remove it"
+    )
+    what.add_argument(
+        "--backup", metavar="FILE", help="write all that runs have written, settings and outcomes to a file"
+    )
+    what.add_argument("--restore", metavar="FILE", help="bring a backup back into empty folders")
+    parser.add_argument("--yes", action="store_true", help="with --prune: remove it")
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     from dataclasses import replace
 
-    from risk.errors import BusyError, RiskError
+    from risk.errors import BusyError, RiskError, UsageError
     from risk.report import status
     from risk.text import placed
 
+    if asked.yes and not asked.prune:
+        raise UsageError("--yes goes with --prune; see --help")
     if asked.status:
         return status.status(settings)
+    if asked.prune:
+        return _prune(settings, asked.yes)
+    if asked.backup:
+        return _backup(settings, asked.backup)
     if asked.dry_run:
         return _dry_run(settings)
     if asked.deliver_test:
@@ -125,15 +144,19 @@ def _deliver_test(settings: Settings) -> Answer:
 
 
 def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
-    from risk import command, files
+    from risk import command, files, journal, paths, wiped
     from risk.command import Answer
-    from risk.registry import releases
-    from risk.report import status
+    from risk.registry import releases, retention
+    from risk.report import prune, status
 
+    if asked.reread:
+        wiped.give_up(settings.production, settings.ingested)
     with command.writing(settings):
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
         releases.settle(settings.production)
+        if retention.cut_off(journal.read(settings.production / paths.JOURNAL)):
+            prune.finish(_kept(settings))
         done = None if asked.force or tick.is_due(tick.read(str(settings.production))) else _done(settings, observed)
         if done:
             tick.remember(settings, observed, done, status.due(settings))
@@ -168,12 +191,48 @@ def _database_has_news(settings: Settings) -> bool:
     return database.news(settings.source, schema, entry.watermark if entry else None, settings.root)
 
 
+def _kept(settings: Settings) -> prune.KeptPlaces:
+    import ingestion
+    from risk.report import prune
+
+    return prune.KeptPlaces(settings.keep, settings.production, settings.models, ingestion.shelf_of(settings))
+
+
+def _prune(settings: Settings, remove: bool) -> Answer:
+    from contextlib import nullcontext
+
+    from risk import command
+    from risk.report import prune
+
+    with command.writing(settings) if remove else nullcontext():
+        return prune.answer(_kept(settings), remove)
+
+
+def _backup(settings: Settings, file: str) -> Answer:
+    from risk.registry import backup
+
+    folders = backup.rooms(settings.ingested, settings.models, settings.production)
+    return backup.answer(backup.Installed(settings.source_file, folders, settings.outcomes, settings.secrets), file)
+
+
+def _restore(asked: argparse.Namespace, config: Path) -> Answer | None:
+    """Bring a backup back to where the settings are, or will be; None where something else is asked for."""
+    from risk.errors import UsageError
+    from risk.registry import restoring
+
+    if asked.practice and (asked.backup or asked.restore):
+        raise UsageError("--practice: practice is neither backed up nor restored. Nothing was done.")
+    is_named = bool(asked.config or os.environ.get("RISK_CONFIG"))
+    return restoring.answer(asked.restore, config, is_named) if asked.restore else None
+
+
 def _dry_run(settings: Settings) -> Answer:
     """Take in what is new into a folder that is thrown away and say what a run would do."""
     import diagnostics
     import ingestion
-    from risk import command
+    from risk import command, wiped
 
+    wiped.check(settings.production, settings.ingested, settings.models)
     with ingestion.rehearsed(settings) as elsewhere:
         run = command.run_of(elsewhere, "fullprocess")
         counts = ingestion.ingest(elsewhere, run).manifest.counts

@@ -25,7 +25,7 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.errors import DataError, RiskError, UsageError
 from risk.journal import Attention
-from risk.registry import releases
+from risk.registry import releases, retention
 from risk.settings.settings import Settings
 from risk.settings.settings import changed as changed_settings
 from risk.text import event, log, placed
@@ -46,7 +46,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     folder, size_cap = settings.ingested, settings.size_cap
     for name in files.link_out(folder, paths.DATASET_LINKS, paths.CURRENT):
         log.warning(event("replaced a real file by a link", path=folder / name))
-    shelf = _versions(settings)
+    shelf = shelf_of(settings)
     shelf.tidy()
     files.make_folder(shelf.parts, 0o700)
     before, current = _current(settings).manifest, shelf.current
@@ -85,9 +85,10 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     return ingested
 
 
-def _versions(settings: Settings) -> versions.Versions:
-    releases = settings.production / paths.RELEASES
-    return versions.Versions(settings.ingested, releases, settings.schema, settings.max_final_rows)
+def shelf_of(settings: Settings) -> versions.Versions:
+    shelf, desk = settings.production / paths.RELEASES, retention.of_desk(settings.models, settings.production)
+    limits = settings.max_final_rows, settings.keep.versions
+    return versions.Versions(settings.ingested, shelf, settings.schema, *limits, desk["dataset"])
 
 
 def _current(settings: Settings) -> Dataset:
@@ -216,7 +217,7 @@ def _verify(settings: Settings, current: Manifest) -> Answer:
 def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
     """Take in a held source, or take it out again, on a person's word; the run's line in the journal names it."""
     current = _current(settings).manifest
-    schema, shelf = settings.schema, _versions(settings)
+    schema, shelf = settings.schema, shelf_of(settings)
     if outcome == "released":
         after = intake.release(derived.given(current), name, schema.files or schema, run.number)
     else:

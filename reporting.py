@@ -39,7 +39,6 @@ from risk.service import live
 from risk.settings.settings import Settings
 from risk.text import event, log
 
-KEPT_SETS = 20
 RESTED = "reported"
 OTHERS = "This is a report of other data or of another model: nothing was decided by it."
 
@@ -84,7 +83,8 @@ def _publish(settings: Settings, contents: dict[str, files.Content], number: int
     for name in files.link_out(settings.models, paths.REPORT_LINKS, f"{paths.REPORTS}/{paths.CURRENT}"):
         log.warning(event("replaced a real file by a link", path=settings.models / name))
     folder = files.publish(home, str(number), contents, home / paths.CURRENT)
-    files.tidy(home, lambda name: name == paths.CURRENT or number - KEPT_SETS < int(name) <= number)
+    keep = settings.keep.report_sets
+    files.tidy(home, lambda name: name == paths.CURRENT or number - keep < int(name) <= number)
     return folder
 
 

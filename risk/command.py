@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths, tick
+from risk import files, journal, paths, tick, wiped
 from risk.errors import DeadlineError, DiskError, RiskError
 from risk.journal import Attention
 from risk.settings.settings import Settings, load
@@ -107,14 +107,18 @@ def main(
     *,
     options: Callable[[argparse.ArgumentParser], None] | None = None,
     arguments: list[str] | None = None,
+    without_settings: Callable[[argparse.Namespace, Path], Answer | None] = lambda asked, config: None,
 ) -> int:
-    """Run a script's work and return its exit code; an expected error is one line, an unexpected one is logged too."""
+    """Run a script's work and return its exit code; an expected error is one line, an unexpected one is logged too.
+
+    What is done `without_settings`, before there is a settings file, leaves nothing else to do.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     asked = _parse(description, options, words)
     _open_log()
     try:
-        settings = load(Path(asked.config or tick.config_path(words)), asked.practice)
-        answer = work(settings, asked)
+        config = Path(asked.config or tick.config_path(words))
+        answer = without_settings(asked, config) or work(load(config, asked.practice), asked)
         told = [answer.line, *(f"needs attention: {sentence}" for sentence in answer.news)]
         say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else "\n".join(told))
     except RiskError as error:
@@ -164,12 +168,17 @@ def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answe
 
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator[None]:
-    """Hold the lock and keep the deadline while something is written. Raises: BusyError, DeadlineError."""
+    """Hold the lock and keep the deadline while something is written; the journal is begun before anything else.
+
+    Raises: BusyError, DeadlineError; JournalError or DataError where a folder of former runs was wiped.
+    """
     for folder in (settings.production, settings.ingested):
         files.make_private(folder)
     hours = settings.deadline_hours
     late = DeadlineError(f"the run took longer than its deadline of {hours:g} hours and ended itself; look at the log")
     with files.lock(settings.production / paths.LOCK), ended_after(hours * 3600, late):
+        wiped.check(settings.production, settings.ingested, settings.models)
+        journal.begin(settings.production / paths.JOURNAL)
         yield
 
 

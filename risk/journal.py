@@ -64,6 +64,12 @@ def append(path: Path, record: dict[str, Any]) -> dict[str, Any]:
     return record
 
 
+def begin(path: Path) -> None:
+    """Make an empty journal where there is none: so whatever runs left without one has lost it."""
+    if not path.exists():
+        files.append(path, b"")
+
+
 def _account() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name

@@ -53,6 +53,7 @@ LOCK = "fullprocess.lock"
 TICK = "tick.json"
 DELIVERY = "delivery.json"
 DELIVERY_LOCK = "delivery.lock"
+RESTORING = "restoring.json"  # while a backup is brought back: nothing else may read or write then
 
 # the ends of the names of tables, in the input folder and in that of the test data
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".zip", ".xlsx", ".parquet")

@@ -6,7 +6,7 @@ Writes: in the output folder versions/<number>-<digest>/, the link `current`, an
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,17 +18,20 @@ from risk.errors import RiskError
 from risk.settings.schema import Schema
 from risk.text import event, log
 
-KEPT_VERSIONS = 5
-
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions in the output folder, and the releases that may need parts of older ones."""
+    """The versions in the output folder, and the releases that may need parts of older ones.
+
+    The newest `keep` are kept, and the one that the `desk` rests on.
+    """
 
     folder: Path
     releases: Path
     schema: Schema
     max_final_rows: int
+    keep: int = 5
+    desk: str | None = None
 
     @property
     def parts(self) -> Path:
@@ -64,17 +67,30 @@ class Versions:
         return after
 
     def tidy(self) -> None:
-        """Remove versions beyond the last five, and parts of no kept version and no release."""
+        """Remove versions beyond those that are kept, and parts of no kept version and no release."""
         files.tidy(self.folder, lambda name: True)
-        number = paths.number_of(self.current.name) if self.current else 0
         shelf = self.folder / paths.VERSIONS
-        files.tidy(shelf, lambda name: number - KEPT_VERSIONS < paths.number_of(name) <= number)
+        files.tidy(shelf, self._is_kept)
         kept = manifest.read_all(shelf, self.releases)
         if damaged := manifest.undescribed(kept):
             log.warning(event("no part is tidied away while a manifest is damaged", reason=damaged[0]))
             return
         named = {name for found in kept.values() if found for name in found.file_names}
         files.tidy(self.parts, lambda name: name in named)
+
+    def surplus(self, releases: Collection[str]) -> list[Path]:
+        """What `tidy` would remove once these releases are gone: versions and parts."""
+        known = manifest.read_all(self.folder / paths.VERSIONS, self.releases)
+        gone = [it for it in known if it.parent != self.releases and not self._is_kept(it.name)]
+        kept = {it: found for it, found in known.items() if it not in gone and it.name not in releases}
+        if manifest.undescribed(kept):
+            return gone
+        named = {name for found in kept.values() if found for name in found.file_names}
+        return gone + [path for path in sorted(self.parts.glob("*")) if path.name not in named]
+
+    def _is_kept(self, name: str) -> bool:
+        number, newest = paths.number_of(name), paths.number_of(self.current.name) if self.current else 0
+        return newest - self.keep < number <= newest or (name == self.desk and number <= newest)
 
 
 # --- is a version what its manifest says ------------------------------------------------------------------------------

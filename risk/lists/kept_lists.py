@@ -38,7 +38,7 @@ class KeptLists:
     @property
     def noted(self) -> Mapping[str, str]:
         """The digests of the lists that count, each with its day, as the journal and this run name them."""
-        return list_history.journaled([*journal.runs(self.production / paths.JOURNAL), self.run.record])
+        return list_history.journaled([*journal.read(self.production / paths.JOURNAL), self.run.record])
 
     def past(self, live: Model | None, called: Outcomes, steps: Sequence[NextStep]) -> Past:
         """What was there before the list of the run's day. Raises: DiskError."""

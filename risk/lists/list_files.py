@@ -205,6 +205,12 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
     return sorted(lists, key=lambda it: it.facts.as_of)
 
 
+def rewrite(folder: Path, stay: Sequence[KeptList]) -> None:
+    """Write the file that holds these lists anew with them alone."""
+    with refusals(folder), connect(threads=1) as connection:
+        _write(connection, f"select * exclude (list) from ({select(folder, stay)})", folder, stay)
+
+
 def rows_of(connection: DuckDBPyConnection, folder: Path, kept: KeptList) -> dict[str, Any]:
     """The rows of a list in the order of the clients."""
     return columns(connection, f"select * exclude (list) from ({select(folder, [kept])}) order by client")

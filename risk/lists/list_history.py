@@ -49,10 +49,12 @@ def rows_of(everyone: pd.DataFrame, calls: Iterable[Mapping[str, Any]]) -> pd.Da
 
 
 def journaled(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The digests of the lists that count by these lines of runs, oldest first, each with its day."""
-    noted = (it for record in records for it in (*record.get("lists", ()), record.get("list")) if it)
+    """The digests of the lists that count by these lines, oldest first, each with its day; those pruned do not."""
+    known = list(records)
+    noted = (it for record in known for it in (*record.get("lists", ()), record.get("list")) if it)
     last = {(it["as_of"], it.get("newest_period")): it for it in noted}
-    return {it["digest"]: it["as_of"] for it in last.values()}
+    gone = {digest for record in known for digest in record.get("pruned_lists", ())}
+    return {it["digest"]: it["as_of"] for it in last.values() if it["digest"] not in gone}
 
 
 def on_disk(folder: Path) -> list[KeptList]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
+from risk import files, journal, paths, wiped
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.errors import JournalError
-from risk.registry import releases
+from risk.registry import releases, retention
 from risk.registry.proven import RESTORE, Record, announced, digest_faults, untold
 from risk.registry.releases import DONE, INTENT, Origin, Release, object_in
 
@@ -21,17 +21,27 @@ TRIES = 3  # a run may be at work: what it changed meanwhile is checked again
 
 @dataclass(frozen=True)
 class Audit:
-    """How much was checked, and a sentence for everything that is not as it was recorded."""
+    """How much was checked, and a sentence for everything that is not as it was recorded.
+
+    `removed` are the releases that were pruned, each with its day; what the journal says of them still holds.
+    """
 
     n_lines: int
     n_releases: int
     n_versions: int
     n_parts: int
     faults: tuple[str, ...]
+    removed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sound(self) -> bool:
         return not self.faults
+
+    @property
+    def told_of_removed(self) -> str:
+        """The pruned releases as the end of a line; blank where there are none."""
+        told = [f"{name} on {day}" for name, day in self.removed.items()]
+        return f"; removed: {', '.join(told)}" if told else ""
 
 
 def check(production: Path, ingested: Path, reports: Path) -> Audit:
@@ -44,6 +54,8 @@ def check(production: Path, ingested: Path, reports: Path) -> Audit:
     shelves = (ingested / paths.VERSIONS, production / paths.RELEASES)
     known = manifests.read_all(*shelves)
     n_versions = sum(folder.parent == shelves[0] for folder in known)
+    if wiped_away := wiped.fault(production, ingested, reports.parent):
+        faults.append(wiped_away)
     faults += manifests.undescribed(known)
     faults += [
         f"{folder}: its name is not that of its manifest, {found.name}; {RESTORE}"
@@ -56,7 +68,9 @@ def check(production: Path, ingested: Path, reports: Path) -> Audit:
     faults += _linked(ingested, paths.DATASET_LINKS, paths.CURRENT)
     faults += _linked(reports.parent, paths.REPORT_LINKS, f"{reports.name}/{paths.CURRENT}")
     faults += [fault for pair in parts for fault in _part(*pair, known, ingested / paths.PARTS)]
-    return Audit(len(records), len(known) - n_versions, n_versions, len(parts), tuple(faults))
+    gone = retention.removed(records).items()
+    removed = {name: day for name, day in gone if shelves[1] / name not in known}
+    return Audit(len(records), len(known) - n_versions, n_versions, len(parts), tuple(faults), removed)
 
 
 def misplaced(production: Path) -> list[str]:
@@ -123,9 +137,9 @@ def _settled(production: Path) -> tuple[list[Record], list[str]]:
 def _releases(production: Path, records: list[Record]) -> Iterator[str]:
     made = announced(records)
     done = [it.get("release") for it in records if it.get("kind") == DONE]
-    found = {release.name: release for release in releases.all_of(production)}
+    found, removed = {release.name: release for release in releases.all_of(production)}, retention.removed(records)
     for name in dict.fromkeys(done):
-        if name not in found:
+        if name not in found and name not in removed:
             yield f"{production / paths.RELEASES}/{name}: the release is missing; {RESTORE}"
     for name, release in found.items():
         if name in made:

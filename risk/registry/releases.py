@@ -17,6 +17,7 @@ from risk import files, journal, paths
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.errors import ReleaseError
+from risk.registry import retention
 from risk.registry.judgement import Judgement
 
 log = logging.getLogger("risk")
@@ -70,6 +71,12 @@ def current(production: Path) -> Release | None:
     if live is None and os.path.lexists(link):
         raise ReleaseError(f"{link}: it is no link to a release. Put the link back from a backup.")
     if live is None and (done := _done(production)):
+        if not (production / paths.RELEASES / done[-1]).is_dir():
+            raise ReleaseError(
+                f"{production}: link and folder of the last deployment, {done[-1]}, are missing. "
+                "Nothing was deployed. Restore them from a backup, or go to another release with "
+                "python deployment.py --rollback RELEASE."
+            )
         raise ReleaseError(
             f"{link}: the link is missing; the journal's last deployment is {done[-1]}. Nothing was deployed; "
             f"put it back with python deployment.py --rollback {paths.number_of(done[-1])}"
@@ -142,6 +149,8 @@ def settle(production: Path) -> None:
         _record(production, DONE if name_of(production) == last["release"] else ABANDONED, last["release"])
     told = journal.read(production / paths.JOURNAL)
     announced, published = ({it["release"] for it in told if it.get("kind") == kind} for kind in (INTENT, DONE))
+    pruning = retention.cut_off(told) or {}
+    retention.take_away(production / paths.RELEASES / name for name in pruning.get("releases", ()))
     files.tidy(production, lambda name: True)
     files.tidy(production / paths.RELEASES, lambda name: name not in announced - published)
     if linked(production):
@@ -174,6 +183,9 @@ def named(production: Path, name: str) -> Release:
         if name in (release.name, str(paths.number_of(release.name))):
             return release
     known = ", ".join(release.name for release in found) or "none yet"
+    for removed, day in retention.removed(journal.read(production / paths.JOURNAL)).items():
+        if name in (removed, str(paths.number_of(removed))):
+            raise ReleaseError(f"{production}: release {removed} was removed on {day}; there are: {known}")
     raise ReleaseError(f"{production}: there is no release {name!r}; there are: {known}")
 
 

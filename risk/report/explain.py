@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from risk.errors import DataError, UsageError
 from risk.registry.releases import Origin
+from risk.registry.retention import removed
 from risk.report._run_in_words import named, of_run, person, publication
 from risk.text import counted, moment, one_line
 
@@ -25,6 +26,9 @@ DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 ENDS = ("done", "abandoned")
 ACTS = {
     "check dependencies": "asked the package index for the newest versions",
+    "prune": "removed what is beyond the section keep of the settings (fullprocess.py --prune)",
+    "reread": "gave the former dataset up and had the input folder read again",
+    "restore": "restored the installation from a backup",
     "backtest": "had the policy replayed over the company's own files (backtest)",
 }
 
@@ -80,9 +84,16 @@ def tell(
     if not found:
         raise DataError(f"there is no run {asked}; there are runs {numbers[0]} to {numbers[-1]}")
     pairs = _pairs(records)
-    told = [line for run in found for line in [*of_run(run, _of(run, pairs), settings), ""]][:-1]
+    gone = removed(records)
+    told = [line for run in found for line in [*of_run(run, _of(run, pairs), settings), *_removed(run, gone), ""]][:-1]
     used = [it for run in found for pair in _of(run, pairs) for it in pair if it] + found
     return Explanation(tuple(map(one_line, told)), tuple(used))
+
+
+def _removed(run: Record, gone: Mapping[str, str]) -> list[str]:
+    """That the release of a run was removed since."""
+    name = str(run.get("release"))
+    return ["", f"Release {name} was removed on {gone[name]}; the journal keeps its digests."] if name in gone else []
 
 
 def last_runs(records: Sequence[Record], most: int) -> dict[str, list[str]]:
@@ -117,14 +128,15 @@ def _day(
     of_day = [it for it in records if _date(it) == day]
     runs = [it for it in of_day if it.get("kind") == "run"]
     events = [f"  {str(it.get('at') or '')[11:16]} {line}" for it in of_day for line in _events(it, pairs, records)]
-    told = [f"{day} (UTC): {counted(len(runs), 'run')}.", "", f"Live at the end of {day}", *_live(live, origin)]
+    told = [f"{day} (UTC): {counted(len(runs), 'run')}.", "", f"Live at the end of {day}"]
+    told += _live(live, origin, removed(records))
     told += ["", "What happened", *(events or ["  Nothing was recorded."])]
     for run in runs:
         told += ["", "-" * 72, *of_run(run, _of(run, pairs), settings)]
     return Explanation(tuple(map(one_line, told)), tuple(of_day), live)
 
 
-def _live(live: Tenure | None, origin: Callable[[str], Origin]) -> list[str]:
+def _live(live: Tenure | None, origin: Callable[[str], Origin], gone: Mapping[str, str]) -> list[str]:
     if live is None:
         return ["  No model was live."]
     made, by = origin(live.release), f" by run {live.intent['run']}" if live.intent.get("run") else ""
@@ -132,6 +144,8 @@ def _live(live: Tenure | None, origin: Callable[[str], Origin]) -> list[str]:
     told = [f"  Release {live.release}, {way}{by}, live since {moment(live.since)}."]
     if made.provisional:
         told.append("  It is provisional: not proven better than the average risk.")
+    if made.dataset is None and live.release in gone:
+        return [*told, f"  It was removed on {gone[live.release]}; the journal keeps its digests."]
     if made.dataset is None:
         return [*told, "  Its folder is gone, so what it was trained on is not known here."]
     sources = f"{counted(len(made.sources), 'source')}: {', '.join(made.sources)}"

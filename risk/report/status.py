@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from risk import journal, paths
+from risk import journal, paths, wiped
 from risk.command import Answer, Run
 from risk.dataset import dataset, manifest
 from risk.dataset.manifest import Manifest
@@ -42,6 +42,8 @@ def status(settings: Settings) -> Answer:
     is_proven = sound and live is not None and not damaged
     shelves = settings.ingested / paths.VERSIONS, settings.production / paths.RELEASES
     damaged += [it for it in manifest.undescribed(manifest.read_all(*shelves)) if it not in damaged]
+    wiped_away = wiped.fault(settings.production, settings.ingested, settings.models) if sound else None
+    damaged += [wiped_away] if wiped_away else []
     failed = last is not None and last.get("outcome") == journal.FAILED
     try:
         rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
@@ -49,7 +51,8 @@ def status(settings: Settings) -> Answer:
     except (DataError, DiskError) as error:
         manifest, lag = Manifest(settings.input_folder_path, settings.schema.identity), {}
         damaged = damaged or [str(error)]
-    lost = list_history.lost(settings.models / paths.LISTS, list_history.journaled(runs))
+    noted = list_history.journaled(journal.read(path) if sound else ())
+    lost = list_history.lost(settings.models / paths.LISTS, noted)
     damaged += [track_record_words.of_broken({"broken": lost}) or ""] if lost else []
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
     folders = (settings.ingested, settings.models, settings.production)

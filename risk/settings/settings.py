@@ -22,6 +22,7 @@ from risk.settings.decision_rules import Drift, GateRule
 from risk.settings.events import Events, with_rows
 from risk.settings.model_choice import ModelChoice, OwnFamilies
 from risk.settings.recipients import Deliver, Smtp
+from risk.settings.retention import Keep
 from risk.settings.schema import CLOSED, Name, Number, Schema, Whole
 from risk.settings.table_format import Format
 from risk.settings.target import Target
@@ -64,6 +65,7 @@ class Settings:
     server: Server = field(default_factory=Server)
     practice: Practice = field(default_factory=Practice)
     deliver: Deliver = field(default_factory=Deliver)
+    keep: Keep = field(default_factory=Keep)
     source: DatabaseSource | None = None
     test_share: Number = Field(default=0.2, gt=0, le=0.5)
     expected_every: Annotated[str, AfterValidator(lambda text: (hours_of(text), text)[1])] | None = None
@@ -111,6 +113,13 @@ class Settings:
         folders = (self.ingested, self.models, self.production, self.outcomes, *self.watched, *files)
         found = {f"{whole}/": "" for whole in (self.root, self.root.resolve())}
         return found | {str(whole): folder.name for folder in folders for whole in (folder, folder.resolve())}
+
+    @property
+    def secrets(self) -> frozenset[Path]:
+        """The files with tokens and passwords."""
+        smtp, source = self.deliver.smtp, self.source
+        named = (self.server.token_file, smtp and smtp.password_file, source and source.password_file)
+        return frozenset((self.root / it).resolve() for it in named if it)
 
     @property
     def fewest(self) -> int:
