@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,9 @@ def test_the_verifier_is_short_and_needs_nothing_of_ours(company: Project) -> No
 
     assert len(text.splitlines()) <= 40
     assert "risk" not in text
-    assert {line.split()[1] for line in text.splitlines() if line.startswith(("import", "from"))} <= sys.stdlib_module_names
+    assert {
+        line.split()[1] for line in text.splitlines() if line.startswith(("import", "from"))
+    } <= sys.stdlib_module_names
 
 
 def test_it_holds_what_proves_every_decision(company: Project) -> None:
@@ -212,7 +215,7 @@ def test_a_member_that_is_added_dropped_or_swapped_is_found(company: Project) ->
     (folder / "more.txt").write_text("")
     assert faults(folder)
     (folder / "more.txt").unlink()
-    for path, other in zip(members, members[1:], strict=False):
+    for path, other in pairwise(members):
         content, others = path.read_bytes(), other.read_bytes()
         path.unlink()
         assert faults(folder), path

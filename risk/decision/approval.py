@@ -1,0 +1,132 @@
+"""Approval: where the settings ask for a person, a challenger that passed the gate waits until one has decided.
+
+It waits on the desk, as it was judged: nothing is kept beside it. What waits follows from its verdict and the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from risk import files, journal, paths
+from risk.dataset import manifest as manifests
+from risk.dataset.manifest import Manifest
+from risk.errors import ReleaseError
+from risk.journal import Attention
+from risk.registry import releases
+from risk.registry.releases import BASE_RATE, DONE, INTENT, object_in
+
+Record = Mapping[str, Any]
+
+WAITING = "waiting for approval"  # the outcome of a run
+REJECTED_HERE = "A person rejected this very model on this dataset; it does not wait again."
+HOW = "Approve it with deployment.py --approve REASON, or end its waiting with --reject REASON."
+MOVED_ON = "Labelled rows have come or changed since it was judged"
+AGAIN = "python fullprocess.py --force trains and judges one by the rows of now, which then waits"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A challenger that waits: the digest that was judged, against what, on which dataset, since when, and why.
+
+    `release` is the former one that it would bring back. `since` is None while the run that judged it is under way.
+    Where the evidence has `moved_on`, nobody can approve it.
+    """
+
+    model: str
+    run: int
+    since: str | None
+    against: str
+    dataset: str
+    family: str
+    release: str | None
+    provisional: bool
+    sentence: str
+    moved_on: bool
+    gate: Record
+
+    def attention(self, replaces: str | None) -> Attention:
+        """What a person is told, once for each judgement that another challenger takes the place of."""
+        what = f"former release {self.release}" if self.release else f"challenger {self.model[:12]} ({self.family})"
+        since = f" since {self.since[:10]}" if self.since else ""
+        told = [f"The {what} waits for approval{since}, judged on dataset {self.dataset} against {self.against}."]
+        told += [f"It replaces the challenger {replaces} that waited before."] if replaces else []
+        return Attention(journal.APPROVAL, self.model[:12], " ".join([*told, self.sentence, self._how]))
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What journal, report and programs say of it; `said` is the sentence for people."""
+        return asdict(self) | {"said": self.attention(None).sentence}
+
+    @property
+    def _how(self) -> str:
+        return f"{MOVED_ON}: {AGAIN}." if self.moved_on else HOW
+
+
+def waiting(models: Path, production: Path, ingested: Path, *, run: int | None = None) -> Candidate | None:
+    """The challenger that waits, or None; one that the `run` under way has judged counts.
+
+    Raises: JournalError.
+    """
+    verdict, card = (object_in(models / name) for name in (paths.VERDICT, paths.CARD))
+    if not verdict.get("deploy") or not (models / paths.MODEL).is_file():
+        return None
+    records = journal.read(production / paths.JOURNAL)
+    since = next((it["at"] for it in records if it.get("kind") == "run" and it.get("run") == verdict["run"]), None)
+    covers = files.digest_file(models / paths.MODEL) == verdict["model"]
+    is_current = verdict["champion"] == (releases.name_of(production) or BASE_RATE)
+    is_settled = _published_since(records, verdict["run"]) or is_rejected(records, verdict)
+    if not covers or not is_current or is_settled or (since is None and verdict["run"] != run):
+        return None
+    return Candidate(
+        verdict["model"], verdict["run"], since, verdict["champion"], verdict["dataset"], str(card.get("family")),
+        card.get("release"), verdict["provisional"], verdict["sentence"],
+        _evidence(ingested / paths.VERSIONS / verdict["dataset"]) != _evidence(ingested / paths.CURRENT),
+        verdict["gate"],
+    )  # fmt: skip
+
+
+def _evidence(folder: Path) -> str | None:
+    found = manifests.read_whole(folder)
+    return found.evidence if found else None
+
+
+def is_rejected(records: Sequence[Record], verdict: Record) -> bool:
+    """Whether a person has rejected the model of a verdict on its dataset."""
+    rejected = (it["rejected"] for it in records if it.get("kind") == "run" and it.get("rejected"))
+    return {"model": verdict["model"], "dataset": verdict["dataset"]} in rejected
+
+
+def require(found: Candidate | None, place: str, now: Manifest) -> Candidate:
+    """The candidate that a person may approve. Raises: ReleaseError where none waits, or its evidence has moved on.
+
+    `now` is the current dataset, read by the schema of the settings.
+    """
+    found = require_any(found, place)
+    if found.moved_on or not now.number or not now.entries:
+        raise ReleaseError(
+            f"{place}: {MOVED_ON} (on dataset {found.dataset}, now {now.name}). Nothing was deployed. {AGAIN}."
+        )
+    return found
+
+
+def require_any(found: Candidate | None, place: str) -> Candidate:
+    """The candidate that waits. Raises: ReleaseError where none does."""
+    if found is None:
+        raise ReleaseError(f"{place}: no challenger waits for approval. Nothing was changed.")
+    return found
+
+
+def _published_since(records: Sequence[Record], run: int) -> bool:
+    """Whether a release went live, by whatever way, in a run since this one."""
+    under_way: set[Any] = set()
+    for record in records:
+        if record.get("kind") == INTENT and record.get("run", 0) >= run:
+            under_way.add(record.get("release"))
+        elif record.get("kind") == DONE and record.get("release") in under_way:
+            return True
+        elif record.get("kind") not in ("run", "act"):
+            under_way.discard(record.get("release"))
+    return False
