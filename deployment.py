@@ -56,7 +56,7 @@ def tell_waiting(settings: Settings, run: Run) -> None:
         run.note(warnings=[*run.record.get("warnings", []), sentence])
 
 
-def _waiting(settings: Settings, run: int | None = None) -> approval.Candidate | None:
+def _waiting(settings: Settings, run: int | None = None) -> approval.WaitingChallenger | None:
     return approval.waiting(settings.models, settings.production, settings.ingested, run=run)
 
 

@@ -28,7 +28,7 @@ AGAIN = "python fullprocess.py --force trains and judges one by the rows of now,
 
 
 @dataclass(frozen=True)
-class Candidate:
+class WaitingChallenger:
     """A challenger that waits: the digest that was judged, against what, on which dataset, since when, and why.
 
     `release` is the former one that it would bring back. `since` is None while the run that judged it is under way.
@@ -65,7 +65,7 @@ class Candidate:
         return f"{MOVED_ON}: {AGAIN}." if self.moved_on else HOW
 
 
-def waiting(models: Path, production: Path, ingested: Path, *, run: int | None = None) -> Candidate | None:
+def waiting(models: Path, production: Path, ingested: Path, *, run: int | None = None) -> WaitingChallenger | None:
     """The challenger that waits, or None; one that the `run` under way has judged counts.
 
     Raises: JournalError.
@@ -80,7 +80,7 @@ def waiting(models: Path, production: Path, ingested: Path, *, run: int | None =
     is_settled = _published_since(records, verdict["run"]) or is_rejected(records, verdict)
     if not covers or not is_current or is_settled or (since is None and verdict["run"] != run):
         return None
-    return Candidate(
+    return WaitingChallenger(
         verdict["model"], verdict["run"], since, verdict["champion"], verdict["dataset"], str(card.get("family")),
         card.get("release"), verdict["provisional"], verdict["sentence"],
         _evidence(ingested / paths.VERSIONS / verdict["dataset"]) != _evidence(ingested / paths.CURRENT),
@@ -99,7 +99,7 @@ def is_rejected(records: Sequence[Record], verdict: Record) -> bool:
     return {"model": verdict["model"], "dataset": verdict["dataset"]} in rejected
 
 
-def require(found: Candidate | None, place: str, now: Manifest) -> Candidate:
+def require(found: WaitingChallenger | None, place: str, now: Manifest) -> WaitingChallenger:
     """The candidate that a person may approve. Raises: ReleaseError where none waits, or its evidence has moved on.
 
     `now` is the current dataset, read by the schema of the settings.
@@ -112,7 +112,7 @@ def require(found: Candidate | None, place: str, now: Manifest) -> Candidate:
     return found
 
 
-def require_any(found: Candidate | None, place: str) -> Candidate:
+def require_any(found: WaitingChallenger | None, place: str) -> WaitingChallenger:
     """The candidate that waits. Raises: ReleaseError where none does."""
     if found is None:
         raise ReleaseError(f"{place}: no challenger waits for approval. Nothing was changed.")

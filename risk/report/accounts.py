@@ -9,6 +9,8 @@ from risk import command, files
 from risk.command import Answer
 from risk.errors import UsageError
 from risk.registry import audit_export
+from risk.report import client_sheet
+from risk.report.client_sheet import Shelves
 from risk.settings.settings import Settings
 
 
@@ -17,12 +19,18 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audit-export", metavar="FILE", help="write journal, cards, verdicts and all digests into FILE.zip"
     )
+    parser.add_argument("--client", metavar="NAME", help="tell everything that is kept about a client")
+    parser.add_argument("--html", metavar="FILE", help="with --client: write it as a page to print, too")
 
 
 def answer(settings: Settings, asked: argparse.Namespace) -> Answer | None:
     """The account that was asked for; None where none was."""
     if asked.audit_export is not None:
         return _audit_export(settings, Path(asked.audit_export))
+    if asked.client is not None:
+        return _client(settings, asked.client, Path(asked.html) if asked.html else None)
+    if asked.html:
+        raise UsageError("--html: it goes with --client NAME. Nothing was written.")
     return None
 
 
@@ -42,6 +50,18 @@ def _audit_export(settings: Settings, path: Path) -> Answer:
     ]
     told = {"file": str(path), "year": year, "lines": made.n_lines, "files": made.n_files}
     return Answer("\n".join(lines), told | {"last_line": made.last_line, "seal": made.seal})
+
+
+def _client(settings: Settings, name: str, page: Path | None) -> Answer:
+    """Tell everything that is kept about a client. Raises: UsageError, DiskError."""
+    if page:
+        _check_free("--html", page, ".html")
+    shelves = Shelves(settings.ingested, settings.models, settings.production, settings.outcomes, settings.holdout)
+    sheet = client_sheet.gather(name, shelves, settings.schema, settings.size_cap)
+    parts = client_sheet.parts_of(sheet)
+    if page:
+        files.write(page, client_sheet.page(sheet, parts))
+    return Answer(client_sheet.lines(sheet, parts), sheet)
 
 
 def _check_free(option: str, path: Path, end: str) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import killing
 import pytest
 from flask.testing import FlaskClient
 
@@ -13,6 +14,7 @@ from app import create_app
 from risk import journal, paths
 from risk.registry import releases
 from tests.conftest import Installations, Project, Said, table
+from tests.promises.test_crash import check_all, check_readers, one_of_each_kind
 
 JOURNAL = "production_deployment/journal.jsonl"
 
@@ -235,3 +237,31 @@ def test_once_it_is_live_the_pages_no_longer_say_that_it_waits(second: Project) 
     app.extensions["rooms"].watch.stop()
 
     assert not [page for page in told if "A model waits" in page or 'id="waiting"' in page]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--approve", "--reject"])
+def test_a_decision_that_is_killed_anywhere_is_taken_or_not(tmp_path: Path, option: str) -> None:
+    project = killing.installation(tmp_path / "project")
+    project.configure(gate={"approval": "person"})
+    project.drop("sourcedata/dataset1.csv", table(300))
+    project.drop("testdata/testdata.csv", table(60, seed=9, first=90_000))
+    assert killing.run(project).code == 4
+    before = live(project)
+    story = killing.undisturbed(project, tmp_path / "shelf", option, "yes", script="deployment")
+    after = live(project)
+    assert (before is None, after is None) == (True, option == "--reject")
+
+    def one(story: killing.Story, state: killing.State) -> None:
+        killing.put_back(project.root, state.folder)
+        check_readers(story)
+        again = killing.run(project, option, "yes", script="deployment")
+        assert again.code == 0 or "no challenger waits" in again.err
+        assert live(project) == after
+        assert not killing.run(project, "--status", "--json").json["waiting"]
+        shown = killing.run(project, "--json")
+        assert (shown.code, shown.json["attention"]) == (0, []), shown
+        assert journal.verify(project.root / JOURNAL)
+
+    check_all(story, one_of_each_kind(story.recording.states), one)
+    assert len(story.recording.operations) >= 3
