@@ -39,6 +39,7 @@ def carry_out(settings: Settings, run: Run, judged: Verdict) -> str:
     if approval.is_rejected(journal.read(settings.production / paths.JOURNAL), asdict(judged)):
         run.note(sentence=approval.REJECTED_HERE)
         return policy.REJECTED
+    run.note(sentence=approval.sentence(asdict(judged)))
     return approval.WAITING
 
 

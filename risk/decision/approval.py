@@ -29,15 +29,14 @@ AGAIN = "python fullprocess.py --force trains and judges one by the rows of now,
 
 @dataclass(frozen=True)
 class WaitingChallenger:
-    """A challenger that waits: the digest that was judged, against what, on which dataset, since when, and why.
+    """A challenger that waits: the digest that was judged, against what, on which dataset, since when (UTC), and why.
 
-    `release` is the former one that it would bring back. `since` is None while the run that judged it is under way.
-    Where the evidence has `moved_on`, nobody can approve it.
+    `release` is the former one that it would bring back. Where the evidence has `moved_on`, nobody can approve it.
     """
 
     model: str
     run: int
-    since: str | None
+    since: str
     against: str
     dataset: str
     family: str
@@ -50,8 +49,9 @@ class WaitingChallenger:
     def attention(self, replaces: str | None) -> Attention:
         """What a person is told, once for each judgement that another challenger takes the place of."""
         what = f"former release {self.release}" if self.release else f"challenger {self.model[:12]} ({self.family})"
-        since = f" since {self.since[:10]}" if self.since else ""
-        told = [f"The {what} waits for approval{since}, judged on dataset {self.dataset} against {self.against}."]
+        against = "the base rate" if self.against == BASE_RATE else self.against
+        told = [f"The {what} waits for approval since {self.since[:10]}."]
+        told += [f"It was judged on dataset {self.dataset} against {against}."]
         told += [f"It replaces the challenger {replaces} that waited before."] if replaces else []
         return Attention(journal.APPROVAL, self.model[:12], " ".join([*told, self.sentence, self._how]))
 
@@ -74,18 +74,24 @@ def waiting(models: Path, production: Path, ingested: Path, *, run: int | None =
     if not verdict.get("deploy") or not (models / paths.MODEL).is_file():
         return None
     records = journal.read(production / paths.JOURNAL)
-    since = next((it["at"] for it in records if it.get("kind") == "run" and it.get("run") == verdict["run"]), None)
+    ended = (it["at"] for it in records if it.get("kind") == "run" and it.get("run") == verdict["run"])
+    since = next(ended, journal.now() if verdict["run"] == run else None)
     covers = files.digest_file(models / paths.MODEL) == verdict["model"]
     is_current = verdict["champion"] == (releases.name_of(production) or BASE_RATE)
     is_settled = _published_since(records, verdict["run"]) or is_rejected(records, verdict)
-    if not covers or not is_current or is_settled or (since is None and verdict["run"] != run):
+    if not covers or not is_current or is_settled or since is None:
         return None
     return WaitingChallenger(
         verdict["model"], verdict["run"], since, verdict["champion"], verdict["dataset"], str(card.get("family")),
-        card.get("release"), verdict["provisional"], verdict["sentence"],
+        card.get("release"), verdict["provisional"], sentence(verdict),
         _evidence(ingested / paths.VERSIONS / verdict["dataset"]) != _evidence(ingested / paths.CURRENT),
         verdict["gate"],
     )  # fmt: skip
+
+
+def sentence(verdict: Record) -> str:
+    """The sentence of a verdict on what waits: it says of what it favours that it is deployed."""
+    return str(verdict["sentence"]).replace("it is deployed", "it passed the gate and may be deployed")
 
 
 def _evidence(folder: Path) -> str | None:

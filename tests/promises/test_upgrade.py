@@ -1,6 +1,6 @@
 """An installation of an older program is opened by the program of today, which continues it.
 
-tests/fixtures holds what two real ones left after a first run and a second that deployed a new model: without the
+tests/fixtures holds what a real one of each left after a first run and a second that deployed a new model: without the
 report set of the first run, without the PDF and the figure, which runs make again.
 """
 
@@ -19,7 +19,7 @@ from risk.registry import releases
 from tests.conftest import Installations, Project, table
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-VERSIONS = ("1.0.0", "1.1.0")
+VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0")
 
 
 def bring_back(project: Project, version: str) -> None:

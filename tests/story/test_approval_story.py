@@ -100,7 +100,7 @@ def test_what_passed_the_gate_waits_and_is_told_once(second: Project) -> None:
     assert str(live(second)).startswith("1-")
     assert told["waiting"]["since"] == told["last_run"]["at"]
     assert told["waiting"]["against"] == live(second)
-    assert "log-loss" in told["waiting"]["sentence"]
+    assert "it passed the gate and may be deployed" in told["waiting"]["sentence"]
     assert "waiting:  The challenger" in second.run("fullprocess", "--status").out
     assert second.run("fullprocess").out == "no new data\n"
     second.drop("sourcedata/more.csv", table(30, seed=5, first=5000, labels=False))
@@ -218,7 +218,8 @@ def test_a_reason_that_is_blank_or_names_a_client_is_refused(second: Project, op
 def test_the_pages_and_the_report_show_what_waits(second: Project, client: FlaskClient) -> None:
     index, model = (client.get(path).text for path in ("/", "/model"))
 
-    assert "A model waits for approval" in index
+    assert "A model waits for approval since <time" in index
+    assert "it is deployed" not in index.partition("Needs attention")[2]
     assert "waits for approval" in index.partition("Needs attention")[2]
     assert "Is the new model better than what was deployed?" in model.partition("Waiting for approval")[2]
     assert json.loads(client.get("/health").text)["attention"]
