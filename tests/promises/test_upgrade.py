@@ -6,6 +6,7 @@ report set of the first run, without the PDF and the figure, which runs make aga
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,3 +139,12 @@ def test_the_release_before_can_be_made_live(older: Project) -> None:
     answer = app.test_client().post("/prediction", json=[row])
     app.extensions["rooms"].watch.stop()
     assert answer.json["release"].startswith("1-")
+
+
+def test_every_released_version_left_an_installation_here() -> None:
+    changelog = (FIXTURES.parents[1] / "docs/reference/changelog.md").read_text()
+    released = re.findall(r"^## (\d+\.\d+\.\d+) \(", changelog, re.MULTILINE)
+
+    assert released
+    assert set(released) - {paths.PROGRAM} <= set(VERSIONS)
+    assert {it.name for it in FIXTURES.iterdir()} == {f"installation-{version}" for version in VERSIONS}
