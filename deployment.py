@@ -45,16 +45,7 @@ def carry_out(settings: Settings, run: Run, judged: Verdict) -> str:
 
 def tell_waiting(settings: Settings, run: Run) -> None:
     """Keep for the record which challenger waits for a person, and what became of the one that waited before."""
-    before = [it for it in run.told if it["kind"] == journal.APPROVAL]
-    found = _waiting(settings, run.number) if settings.gate.by_person else None
-    subject = found.model[:12] if found else None
-    gone = next((it["subject"] for it in before if it["subject"] != subject), None)
-    if found or before:
-        run.note(waiting=found.told if found else None)
-        run.attend([journal.APPROVAL], [found.attention(gone)] if found else [])
-    if gone and not found:
-        sentence = f"The challenger {gone} that waited for approval waits no longer: it was replaced or decided on."
-        run.note(warnings=[*run.record.get("warnings", []), sentence])
+    approval.tell(run, _waiting(settings, run.number) if settings.gate.by_person else None)
 
 
 def _waiting(settings: Settings, run: int | None = None) -> approval.WaitingChallenger | None:
@@ -190,10 +181,8 @@ def _rejected(settings: Settings, run: Run, reason: str) -> Answer:
         releases.name_of(settings.production),
     )
     files.remove(settings.production / paths.TICK)  # the next tick shows it
-    sentence = f"A person rejected the challenger {candidate.model[:12]} that waited for approval: {reason}"
-    run.note(rejected={"model": candidate.model, "dataset": candidate.dataset}, waiting=None, release=live)
-    run.note(sentence=sentence)
-    run.attend([journal.APPROVAL], [])
+    sentence = approval.reject(run, candidate, reason)
+    run.note(release=live)
     return Answer(f"{policy.REJECTED}: {sentence}", {"outcome": policy.REJECTED, "release": live})
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from risk import files, journal, paths
+from risk.command import Run
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.errors import ReleaseError
@@ -97,6 +98,26 @@ def sentence(verdict: Record) -> str:
 def _evidence(folder: Path) -> str | None:
     found = manifests.read_whole(folder)
     return found.evidence if found else None
+
+
+def tell(run: Run, found: WaitingChallenger | None) -> None:
+    """Keep for the record what waits now, and that what waited before does so no longer."""
+    before = [it["subject"] for it in run.told if it["kind"] == journal.APPROVAL]
+    gone = next((it for it in before if not found or it != found.model[:12]), None)
+    if found or before:
+        run.note(waiting=found.told if found else None)
+        run.attend([journal.APPROVAL], [found.attention(gone)] if found else [])
+    if gone and not found:
+        told = f"The challenger {gone} that waited for approval waits no longer: it was replaced or decided on."
+        run.note(warnings=[*run.record.get("warnings", []), told])
+
+
+def reject(run: Run, found: WaitingChallenger, reason: str) -> str:
+    """Keep for the record that a person rejected what waits, and return the sentence that says so."""
+    told = f"A person rejected the challenger {found.model[:12]} that waited for approval: {reason}"
+    run.note(rejected={"model": found.model, "dataset": found.dataset}, waiting=None, sentence=told)
+    run.attend([journal.APPROVAL], [])
+    return told
 
 
 def is_rejected(records: Sequence[Record], verdict: Record) -> bool:
