@@ -13,7 +13,7 @@ PYTEST := $(PY) -m pytest -n 2 --dist worksteal
 OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
-.PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
+.PHONY: help run try upgrade-check test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
         bench-calling bench-lives bench-models bench-service soak servers cron uncron xlsx lock clean reset-demo broken
 
 help: ## list the targets
@@ -38,6 +38,18 @@ try: .venv/.installed ## propose settings for your files, run and show the list,
 	echo "report:    $$scratch/models/report.pdf"; echo "call list: $$scratch/models/calllist.csv"; \
 	echo "the page:  make serve ARGS='--config $$scratch/config.json'"; \
 	[ -z "$$DISPLAY" ] || ! command -v xdg-open >/dev/null || xdg-open "$$scratch/models/report.pdf" >/dev/null 2>&1 || :
+
+upgrade-check: .venv/.installed ## try this program on a copy of an installation (DATA=its folder or settings file)
+	@unset RISK_CONFIG; scratch=$$(mktemp -d "$${TMPDIR:-/tmp}/risk-upgrade.XXXXXX") && \
+	config=$$($(PY) -m risk.settings.scratch_copy "$${DATA:-.}" "$$scratch") || { code=$$?; rm -rf "$$scratch"; exit $$code; }; \
+	fail() { echo "upgrade-check: $$1 failed with this program, as said above. Nothing was changed but the copy: $$scratch" >&2; exit 1; }; \
+	echo "--- status"; $(PY) fullprocess.py --config "$$config" --status || echo "(the last run failed, or something is damaged: see above)"; \
+	echo "--- verify"; $(PY) diagnostics.py --config "$$config" --verify || fail "diagnostics.py --verify"; \
+	$(PY) ingestion.py --config "$$config" --verify || fail "ingestion.py --verify"; \
+	echo "--- one run"; $(PY) fullprocess.py --config "$$config" || { [ $$? -eq 4 ] || fail "fullprocess.py"; }; \
+	$(PY) diagnostics.py --config "$$config" --verify || fail "diagnostics.py --verify after the run"; \
+	echo "--- upgrade-check: this program opens $${DATA:-.} and continues it; nothing of it was changed"; \
+	rm -rf "$$scratch"
 
 test: .venv/.installed-dev check ## check the code and run every test but the extras
 	@[ -z "$$CI" ] || $(MAKE) --no-print-directory browser

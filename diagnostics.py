@@ -3,7 +3,7 @@
 Reads:  output_folder_path, prod_deployment_path, test_data_path, outcomes_path, requirements.txt, requirements.lock; of
         output_model_path the newest report set
 Writes: nothing but a line in journal.jsonl for --check-dependencies; for --backtest and --compare one too, and in
-        output_model_path backtest.json and backtest.png, or compare/candidates.svg
+        output_model_path backtest.json and backtest.png, or compare/candidates.svg; the FILE of --audit-export
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from risk.journal import Attention
 from risk.lists import list_history, track_record_words
 from risk.reading import reader
 from risk.registry import audit, model, own_families, proven, releases
-from risk.report import comparison_page, explain, figures, money_words, snapshot, status, tables
+from risk.report import accounts, comparison_page, explain, figures, money_words, snapshot, status, tables
 from risk.settings.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log
 
@@ -98,6 +98,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verify", action="store_true", help="compute the journal's chain and its digests again")
     parser.add_argument("--compare", action="store_true", help="show all families side by side; changes nothing")
     parser.add_argument("--backtest", action="store_true", help="replay four policies over what is in; takes minutes")
+    accounts.options(parser)
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
@@ -117,7 +118,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         with command.writing(settings):
             act = {"kind": "act", "act": status.ASKED, "newest": status.ask_index()}
             journal.append(settings.production / paths.JOURNAL, act)
-    return _summary(settings)
+    return accounts.answer(settings, asked) or _summary(settings)
 
 
 def _explain(settings: Settings, asked: str) -> Answer:

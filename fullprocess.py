@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHOWN = (
     "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held", "rejected_rows",
-    "attention",
+    "attention", "waiting",
 )  # fmt: skip
 
 
@@ -53,7 +53,8 @@ def full_process(config: Settings, run: Run, force: bool = False, observed: str 
         outcome = verdict.outcome  # "deployed", "challenger rejected", "not enough evidence"
         if verdict.deploy:
             with run.step("deployment"):
-                deployment.deploy(config, run)
+                outcome = deployment.carry_out(config, run, verdict)  # or "waiting for approval"
+    deployment.tell_waiting(config, run)
     run.note(release=releases.name_of(config.production))
     with run.step("reporting"):  # always: the call list is fresh after every run that had news
         reporting.report(config, run, outcome)

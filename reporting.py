@@ -174,6 +174,7 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "capacity": asdict(settings.capacity),
         "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
         "attention": run.record.get("attention", journal.attention(path)),
+        "waiting": status.waiting(settings, run),
         "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
         "explained": explain.last_runs([*journal.read(path), run.as_line(outcome)], snapshot.MOST_RUNS),

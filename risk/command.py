@@ -78,16 +78,17 @@ class Run:
 
         No sentence may hold a text of a client's row: the journal keeps it.
         """
-        former = self.record.get("attention", self._told)
+        former = self.record.get("attention", self.told)
         self.note(attention=journal.attention_after(former, kinds, found))
 
     @property
-    def _told(self) -> list[dict[str, Any]]:
+    def told(self) -> list[dict[str, Any]]:
+        """What needed a person when the last run ended."""
         return journal.attention(self.settings.production / paths.JOURNAL)
 
     def end(self, outcome: str) -> Answer:
         """Write the run's line and return what it says; its exit code is 4 where something new needs a person."""
-        news = journal.new_sentences(self.record.get("attention", []), self._told) if outcome != journal.FAILED else []
+        news = journal.new_sentences(self.record.get("attention", []), self.told) if outcome != journal.FAILED else []
         line = self.as_line(outcome) | {"config": self.settings.identity, "packages": packages()}
         journal.append(self.settings.production / paths.JOURNAL, line)
         told = {"run": self.number, "outcome": outcome, **self.record, "steps": self.steps}

@@ -25,7 +25,7 @@ TIMED = ("ingestion", "training", "scoring")
 
 # the kinds of what needs a person
 REJECTED, HELD, NO_ROWS, PASSED_OVER = "rejected", "held", "no rows", "passed over"
-STOPPED, RECORD, LEAK, CALLS = "stopped feed", "record", "leak", "refused calls"
+STOPPED, RECORD, LEAK, CALLS, APPROVAL = "stopped feed", "record", "leak", "refused calls", "approval"
 OF_SOURCES = (REJECTED, HELD, NO_ROWS)
 
 

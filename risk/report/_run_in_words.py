@@ -74,6 +74,8 @@ def publication(run: Record | None, intent: Record, end: Record | None) -> str:
     if intent.get("action") == "rollback":
         way = f"{person(intent)} went back" if by_hand else "By the gate's figures production went back"
         told = f"{way} from {former} to {name}{why}"
+    elif intent.get("approved"):
+        told = f"{person(intent)} approved {name} and gave this reason: {intent['approved']}"
     elif intent.get("forced"):
         told = f"{person(intent)} deployed {name} by force and gave this reason: {intent.get('reason')}"
     else:
@@ -224,6 +226,10 @@ def _followed(run: Record, published: Iterable[tuple[Record, Record | None]]) ->
         told.append(f"{person(run)} took in {run['released']}, which had been held back (ingestion.py --release).")
     if run.get("withdrawn"):
         told.append(f"{person(run)} took {run['withdrawn']} out again; it is held back (ingestion.py --withdraw).")
+    if run.get("rejected"):
+        told.append(f"{person(run)} rejected the challenger that waited for approval (deployment.py --reject).")
+    if waits := run.get("waiting"):
+        told.append(f"The challenger {waits['model'][:12]} waits for a person's approval (deployment.py --approve).")
     if run.get("error"):
         told.append(f"It failed: {str(run['error']).rstrip('.')}. What was live before stayed.")
     if not told and "reason" in run:

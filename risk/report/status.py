@@ -15,6 +15,7 @@ from risk import journal, paths, wiped
 from risk.command import Answer, Run
 from risk.dataset import dataset, manifest
 from risk.dataset.manifest import Manifest
+from risk.decision import approval
 from risk.errors import DataError, DiskError, RiskError
 from risk.lists import list_history, track_record_words
 from risk.registry import audit, proven, releases
@@ -25,7 +26,7 @@ from risk.text import hours_of
 ROOT = Path(__file__).parents[2]
 ASKED = "check dependencies"  # the act of asking the package index
 LAST_RUN = ("run", "at", "outcome", "sentence", "error")
-OF_NOW = (journal.RECORD, journal.STOPPED)  # these are looked at when they are asked for
+OF_NOW = (journal.RECORD, journal.STOPPED, journal.APPROVAL)  # these are looked at when they are asked for
 
 
 def status(settings: Settings) -> Answer:
@@ -74,10 +75,19 @@ def status(settings: Settings) -> Answer:
         "damaged": damaged,
         "undelivered": deliver.waiting(settings.deliver, settings.production),
         "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
+        "waiting": waiting(settings) if sound else None,
         "bytes": {name: sum(it.lstat().st_size for it in found if it.is_file()) for name, found in files.items()},
     }
     is_ill = not sound or misplaced or damaged or failed
     return Answer("\n".join(_lines(fields)), fields, exit_code=1 if is_ill else 0)
+
+
+def waiting(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
+    """The challenger that waits for a person's approval, and its evidence; None where none does or none is asked."""
+    if not settings.gate.by_person:
+        return None
+    found = approval.waiting(settings.models, settings.production, settings.ingested, run=run.number if run else None)
+    return found.told if found else None
 
 
 def expectation(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:
@@ -121,6 +131,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),
         *(f"not sent: {it}" for it in fields["undelivered"]),
         *(f"damaged:  {fault}" for fault in fields["damaged"]),
+        *([f"waiting:  {fields['waiting']['said']}"] if fields["waiting"] else []),
         *(f"needs attention: {it['sentence']}" for it in fields["attention"]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
     ]

@@ -19,6 +19,7 @@ STATES = {"in": "in", "held": "held back", "refused": "refused", "gone": "in, fi
 OUTCOMES = {
     "deployed": "a new model was deployed",
     "challenger rejected": "a new model was trained and not deployed",
+    "waiting for approval": "a new model passed the gate and waits for a person's approval",
     "no drift": "no change was found; the deployed model stays",
     "not enough evidence": "there is not enough evidence yet to decide",
     "rolled back": "a former model is back in service",
@@ -33,9 +34,6 @@ NO_LIST = "There is no call list yet: ranking clients takes a deployed model."
 NOBODY = "There is nobody to call: no current client was found in the data."
 NO_SCORES = "There are no scores yet: no model has been measured on test data."
 NO_SOURCE, FIRST_RUN = "No source has been read yet.", "This is the first run."
-
-
-# --- what happened ----------------------------------------------------------------------------------------------------
 
 
 def headline(snapshot: Facts) -> str:

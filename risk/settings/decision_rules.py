@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
@@ -22,3 +24,9 @@ class GateRule:
     steady_gain: Number = Field(default=0.05, ge=0, le=1)
     minimum: Whole = Field(default=30, ge=2, le=1_000_000)
     top_share: Number = Field(default=0.1, gt=0, le=1)
+    approval: Literal["none", "person"] = "none"
+
+    @property
+    def by_person(self) -> bool:
+        """Whether no model goes live without a person's word."""
+        return self.approval == "person"

@@ -1,11 +1,12 @@
 """An installation of an older program is opened by the program of today, which continues it.
 
-tests/fixtures holds what two real ones left after a first run and a second that deployed a new model: without the
+tests/fixtures holds what a real one of each left after a first run and a second that deployed a new model: without the
 report set of the first run, without the PDF and the figure, which runs make again.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from risk.registry import releases
 from tests.conftest import Installations, Project, table
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-VERSIONS = ("1.0.0", "1.1.0")
+VERSIONS = ("1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0")
 
 
 def bring_back(project: Project, version: str) -> None:
@@ -138,3 +139,12 @@ def test_the_release_before_can_be_made_live(older: Project) -> None:
     answer = app.test_client().post("/prediction", json=[row])
     app.extensions["rooms"].watch.stop()
     assert answer.json["release"].startswith("1-")
+
+
+def test_every_released_version_left_an_installation_here() -> None:
+    changelog = (FIXTURES.parents[1] / "docs/reference/changelog.md").read_text()
+    released = re.findall(r"^## (\d+\.\d+\.\d+) \(", changelog, re.MULTILINE)
+
+    assert released
+    assert set(released) - {paths.PROGRAM} <= set(VERSIONS)
+    assert {it.name for it in FIXTURES.iterdir()} == {f"installation-{version}" for version in VERSIONS}

@@ -1,0 +1,190 @@
+"""The sheet of one client: everything that is kept about the client, as JSON, as lines, and as a page to print."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from risk import journal, paths
+from risk.dataset import client_rows, outcomes
+from risk.dataset import manifest as manifests
+from risk.dataset.manifest import Manifest
+from risk.lists import list_history
+from risk.registry import out_of_fold, releases
+from risk.registry.releases import object_in
+from risk.settings.schema import Schema
+from risk.text import NOTHING, as_csv, one_line
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+DESK = "the challenger on the desk"
+NONE_KEPT = "Nothing is kept about this client."
+OF_ROWS = ("rows", "test_rows")
+OF_CALL = ("rank", "risk", "owner", "value", "period", "next_step")
+# key, title, what it is, and which field stands in which column; those of rows are followed by the columns of the file
+PARTS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+    ("rows", "Rows in files", "Each is the n-th row that was accepted of its file.",
+     {"File": "file", "Row": "row", "File is": "state", "Kept in": "kept_in", "Outcome": "label"}),
+    ("test_rows", "Rows in test data", "Each is the n-th row that is accepted of its file.",
+     {"File": "file", "Row": "row"}),
+    ("refused_rows", "Refused rows", "Of a refused row only the value is kept that was wrong.",
+     {"File": "file", "Line": "line", "Column": "column", "Value": "value", "Reason": "reason", "Kept in": "kept_in"}),
+    ("contacts", "Contacts", "Who was called when, and what came of it.",
+     {"Date": "date", "Result": "result", "Opinion": "opinion", "Note": "note", "File": "source", "Line": "line"}),
+    ("refused_contacts", "Refused contacts", "Lines that were refused and name the client.",
+     {"File": "source", "Line": "line", "Reason": "reason"}),
+    ("call", "On the newest call list", "With the reasons that are given.", {"What": "what", "Is": "is"}),
+    ("lists", "Risk in kept lists", "One list a day.",
+     {"Day": "as_of", "Rank": "rank", "Risk": "risk", "Value": "value", "Period": "period", "To be called": "on_list",
+      "Control": "control", "Made afterwards": "replayed"}),
+    ("report_sets", "Risk in kept reports", "From clientrisks.csv of each report set.",
+     {"Report set": "report_set", "Rank": "rank", "Risk": "risk", "Prediction": "prediction", "Owner": "owner"}),
+    ("models", "Models", "Those that were compared on rows of the client, and on how many of these they were trained.",
+     {"Model": "model", "Live": "live", "Rows compared": "compared_on", "Rows trained on": "trained_on",
+      "Out-of-fold risks": "risks"}),
+    ("not_read", "Not read", "Kept, but of other columns than those of the settings.", {"What": "what"}),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shelves:
+    """Where everything lies that may name a client."""
+
+    ingested: Path
+    models: Path
+    production: Path
+    outcomes: Path
+    test_data: Path
+
+
+@dataclass(frozen=True)
+class SheetPart:
+    """A part of the sheet as a table of texts."""
+
+    title: str
+    says: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def gather(client: str, shelves: Shelves, schema: Schema, size_cap: int) -> dict[str, Any]:
+    """Everything that is kept about a client, by its exact name. Raises: DiskError, JournalError."""
+    known, others = _manifests(shelves, schema)
+    parts = shelves.ingested / paths.PARTS
+    called = outcomes.read(shelves.outcomes, size_cap)
+    rows = client_rows.of_client(known, schema, parts, client)
+    sets = [*_report_sets(shelves.models / paths.REPORTS, client)]
+    told = {
+        "client": client,
+        "made_at": journal.now(),
+        "rows": [asdict(it) for it in rows],
+        "test_rows": client_rows.held_out(shelves.test_data, schema, client, size_cap),
+        "refused_rows": client_rows.refused(known | others, parts, client),
+        "contacts": [vars(it) for it in called.contacts if it.client == client],
+        "refused_contacts": [vars(it) for it in called.rejected if client_rows.is_named(client, it.reason)],
+        "lists": list_history.of_client(shelves.models / paths.LISTS, client),
+        "report_sets": sets,
+        "call": _call(shelves.models, client),
+        "models": [*_models(shelves, client)],
+        "not_read": [f"{name}: of other columns than those of the settings" for name in others],
+    }
+    return told | {"kept": any(told[key] for key, *_ in PARTS if key != "not_read")}
+
+
+def _manifests(shelves: Shelves, schema: Schema) -> tuple[dict[str, Manifest], dict[str, Manifest]]:
+    """The manifest of each version and release by what it is called: of the columns of now, and of others."""
+    versions, made = shelves.ingested / paths.VERSIONS, shelves.production / paths.RELEASES
+    known = manifests.read_all(versions, made)
+    named = {f"{'dataset' if it.parent == versions else 'release'} {it.name}": found for it, found in known.items()}
+    told = {name: found for name, found in named.items() if found}
+    is_ours = {name: found.schema == schema.identity for name, found in told.items()}
+    return ({name: it for name, it in told.items() if is_ours[name]},
+            {name: it for name, it in told.items() if not is_ours[name]})  # fmt: skip
+
+
+def _report_sets(home: Path, client: str) -> Iterable[dict[str, Any]]:
+    """The rank and risk of the client in every report set that is kept."""
+    (cell,) = csv.reader([as_csv((), [(client,)]).decode().partition("\n")[2].rstrip("\n")])
+    for folder in sorted(home.glob("[0-9]*"), key=lambda it: int(it.name)):
+        path = folder / paths.CLIENT_RISKS
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                found = [it for it in csv.DictReader(file) if it["client"] == cell[0]]
+            yield from ({"report_set": folder.name, **it, "client": client} for it in found)
+
+
+def _call(models: Path, client: str) -> dict[str, Any] | None:
+    """The client's entry on the newest call list, with the reasons; None where the client is not on it."""
+    calls = object_in(models / paths.SNAPSHOT).get("call_list") or ()
+    return next((dict(it) for it in calls if it["client"] == client), None)
+
+
+def _models(shelves: Shelves, client: str) -> Iterable[dict[str, Any]]:
+    """How many rows of the client each release was trained on or compared on, and their out-of-fold risks."""
+    live = releases.name_of(shelves.production)
+    folders = [(it.name, it.folder) for it in releases.all_of(shelves.production)] + [(DESK, shelves.models)]
+    for name, folder in folders:
+        rated = out_of_fold.read(folder)
+        rated = rated[rated["client"] == client]
+        if len(rated):
+            trained = int(rated["learned"].sum()) if "learned" in rated else None
+            risks = [round(float(it), 12) for it in rated["risk"]]
+            yield {
+                "model": name,
+                "live": name == live,
+                "compared_on": len(rated),
+                "trained_on": trained,
+                "risks": risks,
+            }
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def parts_of(sheet: Mapping[str, Any]) -> list[SheetPart]:
+    """The sheet as tables, those without a row too: that nothing is kept is an answer."""
+    call = sheet["call"] or {}
+    told = dict(sheet)
+    told |= {name: [it | {f"={of}": at for of, at in it["values"].items()} for it in sheet[name]] for name in OF_ROWS}
+    told["call"] = [{"what": name, "is": call[name]} for name in OF_CALL if call.get(name)]
+    told["call"] += [{"what": "reason", "is": it} for it in call.get("reasons") or ()]
+    told["call"] += [{"what": "has changed", "is": it} for it in call.get("changed") or ()]
+    told["not_read"] = [{"what": it} for it in sheet["not_read"]]
+    columns = {of: f"={of}" for name in OF_ROWS for it in sheet[name] for of in it["values"]}
+    return [
+        _part(title, says, shown | (columns if key in OF_ROWS else {}), told[key]) for key, title, says, shown in PARTS
+    ]
+
+
+def _part(title: str, says: str, shown: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> SheetPart:
+    texts = tuple(tuple(_text(row.get(name)) for name in shown.values()) for row in rows)
+    return SheetPart(title, says, tuple(shown), texts)
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def lines(sheet: Mapping[str, Any], parts: Sequence[SheetPart]) -> str:
+    """The sheet for a terminal."""
+    told = [f"Client {one_line(sheet['client'])}: {'everything that is kept' if sheet['kept'] else NONE_KEPT}"]
+    for part in (it for it in parts if it.rows):
+        told += ["", f"{part.title} ({len(part.rows)})"]
+        told += [f"  {one_line(' | '.join(row))}" for row in part.rows]
+    return "\n".join(told)
+
+
+def page(sheet: Mapping[str, Any], parts: Sequence[SheetPart]) -> bytes:
+    """The sheet as an HTML page that needs no other file; every text is escaped."""
+    from jinja2 import Environment, FileSystemLoader
+
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return made.get_template("clientsheet.html").render(sheet=sheet, parts=parts, none_kept=NONE_KEPT).encode()

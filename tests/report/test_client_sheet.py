@@ -1,0 +1,135 @@
+"""The sheet of one client holds everything that is kept about the client, and nothing of others."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Installations, Project, table
+
+HOSTILE = "<script>alert('x')</script>"
+FORMULA = "=HYPERLINK(1)"
+
+
+def kept(project: Project) -> None:
+    """Leave an installation that keeps something of every kind about c00001, and rows of a client with a bad name."""
+    project.configure(capacity={"calls_per_week": 400})
+    stayed = [it.partition(",")[0] for it in table(300).splitlines() if it.endswith(",0")]
+    rows = table(300).replace(f"{stayed[5]},", f"{HOSTILE},").replace(f"{stayed[6]},", f"{FORMULA},")
+    project.drop("sourcedata/dataset1.csv", rows)
+    project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000) + "c00001,4,40,3,1\n")
+    project.drop(
+        "outcomes/calls.csv", "client,date,result,note\nc00001,2026-01-05,reached,will think\nc00001,x,reached,\n"
+    )
+    assert project.run("fullprocess").code in (0, 4)
+    second = table(300, seed=2, turned=True, first=1000)
+    project.drop("sourcedata/dataset2.csv", second + "c00001,7,70,5,\nc00004,c00001,9,9,0\nc00009,1,1,1,0\n")
+    assert project.run("fullprocess").code in (0, 4)
+
+
+@pytest.fixture
+def company(installations: Installations, tmp_path: Path) -> Project:
+    return installations.copy(kept, tmp_path)
+
+
+def sheet(project: Project, name: str = "c00001") -> dict[str, list[dict[str, object]]]:
+    said = project.run("diagnostics", "--client", name, "--json")
+    assert (said.code, said.err) == (0, "")
+    found: dict[str, list[dict[str, object]]] = said.json
+    return found
+
+
+def test_it_holds_every_row_of_the_client_with_its_file_and_outcome(company: Project) -> None:
+    found = sheet(company)
+
+    first, second = found["rows"]
+    line = company.text("sourcedata/dataset1.csv").splitlines()[int(str(first["row"]))]
+    assert (first["file"], line.split(",")[0]) == ("dataset1.csv", "c00001")
+    assert [str(int(float(it))) for it in list(first["values"].values())[1:]] == line.split(",")[1:4]  # type: ignore[attr-defined]
+    assert first["label"] in ("left", "stayed")
+    assert (second["file"], second["row"], second["label"]) == ("dataset2.csv", 301, None)
+    assert {it.partition(" ")[0] for it in first["kept_in"]} == {"dataset", "release"}  # type: ignore[attr-defined]
+    (tested,) = found["test_rows"]
+    assert (tested["file"], tested["row"]) == ("testdata.csv", 101)
+
+
+def test_it_holds_lists_reports_contacts_models_and_what_was_refused(company: Project) -> None:
+    found = sheet(company)
+    releases = sorted(it.name for it in (company.root / "production_deployment/releases").iterdir())
+
+    assert found["kept"]
+    assert len(found["lists"]) >= 1
+    assert [it["report_set"] for it in found["report_sets"]] == ["1", "2"]
+    assert found["call"]["reasons"] is not None  # type: ignore[call-overload]
+    assert [(it["date"], it["note"]) for it in found["contacts"]] == [("2026-01-05", "will think")]
+    assert [it["line"] for it in found["refused_contacts"]] in ([3], [])
+    assert [(it["file"], it["column"]) for it in found["refused_rows"]] == [("dataset2.csv", "lastmonth_activity")]
+    assert releases[0] in [it["model"] for it in found["models"]]
+    assert all(it["compared_on"] == len(it["risks"]) for it in found["models"])  # type: ignore[arg-type]
+
+
+def test_it_tells_of_nobody_else(company: Project) -> None:
+    text = json.dumps(sheet(company)) + company.run("diagnostics", "--client", "c00001").out
+
+    assert set(re.findall(r"c\d{5}", text)) == {"c00001"}
+
+
+def test_of_an_unknown_client_it_says_that_nothing_is_kept(company: Project) -> None:
+    assert not sheet(company, "c0000")["kept"]
+    assert "Nothing is kept about this client." in company.run("diagnostics", "--client", "C00001").out
+
+
+@pytest.mark.parametrize("name", [HOSTILE, FORMULA])
+def test_names_that_are_code_or_formulas_are_found_and_escaped(company: Project, name: str) -> None:
+    said = company.run("diagnostics", "--client", name, "--html", str(company.root / "sheet.html"))
+    page = company.text("sheet.html")
+
+    assert said.code == 0, said.err
+    assert len(sheet(company, name)["report_sets"]) == 2
+    assert "<script" not in page
+    assert html.escape(name).replace("&#x27;", "&#39;") in page
+
+
+def test_asking_writes_nothing_but_the_page(company: Project) -> None:
+    before = company.seen()
+
+    sheet(company)
+    company.run("diagnostics", "--client", "c00001", "--html", str(company.root / "sheet.html"))
+
+    after = company.seen()
+    assert after.keys() - before.keys() == {"sheet.html"}
+    assert all(after[name] == content for name, content in before.items())
+
+
+def test_a_page_that_is_there_is_not_replaced(company: Project) -> None:
+    company.drop("sheet.html", "mine")
+
+    said = company.run("diagnostics", "--client", "c00001", "--html", str(company.root / "sheet.html"))
+
+    assert (said.code, company.text("sheet.html")) == (2, "mine")
+    assert company.run("diagnostics", "--html", "other.html").code == 2
+
+
+@pytest.mark.slow
+def test_rows_of_events_and_months_are_both_told(project: Project) -> None:
+    project.configure(events={"client": "who", "time": "at", "amount": "sum"})
+    months = [f"2025-{month:02d}-{3 + n % 20:02d}" for n in range(120) for month in range(1, 13) if (n + month) % 5]
+    events = "".join(f"k{n % 120:03d},{at}T10:00:00,{n % 9}.5\n" for n, at in enumerate(months))
+    project.drop("sourcedata/events.csv", "who,at,sum\n" + events)
+    assert project.run("ingestion").code == 0
+
+    files = {str(it["file"]).partition("/")[0] for it in sheet(project, "k005")["rows"]}
+
+    assert files == {"events.csv", "months of events"}
+
+
+def test_columns_that_are_called_like_ours_are_told_too(project: Project) -> None:
+    project.configure(schema={"client": "file", "target": "state", "features": {"kept_in": "numeric", "=": "numeric"}})
+    project.drop("sourcedata/a.csv", "file,state,kept_in,=\nx,1,77,88\n")
+    assert project.run("ingestion").code == 0
+
+    assert "77 | 88" in project.run("diagnostics", "--client", "x").out
