@@ -128,9 +128,10 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
     from risk import command, files
     from risk.command import Answer
     from risk.registry import releases
-    from risk.report import status
+    from risk.report import erase_command, status
 
     with command.writing(settings):
+        erase_command.finish(settings, is_locked=True)
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
         releases.settle(settings.production)

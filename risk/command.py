@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from risk import files, journal, paths, tick
-from risk.errors import DeadlineError, DiskError, RiskError
+from risk.errors import DeadlineError, DiskError, ErasureError, RiskError
 from risk.journal import Attention
 from risk.settings.settings import Settings, load
 from risk.text import event, log, one_line, placed
@@ -151,8 +151,11 @@ def run_of(settings: Settings, script: str) -> Run:
 
 
 def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answer:
-    """Do one stage by hand: under the lock, timed and journaled as a run of its own."""
+    """Do one stage by hand: under the lock, timed and journaled as a run of its own. Raises: ErasureError."""
     with writing(settings):
+        if (settings.production / paths.ERASING).exists():
+            told = "an erasure was cut off. Nothing was done. Run python fullprocess.py, which finishes it first."
+            raise ErasureError(f"{settings.production / paths.ERASING}: {told}")
         run = run_of(settings, step)
         with ended_if_failed(run):
             with run.step(step):
