@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[\d.,+-]+")
 
 
 @dataclass(frozen=True)
-class Names:
+class ClientNames:
     """The names to be taken out; the names of `others` that hold one of them; those that are `shared` with values."""
 
     names: frozenset[str]
@@ -114,7 +114,7 @@ def _raw(text: str) -> bytes:
 # --- CSV --------------------------------------------------------------------------------------------------------------
 
 
-def without_rows(text: str, columns: Collection[str], names: Names) -> str:
+def without_rows(text: str, columns: Collection[str], names: ClientNames) -> str:
     """A CSV without the records of these clients, whose column has one of these names; the others as they are.
 
     In cells of other columns the names are taken out. What is no CSV to its end keeps the lines without a name.

@@ -25,7 +25,7 @@ class Rewrite:
 
 
 @dataclass(frozen=True)
-class Plan:
+class StagingPlan:
     """Files that are staged, files that are to go, and which digest becomes which."""
 
     staged: tuple[str, ...]
@@ -38,13 +38,13 @@ class Plan:
         return {**named, "replaced": dict(self.replaced)}
 
 
-def planned(told: Mapping[str, Any], base: Path) -> Plan:
+def planned(told: Mapping[str, Any], base: Path) -> StagingPlan:
     """The plan that was told as JSON."""
     staged, gone = (tuple(os.path.normpath(base / path) for path in told[name]) for name in ("staged", "gone"))
-    return Plan(staged, gone, told["replaced"])
+    return StagingPlan(staged, gone, told["replaced"])
 
 
-def stage(rewrites: Iterable[Rewrite]) -> Plan:
+def stage(rewrites: Iterable[Rewrite]) -> StagingPlan:
     """Write the new files beside the former ones, durable; nothing else changes. Raises: DiskError."""
     staged, gone, replaced = list[str](), list[str](), dict[str, str]()
     for rewrite in rewrites:
@@ -63,10 +63,10 @@ def stage(rewrites: Iterable[Rewrite]) -> Plan:
     for folder in sorted({Path(path).parent for path in staged}):
         with files.refusals(folder):
             files.sync(folder)
-    return Plan(tuple(staged), tuple(gone), replaced)
+    return StagingPlan(tuple(staged), tuple(gone), replaced)
 
 
-def put_in_place(plan: Plan) -> None:
+def put_in_place(plan: StagingPlan) -> None:
     """Put every staged file in the place of the former one; what was put there before stays. Raises: DiskError."""
     for path in map(Path, plan.staged):
         with files.refusals(path):

@@ -220,7 +220,8 @@ def keep(root: Path, folder: Path) -> None:
 def _kept(source: str, target: str) -> None:
     """Copy a file; one that was published never changes, and is linked: as after a kill it is the same to a tick."""
     published = any(f"/{name}/" in source for name in (paths.RELEASES, paths.VERSIONS, paths.REPORTS))
-    if published and paths.UNFINISHED not in source and not os.path.islink(source):
+    unfinished = paths.UNFINISHED in source or paths.STAGED in source
+    if published and not unfinished and not os.path.islink(source):
         os.link(source, target)
     else:
         shutil.copy2(source, target, follow_symlinks=False)

@@ -24,7 +24,7 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest
 from risk.reading.reader import Content, Slice
 from risk.reading.sql import literal
-from risk.redaction import Names, records, without_rows
+from risk.redaction import ClientNames, records, without_rows
 from risk.settings.schema import Schema
 from risk.staging import Rewrite
 from risk.text import as_csv
@@ -35,7 +35,7 @@ Positions = NDArray[np.int64]
 class Erasure:
     """The clients to be erased from the dataset in one folder, and the parts that hold them, rewritten."""
 
-    def __init__(self, folder: Path, schema: Schema, names: Names) -> None:
+    def __init__(self, folder: Path, schema: Schema, names: ClientNames) -> None:
         self._folder, self._schema, self._names = folder, schema, names
         self._parts = folder / paths.PARTS
         self._clients = sorted(names.names)

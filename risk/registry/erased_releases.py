@@ -19,7 +19,7 @@ from risk import files, paths
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.reading.sql import connect, literal
-from risk.redaction import Names
+from risk.redaction import ClientNames
 from risk.registry import releases
 from risk.registry.releases import object_in
 from risk.staging import Rewrite
@@ -34,7 +34,7 @@ class TrainedModels:
     production: Path
     desk: Path
     versions: Path
-    names: Names
+    names: ClientNames
 
     def trained_on_them(self) -> list[str]:
         """The releases whose model was trained on one of the clients, oldest first."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from risk import files, paths
 from risk.reading.sql import connect, literal, pattern
-from risk.redaction import CLIENT, Names, without_rows
+from risk.redaction import CLIENT, ClientNames, without_rows
 from risk.registry.releases import object_in
 from risk.report import figures, pdf, spreadsheet
 from risk.staging import Rewrite
@@ -19,14 +19,14 @@ from risk.text import event, log
 COLUMNS = (CLIENT,)
 
 
-def rewrites(reports: Path, names: Names) -> Iterator[Rewrite]:
+def rewrites(reports: Path, names: ClientNames) -> Iterator[Rewrite]:
     """Yield what changes in each report set. Raises: DiskError."""
     for folder in sorted(reports.glob("[0-9]*")):
         if folder.is_dir() and not folder.is_symlink():
             yield from _of_set(folder, names)
 
 
-def _of_set(folder: Path, names: Names) -> Iterator[Rewrite]:
+def _of_set(folder: Path, names: ClientNames) -> Iterator[Rewrite]:
     places = _places(folder / paths.CLIENT_RISKS, names)
     before = object_in(folder / paths.SNAPSHOT)
     after = names.cut(_without_places(before, places))
@@ -47,7 +47,7 @@ def _of_set(folder: Path, names: Names) -> Iterator[Rewrite]:
         yield Rewrite(path, content)
 
 
-def _places(path: Path, names: Names) -> set[int]:
+def _places(path: Path, names: ClientNames) -> set[int]:
     """The places of the clients in clientrisks.csv."""
     if not path.is_file():
         return set()
@@ -78,7 +78,7 @@ def _shown(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> Itera
             yield Rewrite(path, None)
 
 
-def _rows(path: Path, names: Names) -> bytes | None:
+def _rows(path: Path, names: ClientNames) -> bytes | None:
     """clientrows.parquet without the clients; None where they are not in it."""
     clients = ", ".join(map(literal, sorted(names.names)))
     with connect(threads=1) as connection, tempfile.TemporaryDirectory() as scratch:
@@ -92,12 +92,12 @@ def _rows(path: Path, names: Names) -> bytes | None:
         return written.read_bytes()
 
 
-def sections_name(path: Path, names: Names) -> bool:
+def sections_name(path: Path, names: ClientNames) -> bool:
     """Whether a text file, as apireturns.txt, names one of the clients."""
     return path.is_file() and names.count(path.read_text(encoding="utf-8")) > 0
 
 
-def recorded(path: Path, names: Names) -> Iterator[Rewrite]:
+def recorded(path: Path, names: ClientNames) -> Iterator[Rewrite]:
     """Yield recorded.csv without the contacts of the clients."""
     if path.is_file():
         text = path.read_bytes().decode("utf-8", "surrogateescape")

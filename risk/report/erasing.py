@@ -25,12 +25,12 @@ from risk.errors import DataError, UsageError
 from risk.journal import ERASE
 from risk.lists import erased_lists
 from risk.reading import erased
-from risk.redaction import SHORT, Names
+from risk.redaction import SHORT, ClientNames
 from risk.registry.erased_releases import TrainedModels
 from risk.registry.releases import object_in
 from risk.report import erased_reports, occurrences
 from risk.settings.schema import Schema
-from risk.staging import Plan, Rewrite
+from risk.staging import Rewrite, StagingPlan
 
 INTENT, REPLACED, DONE = "intent", "replaced", "done"
 UNCHANGED = "Nothing was changed."
@@ -127,7 +127,7 @@ def _check(clients: Sequence[str], reason: str) -> None:
             raise UsageError(f"{told}. {UNCHANGED} Say the reason without it, as the number of a request.")
 
 
-def _finish(home: Home, order: dict[str, Any], plan: Plan | None) -> Certificate:
+def _finish(home: Home, order: dict[str, Any], plan: StagingPlan | None) -> Certificate:
     """Do what is left of an order: every step asks whether it is done."""
     clients, reason, name = order["clients"], order["reason"], order["id"]
     lines = {
@@ -146,7 +146,7 @@ def _finish(home: Home, order: dict[str, Any], plan: Plan | None) -> Certificate
         )
     else:
         order |= json.loads(home.order.read_bytes().split(b"\n")[1])["facts"]
-    names = Names(frozenset(clients), frozenset(order["others"]), frozenset(order["shared"]))
+    names = ClientNames(frozenset(clients), frozenset(order["others"]), frozenset(order["shared"]))
     if REPLACED not in lines:
         journal.append(home.journal, {"kind": ERASE, "step": REPLACED, "id": name, "replaced": dict(plan.replaced)})
     staging.put_in_place(plan)
@@ -169,7 +169,7 @@ def _finish(home: Home, order: dict[str, Any], plan: Plan | None) -> Certificate
 _FACTS = ("n_rows", "trained", "levels", "others", "shared")
 
 
-def _staged(home: Home, names: Names) -> tuple[Plan, dict[str, Any]]:
+def _staged(home: Home, names: ClientNames) -> tuple[StagingPlan, dict[str, Any]]:
     """Stage every file that holds one of the clients, as it is without them; and what a person should know."""
     rows = Erasure(home.ingested, home.schema, names)
     levels = {name: len(values) for name, values in rows.of_clients.levels(_categorical(home.schema)).items()}
@@ -183,7 +183,7 @@ def _staged(home: Home, names: Names) -> tuple[Plan, dict[str, Any]]:
     return replace(plan, replaced=named), {"n_rows": n_rows, "trained": trained, "levels": levels}
 
 
-def _rewrites(home: Home, names: Names, rows: Erasure, models: TrainedModels) -> Iterator[Rewrite]:
+def _rewrites(home: Home, names: ClientNames, rows: Erasure, models: TrainedModels) -> Iterator[Rewrite]:
     yield from models.rewrites(rows.moved)
     yield from rows.rewrites(home.production)
     yield from erased_lists.rewrites(home.models / paths.LISTS, names.names)
@@ -196,7 +196,7 @@ def _rewrites(home: Home, names: Names, rows: Erasure, models: TrainedModels) ->
         yield Rewrite(answers, None)
 
 
-def _in_place(home: Home, names: Names) -> None:
+def _in_place(home: Home, names: ClientNames) -> None:
     """Take the clients out of what others write to at the same time: logs, and recorded contacts."""
     for log in sorted(home.production.glob("*.log")):
         content = log.read_bytes()
@@ -222,15 +222,15 @@ def _derive_again(home: Home) -> None:
     shelf.follow(now, after)
 
 
-def _names(home: Home, clients: Collection[str]) -> Names:
+def _names(home: Home, clients: Collection[str]) -> ClientNames:
     """The names, beside what else they may mean: values of other columns, words of ours, parts of longer names."""
-    parts = Erasure(home.ingested, home.schema, Names(frozenset(clients))).of_clients
+    parts = Erasure(home.ingested, home.schema, ClientNames(frozenset(clients))).of_clients
     longer, shared = parts.values_of_others()
     written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
-    alone = Names(frozenset(clients), frozenset(longer))
+    alone = ClientNames(frozenset(clients), frozenset(longer))
     ours = _keys(object_in(home.models / paths.SNAPSHOT)) | _keys(object_in(home.models / paths.CARD))
     shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
-    return Names(alone.names, alone.others, frozenset(shared | (ours & alone.names)))
+    return ClientNames(alone.names, alone.others, frozenset(shared | (ours & alone.names)))
 
 
 def _keys(value: Any) -> set[str]:

@@ -21,7 +21,7 @@ from risk import paths
 from risk.errors import SourceError
 from risk.reading import plain
 from risk.reading.sql import connect, quoted
-from risk.redaction import CLIENT, Names, records
+from risk.redaction import CLIENT, ClientNames, records
 from risk.settings.schema import Schema
 
 LEFT_OUT = (paths.ERASING, paths.ERASED_KEY)
@@ -33,7 +33,7 @@ _CODES = re.compile(rb"<(\w\w)> <(\w{4})>")
 _SHOWN = re.compile(rb"/(\S+) [\d.]+ Tf|\(((?:\\.|[^\\()])*)\)\s*Tj", re.DOTALL)
 
 
-def kept(folders: Iterable[Path], names: Names, client: str) -> dict[str, int]:
+def kept(folders: Iterable[Path], names: ClientNames, client: str) -> dict[str, int]:
     """How often the clients stand in each file below some folders; none where they do not. Raises: DiskError."""
     found = {}
     for path in sorted({it for folder in folders for it in ([folder] if folder.is_file() else folder.rglob("*"))}):
@@ -43,7 +43,7 @@ def kept(folders: Iterable[Path], names: Names, client: str) -> dict[str, int]:
     return found
 
 
-def in_file(path: Path, names: Names, columns: Collection[str]) -> int:
+def in_file(path: Path, names: ClientNames, columns: Collection[str]) -> int:
     """How often the clients stand in a file, whatever its kind."""
     if path.suffix == ".parquet":
         with contextlib.suppress(duckdb.Error):
@@ -64,11 +64,11 @@ def in_file(path: Path, names: Names, columns: Collection[str]) -> int:
     return names.count(text)
 
 
-def _is_one(text: str, names: Names) -> int:
+def _is_one(text: str, names: ClientNames) -> int:
     return int(text in names.plain)
 
 
-def _in_json(value: Any, names: Names, key: str = "") -> int:
+def _in_json(value: Any, names: ClientNames, key: str = "") -> int:
     if isinstance(value, dict):
         return sum(_in_json(it, names, name) + _is_one(name, names) for name, it in value.items())
     if isinstance(value, list):
@@ -78,7 +78,7 @@ def _in_json(value: Any, names: Names, key: str = "") -> int:
     return int(names.is_told(key, value)) or _is_one(value, names) or names.count(value)
 
 
-def _in_csv(text: str, names: Names, columns: Collection[str]) -> int:
+def _in_csv(text: str, names: ClientNames, columns: Collection[str]) -> int:
     n, at = 0, list[int]()
     for raw, record in records(text):
         if record is None:
@@ -89,7 +89,7 @@ def _in_csv(text: str, names: Names, columns: Collection[str]) -> int:
     return n
 
 
-def _in_parquet(path: Path, names: Names, columns: Collection[str]) -> int:
+def _in_parquet(path: Path, names: ClientNames, columns: Collection[str]) -> int:
     with connect(threads=1) as connection:
         ask = "select name from parquet_schema(?) where type = 'BYTE_ARRAY'"
         texts = [name for (name,) in connection.execute(ask, [str(path)]).fetchall()]
@@ -143,7 +143,7 @@ def _unpacked(head: bytes, body: bytes) -> bytes:
 # --- the files of others ----------------------------------------------------------------------------------------------
 
 
-def in_sources(folders: Iterable[Path], names: Names, schema: Schema, size_cap: int) -> dict[str, int]:
+def in_sources(folders: Iterable[Path], names: ClientNames, schema: Schema, size_cap: int) -> dict[str, int]:
     """In how many rows of each file of others the clients stand; -1 where a file cannot be read."""
     found = {}
     for path in sorted({it for folder in folders for it in folder.rglob("*") if it.is_file()}):
@@ -152,7 +152,7 @@ def in_sources(folders: Iterable[Path], names: Names, schema: Schema, size_cap: 
     return found
 
 
-def _in_source(path: Path, names: Names, schema: Schema, size_cap: int) -> int:
+def _in_source(path: Path, names: ClientNames, schema: Schema, size_cap: int) -> int:
     try:
         text = plain.as_csv(path, path.name, schema, size_cap).decode("utf-8-sig", "replace")
     except (OSError, SourceError, UnicodeDecodeError, csv.Error):
