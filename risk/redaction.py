@@ -43,11 +43,17 @@ class ClientNames:
 
     def in_text(self, text: str) -> str:
         """The text without the names."""
-        return self.pattern.sub(lambda found: found[0] if found["other"] else PUT, text)
+        return (
+            self.pattern.sub(lambda found: found[0] if found["other"] else PUT, text) if self.may_be_in(text) else text
+        )
 
     def count(self, text: str) -> int:
         """How often a name stands in the text."""
-        return sum(not found["other"] for found in self.pattern.finditer(text))
+        return sum(not it["other"] for it in self.pattern.finditer(text)) if self.may_be_in(text) else 0
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether any way to write a name is in the text, as part of a longer word too."""
+        return any(form in text for form in self.forms)
 
     def cut(self, value: Any) -> Any:
         """What JSON holds, without the names: entries of such a client are left out, in texts another word stands."""
@@ -69,6 +75,8 @@ class ClientNames:
     def masked(self, content: bytes) -> bytes:
         """Raw bytes of the same length, with x in the place of the names."""
         text = content.decode("utf-8", "surrogateescape")
+        if not self.may_be_in(text):
+            return content
         shown = self.pattern.sub(lambda it: it[0] if it["other"] else "x" * len(_raw(it[0])), text)
         return _raw(shown)
 
@@ -76,6 +84,10 @@ class ClientNames:
     def plain(self) -> frozenset[str]:
         """The names that mean a client wherever they are a whole text."""
         return frozenset(it for it in self.names if it not in self.shared and not _NUMBER.fullmatch(it))
+
+    @functools.cached_property
+    def forms(self) -> tuple[str, ...]:
+        return tuple(sorted({form for name in self.names for form in _forms(name)}))
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -119,6 +131,8 @@ def without_rows(text: str, columns: Collection[str], names: ClientNames) -> str
 
     In cells of other columns the names are taken out. What is no CSV to its end keeps the lines without a name.
     """
+    if not names.may_be_in(text):
+        return text
     kept: list[str] = []
     header: list[str] | None = None
     for raw, record in records(text):

@@ -76,7 +76,7 @@ class Erasure:
         cut = replace(cut.with_entries(entries), told=tuple(map(self._names.in_text, manifest.told)))
         if manifest.schema != self._schema.identity or not set(self.parts) & set(manifest.parts):
             return cut
-        return replace(cut, counts=Dataset(cut, self._schema, self._parts).counts())
+        return replace(cut, counts=self._counts(manifest))
 
     def moved(self, manifest: Manifest | None, positions: Positions) -> Positions:
         """The positions of rows that stay, once the rows of the clients before them in their source are gone."""
@@ -134,10 +134,22 @@ class Erasure:
             given[place] -= min(n_rows, given[place])
         return given
 
+    def _counts(self, manifest: Manifest) -> dict[str, int]:
+        """The counts of a manifest less the clients' rows of the set."""
+        rows = Dataset(manifest, self._schema, self._parts)._rows
+        gone = f"select count(*), count({rows.target}) from ({rows.resolved(self._theirs(rows.client))})"
+        n_rows, n_labelled = rows.run(gone).fetchall()[0]
+        return manifest.counts | {
+            name: manifest.counts[name] - int(n) for name, n in (("n_rows", n_rows), ("n_labelled", n_labelled))
+        }
+
+    def _theirs(self, client: str) -> str:
+        return f"{client} in ({', '.join(map(literal, self._clients))})"
+
     def _brought(self, rows: Dataset) -> dict[tuple[str, str], int]:
         """How many rows of the clients each content gives to the set."""
         accepted, entries = rows._rows, rows.manifest.entries
-        theirs = f"{accepted.client} in ({', '.join(map(literal, self._clients))})"
+        theirs = self._theirs(accepted.client)
         brought: dict[tuple[str, str], int] = {}
         for (position,) in accepted.run(f"select position from ({accepted.resolved(theirs)})").fetchall():
             place = rows._places[int(rows._at(np.array([position]))[0])]

@@ -103,12 +103,15 @@ def erase(home: Home, clients: Collection[str], reason: str) -> Certificate:
 def resume(home: Home) -> Certificate | None:
     """Finish the erasure that was cut off, if one was. The caller holds the lock. Raises: as `erase`."""
     try:
-        lines = home.order.read_bytes().split(b"\n")[:-1]
+        *lines, torn = home.order.read_bytes().split(b"\n")
     except FileNotFoundError:
         return None
     if not lines:  # a kill came before the order was whole
         files.remove(home.order)
         return None
+    if torn:
+        with files.refusals(home.order):
+            os.truncate(home.order, home.order.stat().st_size - len(torn))
     told = [json.loads(line) for line in lines]
     plan = staging.planned(told[1]["plan"], home.production) if len(told) > 1 else None
     return _finish(home, told[0], plan)

@@ -26,6 +26,9 @@ from risk.settings.schema import Schema
 
 LEFT_OUT = (paths.ERASING, paths.ERASED_KEY)
 JSON = (".json", ".jsonl", ".refused")
+BLOCK = 1 << 20  # characters of a file of others that are split at once
+_SIGNS = ',"\r\n'
+_EDGES = str.maketrans('"\r\n', ",,,")
 _STREAM = re.compile(rb"(\d+) 0 obj\s*(<<.*?>>)\s*stream\r?\n(.*?)endstream", re.DOTALL)
 _FONT = re.compile(rb"/Name /(\S+) /Subtype /TrueType\s+/ToUnicode (\d+) 0 R")
 _TEXT = re.compile(r'<t[^>]*>([^<]*)</t>|name="([^"]*)"')
@@ -95,10 +98,9 @@ def _in_parquet(path: Path, names: ClientNames, columns: Collection[str]) -> int
         texts = [name for (name,) in connection.execute(ask, [str(path)]).fetchall()]
         n = 0
         for name in texts:
-            query = f"""select v, count(*) from (select {quoted(name)} as v from read_parquet(?)),
-                (select unnest(?) as n) where contains(v, n) group by v"""
-            values = connection.execute(query, [str(path), sorted(names.names)]).fetchall()
-            n += sum(times for it, times in values if it in (names.names if name in columns else names.plain))
+            query = f"select count(*) from read_parquet(?) where {quoted(name)} in (select unnest(?))"
+            sought = sorted(names.names if name in columns else names.plain)
+            n += int(connection.execute(query, [str(path), sought]).fetchall()[0][0])
         facts = connection.execute("select decode(value) from parquet_kv_metadata(?)", [str(path)]).fetchall()
         return n + sum(names.count(text) for (text,) in facts)
 
@@ -160,7 +162,20 @@ def _in_source(path: Path, names: ClientNames, schema: Schema, size_cap: int) ->
             return names.count(path.read_bytes().decode("utf-8", "replace"))
         except OSError:
             return -1
-    if not any(name.replace('"', '""') in text for name in names.names):
-        return 0
-    rows = (record if record is not None else [raw] for raw, record in records(text))
-    return sum(any(cell.strip(" ") in names.names for cell in row) for row in rows)
+    quoted_names = {it for it in names.names if any(sign in it for sign in _SIGNS)}
+    if any(name.replace('"', '""') in text for name in quoted_names):
+        rows = (record if record is not None else [raw] for raw, record in records(text))
+        return sum(any(cell.strip(" ") in names.names for cell in row) for row in rows)
+    cells = (cell for start in range(0, len(text), BLOCK) for cell in _split(_block(text, start)))
+    return sum(map(names.names.__contains__, cells))
+
+
+def _block(text: str, start: int) -> str:
+    """About a million characters from a place on, whole lines."""
+    first = text.rfind("\n", 0, start) + 1 if start else 0
+    return text[first : text.rfind("\n", 0, start + BLOCK) + 1 if start + BLOCK < len(text) else len(text)]
+
+
+def _split(lines: str) -> list[str]:
+    cells = lines.translate(_EDGES).split(",")
+    return [cell.strip() for cell in cells] if " " in lines else cells

@@ -52,7 +52,8 @@ def check(project: Project, states: tuple[State, ...], finish: Callable[[], obje
     failed = []
     for state in states:
         killing.put_back(project.root, state.folder)
-        has_begun = (project.root / "production_deployment" / paths.ERASING).exists()
+        order = project.root / "production_deployment" / paths.ERASING
+        has_begun = order.exists() and b"\n" in order.read_bytes()
         said = finish()
         if has_begun and (wrong := faults(project)):
             failed.append(f"{state}: {wrong} {said}")
