@@ -83,7 +83,8 @@ class ClientNames:
     @functools.cached_property
     def plain(self) -> frozenset[str]:
         """The names that mean a client wherever they are a whole text."""
-        return frozenset(it for it in self.names if it not in self.shared and not _NUMBER.fullmatch(it))
+        alone = (it for it in self.names if it not in self.shared and len(it) >= SHORT)
+        return frozenset(it for it in alone if not _NUMBER.fullmatch(it))
 
     @functools.cached_property
     def forms(self) -> tuple[str, ...]:
@@ -93,7 +94,7 @@ class ClientNames:
     def pattern(self) -> re.Pattern[str]:
         """Every way in which a name may be written, after the longer names of others."""
         others = "|".join(map(re.escape, sorted(self.others, key=len, reverse=True))) or r"(?!)"
-        free = {form for name in self.names for form in _forms(name) if name in self.plain and len(name) >= SHORT}
+        free = {form for name in self.names for form in _forms(name) if name in self.plain}
         quoted = {form for name in self.names for form in _forms(name)} - free
         words = [_as_word(form) for form in sorted(free, key=len, reverse=True)]
         words += [rf"(?<=['\"`]){re.escape(it)}(?=\\?['\"`])" for it in sorted(quoted, key=len, reverse=True)]
@@ -142,7 +143,7 @@ def without_rows(text: str, columns: Collection[str], names: ClientNames) -> str
         at = [place for place, name in enumerate(header or ()) if name in columns]
         if header is None:
             header = record
-        elif any(names.is_client(record[place]) for place in at if place < len(record)):
+        elif any(names.is_client(record[place]) for place in at or range(len(record)) if place < len(record)):
             continue
         kept.append(names.in_text(raw))
     return "".join(kept)

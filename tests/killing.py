@@ -269,7 +269,7 @@ def alike(root: Path) -> str:
     """
     shown: dict[str, bytes] = {}
     for name, content in tree(root).items():
-        before, unfinished, _ = name.partition(paths.UNFINISHED)
+        before, unfinished, _ = name.partition(paths.STAGED if paths.STAGED in name else paths.UNFINISHED)
         shown[before + unfinished] = b"" if unfinished else _INCIDENTAL.sub(b"", content)
     return digest(shown)
 

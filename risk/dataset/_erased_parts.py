@@ -59,7 +59,7 @@ class ClientParts:
     def values_of_others(self) -> tuple[set[str], set[str]]:
         """Longer ids of other clients that hold one of the names, and the names that other columns hold too."""
         longer, shared = set[str](), set[str]()
-        for path in sorted(self._parts.glob("*.parquet")):
+        for path in self._with_column(self._schema.client):
             for name in self._texts(path):
                 if name != self._schema.client:
                     column = quoted(name)

@@ -15,11 +15,12 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from risk import files, journal, paths, staging
 from risk.dataset import dataset, derived
 from risk.dataset.erasure import Erasure
+from risk.dataset.manifest import State
 from risk.dataset.versions import Versions
 from risk.errors import DataError, UsageError
 from risk.journal import ERASE
@@ -230,8 +231,8 @@ def _names(home: Home, clients: Collection[str]) -> ClientNames:
     parts = Erasure(home.ingested, home.schema, ClientNames(frozenset(clients))).of_clients
     longer, shared = parts.values_of_others()
     written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
-    alone = ClientNames(frozenset(clients), frozenset(longer))
-    ours = _keys(object_in(home.models / paths.SNAPSHOT)) | _keys(object_in(home.models / paths.CARD))
+    alone, ours = ClientNames(frozenset(clients), frozenset(longer)), set(get_args(State))
+    ours |= _keys(object_in(home.models / paths.SNAPSHOT)) | _keys(object_in(home.models / paths.CARD))
     shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
     return ClientNames(alone.names, alone.others, frozenset(shared | (ours & alone.names)))
 

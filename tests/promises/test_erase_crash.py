@@ -48,6 +48,14 @@ def _verified(project: Project) -> list[str]:
     return [it.out for it in said if it.code]
 
 
+def distinct(states: tuple[State, ...]) -> tuple[State, ...]:
+    """Return the first of those states that differ in what is staged alone, which the next run writes once more."""
+    found: dict[str, State] = {}
+    for state in states:
+        found.setdefault(killing.alike(state.folder), state)
+    return tuple(found.values())
+
+
 def check(project: Project, states: tuple[State, ...], finish: Callable[[], object]) -> None:
     failed = []
     for state in states:
@@ -79,7 +87,7 @@ def test_an_erasure_killed_anywhere_is_finished_by_the_next_ingestion(
 ) -> None:
     project, done = killed
 
-    check(project, done.states[number::2], lambda: killing.run(project, script="ingestion"))
+    check(project, distinct(done.states)[number::2], lambda: killing.run(project, script="ingestion"))
 
 
 @pytest.mark.slow
