@@ -116,6 +116,7 @@ def _forms(name: str) -> set[str]:
     forms = {name, *([name[:CUT]] if len(name) > CUT else [])}
     for it in tuple(forms):
         forms |= {repr(it)[1:-1], json.dumps(it)[1:-1], json.dumps(it, ensure_ascii=False)[1:-1]}
+        forms |= {json.dumps(repr(it), ensure_ascii=False)[2:-2]}  # as a line of the log quotes what is quoted
         forms |= {html.escape(it), html.escape(it, quote=False), it.replace('"', '""'), markdown(it)}
     return forms
 

@@ -176,7 +176,9 @@ _FACTS = ("n_rows", "trained", "levels", "others", "shared")
 def _staged(home: Home, names: ClientNames) -> tuple[StagingPlan, dict[str, Any]]:
     """Stage every file that holds one of the clients, as it is without them; and what a person should know."""
     rows = Erasure(home.ingested, home.schema, names)
-    levels = {name: len(values) for name, values in rows.of_clients.levels(_categorical(home.schema)).items()}
+    kinds = home.schema.kinds
+    found = rows.of_clients.levels(name for name, kind in kinds.items() if kind == "categorical")
+    levels = {name: len(values) for name, values in found.items()}
     rows.rewrite_parts()
     models = TrainedModels(home.production, home.models, home.ingested / paths.VERSIONS, names)
     trained = models.trained_on_them()
@@ -241,10 +243,6 @@ def _keys(value: Any) -> set[str]:
     if isinstance(value, dict):
         return set(value).union(*map(_keys, value.values()))
     return set().union(*map(_keys, value)) if isinstance(value, list) else set()
-
-
-def _categorical(schema: Schema) -> list[str]:
-    return [name for name, kind in schema.kinds.items() if kind == "categorical"]
 
 
 def _line(record: dict[str, Any]) -> bytes:
