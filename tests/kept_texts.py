@@ -12,7 +12,7 @@ import pypdfium2  # type: ignore[import-untyped]
 
 from risk import paths
 
-KEPT = ("ingesteddata", "models", "production_deployment", "outcomes/recorded.csv")
+KEPT = ("ingesteddata", "models", "production_deployment", "practicemodels", "outcomes/recorded.csv")
 
 
 def texts(path: Path) -> list[str]:

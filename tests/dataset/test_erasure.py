@@ -113,3 +113,15 @@ def test_an_id_that_is_a_word_of_ours_or_a_number_goes_and_the_word_stays(projec
     assert said.json["certificates"]["production"]["n_ambiguous"] == 1
     assert project.run("ingestion", "--verify").code == 0
     assert project.json("ingesteddata/current/manifest.json")["entries"][0]["state"] == "in"
+
+
+def test_practice_is_erased_with_production(project: Project) -> None:
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    project.drop("practicedata/p.csv", f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n")
+    ingest(project)
+    assert project.run("ingestion", "--practice").code == 0
+    assert any(path.startswith("practicemodels") for path in holding(project.root, "acme", ("acme2",)))
+
+    erased(project)
+
+    assert project.run("ingestion", "--practice", "--verify").code == 0
