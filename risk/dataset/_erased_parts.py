@@ -12,6 +12,8 @@ from risk import files, paths
 from risk.reading.sql import connect, literal, pattern, quoted
 from risk.settings.schema import Schema
 
+WHOLE = "[!.]*.parquet"  # a kill may leave others, whose names begin with a dot
+
 
 @dataclass(frozen=True)
 class ErasedPart:
@@ -32,7 +34,7 @@ class ClientParts:
     def rewritten(self) -> dict[str, ErasedPart]:
         """Write the parts that hold the clients without them, by the names of the former ones. Raises: DiskError."""
         found = {}
-        for path in sorted(self._parts.glob("*.parquet")):
+        for path in sorted(self._parts.glob(WHOLE)):
             if rows := self._rows_in(path):
                 name, digest = self._without(path)
                 labelled = frozenset(place for place, is_labelled in rows if is_labelled)
@@ -104,7 +106,7 @@ class ClientParts:
 
     def _with_column(self, name: str) -> list[Path]:
         columns = (name, self._schema.client)
-        return [it for it in sorted(self._parts.glob("*.parquet")) if set(columns) <= set(self._columns(it))]
+        return [it for it in sorted(self._parts.glob(WHOLE)) if set(columns) <= set(self._columns(it))]
 
     def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         with connect() as connection:

@@ -53,12 +53,12 @@ class Erasure:
 
     def rewrites(self, production: Path) -> Iterator[Rewrite]:
         """Yield what changes beside the parts: versions, manifests of releases, refusals, and what is to go."""
-        for path in sorted(self._parts.glob("*.refused")):
+        for path in sorted(self._parts.glob("[!.]*.refused")):
             yield from self._text(path, self._refusals)
         for folder, manifest in manifests.read_all(self._folder / paths.VERSIONS, production / paths.RELEASES).items():
             if manifest and (after := self.cut(manifest)) != manifest:
                 yield Rewrite(folder / paths.MANIFEST, after.as_json())
-        for folder in sorted((self._folder / paths.VERSIONS).glob("*")):
+        for folder in sorted((self._folder / paths.VERSIONS).glob("[0-9]*")):
             yield from self._text(folder / paths.FINAL_DATA, lambda text: without_rows(text, self.columns, self._names))
             yield from self._text(folder / paths.REJECTED, self._rejected)
         yield from (Rewrite(self._parts / name, None) for name in self.parts)

@@ -33,7 +33,7 @@ def _of_set(folder: Path, names: ClientNames) -> Iterator[Rewrite]:
     if after != before:
         yield Rewrite(folder / paths.SNAPSHOT, files.as_json(after))
         yield from _shown(folder, before, after)
-    for name in (paths.CALL_LIST, paths.CLIENT_RISKS, *(path.name for path in sorted(folder.glob("*.svg")))):
+    for name in (paths.CALL_LIST, paths.CLIENT_RISKS, *(path.name for path in sorted(folder.glob("[!.]*.svg")))):
         if (path := folder / name).is_file():
             text = path.read_text(encoding="utf-8")
             cut = without_rows(text, COLUMNS, names) if name.endswith(".csv") else names.in_text(text)
