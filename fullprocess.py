@@ -148,11 +148,12 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
     from risk import command, files, journal, paths, wiped
     from risk.command import Answer
     from risk.registry import releases, retention
-    from risk.report import prune, status
+    from risk.report import erase_command, prune, status
 
     if asked.reread:
         wiped.give_up(settings.production, settings.ingested)
     with command.writing(settings):
+        erase_command.finish(settings, is_locked=True)
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
         releases.settle(settings.production)

@@ -3,7 +3,7 @@
 Reads:  input_folder_path (tables, sub-folders too); outcomes_path and next_steps_path, to tell what is refused
 Writes: output_folder_path: parts/, versions/<number>-<digest>/ with manifest.json, finaldata.csv, ingestedfiles.txt
         and rejected.csv, the link `current`, and the links of the conventional names through it; the settings file and
-        its backup alone for --propose --write
+        its backup alone for --propose --write; for --erase everything that is kept and holds the client
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from risk.command import Answer, Run
 from risk.dataset import check, database, dataset, derived, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
+from risk.dataset.source_warnings import passed_over, sentences
 from risk.errors import DataError, RiskError, UsageError
-from risk.journal import Attention
+from risk.reading import erased
+from risk.reading.erased import Erased
 from risk.registry import releases, retention
+from risk.report import erase_command
 from risk.settings.settings import Settings
 from risk.settings.settings import changed as changed_settings
 from risk.text import event, log, placed
@@ -55,16 +58,17 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     box = inbox.list_sources(settings.input, size_cap=size_cap, names=settings.schema.names_in_files)
     seen = releases.object_in(folder / paths.SIGNATURES)
     inbox.need_room(folder, box, seen)
-    known, schema = derived.given(before), settings.schema
-    taken = intake.take_in(box, known, schema.files or schema, shelf.parts, seen, run=run.number, size_cap=size_cap)
+    known, schema, gone = derived.given(before), settings.schema, erased.read(settings.production)
+    rows = schema.files or schema
+    taken = intake.take_in(box, known, rows, shelf.parts, seen, run=run.number, size_cap=size_cap, erased=gone)
     try:
-        pulled = _pulled(settings, taken.manifest, run)
+        pulled = _pulled(settings, taken.manifest, run, gone)
     except RiskError:  # a database that does not answer holds back no file
         shelf.follow(before, derived.with_derived(before, taken.manifest, schema, shelf.parts, run.number))
         raise
     after = shelf.follow(before, derived.with_derived(before, pulled.manifest, schema, shelf.parts, run.number))
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
-    run.attend([journal.PASSED_OVER], _passed_over(settings, box))
+    run.attend([journal.PASSED_OVER], passed_over(settings.input, box))
     changed = current is None or after.name != current.name
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []
@@ -72,7 +76,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
     run.attend([journal.CALLS], intake.unread_calls(called))
     of_calls = dict(called.warnings) | dict(steps.warnings)
-    warnings = (*_warnings(box, taken, after), *pulled.warnings, *in_all, *of_calls)
+    warnings = (*sentences(box, taken.unsettled, after), *pulled.warnings, *in_all, *of_calls)
     ingested = Ingested(after, changed, taken.seen, warnings)
     run.private.update(placed(intake.warnings_in_journal(after) | of_calls, settings.places))
     run.note(**({"outcomes": called.facts} if called.contacts or called.rejected else {}))
@@ -95,13 +99,13 @@ def _current(settings: Settings) -> Dataset:
     return dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
 
 
-def _pulled(settings: Settings, manifest: Manifest, run: Run) -> database.Pulled:
+def _pulled(settings: Settings, manifest: Manifest, run: Run, gone: Erased) -> database.Pulled:
     """The manifest with what is new in the database, if one is configured."""
     if settings.source is None:
         return database.Pulled(manifest, ())
     parts = settings.ingested / paths.PARTS
     schema = settings.schema.files or settings.schema
-    return database.pull_in(settings.source, manifest, schema, parts, settings.root, run.number)
+    return database.pull_in(settings.source, manifest, schema, parts, settings.root, run.number, gone)
 
 
 @contextlib.contextmanager
@@ -123,26 +127,6 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
         yield changed_settings(settings, output_folder_path=scratch)
 
 
-def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[str, ...]:
-    sentences = [f"{name}: {why}" for name, why in box.skipped.items()]
-    sentences += [f"{name}: it changed while it was read; it is left for the next run" for name in taken.unsettled]
-    for entry in after.sources:
-        sentences += [entry.reason] if entry.state == "refused" and entry.reason else []
-        sentences += [f"{entry.path}: held back: {entry.reason}"] if entry.state == "held" else []
-        sentences += [f"{entry.path}: {warning}" for content in entry.shown for warning in content.warnings]
-    return (*sentences, *after.told)
-
-
-def _passed_over(settings: Settings, box: inbox.Inbox) -> list[Attention]:
-    """The client files that could not be looked at; links and files of other kinds are only warned about."""
-    quiet = inbox.CHANGES, inbox.NO_TABLE
-    return [
-        Attention(journal.PASSED_OVER, name, f"{name}: {why}.")
-        for name, why in box.skipped.items()
-        if paths.kind_of(name) and why not in quiet and not (settings.input / name).is_symlink()
-    ]
-
-
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", nargs="+", metavar="FILE", help="test files without taking them in")
     parser.add_argument(
@@ -158,6 +142,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rejected", action="store_true", help="list the rows and files that were refused")
     parser.add_argument("--verify", action="store_true", help="compute every digest and count again from the parts")
     parser.add_argument("--export", metavar="FILE", help="write the labelled rows of the current version to a file")
+    erase_command.add_options(parser)
 
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
@@ -167,6 +152,10 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return _propose(settings, asked)
     if asked.write or asked.database or asked.table:
         raise UsageError("--write, --database and --table go with --propose; see --help")
+    if erase_command.is_asked(asked):
+        return erase_command.erase(settings, asked)
+    if not (asked.rejected or asked.verify or asked.export):
+        erase_command.finish(settings)
     rows = _current(settings)
     current = rows.manifest
     if asked.rejected:

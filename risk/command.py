@@ -8,9 +8,7 @@ import datetime
 import json
 import logging
 import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from risk import files, journal, paths, tick, wiped
-from risk.errors import DeadlineError, DiskError, RiskError
+from risk.deadline import ended_after
+from risk.errors import DeadlineError, DiskError, ErasureError, RiskError
 from risk.journal import Attention
 from risk.settings.settings import Settings, load
 from risk.text import event, log, one_line, placed
@@ -157,8 +156,11 @@ def run_of(settings: Settings, script: str) -> Run:
 
 
 def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answer:
-    """Do one stage by hand: under the lock, timed and journaled as a run of its own."""
+    """Do one stage by hand: under the lock, timed and journaled as a run of its own. Raises: ErasureError."""
     with writing(settings):
+        if (settings.production / paths.ERASING).exists():
+            told = "an erasure was cut off. Nothing was done. Run python fullprocess.py, which finishes it first."
+            raise ErasureError(f"{settings.production / paths.ERASING}: {told}")
         run = run_of(settings, step)
         with ended_if_failed(run):
             with run.step(step):
@@ -233,25 +235,3 @@ def _fail(error: RiskError, exit_code: int, as_json: bool) -> int:
         with contextlib.suppress(DiskError):
             say(json.dumps({"outcome": journal.FAILED, "error": str(error)}, ensure_ascii=False))
     return exit_code
-
-
-@contextlib.contextmanager
-def ended_after(seconds: float, error: Exception) -> Iterator[None]:
-    """Raise the error after so many seconds. An alarm set before rings at its own time; in a thread none can ring."""
-
-    def ring(*_: object) -> None:
-        raise error
-
-    before, started = signal.getitimer(signal.ITIMER_REAL)[0], time.monotonic()
-    if threading.current_thread() is not threading.main_thread() or 0 < before <= seconds:
-        yield
-        return
-    former = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, former)
-        if before:
-            signal.setitimer(signal.ITIMER_REAL, max(before - (time.monotonic() - started), 0.001))

@@ -93,6 +93,10 @@ class NotFavouredError(ReleaseError):
         self.outcome = outcome
 
 
+class ErasureError(RiskError):
+    """A client cannot be erased, or the register of erased clients cannot be believed."""
+
+
 class JournalError(RiskError):
     """A line of the journal does not follow from the line before."""
 

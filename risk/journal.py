@@ -21,6 +21,7 @@ from risk.text import one_line
 
 FIRST = "0" * 64
 FAILED = "failed"
+ERASE = "erase"  # the kind of the lines of an erasure; one of them says by `replaced` which digest became which
 TIMED = ("ingestion", "training", "scoring")
 
 # the kinds of what needs a person
@@ -78,8 +79,32 @@ def _account() -> str:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Return every whole line, oldest first; a torn last line is not one. Raises: JournalError."""
-    return [_parse(path, number, line) for number, line in enumerate(_whole_lines(path), 1)]
+    """Return every whole line, oldest first; a torn last line is not one. Raises: JournalError.
+
+    Digests of files that a later erasure rewrote are those that the files have since.
+    """
+    return _followed([_parse(path, number, line) for number, line in enumerate(_whole_lines(path), 1)])
+
+
+def _followed(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records, each with what later erasures put in the place of what it names."""
+    now: dict[str, str] = {}
+    for place in reversed(range(len(records))):
+        record = records[place]
+        if now:
+            records[place] = {key: _renamed(value, now) for key, value in record.items()}
+        if record.get("kind") == ERASE:
+            replaced = record.get("replaced") or {}
+            now |= {former: now.get(later, later) for former, later in replaced.items()}
+    return records
+
+
+def _renamed(value: Any, now: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return now.get(value, value)
+    if isinstance(value, dict):
+        return {key: _renamed(it, now) for key, it in value.items()}
+    return [_renamed(it, now) for it in value] if isinstance(value, list) else value
 
 
 def verify(path: Path) -> int:

@@ -54,6 +54,9 @@ TICK = "tick.json"
 DELIVERY = "delivery.json"
 DELIVERY_LOCK = "delivery.lock"
 RESTORING = "restoring.json"  # while a backup is brought back: nothing else may read or write then
+ERASED = "erased.jsonl"  # the register of erased clients, as keyed digests
+ERASED_KEY = "erased.key"
+ERASING = "erasing.jsonl"  # what an erasure has still to do; it alone holds names, and goes when that is done
 
 # the ends of the names of tables, in the input folder and in that of the test data
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".zip", ".xlsx", ".parquet")
@@ -67,6 +70,7 @@ RECORDED_LOCK = ".recorded.lock"
 
 # the beginning of every name that is not finished yet; whatever carries it may be deleted
 UNFINISHED = ".unfinished-"
+STAGED = ".erasing-"  # the beginning of the name of a file that an erasure will put in the place of another
 
 # practice keeps the whole house below one folder
 PRACTICE_MODELS = "practicemodels"

@@ -220,7 +220,8 @@ def keep(root: Path, folder: Path) -> None:
 def _kept(source: str, target: str) -> None:
     """Copy a file; one that was published never changes, and is linked: as after a kill it is the same to a tick."""
     published = any(f"/{name}/" in source for name in (paths.RELEASES, paths.VERSIONS, paths.REPORTS))
-    if published and paths.UNFINISHED not in source and not os.path.islink(source):
+    unfinished = paths.UNFINISHED in source or paths.STAGED in source
+    if published and not unfinished and not os.path.islink(source):
         os.link(source, target)
     else:
         shutil.copy2(source, target, follow_symlinks=False)
@@ -268,7 +269,7 @@ def alike(root: Path) -> str:
     """
     shown: dict[str, bytes] = {}
     for name, content in tree(root).items():
-        before, unfinished, _ = name.partition(paths.UNFINISHED)
+        before, unfinished, _ = name.partition(paths.STAGED if paths.STAGED in name else paths.UNFINISHED)
         shown[before + unfinished] = b"" if unfinished else _INCIDENTAL.sub(b"", content)
     return digest(shown)
 

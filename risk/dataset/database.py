@@ -22,6 +22,7 @@ from risk.dataset.intake import follow, sentence, with_digests
 from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.quarantine import Feeds, judged
 from risk.errors import ConfigError
+from risk.reading.erased import NOBODY, Erased
 from risk.reading.reader import Content, Slice, Source, read
 from risk.settings.database_source import IN_URL, PASSWORD, DatabaseSource
 from risk.settings.schema import Schema
@@ -176,7 +177,10 @@ class Pulled:
     warnings: tuple[str, ...]
 
 
-def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Path, root: Path, run: int) -> Pulled:
+def pull_in(
+    source: DatabaseSource, before: Manifest, schema: Schema, parts: Path, root: Path, run: int,
+    erased: Erased = NOBODY,
+) -> Pulled:  # fmt: skip
     """Take in the rows of a database since its watermark: the same reader, the same refusals as for a file.
 
     A pull that is refused whole does not move the watermark. Raises: SourceError, ConfigError, DiskError.
@@ -190,7 +194,7 @@ def pull_in(source: DatabaseSource, before: Manifest, schema: Schema, parts: Pat
             after = replace(entry, state="in", reason=None, watermark=pulled.watermark)
             return Pulled(_with(before, after) if pulled.watermark else before, tuple(notes))
         source_file = Source(called, pulled.path, is_ordered=True)
-        ((_, content),) = read([source_file], schema.as_plain, parts, size_cap=UNLIMITED)
+        ((_, content),) = read([source_file], schema.as_plain, parts, size_cap=UNLIMITED, erased=erased)
     if content is None:
         note = f"{called}: what was pulled changed while it was read; it is left for the next run"
         return Pulled(before, (*notes, note))

@@ -14,6 +14,7 @@ from risk.dataset.outcomes import Outcomes
 from risk.dataset.quarantine import Feeds, all_judged, judged
 from risk.errors import ConfigError, DataError
 from risk.journal import Attention
+from risk.reading.erased import NOBODY, Erased
 from risk.reading.reader import Content, Refusal, Source, read, read_refusals
 from risk.settings.schema import Schema
 from risk.text import as_csv
@@ -34,8 +35,9 @@ class Intake:
 
 
 def take_in(
-    inbox: Inbox, before: Manifest, schema: Schema, parts: Path, seen: Seen, *, run: int, size_cap: int
-) -> Intake:
+    inbox: Inbox, before: Manifest, schema: Schema, parts: Path, seen: Seen, *, run: int, size_cap: int,
+    erased: Erased = NOBODY,
+) -> Intake:  # fmt: skip
     """Read every new or changed source and return the manifest that follows from `before`.
 
     `seen` maps a path to its size, mtime, ctime, inode and digest when it was read; a file that still has them is not
@@ -60,7 +62,7 @@ def take_in(
             entry = entries.get(file.name) or Entry(file.name)
             entries[file.name] = follow(entry, content, keeps, run, held.get(content.digest))
     feeds, periods = Feeds(before, schema, parts), before.periods
-    for source, content in read(to_read, schema, parts, size_cap=size_cap):
+    for source, content in read(to_read, schema, parts, size_cap=size_cap, erased=erased):
         if content is None:
             unsettled.append(source.name)
             continue

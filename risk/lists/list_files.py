@@ -234,12 +234,16 @@ def _filled(column: Any) -> NDArray[Any]:
 
 def _write(connection: DuckDBPyConnection, query: str, folder: Path, kept: Sequence[KeptList]) -> None:
     """Write the file of lists, the same bytes for the same lists."""
-    told = json.dumps([[it.facts.told, it.digest, it.n] for it in kept], sort_keys=True)
-    options = f"format parquet, compression zstd, parquet_version v2, row_group_size {GROUP}"
-    options += f", kv_metadata {{{METADATA}: {literal(told)}}}"
     ordered = f"select * from ({query}) order by client, as_of"
 
     def copy(path: Path) -> None:
-        connection.execute(f"copy ({ordered}) to {literal(str(path))} ({options})")
+        connection.execute(f"copy ({ordered}) to {literal(str(path))} ({options(kept)})")
 
     files.write(folder / kept[0].file, copy)
+
+
+def options(kept: Sequence[KeptList]) -> str:
+    """How DuckDB writes a file of these lists."""
+    told = json.dumps([[it.facts.told, it.digest, it.n] for it in kept], sort_keys=True)
+    written = f"format parquet, compression zstd, parquet_version v2, row_group_size {GROUP}"
+    return f"{written}, kv_metadata {{{METADATA}: {literal(told)}}}"

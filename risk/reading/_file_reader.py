@@ -14,6 +14,7 @@ from risk.reading._records import prove
 from risk.reading._stream import NO_CAP, read_file
 from risk.reading._translation import translated
 from risk.reading._whole_file import Suspicion
+from risk.reading.erased import NOBODY, Erased
 from risk.reading.parts import PartWriter
 from risk.reading.sql import Layout
 from risk.settings.schema import Schema
@@ -24,8 +25,15 @@ AT_ONCE = 50_000  # rows that are read exactly before they are handed on
 class FileReader:
     """Reads one file after the other; each leaves in the same order, when all its rows are in parts."""
 
-    def __init__(self, schema: Schema, parts: Path, size_cap: int = NO_CAP, target_optional: bool = False) -> None:
-        self._schema, self._size_cap, self._target_optional = schema, size_cap, target_optional
+    def __init__(
+        self,
+        schema: Schema,
+        parts: Path,
+        size_cap: int = NO_CAP,
+        target_optional: bool = False,
+        erased: Erased = NOBODY,
+    ) -> None:
+        self._schema, self._size_cap, self._target_optional, self._erased = schema, size_cap, target_optional, erased
         self.writer = PartWriter(parts, schema)
         self._batches = Batches(self.writer, schema, self._disproved)
         self.suspects = Suspects(parts, schema, self.writer.ask)
@@ -51,7 +59,7 @@ class FileReader:
     def _read(self, source: Source, suspicion: Suspicion | None = None, digest: str | None = None) -> Reading:
         """Read a file; once more, exactly, after a suspicion: its former rows stay in a part that no slice names."""
         optional = self._target_optional or source.is_derived
-        reading = read_file(source.path, self._schema, self._take, self._size_cap, optional, suspicion)
+        reading = read_file(source.path, self._schema, self._take, self._size_cap, optional, suspicion, self._erased)
         reading.digest = None if suspicion and reading.digest != digest else reading.digest
         self._judge(reading)
         return reading
@@ -70,6 +78,8 @@ class FileReader:
             lines = translated(lines, form, header, self._schema) or b""
         plain = lines and prove(lines, header.width, header.positions[1] if self._schema.period else None)
         if not plain or values.period_length not in (None, plain.length):
+            return False
+        if self._erased and self._erased.named_in(plain.lines, header.positions[0]):
             return False
         reading.may_be_odd |= spreadsheets.may_be_odd(plain.lines)
         layout = Layout(header.positions, header.width)

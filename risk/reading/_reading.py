@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from risk.reading import spreadsheets
+from risk.reading import erased, spreadsheets
 from risk.reading._records import ExactReader
 from risk.reading._whole_file import Suspicion
+from risk.reading.erased import NOBODY, Erased
 from risk.reading.header import Header
 from risk.reading.parts import Piece
-from risk.reading.refusals import Refusal
+from risk.reading.refusals import SHOWN, Refusal
 
 LISTED = 1_000  # refused rows of a file that are listed one by one
 ODD = 1_000  # ids of a file that are remembered as odd
@@ -39,6 +40,7 @@ class Reading:
     header: Header | None = None
     exact: ExactReader = field(init=False)  # there with the header
     suspicion: Suspicion | None = None  # what a first reading of this file left
+    erased: Erased = NOBODY
     digest: str | None = ""  # None: the file vanished or changed while it was read
     size: int = 0
     is_one_chunk: bool = True
@@ -46,7 +48,7 @@ class Reading:
     n_read: int = 0
     n_accepted: int = 0
     n_refused: int = 0
-    n_nobody: int = 0  # of these, events without a client
+    n_no_fault: int = 0  # of these, events without a client, and rows of erased clients
     refusals: list[Refusal] = field(default_factory=list)
     fault: Refusal | None = None
     pieces: list[Piece | None] = field(default_factory=list)  # None: not written yet
@@ -67,12 +69,25 @@ class Reading:
             self.n_read += 1
             if self.suspicion and self.exact.is_whole:
                 row = self.suspicion.judged(*self.exact.tail[-1][:2], row)
+            row = self._of_others(row) if self.erased else row
             if isinstance(row, Refusal):
                 self.n_refused += 1
-                self.n_nobody += self.exact.values.is_of_nobody(row)
+                self.n_no_fault += self._is_no_fault(row)
                 self.refusals += [self.placed(row)] if len(self.refusals) < LISTED else []
             else:
                 yield row
+
+    def _of_others(self, row: list[str] | Refusal) -> list[str] | Refusal:
+        """The row, refused where it is of an erased client; a refusal shows nothing of such a one."""
+        if isinstance(row, Refusal):
+            return replace(row, value=self.erased.without_client(row.value, self.exact.form.delimiter, SHOWN))
+        if not self.erased.holds(row[0]):
+            return row
+        return Refusal(self.exact.tail[-1][0], self.exact.values.client, None, erased.REASON, erased.EXPECTED)
+
+    def _is_no_fault(self, refusal: Refusal) -> bool:
+        """Whether a row is refused although its file is sound."""
+        return refusal.reason == erased.REASON or self.exact.values.is_of_nobody(refusal)
 
     def placed(self, refusal: Refusal) -> Refusal:
         """The refusal with the place in its table as people know it."""
@@ -104,9 +119,9 @@ class Reading:
         """Refuse the file as a whole where too many of its rows are; its reason names no client."""
         if self.suspicion:
             self.refusals = self.suspicion.named(self.refusals)
-        n_refused, n_read = self.n_refused - self.n_nobody, self.n_read - self.n_nobody
+        n_refused, n_read = self.n_refused - self.n_no_fault, self.n_read - self.n_no_fault
         if not self.fault and n_refused >= TOO_MANY and n_refused > TOO_LARGE_SHARE * n_read:
-            first = next((it for it in self.refusals if not self.exact.values.is_of_nobody(it)), self.refusals[0])
+            first = next((it for it in self.refusals if not self._is_no_fault(it)), self.refusals[0])
             share = f"{n_refused:,} of {n_read:,} rows ({100 * n_refused / n_read:.0f} %)"
             names = first.column in (None, self.exact.values.client)
             value, reason = None if names else first.value, f"{first.reason}, and {share} are refused"

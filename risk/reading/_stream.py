@@ -19,6 +19,7 @@ from risk.reading._reading import Reading
 from risk.reading._records import LONGEST_LINE, PLAIN_TEXT, ExactReader
 from risk.reading._text import decoded, whole_lines, without_end, without_start
 from risk.reading._whole_file import Suspicion
+from risk.reading.erased import NOBODY, Erased
 from risk.reading.header import LINE, TAB
 from risk.reading.refusals import Fault, fault
 from risk.reading.values import Values
@@ -171,12 +172,13 @@ def read_file(
     size_cap: int = NO_CAP,
     target_optional: bool = False,
     suspicion: Suspicion | None = None,
+    erased: Erased = NOBODY,
 ) -> Reading:
     """Hand the lines of a file to `take`, each chunk with those that follow, and return what became of it.
 
     No fault of the file is raised; what `take` raises besides is.
     """
-    began, reading = time.perf_counter(), Reading(path, suspicion=suspicion)
+    began, reading = time.perf_counter(), Reading(path, suspicion=suspicion, erased=erased)
     try:
         with SourceFile(path, schema) as file:
             reading.size = file.size

@@ -18,6 +18,7 @@ from risk import files
 from risk.reading import spreadsheets
 from risk.reading._file_reader import FileReader
 from risk.reading._reading import Reading, Source
+from risk.reading.erased import NOBODY, Erased
 from risk.reading.parts import PartWriter, Slice
 from risk.reading.refusals import Refusal, fault
 from risk.reading.sql import literal, quoted
@@ -74,13 +75,14 @@ class Content:
 
 
 def read(
-    sources: Iterable[Source], schema: Schema, parts: Path, *, size_cap: int
+    sources: Iterable[Source], schema: Schema, parts: Path, *, size_cap: int, erased: Erased = NOBODY
 ) -> Iterator[tuple[Source, Content | None]]:
     """Yield each source, in order, with what it gave; None where the file vanished or changed while it was read.
 
-    The folder of the parts is synced once, at the end. Raises: DiskError where the disk refuses.
+    Rows of erased clients are refused. The folder of the parts is synced once, at the end. Raises: DiskError where the
+    disk refuses.
     """
-    reader = FileReader(schema, parts, size_cap)
+    reader = FileReader(schema, parts, size_cap, erased=erased)
     for source, reading in reader.read(sources):
         yield source, None if reading.digest is None else _stored(reading, reader, schema)
     if parts.is_dir():

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from risk import command, files
+from risk import deadline, files
 from risk.errors import FamilyError, RiskError
 from risk.settings.model_choice import OwnFamilies
 
@@ -33,7 +33,7 @@ class Budget:
         started = time.monotonic()
         late = FamilyError(self._name, f"it takes more than {self._total:g} seconds, a quarter of deadline_hours")
         try:
-            with command.ended_after(self._left, late), contextlib.redirect_stdout(sys.stderr):
+            with deadline.ended_after(self._left, late), contextlib.redirect_stdout(sys.stderr):
                 yield
         except RiskError:
             raise

@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from risk import command, paths
+from risk import deadline, paths
 from risk.errors import ConfigError, DeadlineError
 from risk.files import digest
 from risk.report import money_words, words
@@ -165,7 +165,7 @@ def send(smtp: Smtp, root: Path, message: EmailMessage, to: str, subject_of: str
     kind = smtplib.SMTP_SSL if smtp.security == "tls" else smtplib.SMTP
     options: dict[str, Any] = {"context": ssl.create_default_context()} if smtp.security == "tls" else {}
     server = kind(local_hostname=domain, timeout=SECONDS, **options)
-    with command.ended_after(SECONDS, DeadlineError(SILENT)):  # no OSError: the libraries would take it for their own
+    with deadline.ended_after(SECONDS, DeadlineError(SILENT)):  # no OSError: the libraries would take it for their own
         try:
             _converse(server, smtp, secret, message)
         finally:
@@ -202,7 +202,7 @@ def alert(url: str, content: Mapping[str, Any]) -> None:
     import requests
 
     try:
-        with command.ended_after(SECONDS, DeadlineError(SILENT)):
+        with deadline.ended_after(SECONDS, DeadlineError(SILENT)):
             answer = requests.post(url, json=content, timeout=SECONDS, allow_redirects=False, stream=True)
             answer.close()
     except OSError as error:  # its words would hold the URL, which may be a secret

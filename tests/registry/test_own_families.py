@@ -18,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import command, files, paths
+from risk import deadline, files, paths
 from risk.errors import ConfigError, DeadlineError, FamilyError, ModelError
 from risk.modeling import fitting
 from risk.modeling.families import Family
@@ -319,7 +319,7 @@ def test_a_family_that_is_too_slow_is_stopped_and_the_deadline_of_the_run_stands
     (family,), _ = own_families.usable(OwnFamilies(tmp_path, (NAME,), 0.5), {"size": "numeric"})
     x, left = pd.DataFrame({"size": [1.0, 2.0]}), np.array([0.0, 1.0])
 
-    with command.ended_after(500, DeadlineError("late")):
+    with deadline.ended_after(500, DeadlineError("late")):
         for _ in range(2):  # the second fit has no seconds left
             with pytest.raises(FamilyError, match=r"it takes more than 0\.5 seconds"):
                 fitting.fit(family, {"size": "numeric"}, x, left)

@@ -1,0 +1,98 @@
+"""Releases and the desk without some clients: their out-of-fold risks, and what papers say of them.
+
+The model file stays: it holds coefficients or trees and the levels of categorical features, and no client.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from risk import files, paths
+from risk.dataset import manifest as manifests
+from risk.dataset.manifest import Manifest
+from risk.reading.sql import connect, literal
+from risk.redaction import ClientNames
+from risk.registry import releases
+from risk.registry.releases import object_in
+from risk.staging import Rewrite
+
+Moved = Callable[[Manifest | None, NDArray[np.int64]], NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class TrainedModels:
+    """Every model that is kept: those of the releases, and that on the desk."""
+
+    production: Path
+    desk: Path
+    versions: Path
+    names: ClientNames
+
+    def trained_on_them(self) -> list[str]:
+        """The releases whose model was trained on one of the clients, oldest first."""
+        found = [it.name for it in releases.all_of(self.production) if self._n_rows(it.folder, "learned")]
+        return [*found, *(["the challenger on the desk"] if self._n_rows(self.desk, "learned") else [])]
+
+    def rewrites(self, moved: Moved) -> Iterator[Rewrite]:
+        """Yield what changes; `moved` tells where rows of a manifest are that come after rows which go."""
+        for release in releases.all_of(self.production):
+            yield from self._papers(release.folder, manifests.read_whole(release.folder), moved)
+        dataset = object_in(self.desk / paths.CARD).get("dataset")
+        version = manifests.read_whole(self.versions / dataset) if isinstance(dataset, str) else None
+        yield from self._papers(self.desk, version, moved)
+
+    def _papers(self, folder: Path, manifest: Manifest | None, moved: Moved) -> Iterator[Rewrite]:
+        digests: dict[str, str] = {}
+        path = folder / paths.LEARNED_RISKS
+        if self._n_rows(folder, "true"):
+            content = self._without(path, lambda positions: moved(manifest, positions))
+            digests[files.digest_file(path)] = files.digest(content)
+            yield Rewrite(path, content)
+        for name in (paths.CARD, paths.VERDICT, paths.BACKTEST):
+            before = object_in(folder / name)
+            after = self.names.cut(before)
+            if "learned_sha256" in after:
+                after["learned_sha256"] = digests.get(after["learned_sha256"], after["learned_sha256"])
+            if after != before:
+                yield Rewrite(folder / name, files.as_json(after))
+        if (card := folder / paths.MODEL_CARD).is_file():
+            text = card.read_text(encoding="utf-8")
+            if (cut := self.names.in_text(text)) != text:
+                yield Rewrite(card, cut.encode())
+
+    def _n_rows(self, folder: Path, condition: str) -> int:
+        """How many rows of the clients, of those that satisfy a condition, are among the out-of-fold risks."""
+        path = folder / paths.LEARNED_RISKS
+        if not path.is_file():
+            return 0
+        with connect(threads=1) as connection:
+            rows = "read_parquet(?) where client in (select unnest(?))"
+            columns = [
+                name
+                for name, *_ in connection.execute("describe select * from read_parquet(?)", [str(path)]).fetchall()
+            ]
+            where = condition if condition in (*columns, "true") else "true"
+            query = f"select count(*) from {rows} and {where}"
+            return int(connection.execute(query, [str(path), sorted(self.names.names)]).fetchall()[0][0])
+
+    def _without(self, path: Path, moved: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> bytes:
+        """The out-of-fold risks without the clients, the positions of the others moved up. Raises: DiskError."""
+        with connect(threads=1) as connection, tempfile.TemporaryDirectory() as scratch:
+            rows: Any = connection.execute("select * from read_parquet(?)", [str(path)]).df()
+            rows = rows[~rows["client"].isin(self.names.names)].reset_index(drop=True)
+            rows["position"] = moved(rows["position"].to_numpy(np.int64))
+            connection.register("learned", rows)
+            written = Path(scratch) / path.name
+            try:
+                connection.execute(f"copy (select * from learned) to {literal(str(written))} (format parquet)")
+            except duckdb.Error as error:
+                raise OSError(0, str(error), str(written)) from error
+            return written.read_bytes()

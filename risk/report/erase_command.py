@@ -1,0 +1,154 @@
+"""Erasing on the command line: its options, who is to be erased, and the certificate that is printed.
+
+Nothing heavy is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from risk import command, paths
+from risk.command import Answer
+from risk.errors import DataError, UsageError
+from risk.settings.settings import Settings, for_practice
+from risk.text import counted, event, log, one_line
+
+if TYPE_CHECKING:
+    from risk.report.erasing import Certificate, Home
+
+RETRAIN = "python fullprocess.py --force"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--erase", metavar="CLIENT", help="erase a client from everything that is kept, for good")
+    parser.add_argument("--erase-file", metavar="FILE", help="erase the clients of a file, one on each line")
+    parser.add_argument("--reason", metavar="TEXT", help="with --erase: why, for the journal; without the name")
+    parser.add_argument("--retrain", action="store_true", help="with --erase: train a challenger without them at once")
+
+
+def is_asked(asked: argparse.Namespace) -> bool:
+    """Whether clients are to be erased. Raises: UsageError where an option stands without the one it goes with."""
+    if asked.erase is None and asked.erase_file is None:
+        if asked.reason is not None or asked.retrain:
+            raise UsageError("--reason and --retrain go with --erase or --erase-file; see --help")
+        return False
+    return True
+
+
+def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
+    """Erase clients from everything that is kept, practice included, and return the certificate."""
+    from risk.report import erasing
+
+    named, practice = clients(asked), for_practice(settings)
+    places = {"production": settings}
+    if not asked.practice and os.path.lexists(practice.ingested / paths.CURRENT):
+        places["practice"] = practice
+    certificates: dict[str, Certificate] = {}
+    for place, of in places.items():
+        with command.writing(of):
+            erasing.resume(_home(of))
+            try:
+                certificates[place] = erasing.erase(_home(of), named, asked.reason)
+            except DataError:  # one of the two may never have had them
+                if place == list(places)[-1] and not certificates:
+                    raise
+    told = answer(certificates, settings.root, len(set(named)))
+    return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
+
+
+def finish(settings: Settings, *, is_locked: bool = False) -> None:
+    """Finish an erasure that was cut off, if one was."""
+    if not (settings.production / paths.ERASING).exists():
+        return
+    from risk.report import erasing
+
+    with contextlib.nullcontext() if is_locked else command.writing(settings):
+        if done := erasing.resume(_home(settings)):
+            left = sum(done.left.values())
+            log.warning(event("an erasure that was cut off is finished", clients=len(done.clients), left=left))
+
+
+def _home(settings: Settings) -> Home:
+    from risk.report.erasing import Home
+
+    others = (settings.input, settings.holdout, settings.outcomes)
+    return Home(
+        settings.production, settings.ingested, settings.models, settings.outcomes, others, settings.schema,
+        settings.input_folder_path, settings.size_cap, settings.max_final_rows,
+    )  # fmt: skip
+
+
+def _retrained(told: Answer, settings: Settings, *, practice: bool) -> Answer:
+    """Train a challenger on what is left, in a process of its own, and add what it says."""
+    script = Path(__file__).parents[2] / "fullprocess.py"
+    words = [sys.executable, str(script), "--force", "--config", str(settings.source_file)]
+    run = subprocess.run([*words, *(["--practice"] if practice else [])], capture_output=True, text=True, check=False)
+    said = (run.stdout.strip() or run.stderr.strip()).splitlines() or ["nothing"]
+    line = f"{told.line}\n  retrained: {said[-1]}"
+    return replace(
+        told, line=line, fields={**told.fields, "retrained": said[-1]}, exit_code=told.exit_code or run.returncode
+    )
+
+
+def clients(asked: argparse.Namespace) -> list[str]:
+    """The ids that are named on the command line and in the file. Raises: UsageError."""
+    if asked.reason is None:
+        raise UsageError("--erase needs --reason. Nothing was changed. Say why, without the name of the client.")
+    lines: list[str] = []
+    if asked.erase_file is not None:
+        try:
+            lines = Path(asked.erase_file).read_text(encoding="utf-8-sig").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise UsageError(
+                f"--erase-file: {asked.erase_file} cannot be read ({why}). Nothing was changed."
+            ) from error
+    named = [line.strip(" \r") for line in lines]
+    return [it for it in (*named, *([asked.erase] if asked.erase is not None else [])) if it]
+
+
+def answer(certificates: Mapping[str, Certificate], root: Path, n_clients: int) -> Answer:
+    """The certificate, installation by installation; exit code 1 where a client is left in anything that is kept."""
+    lines = [f"erased: {counted(n_clients, 'client')}"]
+    for place, it in certificates.items():
+        lines += [f"{place}:" if len(certificates) > 1 else "", *_lines(it, root)]
+    left = sum(sum(it.left.values()) for it in certificates.values())
+    told = {place: asdict(it) for place, it in certificates.items()}
+    fields = {"outcome": "erased", "n_clients": n_clients, "left": left, "certificates": told}
+    return Answer("\n".join(line for line in lines if line), fields, exit_code=1 if left else 0)
+
+
+def _lines(it: Certificate, root: Path) -> list[str]:
+    rows, files = counted(it.n_rows, "accepted row"), counted(len(it.rewritten), "file")
+    lines = [f"  {rows} left the parts; {files} rewritten, {len(it.gone)} removed"]
+    lines += [f"  keyed digest {digest}" for digest in it.clients]
+    lines += [f"  rewritten: {_below(path, root)}" for path in it.rewritten]
+    lines += [f"  removed: {_below(path, root)}" for path in it.gone]
+    lines += [f"  digest {was[:16]}… is now {now[:16]}…" for was, now in it.replaced.items()]
+    for name, n_levels in it.levels.items():
+        values = counted(n_levels, "value")
+        lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")
+    lines += [f"  trained on them: {name}" for name in it.trained]
+    if it.trained:
+        lines.append(f"  a model file holds no client's name; for one that never saw these rows: {RETRAIN}")
+    if it.n_ambiguous:
+        ids = counted(it.n_ambiguous, "id is a number or a word", "ids are numbers or words")
+        lines.append(f"  {ids} of other things too: looked for where a client is meant, and in quotes")
+    lines += [f"  LEFT: {n} in {_below(path, root)}" for path, n in it.left.items()]
+    lines.append(f"  searched everything that is kept: {counted(sum(it.left.values()), 'occurrence')} left")
+    for path, n in it.sources.items():
+        what = counted(n, "row") if n >= 0 else "it could not be read"
+        lines.append(f"  a file of others still holds them: {_below(path, root)} ({what}); its rows are refused")
+    return lines
+
+
+def _below(path: str, root: Path) -> str:
+    return one_line(path.removeprefix(f"{root}/"))

@@ -1,0 +1,249 @@
+"""Erasing clients from everything that is kept, in all versions and releases, and the certificate of it.
+
+Reads:  everything that is kept, and the files of others, which are only told of
+Writes: erasing.jsonl (the order, then the plan), the register, the journal, every file that holds one of the clients
+
+All new files are staged first. The journal's line that says which digest became which is the point from which the
+erasure holds: a kill before it leaves everything as it was, and after it the next run puts in place what is left to do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+from risk import files, journal, paths, staging
+from risk.dataset import dataset, derived
+from risk.dataset.erasure import Erasure
+from risk.dataset.manifest import State
+from risk.dataset.versions import Versions
+from risk.errors import DataError, UsageError
+from risk.journal import ERASE
+from risk.lists import erased_lists
+from risk.reading import erased
+from risk.redaction import SHORT, ClientNames
+from risk.registry.erased_releases import TrainedModels
+from risk.registry.releases import object_in
+from risk.report import erased_reports, occurrences
+from risk.settings.schema import Schema
+from risk.staging import Rewrite, StagingPlan
+
+INTENT, REPLACED, DONE = "intent", "replaced", "done"
+UNCHANGED = "Nothing was changed."
+
+
+@dataclass(frozen=True)
+class Home:
+    """What an installation keeps, by its folders, and the folders of others that may hold a client."""
+
+    production: Path
+    ingested: Path
+    models: Path
+    outcomes: Path
+    others: tuple[Path, ...]
+    schema: Schema
+    input_folder: str
+    size_cap: int
+    max_final_rows: int
+
+    @property
+    def kept(self) -> tuple[Path, ...]:
+        return self.production, self.ingested, self.models, self.outcomes / paths.RECORDED
+
+    @property
+    def journal(self) -> Path:
+        return self.production / paths.JOURNAL
+
+    @property
+    def order(self) -> Path:
+        return self.production / paths.ERASING
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was erased and what is left: files by their path, with how often the clients stand there."""
+
+    reason: str
+    clients: tuple[str, ...]  # their keyed digests
+    n_rows: int
+    rewritten: tuple[str, ...]
+    gone: tuple[str, ...]
+    replaced: dict[str, str]
+    trained: tuple[str, ...]
+    levels: dict[str, int]
+    n_ambiguous: int
+    left: dict[str, int]
+    sources: dict[str, int]
+
+
+def erase(home: Home, clients: Collection[str], reason: str) -> Certificate:
+    """Erase clients from everything that an installation keeps. The caller holds the lock.
+
+    Raises: UsageError, DataError, ErasureError with nothing changed; DiskError, after which the next run goes on.
+    """
+    clients = sorted(set(clients))
+    _check(clients, reason)
+    register = erased.read(home.production)
+    found = occurrences.kept(home.kept, _names(home, clients), home.schema.client)
+    if not found and not all(map(register.holds, clients)):
+        raise DataError(
+            f"nothing that is kept holds these clients ({len(clients)}). {UNCHANGED} Check how they are written."
+        )
+    files.remove(home.production / paths.TICK)
+    order = {"id": os.urandom(8).hex(), "clients": clients, "reason": reason}
+    files.remove(home.order)
+    files.append(home.order, _line(order))
+    return _finish(home, order, None)
+
+
+def resume(home: Home) -> Certificate | None:
+    """Finish the erasure that was cut off, if one was. The caller holds the lock. Raises: as `erase`."""
+    try:
+        *lines, torn = home.order.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return None
+    if not lines:  # a kill came before the order was whole
+        files.remove(home.order)
+        return None
+    if torn:
+        with files.refusals(home.order):
+            os.truncate(home.order, home.order.stat().st_size - len(torn))
+    told = [json.loads(line) for line in lines]
+    plan = staging.planned(told[1]["plan"], home.production) if len(told) > 1 else None
+    return _finish(home, told[0], plan)
+
+
+def _check(clients: Sequence[str], reason: str) -> None:
+    """Raises: UsageError where no client or reason is given, or the reason names a client."""
+    if not clients or not all(it.strip() for it in clients):
+        raise UsageError(f"--erase: no client is named. {UNCHANGED} Name one, or a file of them with --erase-file.")
+    if not reason.strip():
+        raise UsageError(f"--reason: it is blank. {UNCHANGED} Say why, without the name of the client.")
+    for client in clients:
+        word = re.search(rf"(?<!\w){re.escape(client)}(?!\w)", reason, re.IGNORECASE)
+        if word or (len(client) > SHORT and client.casefold() in reason.casefold()):
+            told = "--reason: it holds the name of a client, and the journal keeps it for ever"
+            raise UsageError(f"{told}. {UNCHANGED} Say the reason without it, as the number of a request.")
+
+
+def _finish(home: Home, order: dict[str, Any], plan: StagingPlan | None) -> Certificate:
+    """Do what is left of an order: every step asks whether it is done."""
+    clients, reason, name = order["clients"], order["reason"], order["id"]
+    lines = {
+        it.get("step"): it for it in journal.read(home.journal) if it.get("kind") == ERASE and it.get("id") == name
+    }
+    digests = erased.add(home.production, clients)
+    if INTENT not in lines:
+        told = {"step": INTENT, "id": name, "reason": reason, "clients": digests, "n_clients": len(clients)}
+        journal.append(home.journal, {"kind": ERASE} | told)
+    if plan is None:
+        names = _names(home, clients)
+        plan, facts = _staged(home, names)
+        order |= facts | {"others": sorted(names.others), "shared": sorted(names.shared)}
+        files.append(
+            home.order, _line({"plan": plan.told(home.production), "facts": {key: order[key] for key in _FACTS}})
+        )
+    else:
+        order |= json.loads(home.order.read_bytes().split(b"\n")[1])["facts"]
+    names = ClientNames(frozenset(clients), frozenset(order["others"]), frozenset(order["shared"]))
+    if REPLACED not in lines:
+        journal.append(home.journal, {"kind": ERASE, "step": REPLACED, "id": name, "replaced": dict(plan.replaced)})
+    staging.put_in_place(plan)
+    _in_place(home, names)
+    _derive_again(home)
+    left = occurrences.kept(home.kept, names, home.schema.client)
+    certificate = Certificate(
+        reason, tuple(digests), order["n_rows"], plan.staged, plan.gone, dict(plan.replaced), tuple(order["trained"]),
+        order["levels"], len(names.names - names.plain), left,
+        occurrences.in_sources(home.others, names, home.schema.files or home.schema, home.size_cap),
+    )  # fmt: skip
+    if DONE not in lines:
+        counts = {"n_rows": order["n_rows"], "n_files": len(plan.staged), "left": sum(left.values())}
+        journal.append(home.journal, {"kind": ERASE, "step": DONE, "id": name, "trained": order["trained"]} | counts)
+    files.remove(home.order)
+    files.sync(home.production)
+    return certificate
+
+
+_FACTS = ("n_rows", "trained", "levels", "others", "shared")
+
+
+def _staged(home: Home, names: ClientNames) -> tuple[StagingPlan, dict[str, Any]]:
+    """Stage every file that holds one of the clients, as it is without them; and what a person should know."""
+    rows = Erasure(home.ingested, home.schema, names)
+    kinds = home.schema.kinds
+    found = rows.of_clients.levels(name for name, kind in kinds.items() if kind == "categorical")
+    levels = {name: len(values) for name, values in found.items()}
+    rows.rewrite_parts()
+    models = TrainedModels(home.production, home.models, home.ingested / paths.VERSIONS, names)
+    trained = models.trained_on_them()
+    plan = staging.stage(_rewrites(home, names, rows, models))
+    written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
+    named = {was: now for was, now in plan.replaced.items() if was != now and was in written}
+    n_rows = sum(len(part.rows) for part in rows.parts.values())
+    return replace(plan, replaced=named), {"n_rows": n_rows, "trained": trained, "levels": levels}
+
+
+def _rewrites(home: Home, names: ClientNames, rows: Erasure, models: TrainedModels) -> Iterator[Rewrite]:
+    yield from models.rewrites(rows.moved)
+    yield from rows.rewrites(home.production)
+    yield from erased_lists.rewrites(home.models / paths.LISTS, names.names)
+    yield from erased_reports.rewrites(home.models / paths.REPORTS, names)
+    delivery = home.production / paths.DELIVERY
+    if (cut := names.cut(before := object_in(delivery))) != before:
+        yield Rewrite(delivery, files.as_json(cut))
+    answers = home.models / paths.API_RETURNS
+    if answers.is_file() and occurrences.in_file(answers, names, ()):
+        yield Rewrite(answers, None)
+
+
+def _in_place(home: Home, names: ClientNames) -> None:
+    """Take the clients out of what others write to at the same time: logs, and recorded contacts."""
+    for log in sorted(home.production.glob("*.log")):
+        content = log.read_bytes()
+        if (masked := names.masked(content)) != content:
+            staging.overwrite(log, masked)
+    recorded = home.outcomes / paths.RECORDED
+    if recorded.is_file():
+        with files.lock(home.outcomes / paths.RECORDED_LOCK):
+            for rewrite in erased_reports.recorded(recorded, names):
+                files.write(rewrite.path, rewrite.content or b"")
+
+
+def _derive_again(home: Home) -> None:
+    """Publish a version whose derived rows follow from what is left, where there are such rows."""
+    if not home.schema.outcome.is_derived:
+        return
+    now = dataset.current(home.ingested, home.input_folder, home.schema).manifest
+    if not now.counts:
+        return
+    shelf = Versions(home.ingested, home.production / paths.RELEASES, home.schema, home.max_final_rows)
+    run = journal.next_run(home.journal)
+    after = derived.with_derived(replace(now, counts={}), derived.given(now), home.schema, shelf.parts, run)
+    shelf.follow(now, after)
+
+
+def _names(home: Home, clients: Collection[str]) -> ClientNames:
+    """The names, beside what else they may mean: values of other columns, words of ours, parts of longer names."""
+    parts = Erasure(home.ingested, home.schema, ClientNames(frozenset(clients))).of_clients
+    longer, shared = parts.values_of_others()
+    written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
+    alone, ours = ClientNames(frozenset(clients), frozenset(longer)), set(get_args(State))
+    ours |= _keys(object_in(home.models / paths.SNAPSHOT)) | _keys(object_in(home.models / paths.CARD))
+    shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
+    return ClientNames(alone.names, alone.others, frozenset(shared | (ours & alone.names)))
+
+
+def _keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*map(_keys, value.values()))
+    return set().union(*map(_keys, value)) if isinstance(value, list) else set()
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"

@@ -1,0 +1,127 @@
+"""Parts and versions without a client: what is left is what would have been there without it, whatever the dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ingesting import current, final, ingest
+
+from tests.conftest import HEADER, Project
+from tests.kept_texts import holding
+
+ASKED = ("--erase", "acme", "--reason", "request 7")
+FILES = {
+    "a.csv": "acme,1,2,3,0\nb,1,2,3,\nacme,1,2,3,0\nacme2,4,5,6,1\n",
+    "b.csv": "b,1,2,3,1\nacme,1,2,3,0\nacme,9,9,9,\n",
+    "c.csv": "acme,9,9,9,1\nacme2,4,5,6,1\nd,1,1,1,0\n",
+}
+MONTHLY = "corporation,month,lastmonth_activity,lastyear_activity,number_of_employees"
+
+
+def drop(project: Project, header: str, files: dict[str, str], *, without: str = "") -> None:
+    for name, text in files.items():
+        rows = [line for line in text.splitlines() if not without or not line.startswith(f"{without},")]
+        project.drop(f"sourcedata/{name}", "\n".join([header, *rows]) + "\n")
+
+
+def erased(project: Project) -> None:
+    said = project.run("ingestion", *ASKED)
+    assert said.code == 0, said.err
+    verified = project.run("ingestion", "--verify")
+    assert verified.code == 0, verified.out
+    assert holding(project.root, "acme", ("acme2",)) == []
+
+
+def test_without_periods_the_set_is_the_one_of_the_others(project: Project) -> None:
+    drop(project, HEADER, FILES)
+    ingest(project)
+    others = [row for row in final(project) if not row.startswith("acme,")]
+
+    erased(project)
+
+    assert final(project) == others
+    assert current(project).counts == {"n_rows": 3, "n_labelled": 3}
+    project.drop("sourcedata/d.csv", f"{HEADER}\ne,1,1,1,0\nacme,5,5,5,0\nd,1,1,1,0\n")
+    ingest(project)
+    assert current(project).counts == {"n_rows": 4, "n_labelled": 4}
+    assert project.run("ingestion", "--verify").code == 0
+
+
+def test_a_version_of_before_holds_the_client_no_more_either(project: Project) -> None:
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    ingest(project)
+    drop(project, HEADER, {"a.csv": "d,1,2,3,0\n", "b.csv": FILES["b.csv"]})
+    ingest(project)
+
+    erased(project)
+
+    assert len(list((project.root / "ingesteddata/versions").iterdir())) == 2
+    assert project.run("diagnostics", "--verify").code == 0
+
+
+def test_with_derived_outcomes_these_follow_from_the_rows_that_are_left(project: Project) -> None:
+    project.configure(schema={"period": "month", "target": {"absent_for": "60 days", "smallest_share": 0}})
+    months = {"01": ("acme", "b", "d"), "02": ("acme", "b"), "03": ("b", "acme2"), "04": ("b", "acme2")}
+    files = {f"m{it}.csv": "".join(f"{name},2024-{it},1,2,3\n" for name in names) for it, names in months.items()}
+    drop(project, MONTHLY, files)
+    ingest(project)
+    others = [row for row in final(project) if not row.startswith("acme,")]
+    assert len(others) < len(final(project))
+
+    erased(project)
+
+    assert final(project) == others
+
+
+def test_with_events_the_months_are_those_that_the_others_make(project: Project, tmp_path: Path) -> None:
+    events = {"client": "id", "time": "at", "amount": "paid", "kind": "what", "kinds": ["visit"]}
+    project.configure(events=events, schema={"target": {"absent_for": "60 days", "smallest_share": 0}})
+    rows = "acme,2024-01-05,0.1,visit\nacme,2024-02-20,0.2,order\nb,2024-01-31,5,order\nacme2,2024-04-30,1,visit\n"
+    (tmp_path / "fresh").mkdir()
+    fresh = Project(tmp_path / "fresh")
+    fresh.configure(events=events, schema={"target": {"absent_for": "60 days", "smallest_share": 0}})
+    drop(fresh, "id,at,paid,what", {"a.csv": rows}, without="acme")
+    drop(project, "id,at,paid,what", {"a.csv": rows})
+    ingest(project)
+    ingest(fresh)
+
+    erased(project)
+
+    assert final(project) == final(fresh) != []
+
+
+def test_parts_of_another_schema_are_searched_too(project: Project) -> None:
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    ingest(project)
+    project.configure(schema={"client": "company", "features": ["x", "y"]})
+    project.drop("sourcedata/a.csv", "company,x,y,exited\nacme,1,2,0\nb,1,2,1\n")
+    ingest(project)
+
+    erased(project)
+
+
+@pytest.mark.parametrize("name", ["7", "in", "x"])
+def test_an_id_that_is_a_word_of_ours_or_a_number_goes_and_the_word_stays(project: Project, name: str) -> None:
+    drop(project, HEADER, {"a.csv": f"{name},7,2,3,0\nb,7,2,3,1\n{name},x,2,3,1\n{name},1,2\n"})
+    ingest(project)
+
+    said = project.run("ingestion", "--erase", name, "--reason", "request", "--json")
+
+    assert said.code == 0, said.out
+    assert final(project) == ["b,7,2,3,1"]
+    assert said.json["certificates"]["production"]["n_ambiguous"] == 1
+    assert project.run("ingestion", "--verify").code == 0
+    assert project.json("ingesteddata/current/manifest.json")["entries"][0]["state"] == "in"
+
+
+def test_practice_is_erased_with_production(project: Project) -> None:
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    project.drop("practicedata/p.csv", f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n")
+    ingest(project)
+    assert project.run("ingestion", "--practice").code == 0
+    assert any(path.startswith("practicemodels") for path in holding(project.root, "acme", ("acme2",)))
+
+    erased(project)
+
+    assert project.run("ingestion", "--practice", "--verify").code == 0

@@ -1,0 +1,129 @@
+"""An erasure that is killed at any durable operation is finished by the next run: nobody is left, all digests hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import killing
+import pytest
+from killing import State
+
+from risk import journal, paths
+from tests.conftest import Project, table
+from tests.kept_texts import holding
+
+CLIENT, OTHER = "c00007", "c00008"
+ASKED = ("--erase", CLIENT, "--reason", "request 12")
+SAMPLE, RUNS = 30, 8
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, killing.Recording]:
+    """Return a project of two runs and of what an erasure in it would leave behind wherever it was killed."""
+    root = tmp_path_factory.mktemp("erased")
+    project = killing.installation(root / "project")
+    assert killing.run(project).code == 0
+    project.drop("sourcedata/dataset2.csv", table(40, seed=3, first=110))
+    project.drop("production_deployment/fullprocess.log", f"source warning='{CLIENT}'\n")
+    assert killing.run(project).code in (0, 4)
+    done = killing.record(project, root / "shelf", *ASKED, script="ingestion")
+    assert done.said.code == 0, done.said
+    return project, done
+
+
+def faults(project: Project) -> list[str]:
+    """Return what is wrong after an erasure: someone left, a digest that does not hold, work that is left."""
+    found = killing.apart(lambda: [*holding(project.root, CLIENT), *_verified(project)])
+    journal.verify(project.settings.production / paths.JOURNAL)
+    left = [name for name in killing.tree(project.root) if paths.STAGED in name or name.endswith(paths.ERASING)]
+    steps = [
+        it["step"] for it in journal.read(project.settings.production / paths.JOURNAL) if it["kind"] == journal.ERASE
+    ]
+    return [*found, *left, *([] if steps == ["intent", "replaced", "done"] else steps)]
+
+
+def _verified(project: Project) -> list[str]:
+    said = [project.run(script, "--verify") for script in ("diagnostics", "ingestion")]
+    return [it.out for it in said if it.code]
+
+
+def distinct(states: tuple[State, ...]) -> tuple[State, ...]:
+    """Return the first of those states that differ in what is staged alone, which the next run writes once more."""
+    found: dict[str, State] = {}
+    for state in states:
+        found.setdefault(killing.alike(state.folder), state)
+    return tuple(found.values())
+
+
+def check(project: Project, states: tuple[State, ...], finish: Callable[[], object]) -> None:
+    failed = []
+    for state in states:
+        killing.put_back(project.root, state.folder)
+        order = project.root / "production_deployment" / paths.ERASING
+        has_begun = order.exists() and b"\n" in order.read_bytes()
+        said = finish()
+        if has_begun and (wrong := faults(project)):
+            failed.append(f"{state}: {wrong} {said}")
+    assert not failed, f"{len(failed)} of {len(states)} states:\n" + "\n".join(failed)
+
+
+@pytest.mark.slow
+def test_an_erasure_killed_at_some_places_is_finished_by_the_next_ingestion(
+    killed: tuple[Project, killing.Recording],
+) -> None:
+    project, done = killed
+    assert len(done.operations) > 100
+    assert faults(project) == []
+    assert killing.apart(lambda: holding(project.root, OTHER))
+
+    check(project, done.states[::SAMPLE], lambda: killing.run(project, script="ingestion"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(2))
+def test_an_erasure_killed_anywhere_is_finished_by_the_next_ingestion(
+    killed: tuple[Project, killing.Recording], number: int
+) -> None:
+    project, done = killed
+
+    check(project, distinct(done.states)[number::2], lambda: killing.run(project, script="ingestion"))
+
+
+@pytest.mark.slow
+def test_the_next_whole_run_finishes_an_erasure_and_goes_on(killed: tuple[Project, killing.Recording]) -> None:
+    project, done = killed
+
+    def whole() -> object:
+        said = killing.run(project)
+        assert said.code in (0, 4), said.err
+        return said
+
+    check(project, done.states[:: len(done.states) // RUNS], whole)
+
+
+@pytest.mark.slow
+def test_the_run_that_finishes_an_erasure_may_be_killed_too(killed: tuple[Project, killing.Recording]) -> None:
+    project, done = killed
+    for place in (0.3, 0.6, 0.9):
+        state = done.states[int(place * len(done.states))]
+        for again in (3, 11, 23):
+            killing.put_back(project.root, state.folder)
+            killing.run(project, script="ingestion", meet=killing.kill_at(project.root, again))
+
+            killing.run(project, script="ingestion")
+
+            assert faults(project) == [], (str(state), again)
+
+
+@pytest.mark.slow
+def test_no_other_script_works_on_what_an_erasure_left_half_done(
+    killed: tuple[Project, killing.Recording], tmp_path: Path
+) -> None:
+    project, done = killed
+    killing.put_back(project.root, done.states[len(done.states) // 2].folder)
+
+    said = killing.run(project, script="training")
+
+    assert said.code == 1
+    assert "an erasure was cut off" in said.err

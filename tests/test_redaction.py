@@ -1,0 +1,74 @@
+"""Names of clients taken out of texts, JSON, CSV and logs; what only looks like one stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from risk import journal
+from risk.redaction import PUT, ClientNames, without_rows
+from risk.text import event
+
+NAMES = ClientNames(frozenset({"acme", 'O\'Neil, "Zoë"', "=1+1"}), frozenset({"acme-x", "big acme"}))
+
+
+LOGGED = event("source", warning=f"a.csv: {NAMES.names - {'acme', '=1+1'}}")
+
+
+@pytest.mark.parametrize("text", ["'acme'", "of acme.", "acme", "x,acme,y", LOGGED])
+def test_a_name_goes_wherever_it_is_a_word(text: str) -> None:
+    assert PUT in NAMES.in_text(text)
+    assert NAMES.count(text) == 1
+    assert NAMES.count(NAMES.in_text(text)) == 0
+
+
+@pytest.mark.parametrize("text", ["acme2", "acme-x", "the big acme", "acmes", "Acme", "1+1"])
+def test_a_name_within_another_stays(text: str) -> None:
+    assert NAMES.in_text(text) == text
+    assert NAMES.count(text) == 0
+
+
+def test_an_entry_of_json_goes_and_a_number_or_word_of_ours_stays() -> None:
+    names = ClientNames(frozenset({"42", "retail"}), shared=frozenset({"retail"}))
+    shown = {"list": [{"client": "42"}, {"client": "420"}], "n": 42, "sector": "retail", "text": "42 rows, not '42'"}
+
+    assert names.cut(shown) == {
+        "list": [{"client": "420"}],
+        "n": 42,
+        "sector": "retail",
+        "text": f"42 rows, not '{PUT}'",
+    }
+
+
+def test_a_record_of_csv_goes_and_the_others_keep_their_bytes() -> None:
+    text = 'client,note\n"O\'Neil, ""Zoë""","a\nb"\nacme2,"x ""y"""\n\'=1+1,z\nacme,\n"acme-x",\n'
+
+    assert without_rows(text, ("client",), NAMES) == 'client,note\nacme2,"x ""y"""\n"acme-x",\n'
+
+
+def test_a_log_is_written_over_with_as_many_bytes() -> None:
+    log = "at acme: 'O'Neil, \"Zoë\"' and acme-x\n".encode()
+
+    masked = NAMES.masked(log)
+
+    assert len(masked) == len(log)
+    assert b"Zo" not in masked
+    assert masked.startswith(b"at xxxx: '")
+    assert b"acme-x" in masked
+
+
+def test_lines_before_an_erasure_name_what_files_are_since(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal.append(path, {"kind": "intent", "papers": {"a": "A"}, "list": ["A", "X"]})
+    journal.append(path, {"kind": journal.ERASE, "replaced": {"A": "B"}})
+    journal.append(path, {"kind": "run", "run": 1, "card": "A"})
+    journal.append(path, {"kind": journal.ERASE, "replaced": {"B": "C"}})
+
+    records = journal.read(path)
+
+    assert records[0]["papers"] == {"a": "C"}
+    assert records[0]["list"] == ["C", "X"]
+    assert records[2]["card"] == "A"
+    assert records[3]["replaced"] == {"B": "C"}
+    assert journal.verify(path) == 4
