@@ -80,7 +80,7 @@ PRODUCTION = "production_deployment"
 # the release's own memory of the out-of-fold risk of every row that it learned
 LEARNED_RISKS = "learnedrisks.parquet"
 
-PROGRAM = "1.5.0"
+PROGRAM = "1.6.0"
 
 
 def kind_of(name: str) -> str:
