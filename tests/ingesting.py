@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ingestion
-from risk import paths
+from risk import command, paths
 from risk.command import Run
 from risk.dataset import dataset, inbox, intake
 from risk.dataset.dataset import Dataset
@@ -30,7 +30,8 @@ def months(*rows: str) -> str:
 
 def ingest(project: Project) -> ingestion.Ingested:
     settings = project.settings
-    return ingestion.ingest(settings, Run(settings, "ingestion", 1))
+    with command.writing(settings):
+        return ingestion.ingest(settings, Run(settings, "ingestion", 1))
 
 
 def current(project: Project) -> Manifest:

@@ -48,9 +48,9 @@ def status(settings: Settings) -> Answer:
     failed = last is not None and last.get("outcome") == journal.FAILED
     try:
         rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
-        manifest, lag = rows.manifest, rows.lag.told
+        current, lag = rows.manifest, rows.lag.told
     except (DataError, DiskError) as error:
-        manifest, lag = Manifest(settings.input_folder_path, settings.schema.identity), {}
+        current, lag = Manifest(settings.input_folder_path, settings.schema.identity), {}
         damaged = damaged or [str(error)]
     noted = list_history.journaled(journal.read(path) if sound else ())
     lost = list_history.lost(settings.models / paths.LISTS, noted)
@@ -62,13 +62,13 @@ def status(settings: Settings) -> Answer:
         "release": live.name if live else None,
         "provisional": live.provisional if live and is_proven else None,
         "last_run": {name: last.get(name) for name in LAST_RUN} if last else None,
-        "dataset": manifest.name if manifest.number else None,
-        **manifest.counts,
+        "dataset": current.name if current.number else None,
+        **current.counts,
         **lag,
-        "held": manifest.held,
+        "held": current.held,
         "warnings": next((it["warnings"] for it in reversed(runs) if "warnings" in it), []),
         "late": snapshot.overdue(expectation(settings), time.time()) if sound else None,
-        "rejected_rows": manifest.n_refused,
+        "rejected_rows": current.n_refused,
         "journal": chain,
         "misplaced": misplaced[0] if misplaced else None,
         "other_versions": releases.other_versions(made_with),
