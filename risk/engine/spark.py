@@ -1,0 +1,151 @@
+"""Spark as the engine: what it reads, counts and adds up is what DuckDB does, to the last digit.
+
+Medians are of all values; sums are exact, added up by our own code on the workers.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from risk.engine import _backlog
+from risk.engine._rows import AcceptedInSpark
+from risk.engine._session import asked, session
+from risk.engine.engines import ColumnFacts, Given, NumberFacts, Stretch, Totals
+from risk.modeling.exact import ExactSum, exact_sum, joined, squares
+from risk.reading.reader import Content, Source
+from risk.settings.engine_choice import EngineChoice
+from risk.settings.schema import Schema
+
+Means = tuple[float | None, ...]
+SUMS = "place int, n bigint, units string"
+
+
+class Spark:
+    """The cluster of a master or of a Connect URL. Raises: ConfigError, EngineError."""
+
+    def __init__(self, choice: EngineChoice) -> None:
+        self._session = session(choice)
+
+    def read(
+        self, sources: Sequence[Source], schema: Schema, parts: Path, *, size_cap: int
+    ) -> Iterator[tuple[Source, Content | None]]:
+        """Yield each source, in order, with what it gave."""
+        return _backlog.read(self._session, sources, schema, parts, size_cap)
+
+    def given(
+        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, during: tuple[str, str] | None
+    ) -> dict[int, Given]:
+        """What each content gives to the set of a table with a period, in these periods."""
+        if not stretches:
+            return {}
+        rows = self._rows(stretches, schema, parts)
+        where = f"{rows.period} between {_literal(during[0])} and {_literal(during[1])}" if during else "true"
+        query = f"""
+            select each.place, sum(each.n) as n, sum(each.labelled) as labelled, sum(each.upheld) as upheld from
+                ({rows.resolved(where)}) lateral view inline(array(
+                    struct(at.place as place, 1 as n, int({rows.target} is not null) as labelled, 0 as upheld),
+                    struct(latest.place as place, 0 as n, 0 as labelled, 1 as upheld))) each
+            group by each.place"""
+        answers = asked(lambda: rows.run(query).collect())
+        return {it.place: Given(int(it.n), int(it.labelled), int(it.upheld)) for it in answers}
+
+    def totals(self, stretches: Sequence[Stretch], schema: Schema, parts: Path) -> Totals:
+        """The set. Without a period a labelled row replaces its unlabelled twin."""
+        if not stretches:
+            return Totals(0, 0, {})
+        if schema.period:
+            given = self.given(stretches, schema, parts, None).values()
+            return Totals(sum(it.rows for it in given), sum(it.labelled for it in given), {})
+        rows = self._rows(stretches, schema, parts)
+        kinds = {kind: f"filter (where coalesce({rows.target}, 2) = {kind})" for kind in range(3)}
+        columns = [
+            f"coalesce(max(is_now) {of}, false) as is_{kind}, coalesce(max(was) {of}, false) as was_{kind}, "
+            f"min(if(was, null, place)) {of} as first_{kind}"
+            for kind, of in kinds.items()
+        ]
+        alive = {0: "is_0", 1: "is_1", 2: "is_2 and not is_0 and not is_1"}
+        structs = [
+            f"struct({alive[kind]} as alive, if(was_{kind}, null, first_{kind}) as first, {kind} < 2 as labelled)"
+            for kind in kinds
+        ]
+        query = f"""
+            select each.first as first, each.labelled as labelled, count(*) as n from
+                (select {rows.features}, {", ".join(columns)} from accepted group by {rows.features})
+                lateral view inline(array({", ".join(structs)})) each
+            where each.alive group by each.first, each.labelled"""
+        answers = asked(lambda: rows.run(query).collect())
+        brought: dict[int, int] = {}
+        for it in answers:
+            if it.first is not None:
+                brought[it.first] = brought.get(it.first, 0) + it.n
+        return Totals(sum(it.n for it in answers), sum(it.n for it in answers if it.labelled), brought)
+
+    def facts(self, stretches: Sequence[Stretch], schema: Schema, parts: Path, *, distinct: bool) -> ColumnFacts:
+        """The facts of the columns of the set's labelled rows; where they are `distinct` already, of all labelled."""
+        if not stretches:
+            empty = NumberFacts(ExactSum(), ExactSum(), None)
+            columns = schema.columns
+            return ColumnFacts(
+                0, {it.name: 0 for it in columns}, {it.name: empty for it in columns if it.kind == "number"}
+            )
+        rows = self._rows(stretches, schema, parts)
+        t = rows.target
+        labelled = rows.run(f"select * from accepted where {t} is not null" if distinct else rows.labelled()).persist()
+        try:
+            counted = [f"count({inner})" for inner in rows.names.values()]
+            medians = [f"percentile(double({inner}), 0.5)" for inner in rows.numbers.values()]
+            n_rows, *answers = asked(lambda: labelled.selectExpr("count(*)", *counted, *medians).collect())[0]
+            numbers = labelled.selectExpr(*(f"double({inner}) as {inner}" for inner in rows.numbers.values()))
+            totals = _sums(numbers, (None,) * len(rows.numbers))
+            means = tuple(it.mean() if it else None for it in totals)
+            squared = _sums(numbers, means)
+        finally:
+            labelled.unpersist()
+        missing = {name: int(n_rows - n) for name, n in zip(rows.names, answers, strict=False)}
+        found = zip(totals, squared, answers[len(rows.names) :], strict=True)
+        facts = (NumberFacts(total or ExactSum(), square, median) for total, square, median in found)
+        return ColumnFacts(int(n_rows), missing, dict(zip(rows.numbers, facts, strict=True)))
+
+    def _rows(self, stretches: Sequence[Stretch], schema: Schema, parts: Path) -> AcceptedInSpark:
+        return asked(lambda: AcceptedInSpark(self._session, stretches, schema, parts))
+
+
+def _sums(numbers: Any, means: Means) -> list[ExactSum | None]:
+    """Of each column the exact sum of its values, or of their squared distances from a mean; None beyond float64."""
+    if not means:
+        return []
+    pieces = asked(lambda: numbers.mapInArrow(functools.partial(_of_batches, means), SUMS).collect())
+    found: list[list[ExactSum]] = [[] for _ in means]
+    beyond = {it.place for it in pieces if it.units is None}
+    for it in pieces:
+        found[it.place].append(ExactSum(it.n, int(it.units or 0)))
+    return [None if place in beyond else joined(sums) for place, sums in enumerate(found)]
+
+
+def _of_batches(means: Means, batches: Iterable[Any]) -> Iterator[Any]:
+    """On a worker: the sums of its rows, one per column."""
+    import pyarrow
+
+    sums: dict[int, ExactSum | None] = dict.fromkeys(range(len(means)), ExactSum())
+    for batch in batches:
+        for place, mean in enumerate(means):
+            values = np.asarray(batch.column(place).to_numpy(zero_copy_only=False), dtype=np.float64)
+            former = sums[place]
+            try:
+                more = exact_sum(values) if mean is None else squares(values, mean)
+                sums[place] = former + more if former is not None else None
+            except OverflowError:
+                sums[place] = None
+    rows = [(place, it.n if it else 0, str(it.units) if it else None) for place, it in sums.items()]
+    names, types = ("place", "n", "units"), (pyarrow.int32(), pyarrow.int64(), pyarrow.string())
+    columns = (pyarrow.array(list(of), kind) for of, kind in zip(zip(*rows, strict=True), types, strict=True))
+    yield pyarrow.RecordBatch.from_arrays(list(columns), names=list(names))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
