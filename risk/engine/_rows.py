@@ -7,7 +7,7 @@ a row. A column that is whole in one part and decimal in another is text here, s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,17 @@ class AcceptedInSpark:
             return f"select * from ({self.resolved()}) where {self.target} is not null"
         return f"select distinct {self.features}, {self.target} from accepted where {self.target} is not null"
 
+    def newest(self, limits: Mapping[int, str]) -> str:
+        """The query of the newest row of every client; what is beyond the limit of its content is in the future."""
+        if not self.period:
+            last = f"max(position) over (partition by {self.client}) as last"
+            return f"select * from (select *, {last} from accepted) where position = last"
+        future = " or ".join(f"(place = {at} and {self.period} > {literal(day)})" for at, day in limits.items())
+        last = f"coalesce(max({self.period}) filter (where not ({future or 'false'})), max({self.period}))"
+        newest = f"select {self.client}, {last} as {self.period} from accepted group by {self.client}"
+        rows = f"({self.resolved()}) join ({newest}) using ({self.client}, {self.period})"
+        return f"select *, at.position as position from {rows}"
+
     def _make_view(self, stretches: Sequence[Stretch]) -> None:
         rows = [row for it in stretches for row in _in_buckets(it)]
         self._session.createDataFrame(rows, OF_STRETCH).createOrReplaceTempView("stretches")
@@ -113,6 +124,11 @@ def _in_buckets(it: Stretch) -> Iterator[tuple[object, ...]]:
     past = it.first + it.rows
     for bucket in range(it.first // BUCKET, (past - 1) // BUCKET + 1):
         yield it.part, bucket, it.first, past, it.position, it.place, it.was, it.now
+
+
+def literal(text: str) -> str:
+    """A text as SQL of Spark."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _quoted(name: str) -> str:

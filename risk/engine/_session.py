@@ -40,14 +40,18 @@ OURS = {  # what answers depend on
 Answer = TypeVar("Answer")
 
 
-def session(choice: EngineChoice) -> Any:
-    """The session of this process. Raises: ConfigError where Spark is not installed, EngineError where none answers."""
+def check(choice: EngineChoice) -> None:
+    """Raises: ConfigError where Spark is not installed, or Java, which it needs but for Connect."""
     needed = (*NEEDED, *(OF_CONNECT if choice.is_connect else ()))
     if missing := [name for name in needed if not _is_there(name)]:
         raise ConfigError(f"key 'engine.kind' is 'spark', but the package {missing[0]} is not installed. {INSTALL}")
     if not choice.is_connect and not _java():
-        told = "key 'engine.kind' is 'spark', which needs Java 17 or newer (there is no java on PATH, nor JAVA_HOME)"
+        told = "key 'engine.kind' is 'spark', which needs Java 17 or newer (no java on PATH, and no JAVA_HOME)"
         raise ConfigError(f"{told}. {INSTALL}")
+
+
+def session(choice: EngineChoice) -> Any:
+    """The session of this process. Raises: EngineError where no cluster answers."""
     return asked(lambda: _started(choice.master or "", tuple(sorted(choice.options.items()))))
 
 
@@ -57,12 +61,15 @@ def asked(question: Callable[[], Answer]) -> Answer:
     from pyspark.errors import PySparkException
 
     try:
-        return question()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that pandas is newer: no frame of pandas is handed to Spark
+            return question()
     except (PySparkException, Py4JError, OSError) as error:
         told = "the Spark cluster did not finish its work"
-        line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        why = next((line for line in reversed(lines) if line.startswith("Caused by:")), lines[0])
         raise EngineError(
-            f"engine: {told} ({line[:300]}). The dataset is unchanged. See to the cluster, then run again.",
+            f"engine: {told} ({why[:300]}). The dataset is unchanged. See to the cluster, then run again.",
             record=f"engine: {told}; the log says why",
         ) from error
 
@@ -80,26 +87,25 @@ def stop() -> None:
 @functools.lru_cache(1)
 def _started(master: str, options: tuple[tuple[str, str], ...]) -> Any:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that pandas is newer: no frame of pandas is handed to Spark
-        from pyspark.sql import SparkSession
+    from pyspark.sql import SparkSession
 
-        builder: Any = SparkSession.builder
-        if master.startswith("sc://"):
-            token = os.environ.get(TOKEN)
-            builder = builder.remote(f"{master.rstrip('/')}/;token={token}" if token else master)
-        else:
-            builder = builder.master(master)
-        for name, value in (USUAL | dict(options) | OURS).items():
-            builder = builder.config(name, value)
-        found = builder.getOrCreate()
-    with tempfile.TemporaryDirectory() as scratch:
-        code = _packed(Path(scratch))
-        if master.startswith("sc://"):
-            found.addArtifacts(str(code), pyfile=True)
-        else:
-            found.sparkContext.addPyFile(str(code))
-    atexit.register(stop)
+    builder: Any = SparkSession.builder
+    if master.startswith("sc://"):
+        token = os.environ.get(TOKEN)
+        builder = builder.remote(f"{master.rstrip('/')}/;token={token}" if token else master)
+    else:
+        builder = builder.master(master)
+    for name, value in (USUAL | dict(options) | OURS).items():
+        builder = builder.config(name, value)
+    found = builder.getOrCreate()
+    scratch = tempfile.mkdtemp()  # workers ask for it as long as the session lives
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    atexit.register(stop)  # this comes first
+    code = str(_packed(Path(scratch)))
+    if master.startswith("sc://"):
+        found.addArtifacts(code, pyfile=True)
+    else:
+        found.sparkContext.addPyFile(code)
     return found
 
 
@@ -118,7 +124,7 @@ def _packed(folder: Path) -> Path:
 def _is_there(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of a package around it
+    except (ModuleNotFoundError, ValueError):  # a package around it, or it was put out of reach
         return False
 
 

@@ -6,14 +6,19 @@ package alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from risk.modeling.exact import ExactSum
+from risk.modeling.metrics import Codes, Floats
 from risk.reading.reader import Content, Source
 from risk.settings.schema import Schema
+
+Rating = Callable[[Any], tuple[Codes, Floats]]  # of a table of arrow (c0, c1, …): the key of each row, and its risk
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,14 @@ class Cluster(Protocol):
     def facts(self, stretches: Sequence[Stretch], schema: Schema, parts: Path, *, distinct: bool) -> ColumnFacts:
         """The facts of the columns of the set's labelled rows; where they are `distinct` already, of all labelled."""
 
+    def clients(
+        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, limits: Mapping[int, str], rating: Rating
+    ) -> dict[str, NDArray[Any]]:
+        """The newest row of every client who has not left: the columns of the schema, position, row and risk.
+
+        What is beyond the limit of its content, by place, lies in the future and is nobody's newest row.
+        """
+
 
 def cluster(schema: Schema, paths: Iterable[Path]) -> Cluster | None:
     """The cluster that the settings name, if what lies under the paths is worth its while; None where DuckDB works.
@@ -102,7 +115,12 @@ def cluster(schema: Schema, paths: Iterable[Path]) -> Cluster | None:
     Raises: ConfigError where Spark is not installed.
     """
     choice = schema.engine
-    if choice.kind == "duckdb" or sum(it.stat().st_size for it in paths if it.is_file()) < choice.from_mb * 1_000_000:
+    if choice.kind == "duckdb":
+        return None
+    from risk.engine import _session
+
+    _session.check(choice)
+    if sum(it.stat().st_size for it in paths if it.is_file()) < choice.from_mb * 1_000_000:
         return None
     from risk.engine.spark import Spark
 

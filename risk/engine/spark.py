@@ -6,16 +6,17 @@ Medians are of all values; sums are exact, added up by our own code on the worke
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from risk.engine import _backlog
-from risk.engine._rows import AcceptedInSpark
+from risk.engine._rows import AcceptedInSpark, literal
 from risk.engine._session import asked, session
-from risk.engine.engines import ColumnFacts, Given, NumberFacts, Stretch, Totals
+from risk.engine.engines import ColumnFacts, Given, NumberFacts, Rating, Stretch, Totals
 from risk.modeling.exact import ExactSum, exact_sum, joined, squares
 from risk.reading.reader import Content, Source
 from risk.settings.engine_choice import EngineChoice
@@ -44,7 +45,7 @@ class Spark:
         if not stretches:
             return {}
         rows = self._rows(stretches, schema, parts)
-        where = f"{rows.period} between {_literal(during[0])} and {_literal(during[1])}" if during else "true"
+        where = f"{rows.period} between {literal(during[0])} and {literal(during[1])}" if during else "true"
         query = f"""
             select each.place, sum(each.n) as n, sum(each.labelled) as labelled, sum(each.upheld) as upheld from
                 ({rows.resolved(where)}) lateral view inline(array(
@@ -111,6 +112,21 @@ class Spark:
         facts = (NumberFacts(total or ExactSum(), square, median) for total, square, median in found)
         return ColumnFacts(int(n_rows), missing, dict(zip(rows.numbers, facts, strict=True)))
 
+    def clients(
+        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, limits: Mapping[int, str], rating: Rating
+    ) -> dict[str, NDArray[Any]]:
+        """The newest row of every client who has not left, each rated by a worker."""
+        rows = self._rows(stretches, schema, parts)
+        numbers = {it.name for it in schema.columns if it.kind in ("number", "target")}
+        shown = [f"double({inner}) as {inner}" if name in numbers else inner for name, inner in rows.names.items()]
+        kinds = ", ".join(f"{x} {'double' if name in numbers else 'string'}" for name, x in rows.names.items())
+        query = f"select * from ({rows.newest(limits)}) where coalesce({rows.target}, 0) <> 1"
+        newest = asked(lambda: rows.run(query).selectExpr(*shown, "position"))
+        columns = f"{kinds}, position bigint, row bigint, risk double"
+        table = asked(lambda: newest.mapInArrow(functools.partial(_rated, rating), columns).toArrow())
+        found = {name: _column(table.column(inner), name in numbers) for name, inner in rows.names.items()}
+        return found | {name: table.column(name).to_numpy() for name in ("position", "row", "risk")}
+
     def _rows(self, stretches: Sequence[Stretch], schema: Schema, parts: Path) -> AcceptedInSpark:
         return asked(lambda: AcceptedInSpark(self._session, stretches, schema, parts))
 
@@ -147,5 +163,20 @@ def _of_batches(means: Means, batches: Iterable[Any]) -> Iterator[Any]:
     yield pyarrow.RecordBatch.from_arrays(list(columns), names=list(names))
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+def _rated(rating: Rating, batches: Iterable[Any]) -> Iterator[Any]:
+    """On a worker: its rows, each with its key and risk."""
+    import pyarrow
+
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        keys, risks = rating(pyarrow.Table.from_batches([batch]))
+        columns = [*batch.columns, pyarrow.array(keys, pyarrow.int64()), pyarrow.array(risks, pyarrow.float64())]
+        yield pyarrow.RecordBatch.from_arrays(columns, names=[*batch.schema.names, "row", "risk"])
+
+
+def _column(values: Any, is_number: bool) -> NDArray[Any]:
+    """A column as frames hold it: float64 with NaN, or objects."""
+    if is_number:
+        return np.asarray(values.to_numpy(), dtype=np.float64)
+    return np.array([*values.to_pylist(), None], dtype=object)[:-1]
