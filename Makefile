@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives bench-models cron uncron xlsx lock clean reset-demo broken
+        bench-calling bench-lives bench-models bench-scale cron uncron xlsx spark java lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -46,7 +46,8 @@ test: .venv/.installed-dev check ## check the code and run every test but the ex
 test-fast: .venv/.installed-dev ## run the tests that are quick
 	@$(PYTEST) -m "not slow and not extras"
 
-test-extras: .venv/.installed-dev ## run the tests that need a server or other packages: PostgreSQL, the oldest versions
+test-extras: .venv/.installed-dev ## run the tests that need a server or other packages: PostgreSQL, Spark, the oldest versions
+	@[ -z "$$CI" ] || $(MAKE) --no-print-directory java spark
 	@$(PYTEST) -m extras
 
 check: .venv/.installed-dev ## ruff and mypy, without the tests
@@ -57,6 +58,10 @@ check: .venv/.installed-dev ## ruff and mypy, without the tests
 browser: ## install Debian's chromium where it is missing, for the tests of the pages
 	@command -v chromium >/dev/null || { as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 	    $$as apt-get update -qq && $$as apt-get install --yes -qq --no-install-recommends chromium >/dev/null; }
+
+java: ## install Debian's Java where it is missing, for Spark
+	@command -v java >/dev/null || { as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	    $$as apt-get update -qq && $$as apt-get install --yes -qq --no-install-recommends openjdk-17-jre-headless >/dev/null; }
 
 pictures: .venv/.installed-dev browser ## make the pictures of the README from the shipped data
 	@$(PY) -m tests.pictures
@@ -84,6 +89,9 @@ bench-lives: .venv/.installed-dev ## measure alerts and deployments over ten-yea
 
 bench-models: .venv/.installed-dev ## rate tables by our models and others (ARGS="--tables FOLDER")
 	@$(PY) -m tests.benchmarks contenders $(ARGS)
+
+bench-scale: .venv/.installed-dev java spark ## measure DuckDB beside Spark with one worker and two (ARGS="--rows 2000000")
+	@$(PY) -m tests.benchmarks scale $(ARGS)
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 
@@ -140,12 +148,20 @@ endef
 
 xlsx: .venv/.installed-xlsx ## install what reads Excel workbooks (requirements-xlsx.lock)
 
+.venv/.installed-spark: requirements-spark.lock .venv/.installed
+	@echo "installing requirements-spark.lock into .venv (400 MB and more)"
+	@$(INSTALL) --no-binary pyspark -r requirements-spark.lock
+	@touch $@
+
+spark: .venv/.installed-spark ## install what works on a Spark cluster (requirements-spark.lock; it needs Java too)
+
 lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versions)
 	$(MAKE_VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.txt -o requirements.lock >/dev/null
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-xlsx.in -c requirements.lock -o requirements-xlsx.lock >/dev/null
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -c requirements-xlsx.lock -o requirements-dev.lock >/dev/null
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-spark.in -c requirements.lock -c requirements-dev.lock -o requirements-spark.lock >/dev/null
 
 # --- taking away ------------------------------------------------------------------------------------------------------
 

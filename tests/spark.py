@@ -6,8 +6,8 @@ import contextlib
 import importlib.util
 import json
 import os
-import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -59,6 +59,10 @@ class Cluster:
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.sql.shuffle.partitions": "4",
+            "spark.ui.enabled": "true",
+            "spark.cores.max": "2",
+            "spark.scheduler.minRegisteredResourcesRatio": "1.0",  # so that both workers are there
+            "spark.scheduler.maxRegisteredResourcesWaitingTime": "120s",
         }
 
     def start(self, name: str, *words: str) -> None:
@@ -73,7 +77,7 @@ class Cluster:
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
                 [str(spark / "bin/spark-class"), f"org.apache.spark.deploy.{words[0]}", *words[1:]],
-                env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder,
+                env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
             )  # fmt: skip
 
     def start_worker(self, name: str) -> None:
@@ -101,11 +105,16 @@ class Cluster:
     def alive(self) -> int:
         return sum(worker["state"] == "ALIVE" for worker in self.state()["workers"])
 
+    def kill(self, name: str) -> None:
+        """Kill a process of the cluster with all that it has started."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     def stop(self) -> None:
-        for process in self.processes.values():
-            process.kill()
-        for process in self.processes.values():
-            process.wait()
+        for name in list(self.processes):
+            self.kill(name)
 
 
 def answer(url: str) -> Any:
@@ -144,9 +153,3 @@ def cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
         yield made
     finally:
         made.stop()
-
-
-def java_children(pid: int) -> list[int]:
-    """The processes of Java that a process has started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(it) for it in children if re.search(rb"java", Path(f"/proc/{it}/cmdline").read_bytes())]
