@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk import files, paths
+from risk.dataset import _on_cluster
 from risk.dataset import manifest as manifests
 from risk.dataset._accepted_rows import PLAIN, AcceptedRows
-from risk.dataset._on_cluster import of_places
 from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
 from risk.dataset.outcomes import Outcomes
 from risk.dataset.summary import Summary, facts_of, summary_of
@@ -70,7 +70,11 @@ class Dataset(ComparableRows):
         """
         n_labelled = self.manifest.counts.get("n_labelled", 0) * (1 - self._spared)
         if most is not None and n_labelled > most:
-            return self.untreated(self._frame(self._rows, self._sample(SPARE * most / n_labelled, most)))
+            below = f"{self._rows.key()} < {min(int(SPARE * most / n_labelled * 2**64), 2**64 - 1)}::ubigint"
+            where = f"{below} and {self._tells()}"
+            if not self.schema.changes and (cluster := self._cluster):
+                return self.untreated(_on_cluster.sample(cluster, self._places, self.schema, self.parts, where, most))
+            return self.untreated(self._frame(self._rows, self._sample(where, most)))
         return self.untreated(self._frame(self._rows, self._with_outcome(self._tells())))
 
     def held_out(self, share: float) -> pd.DataFrame:
@@ -169,7 +173,7 @@ class Dataset(ComparableRows):
         """The statistics of the labelled rows, exact to the last digit on every run and every engine."""
         numbers = [column.name for column in self.schema.columns if column.kind == "number"]
         if cluster := self._cluster:
-            places = of_places(self._places)
+            places = _on_cluster.of_places(self._places)
             return summary_of(cluster.facts(places, self.schema, self.parts, distinct=self._is_distinct))
         return summary_of(facts_of(self._rows, numbers, self._with_outcome()))
 
@@ -198,14 +202,13 @@ class Dataset(ComparableRows):
         frame.insert(frame.shape[1] - 1, "content", order[self._at(frame["position"].to_numpy())])
         return frame.astype(dict.fromkeys([name for name in rows.names if name not in numbers], object))
 
-    def _sample(self, share: float, most: int) -> str:
-        """The query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
+    def _sample(self, where: str, most: int) -> str:
+        """The query of the labelled rows that satisfy a condition, cut down to `most`, by outcome."""
         rows, target = self._rows, self._rows.target
         answer = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
         counts = {int(outcome): int(count) for outcome, count in answer.fetchall()}
         quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
-        below = f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint"
-        drawn = self._with_outcome(f"{below} and {self._tells()}")
+        drawn = self._with_outcome(where)
         rank = f"row_number() over (partition by {target} order by {rows.key()}, position) as rank"
         within = " or ".join(f"{target} = {outcome} and rank <= {quota}" for outcome, quota in quotas.items())
         return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"

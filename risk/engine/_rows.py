@@ -57,10 +57,12 @@ class AcceptedInSpark:
             select * from last where latest.position = newest"""
 
     def labelled(self) -> str:
-        """The query of the labelled rows of the set."""
+        """The query of the labelled rows of the set, each with a position."""
+        t = self.target
         if self.period:
-            return f"select * from ({self.resolved()}) where {self.target} is not null"
-        return f"select distinct {self.features}, {self.target} from accepted where {self.target} is not null"
+            return f"select *, at.position as position from ({self.resolved()}) where {t} is not null"
+        first = f"select {self.features}, {t}, min(position) as position from accepted"
+        return f"{first} where {t} is not null group by {self.features}, {t}"
 
     def newest(self, limits: Mapping[int, str]) -> str:
         """The query of the newest row of every client; what is beyond the limit of its content is in the future."""

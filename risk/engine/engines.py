@@ -14,11 +14,11 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from risk.modeling.exact import ExactSum
-from risk.modeling.metrics import Codes, Floats
 from risk.reading.reader import Content, Source
 from risk.settings.schema import Schema
 
-Rating = Callable[[Any], tuple[Codes, Floats]]  # of a table of arrow (c0, c1, …): the key of each row, and its risk
+# of a table of arrow (c0, c1, …, position): some of its rows, with their columns row, key (whole numbers) and risk
+Work = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,18 @@ class Cluster(Protocol):
     def facts(self, stretches: Sequence[Stretch], schema: Schema, parts: Path, *, distinct: bool) -> ColumnFacts:
         """The facts of the columns of the set's labelled rows; where they are `distinct` already, of all labelled."""
 
-    def clients(
-        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, limits: Mapping[int, str], rating: Rating
+    def outcomes(self, stretches: Sequence[Stretch], schema: Schema, parts: Path) -> dict[int, int]:
+        """The number of accepted rows with each outcome."""
+
+    def labelled(
+        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, work: Work
     ) -> dict[str, NDArray[Any]]:
-        """The newest row of every client who has not left: the columns of the schema, position, row and risk.
+        """What workers make of the labelled rows of the set: the columns of the schema, position, row, key and risk."""
+
+    def clients(
+        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, limits: Mapping[int, str], work: Work
+    ) -> dict[str, NDArray[Any]]:
+        """What they make of the newest row of every client who has not left.
 
         What is beyond the limit of its content, by place, lies in the future and is nobody's newest row.
         """

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from risk.engine import _backlog
 from risk.engine._rows import AcceptedInSpark, literal
 from risk.engine._session import asked, session
-from risk.engine.engines import ColumnFacts, Given, NumberFacts, Rating, Stretch, Totals
+from risk.engine.engines import ColumnFacts, Given, NumberFacts, Stretch, Totals, Work
 from risk.modeling.exact import ExactSum, exact_sum, joined, squares
 from risk.reading.reader import Content, Source
 from risk.settings.engine_choice import EngineChoice
@@ -112,20 +112,27 @@ class Spark:
         facts = (NumberFacts(total or ExactSum(), square, median) for total, square, median in found)
         return ColumnFacts(int(n_rows), missing, dict(zip(rows.numbers, facts, strict=True)))
 
-    def clients(
-        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, limits: Mapping[int, str], rating: Rating
-    ) -> dict[str, NDArray[Any]]:
-        """The newest row of every client who has not left, each rated by a worker."""
+    def outcomes(self, stretches: Sequence[Stretch], schema: Schema, parts: Path) -> dict[int, int]:
+        """The number of accepted rows with each outcome."""
         rows = self._rows(stretches, schema, parts)
-        numbers = {it.name for it in schema.columns if it.kind in ("number", "target")}
-        shown = [f"double({inner}) as {inner}" if name in numbers else inner for name, inner in rows.names.items()]
-        kinds = ", ".join(f"{x} {'double' if name in numbers else 'string'}" for name, x in rows.names.items())
+        t = rows.target
+        query = f"select {t} as outcome, count(*) as n from accepted where {t} is not null group by {t} order by {t}"
+        return {it.outcome: it.n for it in asked(lambda: rows.run(query).collect())}
+
+    def labelled(
+        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, work: Work
+    ) -> dict[str, NDArray[Any]]:
+        """What workers make of the labelled rows of the set."""
+        rows = self._rows(stretches, schema, parts)
+        return _worked(rows, rows.labelled(), schema, work)
+
+    def clients(
+        self, stretches: Sequence[Stretch], schema: Schema, parts: Path, limits: Mapping[int, str], work: Work
+    ) -> dict[str, NDArray[Any]]:
+        """What they make of the newest row of every client who has not left."""
+        rows = self._rows(stretches, schema, parts)
         query = f"select * from ({rows.newest(limits)}) where coalesce({rows.target}, 0) <> 1"
-        newest = asked(lambda: rows.run(query).selectExpr(*shown, "position"))
-        columns = f"{kinds}, position bigint, row bigint, risk double"
-        table = asked(lambda: newest.mapInArrow(functools.partial(_rated, rating), columns).toArrow())
-        found = {name: _column(table.column(inner), name in numbers) for name, inner in rows.names.items()}
-        return found | {name: table.column(name).to_numpy() for name in ("position", "row", "risk")}
+        return _worked(rows, query, schema, work)
 
     def _rows(self, stretches: Sequence[Stretch], schema: Schema, parts: Path) -> AcceptedInSpark:
         return asked(lambda: AcceptedInSpark(self._session, stretches, schema, parts))
@@ -163,20 +170,26 @@ def _of_batches(means: Means, batches: Iterable[Any]) -> Iterator[Any]:
     yield pyarrow.RecordBatch.from_arrays(list(columns), names=list(names))
 
 
-def _rated(rating: Rating, batches: Iterable[Any]) -> Iterator[Any]:
-    """On a worker: its rows, each with its key and risk."""
+def _worked(rows: AcceptedInSpark, query: str, schema: Schema, work: Work) -> dict[str, NDArray[Any]]:
+    numbers = {it.name for it in schema.columns if it.kind in ("number", "target")}
+    frame = asked(lambda: rows.run(query).select(*rows.names.values(), "position"))
+    columns = ", ".join([*(f"{name} {kind}" for name, kind in frame.dtypes), "row bigint, key bigint, risk double"])
+    table = asked(lambda: frame.mapInArrow(functools.partial(_by_batch, work), columns).toArrow())
+    found = {name: _column(table.column(inner), name in numbers) for name, inner in rows.names.items()}
+    return found | {name: table.column(name).to_numpy() for name in ("position", "row", "key", "risk")}
+
+
+def _by_batch(work: Work, batches: Iterable[Any]) -> Iterator[Any]:
+    """On a worker: what is made of its rows."""
     import pyarrow
 
     for batch in batches:
-        if not batch.num_rows:
-            continue
-        keys, risks = rating(pyarrow.Table.from_batches([batch]))
-        columns = [*batch.columns, pyarrow.array(keys, pyarrow.int64()), pyarrow.array(risks, pyarrow.float64())]
-        yield pyarrow.RecordBatch.from_arrays(columns, names=[*batch.schema.names, "row", "risk"])
+        if batch.num_rows:
+            yield from work(pyarrow.Table.from_batches([batch])).to_batches()
 
 
 def _column(values: Any, is_number: bool) -> NDArray[Any]:
     """A column as frames hold it: float64 with NaN, or objects."""
     if is_number:
-        return np.asarray(values.to_numpy(), dtype=np.float64)
+        return np.asarray(values.cast("float64", safe=False).to_numpy(), dtype=np.float64)
     return np.array([*values.to_pylist(), None], dtype=object)[:-1]

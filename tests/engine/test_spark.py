@@ -54,7 +54,7 @@ def clients(seed: int, n: int, *, period: bool = False, whole: bool = False) -> 
     rows = []
     for _ in range(n):
         month = f"{2025 + int(draw.integers(0, 2))}-{int(draw.integers(1, 7)):02d}," if period else ""
-        amount = int(draw.integers(0, 5)) if whole else float(draw.lognormal(3, 2).round(3))
+        amount = int(draw.integers(0, 5)) if whole else round(float(draw.lognormal(3, 2)), 3)
         year = "" if draw.random() < 0.1 else f"{float(draw.normal(0, 9)):.4f}"
         left = ("", "0", "1")[int(draw.choice(3, p=(0.3, 0.5, 0.2)))]
         region = ("North", "'s Süd", "", 'a ""b"" c')[int(draw.integers(0, 4))]
