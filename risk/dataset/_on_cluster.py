@@ -83,7 +83,7 @@ class Batch:
         with connect(threads=1) as connection:
             connection.register("batch", table)
             connection.execute(f"create or replace temp view chosen as select * from batch where {self.where}")
-            found: Any = connection.execute("from chosen").to_arrow_table()
+            found: Any = connection.sql("from chosen").to_arrow_table()
             keys = connection.execute(f"select {rows.row()} as row, {rows.key()} as key from chosen").fetchnumpy()
             frame = connection.execute(f"select {named} from chosen").df() if self.rate else None
         risks = np.zeros(found.num_rows) if frame is None or self.rate is None else self.rate(frame)
@@ -117,7 +117,8 @@ def frame_of(found: Columns, places: Sequence[Place], schema: Schema) -> tuple[p
 
     keys = found["row"].view(np.uint64)
     order = np.lexsort((found["position"], found[schema.target], keys))
-    frame = pd.DataFrame({column.name: found[column.name][order] for column in schema.columns})
+    columns = {column.name: found[column.name][order] for column in schema.columns}
+    frame = pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in columns.items()})
     frame["row"], position = keys[order], found["position"][order]
     begins: Codes = np.array([place.position for place in places], dtype=np.int64)
     content: Codes = np.array([place.order for place in places], dtype=np.int64)

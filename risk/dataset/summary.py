@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from risk.engine.engines import ColumnFacts, NumberFacts
-from risk.modeling.exact import ExactSum, deviation, exact_sum, squares
+from risk.modeling.exact import ExactSum, deviation, exact_sum, median, squares
 
 if TYPE_CHECKING:
     from risk.dataset._accepted_rows import AcceptedRows
@@ -63,13 +63,16 @@ def facts_of(rows: AcceptedRows, numbers: Sequence[str], query: str) -> ColumnFa
     ]
     rows.run(f"create or replace temp table labelled as select {', '.join(shown)} from ({query})")
     counts = [f"count({inner})" for inner in rows.names.values()]
-    medians = [f"median({rows.names[name]})" for name in numbers]
-    n_rows, *answers = rows.run(f"select {', '.join(['count(*)', *counts, *medians])} from labelled").fetchall()[0]
+    middle = "quantile_disc({x}, 0.5)"
+    middles = [middle.format(x=rows.names[name]) for name in numbers]
+    middles += [f"-{middle.format(x=f'-{rows.names[name]}')}" for name in numbers]
+    n_rows, *answers = rows.run(f"select {', '.join(['count(*)', *counts, *middles])} from labelled").fetchall()[0]
     totals = _sums(rows, numbers, [None] * len(numbers))
     squared = _sums(rows, numbers, [it.mean() if it else None for it in totals])
     rows.run("drop table labelled")
-    facts = zip(totals, squared, answers[len(rows.names) :], strict=True)
-    found = [NumberFacts(total or ExactSum(), square, median) for total, square, median in facts]
+    values = answers[len(rows.names) :]
+    facts = zip(totals, squared, map(median, values[: len(numbers)], values[len(numbers) :]), strict=True)
+    found = [NumberFacts(total or ExactSum(), square, middle) for total, square, middle in facts]
     missing = {name: n_rows - n for name, n in zip(rows.names, answers, strict=False)}
     return ColumnFacts(n_rows, missing, dict(zip(numbers, found, strict=True)))
 

@@ -1,6 +1,7 @@
 """Spark as the engine: what it reads, counts and adds up is what DuckDB does, to the last digit.
 
-Medians are of all values; sums are exact, added up by our own code on the workers.
+Sums are exact, added up by our own code on the workers. The values in the middle are found by Spark, which holds the
+distinct values of a column, with their counts, in one task.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from risk.engine import _backlog
 from risk.engine._rows import AcceptedInSpark, literal
 from risk.engine._session import asked, session
 from risk.engine.engines import ColumnFacts, Given, NumberFacts, Stretch, Totals, Work
-from risk.modeling.exact import ExactSum, exact_sum, joined, squares
+from risk.modeling.exact import ExactSum, exact_sum, joined, median, squares
 from risk.reading.reader import Content, Source
 from risk.settings.engine_choice import EngineChoice
 from risk.settings.schema import Schema
@@ -99,8 +100,10 @@ class Spark:
         labelled = rows.run(f"select * from accepted where {t} is not null" if distinct else rows.labelled()).persist()
         try:
             counted = [f"count({inner})" for inner in rows.names.values()]
-            medians = [f"percentile(double({inner}), 0.5)" for inner in rows.numbers.values()]
-            n_rows, *answers = asked(lambda: labelled.selectExpr("count(*)", *counted, *medians).collect())[0]
+            middle = "percentile_disc(0.5) within group (order by {x})"
+            numeric = [f"double({inner})" for inner in rows.numbers.values()]
+            middles = [middle.format(x=x) for x in numeric] + [f"-{middle.format(x=f'-{x}')}" for x in numeric]
+            n_rows, *answers = asked(lambda: labelled.selectExpr("count(*)", *counted, *middles).collect())[0]
             numbers = labelled.selectExpr(*(f"double({inner}) as {inner}" for inner in rows.numbers.values()))
             totals = _sums(numbers, (None,) * len(rows.numbers))
             means = tuple(it.mean() if it else None for it in totals)
@@ -108,8 +111,9 @@ class Spark:
         finally:
             labelled.unpersist()
         missing = {name: int(n_rows - n) for name, n in zip(rows.names, answers, strict=False)}
-        found = zip(totals, squared, answers[len(rows.names) :], strict=True)
-        facts = (NumberFacts(total or ExactSum(), square, median) for total, square, median in found)
+        values, half = answers[len(rows.names) :], len(rows.numbers)
+        found = zip(totals, squared, map(median, values[:half], values[half:]), strict=True)
+        facts = (NumberFacts(total or ExactSum(), square, middle) for total, square, middle in found)
         return ColumnFacts(int(n_rows), missing, dict(zip(rows.numbers, facts, strict=True)))
 
     def outcomes(self, stretches: Sequence[Stretch], schema: Schema, parts: Path) -> dict[int, int]:
@@ -189,7 +193,7 @@ def _by_batch(work: Work, batches: Iterable[Any]) -> Iterator[Any]:
 
 
 def _column(values: Any, is_number: bool) -> NDArray[Any]:
-    """A column as frames hold it: float64 with NaN, or objects."""
+    """A column as frames hold it: float64 or objects, missing is NaN."""
     if is_number:
         return np.asarray(values.cast("float64", safe=False).to_numpy(), dtype=np.float64)
-    return np.array([*values.to_pylist(), None], dtype=object)[:-1]
+    return np.array([*(np.nan if it is None else it for it in values.to_pylist()), None], dtype=object)[:-1]

@@ -1,4 +1,4 @@
-"""Exact sums of float64: the same to the last digit whatever the order of the values, and however they are split.
+"""Exact sums, and medians, of float64: the same to the last digit whatever the order of the values, and however they are split.
 
 A float64 is a whole number times a power of two, and whole numbers are added without rounding. So the sums of the
 pieces of a column add up to that of the column; one division at the end rounds, once.
@@ -60,6 +60,13 @@ def deviation(total: ExactSum) -> float | None:
     """The standard deviation of a sample by the sum of squared distances; None of fewer than two values."""
     variance = total.mean(less=1)
     return None if variance is None else math.sqrt(variance)
+
+
+def median(lower: float | None, upper: float | None) -> float | None:
+    """The value between the two middle ones of a column, which are one where their number is odd; None without any."""
+    if lower is None or upper is None:
+        return None
+    return lower if lower == upper else lower * 0.5 + upper * 0.5
 
 
 def joined(sums: Iterable[ExactSum]) -> ExactSum:

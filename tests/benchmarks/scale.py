@@ -17,7 +17,7 @@ from tests.conftest import FIVE_KEYS
 
 FILES = 8
 HEADER = "corporation,month,lastmonth_activity,lastyear_activity,number_of_employees,exited\n"
-STEPS = """import json, sys, time
+STEPS = """import json, resource, sys, time
 from pathlib import Path
 import ingestion
 from risk import paths
@@ -41,7 +41,10 @@ again = rows.counts()
 lap("counts again")
 statistics = repr(rows.summary())
 lap("statistics")
-print(json.dumps({"seconds": seconds, "counts": manifest.counts, "again": again, "statistics": statistics}))"""
+size = sum(path.stat().st_size for path in (found.ingested / paths.PARTS).iterdir())
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+told = {"counts": manifest.counts, "again": again, "statistics": statistics}
+print(json.dumps({"seconds": seconds, "size": size, "peak": peak, **told}))"""
 
 
 def bench(rows: int = 4_000_000) -> Table:
@@ -64,17 +67,26 @@ def bench(rows: int = 4_000_000) -> Table:
                 found[f"Spark, {workers}"] = _measured(folder, f"spark{workers}", section)
     if len({json.dumps([it[name] for name in ("counts", "again", "statistics")]) for it in found.values()}) > 1:
         raise RuntimeError(f"the engines do not tell the same: {found}")
-    return _table(rows, {name: it["seconds"] for name, it in found.items()})
+    return _table(rows, *found.values())
 
 
-def _table(rows: int, seconds: dict[str, dict[str, float]]) -> Table:
-    local, one, two = seconds.values()
-    lines = []
+def _table(rows: int, duckdb: dict[str, Any], spark1: dict[str, Any], spark2: dict[str, Any]) -> Table:
+    local, one, two = (it["seconds"] for it in (duckdb, spark1, spark2))
+    lines: list[tuple[str, str, str, bool | None]] = []
     for name in local:
         lines.append((f"{name}: DuckDB, two threads", f"{local[name]:.1f} s", "", None))
         lines.append((f"{name}: Spark, two one-core workers", f"{two[name]:.1f} s", "", None))
         lines.append((f"{name}: speed-up from one worker to two", f"{one[name] / two[name]:.2f} ×", "", None))
         lines.append((f"{name}: Spark with two, times DuckDB", f"{two[name] / local[name]:.1f} ×", "", None))
+    lines.append(("bytes of parts per row", f"{duckdb['size'] / rows:.1f}", "", None))
+    lines.append(
+        (
+            "peak memory of DuckDB's process, and of the driver's Python",
+            f"{duckdb['peak']:.2f} and {spark2['peak']:.2f} GB",
+            "",
+            None,
+        )
+    )
     lines.append(("start of a session and of Python on its workers", f"{two['start']:.0f} s", "", None))
     return Table(
         "Scale",

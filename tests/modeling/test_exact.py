@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from risk.modeling.exact import ExactSum, deviation, exact_sum, joined, squares
+from risk.modeling.exact import ExactSum, deviation, exact_sum, joined, median, squares
 
 DRAW = np.random.default_rng(5)
 WILD = DRAW.normal(size=4_001) * 10.0 ** DRAW.integers(-300, 300, 4_001)
@@ -46,6 +46,14 @@ def test_the_deviation_is_that_of_a_sample() -> None:
 def test_too_few_values_have_no_mean_and_no_deviation() -> None:
     assert exact_sum(np.array([])).mean() is None
     assert deviation(squares(np.array([3.0]), 3.0)) is None
+
+
+def test_a_median_lies_between_the_two_in_the_middle() -> None:
+    assert median(1.0, 4.0) == 2.5
+    assert median(-0.1, 0.115) == -0.1 * 0.5 + 0.115 * 0.5
+    assert median(5e-324, 5e-324) == 5e-324
+    assert median(-1e308, 1.7e308) == pytest.approx(0.35e308)
+    assert median(None, None) is None
 
 
 def test_squares_beyond_float64_are_no_number() -> None:
