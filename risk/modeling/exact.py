@@ -1,4 +1,4 @@
-"""Exact sums, and medians, of float64: the same to the last digit whatever the order of the values, and however they are split.
+"""Exact sums and medians of float64: the same to the last digit whatever the order and the split of the values.
 
 A float64 is a whole number times a power of two, and whole numbers are added without rounding. So the sums of the
 pieces of a column add up to that of the column; one division at the end rounds, once.
