@@ -23,6 +23,7 @@ from risk.command import Answer, Run
 from risk.dataset import check, database, dataset, derived, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
+from risk.engine.cluster import on_this_machine
 from risk.errors import DataError, RiskError, UsageError
 from risk.journal import Attention
 from risk.registry import releases
@@ -119,7 +120,8 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
                 shutil.copy(settings.ingested / paths.SIGNATURES, folder)
             for path in (path for name in former for path in (settings.ingested / name).glob("*")):
                 (folder / path.parent.name / path.name).symlink_to(path.resolve())
-        yield changed_settings(settings, output_folder_path=scratch)
+        here = on_this_machine(settings.schema)  # no worker sees the folder
+        yield changed_settings(settings, output_folder_path=scratch, schema=here)
 
 
 def _warnings(box: inbox.Inbox, taken: intake.Intake, after: Manifest) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from risk.dataset._accepted_rows import AcceptedRows, Place
 from risk.dataset._fingerprints import Growth
 from risk.dataset.manifest import Manifest
-from risk.engine.engines import Cluster, Stretch
+from risk.engine.cluster import Cluster, Stretch, on_this_machine
 from risk.modeling.metrics import Codes, Floats
 from risk.reading.reader import Content
 from risk.reading.sql import connect, quoted
@@ -103,7 +103,7 @@ def sample(
     """The labelled rows that satisfy a condition, cut down to `most` by outcome: those with the lowest hashes."""
     stretches = of_places(places)
     counts = cluster.outcomes(stretches, schema, parts)
-    found = cluster.labelled(stretches, schema, parts, Batch(schema, where))
+    found = cluster.labelled(stretches, schema, parts, Batch(on_this_machine(schema), where))
     target, n = found[schema.target], sum(counts.values())
     order = np.lexsort((found["position"], found["key"].view(np.uint64)))
     kept = [order[target[order] == outcome][: round(most * count / n)] for outcome, count in counts.items()]

@@ -23,7 +23,7 @@ from risk.dataset._fingerprints import Fingerprints, Growth
 from risk.dataset._months import ended
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
 from risk.engine import engines
-from risk.engine.engines import Given
+from risk.engine.cluster import Cluster, Given
 from risk.reading.reader import Content
 from risk.reading.spreadsheets import alike, odd_forms
 from risk.reading.sql import literal
@@ -122,7 +122,7 @@ class DatasetCounts:
         return np.searchsorted(begins, positions, side="right") - 1
 
     @property
-    def _cluster(self) -> engines.Cluster | None:
+    def _cluster(self) -> Cluster | None:
         return engines.cluster(self.schema, (self.parts / name for name in self.manifest.parts))
 
     @functools.cached_property

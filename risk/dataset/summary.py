@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from risk.engine.engines import ColumnFacts, NumberFacts
+from risk.engine.cluster import ColumnFacts, NumberFacts
 from risk.modeling.exact import ExactSum, deviation, exact_sum, median, squares
 
 if TYPE_CHECKING:

@@ -19,11 +19,11 @@ from typing import Any
 
 from risk import files
 from risk.engine._session import asked
+from risk.engine.cluster import on_this_machine
 from risk.errors import ConfigError, RiskError
 from risk.paths import UNFINISHED
 from risk.reading import reader
 from risk.reading.reader import Content, Source
-from risk.settings.engine_choice import ON_THIS_MACHINE
 from risk.settings.schema import Schema
 
 AT_ONCE = 8 * 1024 * 1024  # bytes of small files that one task reads
@@ -43,9 +43,12 @@ class Backlog:
 def read(
     session: Any, sources: Sequence[Source], schema: Schema, parts: Path, size_cap: int
 ) -> Iterator[tuple[Source, Content | None]]:
-    """Yield each source, in order, with what it gave. Raises: ConfigError, DiskError, EngineError."""
+    """Yield each source, in order, with what it gave. A worker is told of no cluster, nor its options.
+
+    Raises: ConfigError, DiskError, EngineError.
+    """
     files.make_folder(parts)
-    backlog = Backlog(grouped(sources), _plain_engine(schema), parts.absolute(), size_cap)
+    backlog = Backlog(grouped(sources), on_this_machine(schema), parts.absolute(), size_cap)
     n_groups = len(backlog.groups)
     tasks = session.range(0, n_groups, 1, n_groups)
     rows = asked(lambda: tasks.mapInArrow(functools.partial(_answers, backlog), "answer binary").collect())
@@ -74,15 +77,6 @@ def grouped(sources: Sequence[Source]) -> tuple[tuple[tuple[int, Source], ...], 
         sizes[-1] += size
     order = sorted(range(len(groups)), key=lambda it: -sizes[it])
     return tuple(tuple(groups[it]) for it in order)
-
-
-def _plain_engine(schema: Schema) -> Schema:
-    """The schema as a worker needs it: it asks no cluster itself, and its options are nobody's business."""
-    found: Schema = pickle.loads(pickle.dumps(schema))
-    for it in (found, found.files):
-        if it:
-            object.__setattr__(it, "engine", ON_THIS_MACHINE)
-    return found
 
 
 # --- on the workers ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from risk.engine.engines import Stretch
+from risk.engine.cluster import Stretch
 from risk.reading.sql import connect, pattern
 from risk.settings.schema import Schema
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from risk.engine import _backlog
 from risk.engine._rows import AcceptedInSpark, literal
 from risk.engine._session import asked, session
-from risk.engine.engines import ColumnFacts, Given, NumberFacts, Stretch, Totals, Work
+from risk.engine.cluster import ColumnFacts, Given, NumberFacts, Stretch, Totals, Work
 from risk.modeling.exact import ExactSum, exact_sum, joined, median, squares
 from risk.reading.reader import Content, Source
 from risk.settings.engine_choice import EngineChoice
