@@ -196,8 +196,8 @@ def backlog(cluster: Cluster, tmp_path: Path) -> tuple[Project, Project]:
 def start(project: Project) -> subprocess.Popen[bytes]:
     """Start an ingestion in a process of its own."""
     words = [sys.executable, str(ROOT / "ingestion.py"), "--config", str(project.root / "config.json")]
-    log = (project.root / "log.txt").open("wb")
-    return subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    with (project.root / "log.txt").open("wb") as log:
+        return subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
 
 
 def is_reading(project: Project) -> bool:
