@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from risk.engine._backlog import AT_ONCE, grouped
+from risk.engine.cluster import on_this_machine
 from risk.reading.reader import Source
 from tests.conftest import Project, table
 
@@ -77,3 +78,25 @@ def test_a_file_that_is_gone_is_still_read_by_a_worker_who_says_so(tmp_path: Pat
     gone = Source("gone.csv", tmp_path / "gone.csv")
 
     assert grouped([gone]) == (((0, gone),),)
+
+
+@pytest.mark.usefixtures("without_spark")
+def test_what_is_thrown_away_is_worked_on_here_whatever_the_engine(project: Project) -> None:
+    project.configure(engine=ON_SPARK | {"from_mb": 0})
+    project.drop("sourcedata/a.csv", table(40))
+
+    said = project.run("fullprocess", "--dry-run")
+
+    assert said.code == 0, said.err
+    assert "40 labelled rows" in said.out
+
+
+def test_a_worker_is_told_neither_of_the_cluster_nor_of_its_options(project: Project) -> None:
+    project.configure(engine=ON_SPARK | {"options": {"spark.hadoop.fs.s3a.secret.key": "geheim"}})
+    schema = project.settings.schema
+
+    found = on_this_machine(schema)
+
+    assert (found.identity, found.columns) == (schema.identity, schema.columns)
+    assert "geheim" not in repr(vars(found))
+    assert "geheim" in repr(vars(schema))
