@@ -127,6 +127,7 @@ def test_both_engines_tell_the_same_to_the_last_digit(cluster: Cluster, tmp_path
 
     assert_alike(*first)
     assert_alike(*second)
+    pd.testing.assert_frame_equal(*(rows_of(project).labelled(200) for project in both))  # a sample
     assert first[0]["counts"] != second[0]["counts"]
     assert first[0]["rejected.csv"].count("\n") > 8
 
