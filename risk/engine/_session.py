@@ -67,7 +67,7 @@ def asked(question: Callable[[], Answer]) -> Answer:
     except (PySparkException, Py4JError, OSError) as error:
         told = "the Spark cluster did not finish its work"
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        why = next((line for line in reversed(lines) if line.startswith("Caused by:")), lines[0])
+        why = next((line for line in reversed(lines) if line.startswith("Caused by:")), " ".join(lines[:2]))
         raise EngineError(
             f"engine: {told} ({why[:300]}). The dataset is unchanged. See to the cluster, then run again.",
             record=f"engine: {told}; the log says why",
