@@ -67,6 +67,8 @@ def bench(rows: int = 4_000_000) -> Table:
                 found[f"Spark, {workers}"] = _measured(folder, f"spark{workers}", section)
     if len({json.dumps([it[name] for name in ("counts", "again", "statistics")]) for it in found.values()}) > 1:
         raise RuntimeError(f"the engines do not tell the same: {found}")
+    if found["DuckDB"]["counts"]["n_rows"] != rows:
+        raise RuntimeError(f"rows are missing: {found['DuckDB']['counts']}")
     return _table(rows, *found.values())
 
 
@@ -113,7 +115,7 @@ def _measured(folder: Path, name: str, engine: dict[str, Any]) -> dict[str, Any]
 def _write(path: Path, seed: int, rows: int) -> None:
     draw = np.random.default_rng(seed)
     amounts, years = draw.lognormal(3, 2, rows).round(2).tolist(), draw.integers(0, 5_000, rows).tolist()
-    clients, sizes = draw.integers(0, rows, rows).tolist(), draw.integers(1, 900, rows).tolist()
+    clients, sizes = draw.permutation(rows).tolist(), draw.integers(1, 900, rows).tolist()
     left = draw.integers(0, 2, rows).tolist()
     with path.open("w") as file:
         file.write(HEADER)
