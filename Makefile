@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try upgrade-check test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives bench-models bench-service soak servers cron uncron xlsx lock clean reset-demo broken
+        bench-calling bench-lives bench-models bench-service bench-scale soak servers cron uncron xlsx spark java lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -58,8 +58,8 @@ test: .venv/.installed-dev check ## check the code and run every test but the ex
 test-fast: .venv/.installed-dev ## run the tests that are quick
 	@$(PYTEST) -m "not slow and not extras"
 
-test-extras: .venv/.installed-dev ## run the tests that need a server or other packages: PostgreSQL, nginx, the oldest versions
-	@[ -z "$$CI" ] || $(MAKE) --no-print-directory servers
+test-extras: .venv/.installed-dev ## run the tests that need a server or other packages: PostgreSQL, nginx, Spark, the oldest versions
+	@[ -z "$$CI" ] || $(MAKE) --no-print-directory servers java spark
 	@$(PYTEST) -m extras
 
 check: .venv/.installed-dev ## ruff and mypy, without the tests
@@ -76,6 +76,10 @@ servers: ## install Debian's nginx, logrotate, systemd and prometheus where they
 	    PATH="$$PATH:/usr/sbin" command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
 	[ -z "$$missing" ] || { as=; [ "$$(id -u)" = 0 ] || as=sudo; \
 	    $$as apt-get update -qq && $$as apt-get install --yes -qq --no-install-recommends $$missing >/dev/null; }
+
+java: ## install Debian's Java where it is missing, for Spark
+	@command -v java >/dev/null || { as=; [ "$$(id -u)" = 0 ] || as=sudo; \
+	    $$as apt-get update -qq && $$as apt-get install --yes -qq --no-install-recommends openjdk-17-jre-headless >/dev/null; }
 
 pictures: .venv/.installed-dev browser ## make the pictures of the README from the shipped data
 	@$(PY) -m tests.pictures
@@ -109,6 +113,9 @@ bench-models: .venv/.installed-dev ## rate tables by our models and others (ARGS
 
 soak: .venv/.installed-dev ## measure the service under load alone: 1,000 swaps, too much, a million predictions (half an hour)
 	@$(PY) -m tests.benchmarks load
+
+bench-scale: .venv/.installed-dev java spark ## measure DuckDB beside Spark with one worker and two (ARGS="--rows 2000000")
+	@$(PY) -m tests.benchmarks scale $(ARGS)
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 
@@ -165,12 +172,20 @@ endef
 
 xlsx: .venv/.installed-xlsx ## install what reads Excel workbooks (requirements-xlsx.lock)
 
+.venv/.installed-spark: requirements-spark.lock .venv/.installed
+	@echo "installing requirements-spark.lock into .venv (400 MB and more)"
+	@$(INSTALL) --no-binary pyspark -r requirements-spark.lock
+	@touch $@
+
+spark: .venv/.installed-spark ## install what works on a Spark cluster (requirements-spark.lock; it needs Java too)
+
 lock: ## for maintainers: write the locks anew (UPGRADE=1 takes the newest versions)
 	$(MAKE_VENV)
 	@$(PY) -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.txt -o requirements.lock >/dev/null
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-xlsx.in -c requirements.lock -o requirements-xlsx.lock >/dev/null
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev -c requirements.lock -c requirements-xlsx.lock -o requirements-dev.lock >/dev/null
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-spark.in -c requirements.lock -c requirements-dev.lock -o requirements-spark.lock >/dev/null
 
 # --- taking away ------------------------------------------------------------------------------------------------------
 

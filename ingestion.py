@@ -24,6 +24,7 @@ from risk.dataset import check, database, dataset, derived, inbox, intake, next_
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.dataset.source_warnings import passed_over, sentences
+from risk.engine.cluster import on_this_machine
 from risk.errors import DataError, RiskError, UsageError
 from risk.reading import erased
 from risk.reading.erased import Erased
@@ -124,7 +125,8 @@ def rehearsed(settings: Settings) -> Iterator[Settings]:
                 shutil.copy(settings.ingested / paths.SIGNATURES, folder)
             for path in (path for name in former for path in (settings.ingested / name).glob("*")):
                 (folder / path.parent.name / path.name).symlink_to(path.resolve())
-        yield changed_settings(settings, output_folder_path=scratch)
+        here = on_this_machine(settings.schema)  # no worker sees the folder
+        yield changed_settings(settings, output_folder_path=scratch, schema=here)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

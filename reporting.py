@@ -26,6 +26,7 @@ from risk.dataset.dataset import Dataset
 from risk.decision import holdout, incumbents
 from risk.decision.verdict import Verdict
 from risk.drift.season import Forecast
+from risk.engine.cluster import on_this_machine
 from risk.lists import both_orders, call_list, list_history, track_record
 from risk.lists.call_list import Past
 from risk.lists.kept_lists import KeptLists
@@ -220,8 +221,9 @@ def _elsewhere(settings: Settings, asked: argparse.Namespace) -> Answer:
     run.note(reason=OTHERS, sentence=OTHERS)
     with tempfile.TemporaryDirectory() as scratch:
         if asked.data:
-            manifest = intake.of_file(Path(asked.data), settings.schema, Path(scratch))
-            rows = Dataset(manifest, settings.schema, Path(scratch))
+            schema = on_this_machine(settings.schema)  # no worker sees the folder
+            manifest = intake.of_file(Path(asked.data), schema, Path(scratch))
+            rows = Dataset(manifest, schema, Path(scratch))
             held_out = holdout.of_file(Path(asked.data), settings.schema) if rows.counts()["n_labelled"] else None
             learned = out_of_fold.read(folder)["client"]
             scores = subjects.scored(settings, scored, held_out, learned) if held_out else None

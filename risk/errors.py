@@ -6,6 +6,7 @@ RiskError                       exit 1   something expected went wrong; nothing 
 ├── BusyError                   exit 75  another run is at work
 ├── DeadlineError               exit 1   a run took longer than it may and ended itself
 ├── DiskError                   exit 1   the disk refused, or cannot do what is needed
+├── EngineError                 exit 1   the Spark cluster does not answer, or failed
 ├── SourceError                 exit 1   one source file cannot be read (refused, never fatal to a run)
 ├── DataError                   exit 1   there is no data for what was asked
 ├── ModelError                  exit 1   a model file that is not proven ours, or does not fit the data
@@ -55,6 +56,10 @@ class DeadlineError(RiskError):
 
 class DiskError(RiskError):
     """The disk refused, or cannot do what is needed."""
+
+
+class EngineError(RiskError):
+    """The Spark cluster does not answer, or failed."""
 
 
 class SourceError(RiskError):

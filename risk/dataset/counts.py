@@ -9,19 +9,21 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from risk.dataset import _absence
+from risk.dataset import _absence, _on_cluster
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._end_dates import is_over
 from risk.dataset._fingerprints import Fingerprints, Growth
 from risk.dataset._months import ended
 from risk.dataset.manifest import Entry, Manifest, Periods, content_order, overlaps, periods_of
+from risk.engine import engines
+from risk.engine.cluster import Cluster, Given
 from risk.reading.reader import Content
 from risk.reading.spreadsheets import alike, odd_forms
 from risk.reading.sql import literal
@@ -29,18 +31,6 @@ from risk.settings.schema import Schema
 
 SourceContent = tuple[str, str]  # a source's path and a content's digest
 Counts = dict[SourceContent, int]
-
-
-@dataclass(frozen=True)
-class Given:
-    """Rows that a content gives to the set, how many are labelled, and how many stand because their last twin is in it.
-
-    By its last twin a row stands against others of its client and period.
-    """
-
-    rows: int
-    labelled: int
-    upheld: int
 
 
 class DatasetCounts:
@@ -53,7 +43,11 @@ class DatasetCounts:
 
     def contributions(self, during: Periods | None = None) -> dict[tuple[int, str], Given]:
         """The rows of the set in the periods, by the content they come from (source's place, content's digest)."""
-        rows = self._rows_of([place for place in self._places if overlaps(place.content, during)])
+        some = [place for place in self._places if overlaps(place.content, during)]
+        if self.schema.period and (cluster := self._cluster):
+            found = cluster.given(_on_cluster.of_places(some), self.schema, self.parts, during)
+            return {(some[at].source, some[at].content.digest): found[at] for at in sorted(found)}
+        rows = self._rows_of(some)
         last = "latest" if rows.period else "position"
         shown = f"position, {last} as last, {rows.target} is not null as labelled"
         answer = rows.run(f"select {shown} from ({rows.resolved(self._during(during))})").fetchnumpy()
@@ -65,6 +59,8 @@ class DatasetCounts:
 
     def counts(self) -> dict[str, int]:
         """The number of rows in the set and of labelled ones."""
+        if cluster := self._cluster:
+            return cluster.totals(_on_cluster.of_places(self._places), self.schema, self.parts).counts
         query = f"select count(*), count({self._rows.target}) from ({self._rows.resolved()})"
         return dict(zip(("n_rows", "n_labelled"), map(int, self._rows.run(query).fetchall()[0]), strict=True))
 
@@ -125,6 +121,10 @@ class DatasetCounts:
         begins = np.array([place.position for place in self._places], dtype=np.int64)
         return np.searchsorted(begins, positions, side="right") - 1
 
+    @property
+    def _cluster(self) -> Cluster | None:
+        return engines.cluster(self.schema, (self.parts / name for name in self.manifest.parts))
+
     @functools.cached_property
     def _rows(self) -> AcceptedRows:
         return self._rows_of(self._places)
@@ -183,7 +183,10 @@ def _by_fingerprint(
     before: Manifest, after: Manifest, schema: Schema, parts: Path, folder: Path
 ) -> tuple[Counts, Growth, set[SourceContent]]:
     """Return what each source brought when it was taken in: a row that was in already is its source's duplicate."""
-    growth = Fingerprints(folder, schema, parts).growth(before, after)
+    if cluster := engines.cluster(schema, (parts / name for name in after.parts)):  # it counts the whole set
+        growth = _on_cluster.growth(cluster, before, after, schema, parts)
+    else:
+        growth = Fingerprints(folder, schema, parts).growth(before, after)
     given, brought = _given(before), dict(growth.brought)
     for entry in after.entries:
         for content in entry.contents:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk import files, paths
+from risk.dataset import _on_cluster
 from risk.dataset import manifest as manifests
 from risk.dataset._accepted_rows import PLAIN, AcceptedRows
 from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
 from risk.dataset.outcomes import Outcomes
-from risk.dataset.summary import ColumnStatistics, Summary
+from risk.dataset.summary import Summary, facts_of, summary_of
 from risk.dataset.treated import ComparableRows, treatment
 from risk.errors import DataError
 from risk.reading.sql import literal, quoted
@@ -69,7 +70,11 @@ class Dataset(ComparableRows):
         """
         n_labelled = self.manifest.counts.get("n_labelled", 0) * (1 - self._spared)
         if most is not None and n_labelled > most:
-            return self.untreated(self._frame(self._rows, self._sample(SPARE * most / n_labelled, most)))
+            below = f"{self._rows.key()} < {min(int(SPARE * most / n_labelled * 2**64), 2**64 - 1)}::ubigint"
+            where = f"{below} and {self._tells()}"
+            if not self.schema.changes and (cluster := self._cluster):
+                return self.untreated(_on_cluster.sample(cluster, self._places, self.schema, self.parts, where, most))
+            return self.untreated(self._frame(self._rows, self._sample(where, most)))
         return self.untreated(self._frame(self._rows, self._with_outcome(self._tells())))
 
     def held_out(self, share: float) -> pd.DataFrame:
@@ -165,21 +170,12 @@ class Dataset(ComparableRows):
         return rows
 
     def summary(self) -> Summary:
-        """The statistics of the labelled rows, exact to the last digit on every run."""
-        rows = self._rows
+        """The statistics of the labelled rows, exact to the last digit on every run and every engine."""
         numbers = [column.name for column in self.schema.columns if column.kind == "number"]
-        expressions = ["count(*)", *(f"count(*) - count({name})" for name in rows.names.values())]
-        for name in numbers:
-            x = f"cast({rows.names[name]} as double)"
-            expressions += [f"avg({x})", f"median({x})", f"stddev_samp({x})"]
-        in_order = f"select * from ({self._with_outcome()}) order by {', '.join(rows.names.values())}"
-        rows.run("set threads = 1")  # sums of float64 depend on their order, and that must not be the order of a file
-        n_rows, *answers = rows.run(f"select {', '.join(expressions)} from ({in_order})").fetchall()[0]
-        rows.run("set threads = 2")
-        missing, figures = answers[: len(rows.names)], answers[len(rows.names) :]
-        percent = [round(100 * int(count) / n_rows, 4) if n_rows else 0.0 for count in missing]
-        columns = {name: ColumnStatistics(*figures[3 * i : 3 * i + 3]) for i, name in enumerate(numbers)}
-        return Summary(n_rows, columns, dict(zip(rows.names, percent, strict=True)))
+        if cluster := self._cluster:
+            places = _on_cluster.of_places(self._places)
+            return summary_of(cluster.facts(places, self.schema, self.parts, distinct=self._is_distinct))
+        return summary_of(facts_of(self._rows, numbers, self._with_outcome()))
 
     def write_final_data(self, path: Path) -> None:
         """Write the labelled rows as CSV: schema order, LF, missing = empty, integers without «.0»."""
@@ -206,24 +202,28 @@ class Dataset(ComparableRows):
         frame.insert(frame.shape[1] - 1, "content", order[self._at(frame["position"].to_numpy())])
         return frame.astype(dict.fromkeys([name for name in rows.names if name not in numbers], object))
 
-    def _sample(self, share: float, most: int) -> str:
-        """The query of a sample of about `share` of the labelled rows, cut down to `most`, by outcome."""
+    def _sample(self, where: str, most: int) -> str:
+        """The query of the labelled rows that satisfy a condition, cut down to `most`, by outcome."""
         rows, target = self._rows, self._rows.target
         answer = rows.run(f"select {target}, count(*) from accepted where {target} is not null group by {target}")
         counts = {int(outcome): int(count) for outcome, count in answer.fetchall()}
         quotas = {outcome: round(most * count / sum(counts.values())) for outcome, count in counts.items()}
-        below = f"{rows.key()} < {min(int(share * 2**64), 2**64 - 1)}::ubigint"
-        drawn = self._with_outcome(f"{below} and {self._tells()}")
+        drawn = self._with_outcome(where)
         rank = f"row_number() over (partition by {target} order by {rows.key()}, position) as rank"
         within = " or ".join(f"{target} = {outcome} and rank <= {quota}" for outcome, quota in quotas.items())
         return f"select * exclude (rank) from (select *, {rank} from ({drawn})) where {within}"
 
     def _with_outcome(self, where: str = "true") -> str:
         """The query of the labelled rows: of all accepted ones where none of them is a duplicate or revised."""
-        contents = [content for entry in self.manifest.entries for content in entry.contents]
-        if any(it.n_given < it.n_accepted for it in contents):
+        if not self._is_distinct:
             return self._rows.resolved(where, labelled=True)
         return f"select * exclude (known) from accepted where {self._rows.target} is not null and {where}"
+
+    @property
+    def _is_distinct(self) -> bool:
+        """Whether no accepted row is a duplicate or revised."""
+        contents = (content for entry in self.manifest.entries for content in entry.contents)
+        return all(it.n_given >= it.n_accepted for it in contents)
 
 
 def shown(column: Column, schema: Schema, name: str) -> str:

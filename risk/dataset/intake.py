@@ -12,6 +12,7 @@ from risk.dataset.inbox import Inbox, InboxFile
 from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.outcomes import Outcomes
 from risk.dataset.quarantine import Feeds, all_judged, judged
+from risk.engine import engines
 from risk.errors import ConfigError, DataError
 from risk.journal import Attention
 from risk.reading.erased import NOBODY, Erased
@@ -62,7 +63,7 @@ def take_in(
             entry = entries.get(file.name) or Entry(file.name)
             entries[file.name] = follow(entry, content, keeps, run, held.get(content.digest))
     feeds, periods = Feeds(before, schema, parts), before.periods
-    for source, content in read(to_read, schema, parts, size_cap=size_cap, erased=erased):
+    for source, content in engines.reading(schema, to_read, erased)(to_read, schema, parts, size_cap=size_cap):
         if content is None:
             unsettled.append(source.name)
             continue

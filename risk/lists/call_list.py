@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from risk.dataset.dataset import Dataset
 from risk.dataset.next_steps import NextStep, next_step
 from risk.dataset.outcomes import Outcomes
+from risk.dataset.rated import rated
 from risk.drift import season
 from risk.drift.season import Forecast
 from risk.lists import expected_gain, moves
@@ -70,16 +71,15 @@ def listed(rows: Dataset, model: Model | None, folder: Path | None, capacity: Ca
 
     A row that the model was trained on has its out-of-fold risk, which lies in the model's folder.
     """
-    frame, schema = rows.clients(), rows.schema
+    schema, own = rows.schema, model is not None and families.is_own(model.card.family)
+    frame, risks = rated(rows, model.risks if model else None, is_portable=not own)
     if model is None or folder is None:
-        return CallList(ranked(frame.iloc[:0], pd.Series(dtype=float), 1.0, schema), [], _about(past, [], [], [], None))
-    risks = pd.Series(model.risks(frame), index=frame.index)
+        return CallList(ranked(frame.iloc[:0], risks.iloc[:0], 1.0, schema), [], _about(past, [], [], [], None))
     risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], folder)
     everyone = ranked(frame, risks, model.card.threshold, schema)
     by_client = dict(zip(everyone["client"], everyone["risk"], strict=True)) if past.reached else {}
     off = moves.snoozed(past.reached, past.day, capacity, by_client, past.then)
-    former = past.earlier.listed if past.earlier else set()
-    chosen = moves.chosen(everyone, capacity, off, former)
+    chosen = moves.chosen(everyone, capacity, off, past.earlier.listed if past.earlier else set())
     before = rows.before(frame.iloc[chosen["row"].to_numpy()])
     calls = to_call(chosen, everyone, model, before, schema, past)
     gains = expected_gain.of_calls(chosen, everyone, capacity)

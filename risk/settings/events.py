@@ -89,6 +89,7 @@ class Events:
         )  # fmt: skip
         object.__setattr__(made, "events", self)
         object.__setattr__(made, "format", rows.format)
+        object.__setattr__(made, "engine", rows.engine)
         return made
 
 

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AllowInfNan, ConfigDict, Field, Strict, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
+from risk.settings.engine_choice import ON_THIS_MACHINE, EngineChoice
 from risk.settings.table_format import Format
 from risk.settings.target import Target, TargetValues
 
 Kind = Literal["numeric", "categorical"]
 NEXT = "the next period"
-
 CLOSED = ConfigDict(extra="forbid")
 Number = Annotated[float, Strict(), AllowInfNan(False)]  # neither true nor a text that looks like a number
 Whole = Annotated[int, Strict()]
@@ -57,7 +57,7 @@ class Column:
 
 @dataclass(frozen=True, config=CLOSED)
 class Schema:
-    """What the columns of a client file mean; `format`, how it is written, is a section of the settings."""
+    """What the columns of a client file mean; `format` and `engine` are sections of the settings."""
 
     client: Name = "corporation"
     outcome: Target = Field(default_factory=Target, alias="target")
@@ -77,6 +77,7 @@ class Schema:
     files: Schema | None = field(default=None, init=False)  # of the files, where rows are made of what these hold
     names: dict[Name, tuple[Name, ...]] = field(default_factory=dict)
     format: Format = field(default_factory=Format, init=False)
+    engine: EngineChoice = field(default=ON_THIS_MACHINE, init=False)
 
     @field_validator("features", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from risk.settings import settings_file
 from risk.settings.capacity import BY_GAIN, Capacity
 from risk.settings.database_source import DatabaseSource
 from risk.settings.decision_rules import Drift, GateRule
+from risk.settings.engine_choice import EngineChoice
 from risk.settings.events import Events, with_rows
 from risk.settings.model_choice import ModelChoice, OwnFamilies
 from risk.settings.recipients import Deliver, Smtp
@@ -29,6 +30,7 @@ from risk.settings.target import Target
 from risk.text import hours_of, in_short
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
+SECRETIVE = ("source", "deliver", "engine.master", "engine.options")  # a value may hold a password
 _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the held-out clients lie"}
 
 
@@ -58,6 +60,7 @@ class Settings:
     schema: Schema = field(default_factory=Schema)
     format: Format = field(default_factory=Format)
     events: Events | None = None
+    engine: EngineChoice = field(default_factory=EngineChoice)
     capacity: Capacity = field(default_factory=Capacity)
     model: ModelChoice = field(default_factory=ModelChoice)
     drift: Drift = field(default_factory=Drift)
@@ -171,6 +174,7 @@ def load(path: Path, practice: bool = False) -> Settings:
         raise ConfigError(f"{path}: {_sentence(error)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
     object.__setattr__(settings.schema, "format", settings.format)
+    object.__setattr__(settings.schema, "engine", settings.engine)
     if settings.events:
         object.__setattr__(settings.schema, "files", settings.events.schema(settings.schema))
     settings = for_practice(settings) if practice else settings
@@ -214,7 +218,11 @@ def _sentence(error: ValidationError) -> str:
     told = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error" and not isinstance(fault["input"], list | str):
         return f"key {key!r}: {told}"  # of a whole section
-    value = "wrong" if key.startswith(("source", "deliver")) else in_short(fault["input"])
+    value = (
+        "wrong"
+        if key.startswith(("source", "deliver", "engine.master", "engine.options"))
+        else in_short(fault["input"])
+    )
     return f"key {key!r} is {value}; {told[:1].lower()}{told[1:]}"
 
 

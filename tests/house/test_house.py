@@ -25,7 +25,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 GROUND = ("risk", "settings")  # seen by all but the pure two
 PURE = ("modeling", "drift")  # arrays and values in, frozen results out
 # each sees what is before it
-ROW = ("", "reading", "dataset", "proposal", "registry", "decision", "backtest", "lists", "report", "service")
+ROW = ("", "reading", "engine", "dataset", "proposal", "registry", "decision", "backtest", "lists", "report", "service")
 MAY_IMPORT = {
     "fullprocess": {"apicalls", "deployment", "diagnostics", "ingestion", "reporting", "scoring", "training"},
     "reporting": {"diagnostics"},

@@ -1,0 +1,1 @@
+"""The second engine: a Spark cluster that does what DuckDB does on one machine, for rows that one machine outgrows."""
