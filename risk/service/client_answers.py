@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from risk.service.answers import Band, Count, Kept, Share
 
 
-class ClientRow(msgspec.Struct, forbid_unknown_fields=True):
+class ListedClient(msgspec.Struct, forbid_unknown_fields=True):
     """A current client; `renewal` where the settings name its column."""
 
     rank: Annotated[int, Meta(ge=1)]
@@ -31,7 +31,7 @@ class ClientsAnswer(msgspec.Struct, forbid_unknown_fields=True):
     n_clients: Count
     limit: Count
     offset: Count
-    clients: list[ClientRow]
+    clients: list[ListedClient]
     owner: str | UnsetType = UNSET
 
 
@@ -76,7 +76,7 @@ class FileRow(msgspec.Struct, forbid_unknown_fields=True):
     values: dict[str, str | float | bool | None]
 
 
-class ClientAnswer(ClientRow, forbid_unknown_fields=True, kw_only=True):
+class ClientAnswer(ListedClient, forbid_unknown_fields=True, kw_only=True):
     """A current client with reasons and drivers of the risk, contacts, former lists and rows in the files.
 
     `reasons` is null where the newest report does not tell them; `context` is what nobody can influence; `on_list`

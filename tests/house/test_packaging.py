@@ -164,7 +164,8 @@ def test_make_test_leaves_no_test_out_but_what_needs_a_server_or_other_packages(
         'pytest -n 2 --dist worksteal -m "not extras"'
     ]
     assert sorted(name for name, text in sources.items() if "pytest.mark." + "extras" in text) == [
-        "test_lightgbm.py", "test_package_versions.py", "test_postgres.py", "test_service_files.py", "test_spark.py"
+        "test_generated_client.py", "test_lightgbm.py", "test_package_versions.py", "test_postgres.py",
+        "test_service_files.py", "test_spark.py",
     ]  # fmt: skip
     assert options["addopts"] == "--strict-markers --strict-config -q"
     assert options["testpaths"] == ["tests"]
