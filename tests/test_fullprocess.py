@@ -112,7 +112,7 @@ def test_the_second_run_has_no_new_data_and_changes_nothing(deployed: Project) -
     assert (said.json["outcome"], said.json["reason"], said.json["verdict"]) == ("no new data", "no new data", None)
     assert set(said.json) == {
         "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held",
-        "rejected_rows", "attention",
+        "rejected_rows", "attention", "waiting",
     }  # fmt: skip
     assert deployed.run("fullprocess").out == "no new data\n"
     assert deployed.seen() == before
