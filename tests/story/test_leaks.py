@@ -113,8 +113,8 @@ def test_predictions_and_the_page_warn_of_the_column(leaking: Project) -> None:
     listed = client.post("/prediction", json={"ids": ["c07000"]}).get_json()
 
     for answer in (computed, listed):
-        (warning,) = answer["warnings"]
-        assert (warning["row"], warning["field"]) == (None, COLUMN)
+        (warning,) = [it for it in answer["warnings"] if it["row"] is None]
+        assert warning["field"] == COLUMN
         assert "schema.trusted" in warning["message"]
     page = client.get("/").get_data(as_text=True)
     assert page.count(COLUMN) >= 2
