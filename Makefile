@@ -105,13 +105,13 @@ bench-calling: .venv/.installed-dev ## measure what calling does to alerts and m
 bench-lives: .venv/.installed-dev ## measure alerts and deployments over ten-year lives (ARGS="--lives 250": an hour and more)
 	@$(PY) -m tests.benchmarks lives $(ARGS)
 
-bench-service: .venv/.installed-dev ## measure the service beside a constant answer of its server, and under load (three quarters of an hour)
+bench-service: .venv/.installed-dev ## measure the service beside a constant answer of its server, and under load (ten minutes)
 	@$(PY) -m tests.benchmarks service load
 
 bench-models: .venv/.installed-dev ## rate tables by our models and others (ARGS="--tables FOLDER")
 	@$(PY) -m tests.benchmarks contenders $(ARGS)
 
-soak: .venv/.installed-dev ## measure the service under load alone: 1,000 swaps, too much, a million predictions (half an hour)
+soak: .venv/.installed-dev ## measure the service under load alone: 1,000 swaps, too much, a million predictions (seven minutes)
 	@$(PY) -m tests.benchmarks load
 
 bench-scale: .venv/.installed-dev java spark ## measure DuckDB beside Spark with one worker and two (ARGS="--rows 2000000")
