@@ -38,18 +38,18 @@ def check(production: Path, ingested: Path, models: Path) -> None:
         raise JournalError(f"{production}: {told}. Nothing was done. Run python fullprocess.py --restore FILE again.")
     traces = list(_traces(production, ingested, models))
     folders = f"{ingested.name}, {models.name} and {production.name}"
-    anew = f"To begin anew instead, move {folders} away (make clean) and run again."
+    over = f"To start over instead, move {folders} away (make clean) and run again."
     if not path.exists():
         if traces:
             told = f"the journal is missing, but {traces[0].place} is there, so this is no fresh installation"
-            raise JournalError(f"{path}: {told}. {RESTORE} {anew}")
+            raise JournalError(f"{path}: {told}. {RESTORE} {over}")
         return
     records, next_run = journal.read(path), journal.next_run(path)
     for it in traces:
         if it.run > next_run or it.lines > len(records):
             told = f"{it.place} is of run {it.run}" if it.run > next_run else f"{it.place} knows {it.lines} lines of it"
             found = f"it has {len(records)} lines and its next run is {next_run}, but {told}: it was cut or replaced"
-            raise JournalError(f"{path}: {found}. {RESTORE} {anew}")
+            raise JournalError(f"{path}: {found}. {RESTORE} {over}")
     told_of = (it for it in reversed(records) if it.get("act") == REREAD or it.get("kind") == "run")
     last: dict[str, Any] = next((it for it in told_of if it.get("act") == REREAD or it.get("dataset")), {})
     if last.get("dataset") and not os.path.lexists(ingested / paths.CURRENT):

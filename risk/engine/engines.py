@@ -12,7 +12,7 @@ from pathlib import Path
 
 from risk.engine.cluster import Cluster
 from risk.reading import reader
-from risk.reading.erased import NOBODY, Erased
+from risk.reading.erased import Erased
 from risk.reading.reader import Content, Source
 from risk.settings.schema import Schema
 
@@ -39,5 +39,5 @@ def reading(
     schema: Schema, sources: Sequence[Source], erased: Erased
 ) -> Callable[..., Iterator[tuple[Source, Content | None]]]:
     """What reads the sources: the cluster, or our reader here where clients were erased, of whom no worker is told."""
-    found = cluster(schema, (source.path for source in sources)) if erased is NOBODY else None
+    found = cluster(schema, (source.path for source in sources)) if not erased else None
     return found.read if found else functools.partial(reader.read, erased=erased)

@@ -206,7 +206,7 @@ def consolidated(folder: Path, stay: list[KeptList], noted: Mapping[str, str], n
 
 
 def rewrite(folder: Path, stay: Sequence[KeptList]) -> None:
-    """Write the file that holds these lists anew with them alone."""
+    """Rewrite the file that holds these lists, with them alone."""
     with refusals(folder), connect(threads=1) as connection:
         _write(connection, f"select * exclude (list) from ({select(folder, stay)})", folder, stay)
 

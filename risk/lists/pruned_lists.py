@@ -28,7 +28,7 @@ def n_bytes(folder: Path, gone: list[KeptList]) -> int:
 def remove(folder: Path, digests: Mapping[str, str]) -> None:
     """Remove these lists and all that files hold of their days or earlier ones. Raises: DiskError.
 
-    A file that holds later lists too is written anew without them, whole or not at all.
+    A file that holds later lists too is rewritten without them, whole or not at all.
     """
     last = max(digests.values(), default="")
     held = list_files.held(folder)

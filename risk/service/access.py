@@ -24,7 +24,7 @@ log = logging.getLogger("risk")
 
 
 class AccessLog:
-    """Writes each line at once, whole; a file that was moved away, as logrotate does, is begun anew."""
+    """Writes each line at once, whole; a file that was moved away, as logrotate does, is begun again."""
 
     def __init__(self, path: str, root: Path) -> None:
         """Open the file, or standard output; a relative path starts at `root`. Raises: DiskError."""

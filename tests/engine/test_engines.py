@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from risk.engine import engines
 from risk.engine._backlog import AT_ONCE, grouped
 from risk.engine.cluster import on_this_machine
+from risk.errors import ConfigError
+from risk.reading.erased import NOBODY, Erased
 from risk.reading.reader import Source
 from tests.conftest import Project, table
 
@@ -35,6 +38,21 @@ def test_spark_without_its_package_is_one_sentence_and_nothing_is_committed(proj
     assert "key 'engine.kind' is 'spark', but the package pyspark is not installed. Nothing was changed." in said.err
     assert "make spark" in said.err
     assert not (project.root / "ingesteddata/current").exists()
+
+
+@pytest.mark.usefixtures("without_spark")
+def test_once_a_client_was_erased_files_are_read_here_for_no_worker_is_told_whom_to_refuse(project: Project) -> None:
+    project.configure(engine=ON_SPARK | {"from_mb": 0})
+    project.drop("sourcedata/a.csv", table(20))
+    sources = [Source("a.csv", project.root / "sourcedata/a.csv")]
+
+    read = engines.reading(project.settings.schema, sources, erased := Erased(b"k" * 32, frozenset({"d"})))
+
+    assert getattr(read, "keywords", None) == {"erased": erased}
+    with pytest.raises(ConfigError):  # the cluster is asked otherwise, also beside a register of nobody
+        engines.reading(project.settings.schema, sources, Erased(b"k" * 32))
+    with pytest.raises(ConfigError):
+        engines.reading(project.settings.schema, sources, NOBODY)
 
 
 def test_connect_names_the_package_that_it_needs_beside(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

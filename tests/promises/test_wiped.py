@@ -51,7 +51,7 @@ def test_without_a_journal_what_runs_have_left_is_no_fresh_installation(deployed
     for it in said:
         assert "the journal is missing, but" in it.err
         assert "restore all from a backup" in it.err
-        assert "To begin anew instead, move" in it.err
+        assert "To start over instead, move" in it.err
     assert "damaged:" in status.out
     assert "the journal is missing" in status.out + verified.out
     assert trained_or_deployed(deployed) == before
