@@ -49,7 +49,7 @@ ASKED = {
     "/metrics": "metrics.shown", "/docs": "description.docs", "/openapi.json": "description.document",
 }  # fmt: skip
 LONG = ("/openapi.json",)  # of which the size is kept
-PATIENCE = 3.0  # seconds that a running service has to notice what this run published
+PATIENCE, LONG_WAIT = 3.0, 10.0  # seconds that a running service has to notice what this run published, and to answer
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _is_ours_and_current(settings: Settings, session: requests.Session, url: str
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            health = session.get(f"{url}/health", timeout=(0.3, 1.0), allow_redirects=False).json()
+            health = session.get(f"{url}/health", timeout=(0.3, LONG_WAIT), allow_redirects=False).json()
             shown = {name: health[name] for name in expected}
         except (requests.RequestException, ValueError, KeyError, TypeError):
             return False

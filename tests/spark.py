@@ -25,14 +25,12 @@ LIGHT = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"  # Java starts sooner
 
 
 def need() -> None:
-    """Skip the tests of this file where Spark or Java is missing; fail where CI is set."""
+    """Skip a test without Spark or Java; fail it where CI is set. For fixtures: `make test` reads these files, too."""
     missing = [name for name in ("pyspark", "pyarrow") if importlib.util.find_spec(name) is None]
     missing += [] if shutil.which("java") else ["java"]
     if missing:
-        reason = f"{missing[0]} is not installed: make spark java"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason, allow_module_level=True)
+        end = pytest.fail if os.environ.get("CI") else pytest.skip
+        end(f"{missing[0]} is not installed: make spark java")
 
 
 @dataclass

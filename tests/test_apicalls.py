@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -37,14 +39,29 @@ def free_port() -> int:
 
 @pytest.fixture
 def running(settings: Settings) -> Iterator[Settings]:
+    with serving(settings):
+        yield settings
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, seconds: float = 0.0) -> Iterator[None]:
+    """A service of this installation that begins with its first answer only after so many seconds."""
     ended, app = threading.Event(), create_app(settings)
-    server = HttpServer(app, "127.0.0.1", settings.server.port)
+    pauses = [seconds]
+
+    def slowly(environ: Any, start_response: Any) -> Any:
+        time.sleep(pauses.pop() if pauses else 0.0)
+        return app(environ, start_response)
+
+    server = HttpServer(slowly, "127.0.0.1", settings.server.port)
     thread = threading.Thread(target=server.run, args=(ended.is_set,))
     thread.start()
-    yield settings
-    ended.set()
-    thread.join(20)
-    app.extensions["rooms"].watch.stop()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(20)
+        app.extensions["rooms"].watch.stop()
 
 
 def sections(path: Path) -> list[tuple[str, str, Any]]:
@@ -88,6 +105,14 @@ def test_the_running_service_of_this_installation_is_asked(running: Settings) ->
     calls = call_api(running)
 
     assert (calls.own, calls.url) == (False, f"http://127.0.0.1:{running.server.port}")
+
+
+@pytest.mark.slow
+def test_a_running_service_that_is_at_work_is_asked_all_the_same(settings: Settings) -> None:
+    with serving(settings, seconds=1.5):
+        calls = call_api(settings)
+
+    assert not calls.own
 
 
 @pytest.mark.slow

@@ -26,7 +26,6 @@ from tests.conftest import Project, table
 from tests.ingesting import current, ingest, rows_of
 from tests.spark import Cluster
 
-spark.need()
 pytestmark = pytest.mark.extras
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +38,11 @@ FEATURES = {
     "region": "categorical",
 }
 PUBLISHED = ("finaldata.csv", "ingestedfiles.txt", "rejected.csv")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed() -> None:
+    spark.need()
 
 
 @pytest.fixture(scope="module")
