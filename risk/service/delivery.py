@@ -11,6 +11,8 @@ import hashlib
 from datetime import UTC, datetime
 
 from flask import Flask, Response, current_app, request
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 FEWEST, LEVEL = 1024, 4  # bytes that are packed; of nine, where more takes longer
 PACKED = ("application/json", "application/problem+json", "text/", "image/svg+xml")
@@ -37,7 +39,8 @@ def _delivered(response: Response) -> Response:
     may_pack = (response.mimetype or "").startswith(PACKED) and "Content-Encoding" not in response.headers
     if may_pack:
         response.vary.add("Accept-Encoding")
-    is_packed = may_pack and (response.content_length or FEWEST) >= FEWEST and _is_wanted()
+    is_large = (response.content_length or FEWEST) >= FEWEST
+    is_packed = may_pack and is_large and _is_wanted(request.headers.get("Accept-Encoding"))
     is_stored = response.status_code == 200 and request.method in ("GET", "HEAD") and endpoint not in UNSTORED
     if is_stored and response.mimetype != "text/html":
         digest = hashlib.sha256(response.get_data()).hexdigest()[:32]
@@ -51,11 +54,18 @@ def _delivered(response: Response) -> Response:
     return response
 
 
-def _is_wanted() -> bool:
-    """Whether the asker takes gzip, and likes it no less than what is not packed."""
-    if not request.headers.get("Accept-Encoding"):
-        return False
-    accepted = request.accept_encodings
+def of_prediction(content: bytes, asked: str | None) -> tuple[bytes, list[tuple[str, str]]]:
+    """What is sent of a prediction to whoever asks with this Accept-Encoding, and the headers that say so."""
+    if len(content) < FEWEST:
+        return content, []
+    if not _is_wanted(asked):
+        return content, [("Vary", "Accept-Encoding")]
+    return gzip.compress(content, LEVEL, mtime=0), [("Vary", "Accept-Encoding"), ("Content-Encoding", "gzip")]
+
+
+def _is_wanted(asked: str | None) -> bool:
+    """Whether an Accept-Encoding takes gzip, and likes it no less than what is not packed."""
+    accepted = parse_accept_header(asked) if asked else Accept()
     return bool(accepted.quality("gzip") > 0 and accepted.quality("gzip") >= accepted.quality("identity"))
 
 

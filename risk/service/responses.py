@@ -40,11 +40,8 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
     """
 
     def admit() -> None:
-        asked = request.environ
-        host, token = asked.get("HTTP_HOST", ""), asked.get("HTTP_AUTHORIZATION", "")
-        names = [key[5:].replace("_", "-").title() for key in asked if key.startswith("HTTP_")]
-        admitted.admit(host, asked.get("REMOTE_ADDR"), token, path=request.path, names=names)
-        if request.endpoint and asked.get("QUERY_STRING"):
+        security.check(admitted, request.environ, request.path)
+        if request.endpoint and request.environ.get("QUERY_STRING"):
             _check_query(queries.get(request.endpoint, ()))
 
     app.extensions["queries"] = queries

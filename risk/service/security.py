@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from risk import paths
 from risk.errors import ConfigError
@@ -84,6 +85,13 @@ class Guard:
                           f"set {TOKEN} or server.token_file")  # fmt: skip
         elif not is_loopback(host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]):
             raise Problem(421, "the Host header does not name this machine; use http://localhost or http://127.0.0.1")
+
+
+def check(admitted: Guard, asked: dict[str, Any], path: str) -> None:
+    """Let the request of this environ pass. Raises: Problem as `Guard.admit` does."""
+    host, token = asked.get("HTTP_HOST", ""), asked.get("HTTP_AUTHORIZATION", "")
+    names = [key[5:].replace("_", "-").title() for key in asked if key.startswith("HTTP_")]
+    admitted.admit(host, asked.get("REMOTE_ADDR"), token, path=path, names=names)
 
 
 def guard_for(server: Server, root: Path, host: str) -> Guard:
