@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from risk.modeling.metrics import Floats
 from risk.report import money_words
 from risk.report.words import NO_LIST, NOBODY, TROUBLED, other_warnings
 from risk.text import amount, counted, day, number
@@ -148,7 +149,7 @@ _EDGES = tuple(
 )
 
 
-def levels(risks: Sequence[float]) -> list[str]:
+def levels(risks: Sequence[float] | Floats) -> list[str]:
     """The word of each risk, as `level` has it, for many at once."""
     if len(risks) < MANY:
         return [_WORDS[bisect(_EDGES, risk * 100)] for risk in risks]

@@ -1,6 +1,6 @@
 """CSV bodies: records with their lines, and whole columns that are plain, as a reader of single cells reads them.
 
-`rows_of`, `numbers` and `texts` return None where anything is in doubt; then the cells are read one by one, and
+`columns_of`, `numbers` and `texts` return None where anything is in doubt; then the cells are read one by one, and
 refused by row and field.
 """
 
@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import csv
 import io
-import re
+import math
+import sys
 from collections.abc import Collection, Iterator, Sequence, Set
+from itertools import repeat
 
-from risk.reading.dialect import NUMBER
+import msgspec
+
 from risk.reading.header import SEPARATORS
 from risk.service.problems import Problem
 
 MAX_HEADER = 100_000
 
-_NUMBERS = re.compile(rf"(?:{NUMBER.pattern}\n)*+")
+LEAST = -sys.float_info.max
+_NUMBERS = msgspec.json.Decoder(list[float])
 
 
 def decoded(content: bytes, wanted: Collection[str]) -> str:
@@ -47,25 +51,37 @@ def records(text: str) -> Iterator[tuple[int, list[str]]]:
         raise Problem(400, f"line {line}: not readable as CSV ({error}); quote fields with commas or quotes") from error
 
 
-def rows_of(text: str, most: int) -> list[list[str]] | None:
-    """The header and the rows of a CSV text, `most` of them, all as long as the header; blank lines are none."""
-    try:
-        rows = [*filter(None, csv.reader(io.StringIO(text, newline=""), strict=True))]
-    except csv.Error:
+def columns_of(text: str, most: int) -> tuple[list[str], list[Sequence[str]]] | None:
+    """The header and the columns of a CSV text with `most` rows, all as long as the header; blank lines are none."""
+    if '"' in text or "\r" in text.replace("\r\n", ""):
+        try:
+            header, *rows = [*filter(None, csv.reader(io.StringIO(text, newline=""), strict=True))]
+        except csv.Error:
+            return None
+        is_plain = 0 < len(rows) <= most and set(map(len, rows)) == {len(header)}
+        return (header, list(zip(*rows, strict=True))) if is_plain else None
+    lines = [*filter(None, text.replace("\r\n", "\n").split("\n"))]
+    commas, longest = set(map(str.count, lines, repeat(","))), max(map(len, lines))
+    if not 1 < len(lines) <= most + 1 or len(commas) != 1 or longest > csv.field_size_limit():
         return None
-    is_plain = 1 < len(rows) <= most + 1 and set(map(len, rows)) == {len(rows[0])}
-    return rows if is_plain else None
+    cells, width = ",".join(lines).split(","), commas.pop() + 1
+    return cells[:width], [cells[place::width] for place in range(width, 2 * width)]
 
 
 def numbers(cells: Sequence[str], missing: Set[str], minimum: float | None) -> list[float | None] | None:
     """Plain decimal numbers, none below the minimum and none too large for a float; None for what is missing."""
     stripped = list(map(str.strip, cells))
     told = stripped if missing.isdisjoint(stripped) else [text for text in stripped if text not in missing]
-    joined = "\n".join([*told, ""])
-    if joined.count("\n") != len(told) or not _NUMBERS.fullmatch(joined):
+    joined = ",".join(told)
+    if "e" in joined or "E" in joined:
         return None
-    found = list(map(float, told))
-    if found and (max(map(abs, found)) == float("inf") or (minimum is not None and min(found) < minimum)):
+    try:  # a number of JSON without an exponent is a plain decimal number
+        found = _NUMBERS.decode(f"[{joined}]")
+    except msgspec.MsgspecError:
+        return None
+    if len(found) != len(told) or (
+        found and (max(found) == math.inf or min(found) < (LEAST if minimum is None else minimum))
+    ):
         return None
     if told is stripped:
         return list(found)

@@ -144,16 +144,16 @@ class LiveState:
 def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     """Compute the risks of the rows; ranks are those among the current clients of the same release."""
     assert now.model is not None
-    risks = _risks(now.model, asked)
-    threshold = now.model.card.threshold
-    told = {
-        "release": now.model.name,
-        "threshold": threshold,
-        "predictions": [int(risk >= threshold) for risk in risks],
-    }
+    risks, threshold = _risks(now.model, asked), now.model.card.threshold
+    at_once = np.array(risks) if len(risks) > FEW else risks
+    if isinstance(at_once, list):
+        predictions = [int(risk >= threshold) for risk in risks]
+    else:
+        predictions = (at_once >= threshold).astype(int).tolist()
+    told = {"release": now.model.name, "threshold": threshold, "predictions": predictions}
     current = now.shown is not None and now.shown.release == now.model.name
-    ranks = now.shown.clients.ranks(risks) if now.shown and current else [None] * len(risks)
-    told |= {"risks": risks, "ranks": ranks, "clients": asked.clients, "bands": levels(risks)}
+    ranks = now.shown.clients.ranks(at_once) if now.shown and current else [None] * len(risks)
+    told |= {"risks": risks, "ranks": ranks, "clients": asked.clients, "bands": levels(at_once)}
     warnings = [*_leaks(now), *row_warnings.of_rows(asked.columns, asked.kinds, now.trained)]
     if current:
         return told | {"warnings": warnings}

@@ -121,10 +121,10 @@ class Contract:
 
     def _by_columns(self, text: str) -> RequestedRows | None:
         """The rows of a text in which everything is plain; None where a cell has to be looked at alone."""
-        rows = csv_body.rows_of(text, MAX_ROWS)
-        if rows is None:
+        plain = csv_body.columns_of(text, MAX_ROWS)
+        if plain is None:
             return None
-        readers, cells = self._readers([name.strip() for name in rows[0]]), list(zip(*rows[1:], strict=True))
+        readers, cells = self._readers([name.strip() for name in plain[0]]), plain[1]
         columns: dict[str, list[Any]] = {}
         for name, (place, _) in readers.items():
             is_number = self.kinds.get(name) == "numeric"
@@ -133,7 +133,7 @@ class Contract:
             if found is None:
                 return None
             columns[name] = found
-        return RequestedRows(columns.get(self.client) or [None] * (len(rows) - 1), columns, self.kinds)
+        return RequestedRows(columns.get(self.client) or [None] * len(cells[0]), columns, self.kinds)
 
     def _by_cells(self, text: str) -> RequestedRows:
         lines = csv_body.records(text)
