@@ -388,6 +388,14 @@ def test_unknown_paths_and_methods_are_problems(client: FlaskClient) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
+def test_a_path_without_anything_names_the_page_that_lists_the_endpoints(client: FlaskClient) -> None:
+    (named,) = (it for it in client.get("/nothing").json["detail"].split() if it.startswith("/"))
+
+    page = client.get(named).text
+
+    assert all(it in page for it in ("/prediction", "/outcomes", "/figures/{name}", "/metrics"))
+
+
 def test_scoring_has_the_agreed_fields(client: FlaskClient) -> None:
     told = client.get("/scoring").json
 
