@@ -73,7 +73,8 @@ def _subject(now: LiveState, here: Described) -> DescribedService:
     typical = {it["name"]: it["typical"] for it in probes}
     capacity = dict(now.shown.snapshot["capacity"]) if now.shown and "capacity" in now.shown.snapshot else {}
     example = description.example_of(contract, typical)
-    return DescribedService(contract, example, here.needs_token, capacity.get("order") == BY_GAIN)
+    lacking = now.shown.clients.lacking if now.shown else ()
+    return DescribedService(contract, example, here.needs_token, capacity.get("order") == BY_GAIN, tuple(lacking))
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import csv
 import inspect
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -21,7 +21,7 @@ from risk.paths import PROGRAM
 from risk.service import security
 from risk.service.answers import ProblemDocument
 from risk.service.contacts import Recording
-from risk.service.operations import CONTACT, CSV, JSON, OPERATIONS, PREDICTION, TAGS, Operation, orders
+from risk.service.operations import CONTACT, CSV, JSON, OPERATIONS, PREDICTION, TAGS, Operation, names_of
 from risk.service.requests import MAX_BODY, MAX_ROWS, Contract
 from risk.service.responses import FORM
 
@@ -57,13 +57,15 @@ CLIENT_CSV = "A header with the columns of a client, in any order and among othe
 class DescribedService:
     """What is described: the columns of a client, a client as an example, whether a token is needed.
 
-    `by_gain` says that the call list is in the order of expected gain.
+    `by_gain` says that the call list is in the order of expected gain; `lacking` are the orders and filters of all
+    clients for which the newest report holds nothing.
     """
 
     contract: Contract
     example: Mapping[str, Any]
     needs_token: bool
     by_gain: bool = False
+    lacking: Collection[str] = ()
 
 
 def document(app: Flask, subject: DescribedService) -> dict[str, Any]:
@@ -124,9 +126,7 @@ def _operation(rule: str, endpoint: str, view: Any, schemas: _Schemas) -> dict[s
          "description": "The name, exactly as it is listed."}
         for it in re.findall(r"<(?:\w+:)?(\w+)>", rule)
     ]  # fmt: skip
-    for name, about in operation.names.items():
-        is_order = endpoint == "pages.index" and name == "sort"
-        about = orders(subject.by_gain) if is_order else about
+    for name, about in names_of(endpoint, subject.by_gain, subject.lacking).items():
         parameters.append({"name": name, "in": "query", "required": False} | dict(about))
     told: dict[str, Any] = {"operationId": _name(rule, endpoint), "tags": [operation.tag]}
     told |= {"summary": summary(view)} | ({"parameters": parameters} if parameters else {})

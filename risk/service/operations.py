@@ -6,14 +6,14 @@ knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from risk.service import answers, client_answers
 from risk.service.downloads import EXCEL
 from risk.service.explaining import MOST_REASONS
-from risk.service.finding import BY_GAIN, FILTERS, OF_CLIENTS, ORDERS
+from risk.service.finding import BY_GAIN, FILTERS, LARGEST_PAGE, OF_CLIENTS, ORDERS
 
 JSON, CSV, HTML, SVG = "application/json", "text/csv", "text/html", "image/svg+xml"
 TAGS = {
@@ -56,25 +56,23 @@ def text(told: str, known: Sequence[str] = ()) -> dict[str, Any]:
     return {"schema": {"type": "string"} | ({"enum": ["", *known]} if known else {}), "description": told}
 
 
-OWNER = text("The clients of this owner. Empty: on a page those of all, in JSON those without one; a dash (–): "
-             "on a page those without one.")  # fmt: skip
-OWNER_OF_LIST = text("The calls of this owner; a dash (–): of clients without one.")
+OWNER = text("The clients of this owner; a dash (–): those without one. Empty: all.")
 SEARCH = text("Words that all occur in the name of the client or owner.")
-PAGE = whole(1, 10_000, "A page of so many, instead of an offset.", 1)
+PAGE = whole(1, LARGEST_PAGE, "The page, of `limit` clients each; not beside `offset`. There must be such a page.", 1)
 SHOW = text("Clients whose contract renews within 45 days.", OF_CLIENTS)
 OF_LISTING = {
     "limit": whole(100, 10_000, "At most so many clients."),
-    "offset": whole(0, 2**63 - 1, "Without the first so many."),
+    "offset": whole(0, 2**63 - 1, "So many are left out before the first; not beside `page`."),
     "owner": OWNER, "q": SEARCH, "sort": text("The order; empty: by rank.", ORDERS), "show": SHOW, "page": PAGE,
 }  # fmt: skip
 OF_LIST = {
     "owner": OWNER, "q": SEARCH, "sort": text("The order; empty: that of the list.", ORDERS),
     "show": text("New or risen since the last list, renewing soon, or not called lately.", tuple(FILTERS)),
-    "page": whole(1, 10**6, "A page of a hundred.", 1),
+    "page": whole(1, LARGEST_PAGE, "The page, of a hundred calls each; after the last one, the last.", 1),
 }  # fmt: skip
 OF_CONTACTS = {
     "limit": whole(100, 10_000, "At most so many contacts."),
-    "offset": whole(0, 2**63 - 1, "Without the first so many."), "client": text("Those of one client."),
+    "offset": whole(0, 2**63 - 1, "So many are left out before the first."), "client": text("Those of one client."),
 }  # fmt: skip
 REASONS = whole(0, MOST_REASONS, "At most so many reasons for each risk, in the words of the call list; 0: none. "
                 "For more than 1,000 rows they are refused.")  # fmt: skip
@@ -103,8 +101,8 @@ OPERATIONS: dict[str, Operation] = {
     "metrics.shown": Operation("health", {"text/plain": None}, ()),
     "downloads.card": Operation("files", {"text/markdown": None}, (404,)),
     "downloads.report": Operation("files", {"application/pdf": None}),
-    "downloads.calls_csv": Operation("files", {CSV: None}, names={"owner": OWNER_OF_LIST}),
-    "downloads.call_sheet": Operation("files", {EXCEL: None}, names={"owner": OWNER_OF_LIST}),
+    "downloads.calls_csv": Operation("files", {CSV: None}, names={"owner": OWNER}),
+    "downloads.call_sheet": Operation("files", {EXCEL: None}, names={"owner": OWNER}),
     "service.health": Operation("health", {JSON: answers.HealthAnswer}, (), others={503: answers.HealthAnswer}),
     "service.alive": Operation("health", {JSON: answers.LiveAnswer}, ()),
     "service.ready": Operation("health", {JSON: answers.ReadyAnswer}),
@@ -129,6 +127,12 @@ OPERATIONS: dict[str, Operation] = {
 }  # fmt: skip
 
 
-def orders(by_gain: bool) -> dict[str, Any]:
-    """The order of the page with the list, of a list in this order."""
-    return text(OF_LIST["sort"]["description"], BY_GAIN if by_gain else ORDERS)
+def names_of(endpoint: str, by_gain: bool, lacking: Container[str]) -> Mapping[str, Mapping[str, Any]]:
+    """The query of an endpoint, where the list is in this order and the report set lacks these orders and filters."""
+    names = OPERATIONS[endpoint].names
+    if endpoint == "pages.index" and by_gain:
+        return {**names, "sort": text(names["sort"]["description"], BY_GAIN)}
+    if endpoint != "clients.listing":
+        return names
+    held = {name: [it for it in names[name]["schema"]["enum"] if it not in lacking] for name in ("sort", "show")}
+    return {**names, **{name: {**names[name], "schema": {"type": "string", "enum": it}} for name, it in held.items()}}
