@@ -15,8 +15,8 @@ from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
 from risk.service import security, traffic
 from risk.service.predictions import NO_REPORT
-from risk.service.problems import Problem
-from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
+from risk.service.problems import MAX_NAME, Problem
+from risk.service.requests import MAX_BODY, Contract, File, Ids, RequestedRows
 from risk.settings.schema import Schema
 from risk.text import counted, event, moment, number, percent
 
