@@ -50,6 +50,9 @@ SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The token, for programs."},
     "basic": {"type": "http", "scheme": "basic", "description": "Any name, and the token as password, for browsers."},
 }
+# A second kind with the same fields is one that makers of clients cannot tell from the first.
+AS_FORM = f"A page sends the same fields as a form ({FORM}); its answer is 303, to the page of the client."
+CONTACT_EXAMPLE = {"client": "NAME", "result": "reached"}
 CLIENT_CSV = "A header with the columns of a client, in any order and among others, and a line per client."
 
 
@@ -165,8 +168,8 @@ def _responses(operation: Operation, schemas: _Schemas, is_open: bool) -> dict[s
 
 def _body(of: str, schemas: _Schemas) -> dict[str, Any]:
     if of == CONTACT:
-        schema = schemas.of(Recording)
-        return {"required": True, "content": {JSON: {"schema": schema}, FORM: {"schema": schema}}}
+        content = {JSON: {"schema": schemas.of(Recording), "example": CONTACT_EXAMPLE}}
+        return {"required": True, "description": AS_FORM, "content": content}
     assert of == PREDICTION
     example = dict(schemas.subject.example)
     one = {"one client": {"value": example}, "several clients": {"value": {"clients": [example, example]}}}

@@ -46,9 +46,10 @@ class Operation:
     others: Mapping[int, Any] = field(default_factory=dict)  # further answers: a struct, or words for one without body
 
 
-def whole(default: int, most: int, told: str, least: int = 0) -> dict[str, Any]:
-    """A whole number of a query."""
-    return {"schema": {"type": "integer", "minimum": least, "maximum": most, "default": default}, "description": told}
+def whole(default: int | None, most: int, told: str, least: int = 0) -> dict[str, Any]:
+    """A whole number of a query; None as default where to leave it out is not the same as any number."""
+    usual = {} if default is None else {"default": default}
+    return {"schema": {"type": "integer", "minimum": least, "maximum": most} | usual, "description": told}
 
 
 def text(told: str, known: Sequence[str] = ()) -> dict[str, Any]:
@@ -58,11 +59,13 @@ def text(told: str, known: Sequence[str] = ()) -> dict[str, Any]:
 
 OWNER = text("The clients of this owner; a dash (–): those without one. Empty: all.")
 SEARCH = text("Words that all occur in the name of the client or owner.")
-PAGE = whole(1, LARGEST_PAGE, "The page, of `limit` clients each; not beside `offset`. There must be such a page.", 1)
+PAGE = whole(
+    None, LARGEST_PAGE, "The page, of `limit` clients each; not beside `offset`. There must be such a page.", 1
+)
 SHOW = text("Clients whose contract renews within 45 days.", OF_CLIENTS)
 OF_LISTING = {
     "limit": whole(100, 10_000, "At most so many clients."),
-    "offset": whole(0, 2**63 - 1, "So many are left out before the first; not beside `page`."),
+    "offset": whole(None, 2**63 - 1, "So many are left out before the first; not beside `page`."),
     "owner": OWNER, "q": SEARCH, "sort": text("The order; empty: by rank.", ORDERS), "show": SHOW, "page": PAGE,
 }  # fmt: skip
 OF_LIST = {
@@ -109,7 +112,6 @@ OPERATIONS: dict[str, Operation] = {
     "contacts.listing": Operation("contacts", {JSON: client_answers.ContactsAnswer}, (), names=OF_CONTACTS),
     "contacts.recording": Operation(
         "contacts", {JSON: client_answers.RecordedAnswer}, (400, 403, 404, 413, 415, 429, 503), 201, CONTACT,
-        others={303: "Recorded from a form; the page of the client comes next."},
     ),
     "clients.listing": Operation(
         "clients", {JSON: client_answers.ClientsAnswer, HTML: None}, names=OF_LISTING
