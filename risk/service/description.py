@@ -11,41 +11,25 @@ import io
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from flask import Flask
 
 from risk.paths import PROGRAM
-from risk.service import security
+from risk.service import described_answers, security
 from risk.service.answers import ProblemDocument
 from risk.service.contacts import Recording
 from risk.service.operations import CONTACT, CSV, JSON, OPERATIONS, PREDICTION, TAGS, Operation, names_of
 from risk.service.requests import MAX_BODY, MAX_ROWS, Contract
 from risk.service.responses import FORM
 
-PROBLEM = "application/problem+json"
 ABOUT = (
     "Risks of clients, the newest figures, the call list and its track record. A refusal is a problem of RFC 9457 in "
-    f"one sentence. A body has at most {MAX_BODY // 2**20} MiB and {MAX_ROWS:,} rows. A stored answer carries an ETag; "
-    "whoever accepts gzip gets answers above 1 kB packed."
+    "one sentence; a browser gets it as a page. HEAD is answered as GET, without a body; any other method that is not "
+    f"described is 405, and Allow names those that are. A body has at most {MAX_BODY // 2**20} MiB and {MAX_ROWS:,} "
+    "rows. Whoever accepts gzip gets answers above 1 kB packed."
 )
-MORE = {
-    400: "The body cannot be read.",
-    403: "Without a token as elsewhere; or the file lies outside, or a page of another origin asks.",
-    404: "Nothing has this name.",
-    413: "The body, the file or the number of rows is too large.",
-    415: "The body is packed, not in UTF-8, or of another kind.",
-    429: "Too many within a minute; Retry-After says when to come again.",
-    503: "No model is live, no report is made, or it cannot be read.",
-}
-OF_ALL = {
-    401: "The token is missing or wrong.",
-    403: "Without a token: a proxy stands before the service, or another machine asks.",
-    421: "Without a token: the Host header does not name this machine.",
-    422: "A key of the query, or what is sent, is not what is expected.",
-}
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The token, for programs."},
     "basic": {"type": "http", "scheme": "basic", "description": "Any name, and the token as password, for browsers."},
@@ -82,6 +66,7 @@ def document(app: Flask, subject: DescribedService) -> dict[str, Any]:
         for method in (rule.methods or set()) & {"GET", "POST"}:
             paths.setdefault(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), {})[method.lower()] = told
     components: dict[str, Any] = {"schemas": dict(sorted(schemas.known.items()))}
+    components |= {"headers": described_answers.HEADERS}
     needs: dict[str, Any] = {}
     if subject.needs_token:
         components, needs = components | {"securitySchemes": SCHEMES}, {"security": [{name: []} for name in SCHEMES]}
@@ -118,7 +103,7 @@ class _Schemas:
 
 
 def _structs(operation: Operation) -> list[Any]:
-    told = [it for it in (*operation.kinds.values(), *operation.others.values()) if it and not isinstance(it, str)]
+    told = [it for it in (*operation.kinds.values(), *operation.others.values()) if it]
     return [one for it in told for one in (it if isinstance(it, tuple) else (it,))]
 
 
@@ -131,12 +116,13 @@ def _operation(rule: str, endpoint: str, view: Any, schemas: _Schemas) -> dict[s
     ]  # fmt: skip
     for name, about in names_of(endpoint, subject.by_gain, subject.lacking).items():
         parameters.append({"name": name, "in": "query", "required": False} | dict(about))
+    parameters += [described_answers.IF_NONE_MATCH] if described_answers.is_stored(rule, endpoint) else []
     told: dict[str, Any] = {"operationId": _name(rule, endpoint), "tags": [operation.tag]}
     told |= {"summary": summary(view)} | ({"parameters": parameters} if parameters else {})
     told |= {"requestBody": _body(operation.body, schemas)} if operation.body else {}
-    is_open = rule in security.OPEN
-    told |= {"security": []} if is_open and subject.needs_token else {}
-    return told | {"responses": _responses(operation, schemas, is_open)}
+    told |= {"security": []} if rule in security.OPEN and subject.needs_token else {}
+    found = described_answers.answers(rule, endpoint, schemas.of, needs_token=subject.needs_token)
+    return told | {"responses": found}
 
 
 def _name(rule: str, endpoint: str) -> str:
@@ -150,20 +136,6 @@ def summary(view: Any) -> str:
     words = " ".join(inspect.cleandoc(view.__doc__ or "").split("\n\n")[0].split())
     words = words.removeprefix("Return ").replace("`", "")
     return words[:1].upper() + words[1:]
-
-
-def _responses(operation: Operation, schemas: _Schemas, is_open: bool) -> dict[str, Any]:
-    content = {kind: {"schema": schemas.of(it)} if it else {} for kind, it in operation.kinds.items()}
-    content = {kind: it or {"schema": {"type": "string"}} for kind, it in content.items()}
-    found: dict[int, Any] = {operation.status: {"description": HTTPStatus(operation.status).phrase, "content": content}}
-    for status, it in operation.others.items():
-        body = {"content": {JSON: {"schema": schemas.of(it)}}} if not isinstance(it, str) else {}
-        found[status] = {"description": it if isinstance(it, str) else HTTPStatus(status).phrase} | body
-    of_all = (401,) if schemas.subject.needs_token else (403, 421)
-    for status in {422, *operation.problems, *(() if is_open and schemas.subject.needs_token else of_all)}:
-        told = {"description": MORE[status] if status in operation.problems else OF_ALL[status]}
-        found.setdefault(status, told | {"content": {PROBLEM: {"schema": schemas.of(ProblemDocument)}}})
-    return {str(status): found[status] for status in sorted(found)}
 
 
 def _body(of: str, schemas: _Schemas) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Operation:
     status: int = 200
     body: str | None = None
     names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    others: Mapping[int, Any] = field(default_factory=dict)  # further answers: a struct, or words for one without body
+    others: Mapping[int, Any] = field(default_factory=dict)  # further answers, each a struct
 
 
 def whole(default: int | None, most: int, told: str, least: int = 0) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
 from risk.service import security, traffic
-from risk.service.predictions import NO_REPORT
 from risk.service.problems import MAX_NAME, Problem
 from risk.service.requests import MAX_BODY, Contract, File, Ids, RequestedRows
 from risk.settings.schema import Schema
@@ -58,13 +57,6 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
 def answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
     """A value as a JSON answer."""
     return Response(msgspec.json.encode(value), status, mimetype=kind)
-
-
-def file(content: bytes | None, kind: str, disposition: str) -> Response:
-    """A file of the newest report set. Raises: Problem 503 where it is not there."""
-    if content is None:
-        raise Problem(503, NO_REPORT)
-    return Response(content, mimetype=kind, headers={"Content-Disposition": disposition})
 
 
 def wants_page() -> bool:
