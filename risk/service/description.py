@@ -37,7 +37,12 @@ SCHEMES = {
 # A second kind with the same fields is one that makers of clients cannot tell from the first.
 AS_FORM = f"A page sends the same fields as a form ({FORM}); its answer is 303, to the page of the client."
 CONTACT_EXAMPLE = {"client": "NAME", "result": "reached"}
-CLIENT_CSV = "A header with the columns of a client, in any order and among others, and a line per client."
+BY = {
+    "clients": "Figures of clients.",
+    "ids": "Current clients by name, whose risks are listed already.",
+    "filepath": "A file in the input, test or practice folder, by its path from the settings on.",
+}
+CLIENT_CSV = "a header with the columns of a client, in any order and among others, and a line per client"
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,12 @@ class _Schemas:
         body = self.known.pop("Body")
         for name, schema in body["properties"].items():
             self.known[f"By{name.title()}"] = {
-                "title": f"By{name.title()}", "type": "object", "properties": {name: schema}, "required": [name],
-                "additionalProperties": False,
+                "title": f"By{name.title()}", "description": BY[name], "type": "object", "properties": {name: schema},
+                "required": [name], "additionalProperties": False,
             }  # fmt: skip
+        self.known["ClientFigures"]["description"] = (
+            "The columns of a client. Those that may be absent change no prediction."
+        )
         named = [{"$ref": f"#/components/schemas/{it}"} for it in ("ClientFigures", "ByClients", "ByIds", "ByFilepath")]
         self.prediction = {"anyOf": [found[0]["anyOf"][0], *named]}
 

@@ -22,7 +22,7 @@ TAGS = {
     "contacts": "Who was called, and what came of it.",
     "figures": "How good the model is, the data, and the runs.",
     "files": "Files of the newest report.",
-    "health": "Whether the service works; but for the figures no token is asked for.",
+    "health": "Whether the service works. Of these only /metrics asks for a token.",
     "pages": "Pages for people, and this description.",
 }
 PREDICTION = "prediction"
@@ -59,26 +59,25 @@ def text(told: str, known: Sequence[str] = ()) -> dict[str, Any]:
 
 OWNER = text("The clients of this owner; a dash (–): those without one. Empty: all.")
 SEARCH = text("Words that all occur in the name of the client or owner.")
-PAGE = whole(
-    None, LARGEST_PAGE, "The page, of `limit` clients each; not beside `offset`. There must be such a page.", 1
-)
-SHOW = text("Clients whose contract renews within 45 days.", OF_CLIENTS)
+PAGE = whole(None, LARGEST_PAGE, "Which page, of `limit` clients each; not beside `offset`. It must exist.", 1)
+SHOW = text("`renews`: only clients whose contract renews within 45 days.", OF_CLIENTS)
 OF_LISTING = {
-    "limit": whole(100, 10_000, "At most so many clients."),
-    "offset": whole(None, 2**63 - 1, "So many are left out before the first; not beside `page`."),
+    "limit": whole(100, 10_000, "How many clients to answer."),
+    "offset": whole(None, 2**63 - 1, "How many clients to leave out before the first; not beside `page`."),
     "owner": OWNER, "q": SEARCH, "sort": text("The order; empty: by rank.", ORDERS), "show": SHOW, "page": PAGE,
 }  # fmt: skip
 OF_LIST = {
     "owner": OWNER, "q": SEARCH, "sort": text("The order; empty: that of the list.", ORDERS),
-    "show": text("New or risen since the last list, renewing soon, or not called lately.", tuple(FILTERS)),
-    "page": whole(1, LARGEST_PAGE, "The page, of a hundred calls each; after the last one, the last.", 1),
+    "show": text("Only calls that are new, risen, renewing within 45 days, or not called lately.", tuple(FILTERS)),
+    "page": whole(1, LARGEST_PAGE, "Which page, of a hundred calls each. A page after the last is the last.", 1),
 }  # fmt: skip
 OF_CONTACTS = {
-    "limit": whole(100, 10_000, "At most so many contacts."),
-    "offset": whole(0, 2**63 - 1, "So many are left out before the first."), "client": text("Those of one client."),
+    "limit": whole(100, 10_000, "How many contacts to answer."),
+    "offset": whole(0, 2**63 - 1, "How many contacts to leave out before the first."),
+    "client": text("Only contacts of this client."),
 }  # fmt: skip
-REASONS = whole(0, MOST_REASONS, "At most so many reasons for each risk, in the words of the call list; 0: none. "
-                "For more than 1,000 rows they are refused.")  # fmt: skip
+REASONS = whole(0, MOST_REASONS, "How many reasons to give for each risk, in the words of the call list. "
+                "With more than 1,000 rows, any reasons are refused.")  # fmt: skip
 
 
 def figures(struct: Any) -> Operation:
