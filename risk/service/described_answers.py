@@ -13,21 +13,21 @@ from risk.service.pages import INSTEAD
 
 PROBLEM = "application/problem+json"
 TEXT = {"type": "string"}
-MORE = {
-    400: "The body cannot be read.",
-    403: "The file lies outside the folders, a page of another site asks, or (without a token) a proxy or machine.",
-    404: "Nothing has this name.",
-    413: "The body, the file or the number of rows is too large.",
-    415: "The body is packed, not in UTF-8, or of another kind.",
-    429: "Too many requests within a minute.",
-    503: "No model is live, no report is made, or it cannot be read.",
-}
 OF_ALL = {
     401: "The token is missing or wrong.",
     403: "Without a token: a proxy or another machine asks.",
     421: "Without a token: the Host header does not name this machine.",
     422: "The query or the body is not as it is described.",
     503: "The service is overloaded.",
+}
+MORE = {
+    400: "The body cannot be read.",
+    403: f"The file lies outside the folders, or a page of another site asks. {OF_ALL[403]}",
+    404: "Nothing has this name.",
+    413: "The body, the file or the number of rows is too large.",
+    415: "The body is packed, not in UTF-8, or of another kind.",
+    429: "Too many requests within a minute.",
+    503: "No model is live, no report is made, or it cannot be read.",
 }
 OF_PAGE = "The newest report is damaged, or an older program made it."
 WITHOUT_REPORT = "Without any report a page says how to make one."
