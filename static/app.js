@@ -49,7 +49,7 @@ if (tools) {
       if (value && !(name === "sort" && value === "rank")) url.searchParams.set(name, value);
       else url.searchParams.delete(name);
     }
-    url.searchParams.delete("page");
+    for (const name of ["page", "offset"]) url.searchParams.delete(name);
     return url;
   };
   let waiting;

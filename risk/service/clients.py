@@ -6,7 +6,7 @@ Reads:  the newest report set, the kept lists
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,21 @@ def furnish(app: Flask, records: Records) -> None:
 @clients.get("/clients.json")
 def listing() -> Response:
     """Return current clients, all or those that are asked for: `limit` of them after the first `offset`."""
-    shown = _records().watch.live.published
-    limit = responses.whole_number("limit", 100, MAX_LISTED)
+    shown, query = _records().watch.live.published, asked()
+    page = finding.places_of(shown.clients, query, shown.as_of)
+    told = {"release": shown.release, "n_clients": page.n_found, "limit": query.limit, "offset": page.first}
+    told |= {"owner": query.owner} if query.owner else {}
+    return answer(told | {"clients": [shown.clients.row(place) for place in page.rows]})
+
+
+def asked() -> finding.Asked:
+    """What the query of all clients asks for, of a program and of a browser alike. Raises: Problem 422."""
+    limit = responses.whole_number("limit", finding.PER_PAGE, MAX_LISTED)
     offset = responses.whole_number("offset", 0, 2**63 - 1)
-    owner, query = request.args.get("owner"), {name: request.args.get(name, "") for name in ("q", "sort", "show")}
-    offset = (responses.whole_number("page", 1, MAX_LISTED, 1) - 1) * limit if "page" in request.args else offset
-    places = finding.places_of(shown.clients, owner, finding.asked_by(query, filters=finding.OF_CLIENTS), shown.as_of)
-    told = {"release": shown.release, "n_clients": len(places), "limit": limit, "offset": offset}
-    told |= {} if owner is None else {"owner": owner}
-    return answer(told | {"clients": [shown.clients.row(place) for place in places[offset : offset + limit]]})
+    page = responses.whole_number("page", 1, finding.LARGEST_PAGE, 1)
+    if {"page", "offset"} <= request.args.keys():
+        raise Problem(422, "page and offset are both given; give one of them", field="page")
+    return replace(finding.asked_by(request.args, page, filters=finding.OF_CLIENTS), limit=limit, offset=offset)
 
 
 @clients.get("/clients/<path:name>")

@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 from risk.service.predictions import Clients
 from risk.service.problems import Problem
 from risk.settings import capacity
-from risk.text import NOTHING
+from risk.text import NOTHING, counted
 
 Row = Mapping[str, Any]
 
 PER_PAGE = 100
+LARGEST_PAGE = 10**6
 SOON = 45  # days until a renewal that is called soon
 ORDERS = ("rank", "value_at_risk", "renewal", "client")  # the usual one first
 BY_GAIN = ("expected_gain", *ORDERS)  # of a call list in the order of expected gain
@@ -32,7 +33,10 @@ OF_CLIENTS = ("renews",)  # filters of all clients, of whom no list tells more
 
 @dataclass(frozen=True)
 class Asked:
-    """What an address asks for; `owner` is None for everybody's clients and a dash for those who have no owner."""
+    """What an address asks for; `owner` is None for everybody's clients and a dash for those who have no owner.
+
+    The first one of a page of all clients is that at `offset`, where it is given.
+    """
 
     owner: str | None = None
     q: str = ""
@@ -40,10 +44,12 @@ class Asked:
     show: str = ""
     page: int = 1
     usual: str = ORDERS[0]  # the order without asking
+    limit: int = PER_PAGE
+    offset: int = 0
 
     def query(self, **changes: Any) -> str:
         """The query of the address that asks the same but for these changes; the first page again."""
-        asked = replace(self, **({"page": 1} | changes))
+        asked = replace(self, **({"page": 1, "offset": 0} | changes))
         usual = {it.name: it.default for it in fields(asked)} | {"sort": asked.usual, "usual": asked.usual}
         told = {name: getattr(asked, name) for name in usual if getattr(asked, name) != usual[name]}
         return f"?{urlencode(told)}" if told else "?"
@@ -95,12 +101,27 @@ def among_calls(calls: Sequence[Row], asked: Asked) -> list[Row]:
     return sorted(found, key=keys[asked.sort])
 
 
-def places_of(clients: Clients, owner: str | None, asked: Asked, day: str) -> Sequence[int]:
-    """The places of an owner's clients (blank: of those who have none) that are searched, in the order asked for.
+def places_of(clients: Clients, asked: Asked, day: str) -> Page:
+    """A page of the places of the current clients who are asked for; renewals are counted from the day of the list.
 
-    Renewals are counted from the day (ISO) of the list.
+    Raises: Problem 422 for a page after the last, and for what the set does not hold.
     """
-    places, words = clients.of(owner), _plain(asked.q).split()
+    for name, given in {"sort": asked.sort, "show": asked.show}.items():
+        if given in clients.lacking:
+            told = f"{name} is {given!r}, of which the newest report holds nothing"
+            raise Problem(422, f"{told}; name the column in {clients.lacking[given]}, run fullprocess.py", field=name)
+    places, per_page = _sorted(clients, asked, day), max(asked.limit, 1)
+    last = max(1, -(-len(places) // per_page))
+    if asked.page > last:
+        told = f"page is {asked.page}, but the last is {last}: {counted(len(places), 'client')}, {per_page} a page"
+        raise Problem(422, told, field="page")
+    first = asked.offset or (asked.page - 1) * asked.limit
+    number = min(first // per_page, last) + 1
+    return Page(places[first : first + asked.limit], len(places), number, last, first)
+
+
+def _sorted(clients: Clients, asked: Asked, day: str) -> Sequence[int]:
+    places, words = clients.of(asked.owner), _plain(asked.q).split()
     if words:
         named = ((place, _plain(f"{clients.names[place]} {clients.cells[place][4]}")) for place in places)
         places = [place for place, name in named if all(word in name for word in words)]
@@ -127,8 +148,7 @@ def _next(days: int | None) -> tuple[bool, int]:
 
 def among_clients(clients: Clients, asked: Asked, day: str) -> Page:
     """A page of the current clients who are asked for, each with its value at risk and its renewal."""
-    owner = asked.owner if asked.owner != NOTHING else ""
-    page = paged(places_of(clients, owner, asked, day), asked.page)
+    page = places_of(clients, asked, day)
     rows = [clients.row(place) | _renewal(clients, place, day) for place in page.rows]
     rows = [it | {"value_at_risk": None if it["value"] is None else it["value"] * it["risk"]} for it in rows]
     return replace(page, rows=rows)

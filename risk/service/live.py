@@ -90,9 +90,8 @@ class Watch:
         if seen != self._seen or is_due:
             self._seen, self._again = seen, time.monotonic() + PATIENCE
             self._live = self._loaded(self._live)
-            gc.unfreeze()  # what was just loaded stays for long: without this the collector walks it again and again
-            gc.collect()
-            gc.freeze()
+            gc.collect()  # of what came since the last one: to walk over everything would hold requests up
+            gc.freeze()  # what was just loaded stays for long, and is not walked again
         for fault in set(self._live.wrong) - set(former.wrong):
             log.warning(event("fault", reason=fault))
 

@@ -21,7 +21,7 @@ from risk.lists.track_record_words import of_day
 from risk.report import call_words, list_words, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
-from risk.service import finding, responses
+from risk.service import clients, finding, responses
 from risk.service.live import Watch, card_of
 from risk.service.predictions import LiveState, Shown
 from risk.service.problems import OldReport, Problem
@@ -31,7 +31,6 @@ pages = Blueprint("pages", __name__)
 
 OLD_REPORT = "an older program made the newest report; run fullprocess.py"
 LONGEST = 120  # characters of a name on a page
-LARGEST_PAGE = 10**6
 REST = 4  # weeks, of a report set that does not tell them
 MOST_OWNERS = 100  # that a page lists
 NAVIGATION = (
@@ -71,7 +70,7 @@ def furnish(app: Flask, places: Places) -> None:
 @pages.get("/")
 def index() -> Response:
     """Return the page with the call list."""
-    number = responses.whole_number("page", 1, LARGEST_PAGE, 1)
+    number = responses.whole_number("page", 1, finding.LARGEST_PAGE, 1)
 
     def facts(shown: Shown) -> dict[str, Any]:
         orders = finding.orders_of(shown.snapshot)
@@ -129,8 +128,7 @@ def figure(name: str) -> Response:
 
 
 def _clients() -> Response:
-    number = responses.whole_number("page", 1, LARGEST_PAGE, 1)
-    asked = finding.asked_by(request.args, number, filters=finding.OF_CLIENTS)
+    asked = clients.asked()
 
     def facts(shown: Shown) -> dict[str, Any]:
         page = finding.among_clients(shown.clients, asked, shown.as_of)

@@ -22,6 +22,7 @@ from risk.report.situation import level, levels
 from risk.service import row_warnings
 from risk.service.problems import Problem
 from risk.service.requests import Contract, Ids, RequestedRows
+from risk.text import NOTHING
 
 if TYPE_CHECKING:
     from risk.registry.model import Model
@@ -70,11 +71,17 @@ class Clients:
         """Everybody who has clients; None among them where some clients have no owner."""
         return {_without_apostrophe(owner) or None for owner in {cells[4] for cells in self.cells}}
 
+    @cached_property
+    def lacking(self) -> dict[str, str]:
+        """The orders and filters for which the set holds nothing, each with the setting that names the column."""
+        told = {} if self.renewals else {"renewal": "schema.renewal", "renews": "schema.renewal"}
+        return told | ({} if any(cells[5] for cells in self.cells) else {"value_at_risk": "schema.value"})
+
     def of(self, owner: str | None) -> Sequence[int]:
-        """The places of an owner's clients (blank: of those who have none); of all without an owner."""
+        """The places of an owner's clients (a dash: of those who have none); of all without an owner."""
         if owner is None:
             return range(len(self.names))
-        return [place for place, cells in enumerate(self.cells) if _without_apostrophe(cells[4]) == owner]
+        return [place for place, cells in enumerate(self.cells) if (_without_apostrophe(cells[4]) or NOTHING) == owner]
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,9 @@ class Caller:
         return Answered(due, time.monotonic(), status, told, b"\r\nRetry-After:" in head)
 
     async def _asked(self, request: bytes) -> tuple[int, bytes, bytes]:
+        while self._free and self._free[-1][0].at_eof():  # silent for long, and so closed by the service
+            self._free.pop()
+            self.n_open -= 1
         if self._free:
             reader, writer = self._free.pop()
         else:
