@@ -22,6 +22,7 @@ from app import create_app
 from risk import files, journal, paths
 from risk.lists import list_history
 from risk.lists.list_files import ListFacts
+from risk.registry import releases
 from risk.service import security
 from risk.service.requests import MAX_BODY
 from risk.settings.settings import Settings, load
@@ -391,9 +392,31 @@ def test_unknown_paths_and_methods_are_problems(client: FlaskClient) -> None:
 def test_scoring_has_the_agreed_fields(client: FlaskClient) -> None:
     told = client.get("/scoring").json
 
-    fields = ["release", "f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on"]
+    fields = ["release", "f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on", "warning"]
     assert list(told) == fields
     assert (told["release"], told["f1"], told["confusion"]["tp"]) == ("1-aa", 0.61, 15)
+
+
+@pytest.mark.slow
+def test_after_a_rollback_nothing_speaks_of_the_former_release_as_deployed(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path / "root")
+    deploy(settings, "1-aa")
+    deploy(settings, "2-bb", 0.3)
+    report(settings, "1", "2-bb")
+    releases.roll_back(settings.production, releases.named(settings.production, "1-aa"), {"reason": "a trial"})
+    line = {"kind": "run", "run": 2, "outcome": "rolled back", "release": "1-aa", "at": "2026-09-03T08:00:00Z"}
+    journal.append(settings.production / paths.JOURNAL, line)
+
+    client = next(client_of(settings))
+    scores, told = client.get("/scoring").json, client.get("/releases").json
+
+    assert (told["current"]["name"], told["current"]["threshold"]) == ("1-aa", 0.4)
+    assert [(it["outcome"], it["release"]) for it in told["changes"]][:1] == [("rolled back", "1-aa")]
+    assert (scores["release"], scores["warning"]) == (
+        "2-bb",
+        "these scores are of release 2-bb, which is no longer deployed; the next run makes those of the one that is",
+    )
+    client.application.extensions["rooms"].watch.stop()
 
 
 def test_statistics_and_diagnostics_have_the_agreed_fields(client: FlaskClient) -> None:
@@ -432,7 +455,7 @@ def test_history_releases_and_report_are_those_of_the_snapshot(client: FlaskClie
 
     assert history.json["history"][0]["run"] == 1
     assert (releases.json["current"]["name"], len(releases.json["changes"])) == ("1-aa", 1)
-    assert (paper.mimetype, paper.data) == ("application/pdf", b"%PDF-1.4 test")
+    assert (paper.mimetype, paper.data) == ("application/pdf", b"%PDF-1.4 test %%EOF")
 
 
 def test_the_card_of_a_release_is_served_by_name_and_by_number(tmp_path: Path) -> None:

@@ -51,9 +51,9 @@ class HttpServer:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             door = socket.create_server((host, port), family=family)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise DiskError(
-                f"{host}:{port} cannot be listened at ({error.strerror or error}); "
+                f"{host}:{port} cannot be listened at ({getattr(error, 'strerror', None) or error}); "
                 "stop what serves there, or name another with --port or server.port"
             ) from error
         self.port: int = door.getsockname()[1]

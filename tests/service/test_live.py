@@ -51,7 +51,7 @@ def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch
     assert now.model is not None
     assert now.shown is not None
     assert (now.model.name, now.shown.release, now.shown.number, now.faults) == ("1-aa", "1-aa", "1", ())
-    assert now.shown.report == b"%PDF-1.4 test"
+    assert now.shown.report == b"%PDF-1.4 test %%EOF"
 
 
 @pytest.mark.slow
@@ -136,6 +136,18 @@ def test_what_is_loaded_is_spared_by_the_collector_until_the_watch_ends(settings
 
     assert spared > 10_000
     assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.slow
+def test_reports_that_cannot_be_looked_at_are_a_fault(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    settings.models.mkdir(exist_ok=True)
+    (settings.models / paths.REPORTS).write_text("a file where the folder should be")
+
+    watch.poll()
+
+    assert watch.live.shown is None
+    assert watch.live.torn == "the newest report cannot be shown: Not a directory"
 
 
 @pytest.mark.slow
