@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import requests
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app import create_app
 from risk import files, journal, paths
@@ -68,6 +69,19 @@ def test_a_body_in_chunks_is_never_read_in_part(client: FlaskClient) -> None:
 
     assert len(sent(3).get_json()["predictions"]) == 3
     assert "larger than" in problem_of(sent(400_000), 413)["detail"]
+
+
+def test_a_body_that_a_server_cannot_read_is_a_bad_request(client: FlaskClient) -> None:
+    class Broken:
+        def read(self, *_: int) -> bytes:
+            raise ArithmeticError("invalid chunk size")
+
+    environ = EnvironBuilder(path="/prediction", method="POST", content_type="application/json").get_environ()
+    environ |= {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": Broken()}
+    content, status, _ = run_wsgi_app(client.application, environ)
+
+    assert status == "400 BAD REQUEST"
+    assert b"the chunks of the body are not those of HTTP" in b"".join(content)
 
 
 def problem_of(answer: Any, status: int) -> dict[str, Any]:
