@@ -1,4 +1,4 @@
-"""Ask every endpoint of the service once, check the answers by the description, and keep them.
+"""Ask every endpoint of the service once but the one that writes, check the answers by the description, keep them.
 
 Reads: the test data, the name of the current release. Writes: apireturns.txt in the folder of the models.
 """
@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import logging
+import re
 import sys
 import threading
 import time
@@ -48,7 +49,6 @@ ASKED = {
     "/model": "pages.model", "/drift": "pages.drift", "/data": "pages.data", "/runs": "pages.runs",
     "/metrics": "metrics.shown", "/docs": "description.docs", "/openapi.json": "description.document",
 }  # fmt: skip
-LONG = ("/openapi.json",)  # of which the size is kept
 PATIENCE, LONG_WAIT = 3.0, 10.0  # seconds that a running service has to notice what this run published, and to answer
 
 
@@ -63,9 +63,7 @@ class ApiCall:
     @property
     def name(self) -> str:
         """What was asked, without the name of a client."""
-        path = self.answer.request.path_url
-        named = "/clients/<name>" if path.startswith("/clients/") else path
-        return f"{self.answer.request.method} {named}"
+        return re.sub(" /clients/[^/]+", " /clients/<name>", _question(self.answer))
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,9 @@ class Calls:
     each: tuple[ApiCall, ...] = field(repr=False)
 
     @property
-    def answers(self) -> tuple[requests.Response, ...]:
-        return tuple(it.answer for it in self.each)
-
-    @property
     def failed(self) -> list[str]:
         """The requests that were answered with an error."""
-        return [f"{_question(answer)}: {answer.status_code}" for answer in self.answers if not answer.ok]
+        return [f"{_question(it.answer)}: {it.answer.status_code}" for it in self.each if not it.answer.ok]
 
     @property
     def faults(self) -> list[str]:
@@ -103,15 +97,15 @@ class Calls:
 def call_api(settings: Settings, url: str | None = None) -> Calls:
     """Ask the service at `url`, else ours at the configured address, else one started on a free port.
 
-    Writes apireturns.txt. Raises: DataError where the service at `url` does not answer.
+    Writes apireturns.txt. Raises: DataError where `url` is no address, or the service there does not answer.
     """
+    if url and not url.startswith(("http://", "https://")):
+        raise DataError(f"{url}: this is no address; expected http://HOST:PORT, or https://")
     with requests.Session() as session, _service(settings, session, url) as (address, own):
         try:
-            each = tuple(_ask_all(session, address, holdout_clients(settings), _current(settings)))
+            each = tuple(_ask_all(session, address, holdout_clients(settings), _current(settings.production)))
         except requests.RequestException as error:
-            raise DataError(
-                f"{address}: the service does not answer ({type(error).__name__}); start it: app.py"
-            ) from error
+            raise DataError(f"{address}: no answer ({type(error).__name__}); start the service: app.py") from error
     path = settings.models / paths.API_RETURNS
     files.write(path, "\n".join(map(_section, each)).encode())
     calls = Calls(address, own, path, each)
@@ -145,8 +139,8 @@ def _service(settings: Settings, session: requests.Session, url: str | None) -> 
     """Yield an address that answers and whether the service was started for these calls."""
     session.trust_env = False  # neither a proxy nor .netrc stands between this machine and itself
     token = security.token_of(settings.server, settings.root)
-    session.headers.update({"Accept-Encoding": "identity"})  # so the size that is declared is that of the content
     session.headers.update({"Authorization": f"Bearer {token}"} if token else {})
+    session.headers["Accept-Encoding"] = "identity"  # so the size that is declared is that of the content
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.server.host, settings.server.host)
     configured = f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
     if url is not None or _is_ours_and_current(settings, session, configured):
@@ -169,10 +163,8 @@ def _is_ours_and_current(settings: Settings, session: requests.Session, url: str
 
     One of this installation is given the time to notice; any other, or none, is not waited for.
     """
-    expected: dict[str, str | None] = {"instance": live.instance(settings.production)}
-    for name, folder in (("release", settings.production), ("report", settings.models / paths.REPORTS)):
-        current = files.resolve(folder / paths.CURRENT)
-        expected[name] = current.name if current else None
+    expected = {"instance": live.instance(settings.production), "release": _current(settings.production)}
+    expected["report"] = _current(settings.models / paths.REPORTS)
     end = time.monotonic() + PATIENCE
     while True:
         try:
@@ -186,17 +178,31 @@ def _is_ours_and_current(settings: Settings, session: requests.Session, url: str
 
 
 def _ask_all(session: requests.Session, url: str, rows: list[dict[str, Any]], release: str | None) -> Iterator[ApiCall]:
-    """Ask one endpoint after the other, and for the first listed client by name; `release` is what production holds."""
+    """Ask one endpoint after the other, and for what answers name; `release` is what production holds."""
     ask = partial(_call, session)
     call = ask("service.prediction", "POST", f"{url}/prediction", json={"clients": rows})
     lengths = checking.counted(call.answer.content, len(rows)) if call.answer.ok else ()
     yield replace(call, faults=(*call.faults, *lengths))
-    for path, endpoint in ASKED.items():
+    waiting = list(ASKED.items())
+    while waiting:
+        path, endpoint = waiting.pop(0)
         call = ask(endpoint, "GET", url + path)
         others = checking.other_release(call.answer.content, release) if path == "/health" else ()
         yield replace(call, faults=(*call.faults, *others))
-        if path == LIST and call.answer.ok and not call.faults and (listed := call.answer.json()["clients"]):
-            yield ask("clients.client", "GET", f"{url}/clients/{quote(listed[0]['client'], safe='')}")
+        if call.answer.ok and not call.faults:
+            waiting = [*_named_in(path, endpoint, call.answer, release), *waiting]
+
+
+def _named_in(path: str, endpoint: str, answer: requests.Response, release: str | None) -> Iterator[tuple[str, str]]:
+    """What this answer names that can be asked for: the first client and its history, the release, a picture."""
+    if path == LIST and (listed := answer.json()["clients"]):
+        yield f"/clients/{quote(listed[0]['client'], safe='')}", "clients.client"
+    if endpoint == "clients.client" and answer.json()["history"]:
+        yield f"{path}/history", "clients.history"
+    if path == "/releases" and release:
+        yield f"/releases/{release}/card", "downloads.card"
+    if path == "/model" and (picture := re.search(r'src="(/figures/[^"]+)"', answer.text)):
+        yield picture[1], "pages.figure"
 
 
 def _call(session: requests.Session, endpoint: str, method: str, url: str, **more: Any) -> ApiCall:
@@ -207,10 +213,9 @@ def _call(session: requests.Session, endpoint: str, method: str, url: str, **mor
     return ApiCall(answer, seconds, tuple(faults))
 
 
-def _current(settings: Settings) -> str | None:
-    """The release that production holds."""
-    folder = files.resolve(settings.production / paths.CURRENT)
-    return folder.name if folder else None
+def _current(folder: Path) -> str | None:
+    found = files.resolve(folder / paths.CURRENT)
+    return found.name if found else None
 
 
 def _question(answer: requests.Response) -> str:
@@ -222,7 +227,7 @@ def _section(call: ApiCall) -> str:
     kind = answer.headers.get("Content-Type", "").partition(";")[0]
     size = f"{len(answer.content):,} bytes"
     body = f"({kind}, {size})"
-    if kind.endswith("json") and answer.request.path_url not in LONG:
+    if kind.endswith("json") and answer.request.path_url != "/openapi.json":  # that is long
         with contextlib.suppress(ValueError):
             body = json.dumps(answer.json(), indent=2, ensure_ascii=False)
     told = "".join(f"fault: {it}\n" for it in call.faults)
@@ -235,9 +240,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 def _work(settings: Settings, asked: argparse.Namespace) -> command.Answer:
     calls = call_api(settings, asked.url)
-    fields = {"url": calls.url, "own": calls.own, "file": str(calls.file), "failed": calls.failed}
+    fields: dict[str, Any] = {name: getattr(calls, name) for name in ("url", "own", "failed", "faults")}
     seconds = {it.name: round(it.seconds, 4) for it in calls.each}
-    fields |= {"answers": len(calls.each), "faults": calls.faults, "seconds": seconds}
+    fields |= {"file": str(calls.file), "answers": len(calls.each), "seconds": seconds}
     return command.Answer(calls.sentence, fields, exit_code=1 if calls.failed or calls.faults else 0)
 
 

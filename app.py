@@ -14,6 +14,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
 
@@ -36,7 +37,7 @@ from risk.service import (
     security,
     traffic,
 )
-from risk.service.predictions import NO_MODEL, Shown, listed, predicted
+from risk.service.predictions import NO_MODEL, OLD_SCORES, Shown, listed, predicted
 from risk.service.problems import Problem
 from risk.service.requests import Ids
 from risk.service.responses import answer
@@ -56,13 +57,14 @@ class Rooms:
     watch: live.Watch
     instance: str
     admitted: security.Guard
+    contacts: contacts.ContactLog
     traffic: traffic.Traffic
     folders: tuple[Path, ...]  # in which a file lies that a request names
 
     @property
     def wrong(self) -> tuple[str, ...]:
         """Everything that a person must know of."""
-        return (*self.watch.live.wrong, *filter(None, [self.admitted.fault]))
+        return (*self.watch.live.wrong, *filter(None, [self.admitted.fault, self.contacts.fault]))
 
 
 def create_app(settings: Settings, host: str | None = None, access_log: str | None = None) -> Flask:
@@ -75,7 +77,8 @@ def create_app(settings: Settings, host: str | None = None, access_log: str | No
     app.wsgi_app = direct.before(app.wsgi_app, watch, admitted)  # type: ignore[method-assign, assignment]
     seen = traffic.furnish(app, access.opened(access_log or settings.server.access_log, settings.root))
     folders = (settings.input, settings.holdout, settings.root / settings.practice.input_folder_path)
-    app.extensions["rooms"] = rooms = Rooms(settings, watch, instance, admitted, seen, folders)
+    app.extensions["rooms"] = rooms = Rooms(settings, watch, instance, admitted, kept, seen, folders)
+    app.context_processor(lambda: {"wrong": rooms.wrong})
     app.register_blueprint(service)
     app.register_blueprint(contacts.blueprint(kept, watch))
     app.register_blueprint(metrics.blueprint(seen, watch, settings.production, lambda: rooms.wrong))
@@ -106,13 +109,15 @@ def prediction() -> Response:
 
 @service.get("/scoring")
 def scoring() -> Response:
-    """Return how good the deployed model is."""
-    shown = _shown()
+    """Return how good the model of the newest report is; `warning` says where another one is deployed by now."""
+    now, shown = _rooms().watch.live, _shown()
     scores = shown.snapshot["scores"]
     names = ("f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on")
     if scores is None or shown.release is None:
         raise Problem(503, NO_MODEL)
-    return answer({"release": shown.release} | {name: scores[name] for name in names})
+    is_old = now.model is None or now.model.name != shown.release
+    told = {"release": shown.release} | {name: scores[name] for name in names}
+    return answer(told | {"warning": OLD_SCORES.format(shown.release) if is_old else None})
 
 
 @service.get("/summarystats")
@@ -133,15 +138,14 @@ def diagnostics() -> Response:
 @service.get("/history")
 def history() -> Response:
     """Return the last runs, the newest first."""
-    return answer({"history": _shown().snapshot["history"]})
+    return answer({"history": _history()})
 
 
 @service.get("/releases")
 def releases() -> Response:
     """Return the current release and, of the last runs, those that changed it."""
-    snapshot = _shown().snapshot
-    changes = [run for run in snapshot["history"] if run["outcome"] in ("deployed", "rolled back")]
-    return answer({"current": snapshot["release"], "changes": changes})
+    changes = [run for run in _history() if run["outcome"] in ("deployed", "rolled back")]
+    return answer({"current": _rooms().watch.live.released, "changes": changes})
 
 
 @service.get("/health")
@@ -204,6 +208,13 @@ def _rooms() -> Rooms:
 
 def _shown() -> Shown:
     return _rooms().watch.live.published
+
+
+def _history() -> list[dict[str, Any]]:
+    """The last runs by the journal; where nobody can read it, by the newest report."""
+    shown, history = _shown(), _rooms().watch.live.history
+    found: list[dict[str, Any]] = history or shown.snapshot["history"]
+    return found
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

@@ -56,7 +56,7 @@ def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     labelled, recent = _labelled(settings, rows, live is not None, why)
     left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
     _check(settings, run, manifest, left)
-    run.note(warnings=[*run.record.get("warnings", []), *rows.words(labelled, "in training")])
+    run.warn(*rows.words(labelled, "in training"))
     reason, x = str(why.name) if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
     champion = incumbents.champion(live, labelled, schema, reason)
     former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None
@@ -88,7 +88,7 @@ def _tell(run: Run, faults: Sequence[FamilyError]) -> None:
     for fault in faults:
         log.warning(event("family", reason=fault))
         run.private[str(fault)] = fault.record
-    run.note(warnings=[*run.record.get("warnings", []), *map(str, faults)])
+    run.warn(*map(str, faults))
 
 
 def _labelled(settings: Settings, rows: Dataset, has_live: bool, why: Reason | None) -> tuple[pd.DataFrame, Marks]:
@@ -119,7 +119,7 @@ def _check(settings: Settings, run: Run, manifest: Manifest, left: Floats) -> No
         raise DataError(f"dataset {manifest.name}: {found}; a model needs clients who left and clients who stayed")
     if too_few := families.short_of(settings.model.family, left):
         log.warning(event("family", reason=too_few))
-        run.note(warnings=[*run.record.get("warnings", []), too_few])
+        run.warn(too_few)
 
 
 def _write_model(
@@ -157,7 +157,7 @@ def _noted(settings: Settings, run: Run, card: Card) -> Card:
     for leak in card.leaks:
         log.warning(event("leak", column=leak["column"], reason=leak["sentence"]))
     run.note(challenger=card.sha256, reason_to_train=card.reason, candidates=card.candidates, leaks=card.leaks)
-    run.note(warnings=[*run.record.get("warnings", []), *told])
+    run.warn(*told)
     columns = [leak["column"] for leak in card.leaks]
     why = {it: f"The column {it} seems to know the answer. {leakage.ADVICE}" for it in columns}
     run.attend([LEAK], [Attention(LEAK, it, sentence) for it, sentence in why.items()])

@@ -72,6 +72,10 @@ class Run:
         """Keep facts for the run's line in the journal; no text names a folder of the machine."""
         self.record.update(placed(facts, self.settings.places))
 
+    def warn(self, *sentences: str) -> None:
+        """Keep warnings for the run's line, after those that it has."""
+        self.note(warnings=[*self.record.get("warnings", []), *sentences])
+
     def attend(self, kinds: Iterable[str], found: Iterable[Attention]) -> None:
         """Keep what needs a person, of the kinds that were judged now; all other kinds stay as the last run left them.
 

@@ -96,7 +96,7 @@ def report(
     papers: dict[str, files.Content] = {paths.CLIENT_RISKS: sheet.getvalue().encode()}
     papers |= {
         paths.SNAPSHOT: files.as_json(snapshot(release, listed) if shown is None else shown),
-        paths.REPORT: b"%PDF-1.4 test",
+        paths.REPORT: b"%PDF-1.4 test %%EOF",
     }
     shelf = settings.models / paths.REPORTS
     return files.publish(shelf, number, papers, shelf / paths.CURRENT)

@@ -165,6 +165,7 @@ def run(
 
 def remember() -> None:
     """Compute once what only computes; of reports that differ in their times alone the first one stands for all."""
+    model.Model.risks = _once(model.Model.risks, lambda it, frame: (it.digest, it.name, frame[[*it.card.features]]))  # type: ignore[method-assign]
     candidates.tune = _once(candidates.tune, lambda family, *others: (family.name, family.encoding, others))
     figures.drawn = _once(figures.drawn, lambda *shown: shown)
     plots.drawn = _once(plots.drawn, lambda shown: ("plots", shown["outcome"], shown["scores"]))

@@ -10,11 +10,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from apicalls import ASKED, LIST, call_api, holdout_clients
 from app import create_app
+from risk import paths
 from risk.errors import DataError
+from risk.lists import list_history
+from risk.lists.list_files import ListFacts
 from risk.service import security
 from risk.service.operations import OPERATIONS
 from risk.service.server import HttpServer
@@ -23,8 +27,8 @@ from tests.installation import deploy, lay_out, report
 from tests.service.test_schemathesis import whole
 
 GETS = [f"GET {path}" for path in ASKED]
-FIRST = GETS.index(f"GET {LIST}") + 1
-PATHS = ["POST /prediction", *GETS[:FIRST], "GET /clients/acme%2C%20inc.", *GETS[FIRST:]]
+NAMED = {f"GET {LIST}": "GET /clients/acme%2C%20inc.", "GET /releases": "GET /releases/1-aa/card"}
+PATHS = ["POST /prediction", *(asked for it in GETS for asked in (it, NAMED.get(it)) if asked)]
 
 
 @pytest.fixture
@@ -78,9 +82,9 @@ def test_every_endpoint_is_asked_and_kept(settings: Settings) -> None:
     assert [asked for asked, _, _ in found] == PATHS
     assert all(re.fullmatch(r"200 OK, \d+(,\d+)* bytes, \d+\.\d{3} s", status) for _, status, _ in found)
     assert len(found[0][2]["predictions"]) == 20
-    assert found[PATHS.index("GET /report")][2] == "(application/pdf, 13 bytes)"
+    assert found[PATHS.index("GET /report")][2] == "(application/pdf, 19 bytes)"
     assert (calls.own, calls.failed, calls.faults) == (True, [], [])
-    assert re.match(r"25 answers, 0 of them errors, 0 faults: .*; the slowest, \w+ /.*, took \d", calls.sentence)
+    assert re.match(r"26 answers, 0 of them errors, 0 faults: .*; the slowest, \w+ /.*, took \d", calls.sentence)
 
 
 @pytest.mark.slow
@@ -124,7 +128,7 @@ def test_a_running_service_is_given_the_time_to_notice(running: Settings) -> Non
     calls = call_api(running)
 
     assert not calls.own
-    about_the_model = [it for it in calls.answers if it.request.path_url in ("/prediction", "/scoring")]
+    about_the_model = [it.answer for it in calls.each if it.answer.request.path_url in ("/prediction", "/scoring")]
     assert [answer.json()["release"] for answer in about_the_model] == ["2-bb", "2-bb"]
 
 
@@ -145,7 +149,7 @@ def test_a_token_is_known_to_the_calls(settings: Settings, monkeypatch: pytest.M
 
 
 def test_an_address_that_does_not_answer_is_an_error(settings: Settings) -> None:
-    with pytest.raises(DataError, match="does not answer"):
+    with pytest.raises(DataError, match="no answer"):
         call_api(settings, f"http://127.0.0.1:{settings.server.port}")
 
 
@@ -173,6 +177,24 @@ def test_practice_calls_ask_practice(running: Settings) -> None:
 
     assert calls.own
     assert calls.file.parent.name == "practicemodels"
+
+
+@pytest.mark.slow
+def test_a_history_and_a_picture_that_answers_name_are_asked_too(settings: Settings) -> None:
+    rows = pd.DataFrame({"rank": [1], "client": ["acme, inc."], "risk": [0.9], "open": True, "period": "2026-06"})
+    listed = list_history.rows_of(rows.assign(value=None), [{"client": "acme, inc."}])
+    list_history.keep(settings.models / paths.LISTS, [(ListFacts("2026-07-01", 1, 100), listed)], {}, 1)
+    folder = settings.models / paths.REPORTS / paths.CURRENT
+    (folder / "roc.svg").write_bytes(b"<svg></svg>")
+
+    asked = [it.answer.request.path_url for it in call_api(settings).each]
+
+    assert {"/clients/acme%2C%20inc./history", "/figures/roc.svg"} <= set(asked)
+
+
+def test_what_is_no_address_is_told(settings: Settings) -> None:
+    with pytest.raises(DataError, match="foo: this is no address; expected http://HOST:PORT"):
+        call_api(settings, "foo")
 
 
 def test_every_address_that_needs_no_name_is_asked() -> None:

@@ -17,11 +17,13 @@ import pandas as pd
 import pytest
 import requests
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app import create_app
 from risk import files, journal, paths
 from risk.lists import list_history
 from risk.lists.list_files import ListFacts
+from risk.registry import releases
 from risk.service import security
 from risk.service.requests import MAX_BODY
 from risk.settings.settings import Settings, load
@@ -67,6 +69,19 @@ def test_a_body_in_chunks_is_never_read_in_part(client: FlaskClient) -> None:
 
     assert len(sent(3).get_json()["predictions"]) == 3
     assert "larger than" in problem_of(sent(400_000), 413)["detail"]
+
+
+def test_a_body_that_a_server_cannot_read_is_a_bad_request(client: FlaskClient) -> None:
+    class Broken:
+        def read(self, *_: int) -> bytes:
+            raise ArithmeticError("invalid chunk size")
+
+    environ = EnvironBuilder(path="/prediction", method="POST", content_type="application/json").get_environ()
+    environ |= {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": Broken()}
+    content, status, _ = run_wsgi_app(client.application, environ)
+
+    assert status == "400 BAD REQUEST"
+    assert b"the chunks of the body are not those of HTTP" in b"".join(content)
 
 
 def problem_of(answer: Any, status: int) -> dict[str, Any]:
@@ -400,9 +415,31 @@ def test_a_path_without_anything_names_the_page_that_lists_the_endpoints(client:
 def test_scoring_has_the_agreed_fields(client: FlaskClient) -> None:
     told = client.get("/scoring").json
 
-    fields = ["release", "f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on"]
+    fields = ["release", "f1", "f1_interval", "n_rows", "auc", "log_loss", "confusion", "scored_on", "warning"]
     assert list(told) == fields
     assert (told["release"], told["f1"], told["confusion"]["tp"]) == ("1-aa", 0.61, 15)
+
+
+@pytest.mark.slow
+def test_after_a_rollback_nothing_speaks_of_the_former_release_as_deployed(tmp_path: Path) -> None:
+    settings = lay_out(tmp_path / "root")
+    deploy(settings, "1-aa")
+    deploy(settings, "2-bb", 0.3)
+    report(settings, "1", "2-bb")
+    releases.roll_back(settings.production, releases.named(settings.production, "1-aa"), {"reason": "a trial"})
+    line = {"kind": "run", "run": 2, "outcome": "rolled back", "release": "1-aa", "at": "2026-09-03T08:00:00Z"}
+    journal.append(settings.production / paths.JOURNAL, line)
+
+    client = next(client_of(settings))
+    scores, told = client.get("/scoring").json, client.get("/releases").json
+
+    assert (told["current"]["name"], told["current"]["threshold"]) == ("1-aa", 0.4)
+    assert [(it["outcome"], it["release"]) for it in told["changes"]][:1] == [("rolled back", "1-aa")]
+    assert (scores["release"], scores["warning"]) == (
+        "2-bb",
+        "these scores are of release 2-bb, which is no longer deployed; the next run makes those of the one that is",
+    )
+    client.application.extensions["rooms"].watch.stop()
 
 
 def test_statistics_and_diagnostics_have_the_agreed_fields(client: FlaskClient) -> None:
@@ -441,7 +478,7 @@ def test_history_releases_and_report_are_those_of_the_snapshot(client: FlaskClie
 
     assert history.json["history"][0]["run"] == 1
     assert (releases.json["current"]["name"], len(releases.json["changes"])) == ("1-aa", 1)
-    assert (paper.mimetype, paper.data) == ("application/pdf", b"%PDF-1.4 test")
+    assert (paper.mimetype, paper.data) == ("application/pdf", b"%PDF-1.4 test %%EOF")
 
 
 def test_the_card_of_a_release_is_served_by_name_and_by_number(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def tell(run: Run, found: WaitingChallenger | None) -> None:
         run.attend([journal.APPROVAL], [found.attention(gone)] if found else [])
     if gone and not found:
         told = f"The challenger {gone} that waited for approval waits no longer: it was replaced or decided on."
-        run.note(warnings=[*run.record.get("warnings", []), told])
+        run.warn(told)
 
 
 def reject(run: Run, found: WaitingChallenger, reason: str) -> str:

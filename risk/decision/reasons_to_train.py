@@ -88,7 +88,7 @@ def check(
     if before and (late := _late(rows, before["run"])):
         return _told_late(run, late)
     news = rows.news()
-    run.note(warnings=[*run.record.get("warnings", []), *rows.words(news, "in the drift check")])
+    run.warn(*rows.words(news, "in the drift check"))
     n_labelled = rows.manifest.counts["n_labelled"]
     return policy.reason(news, champion.risks(news), _names(rows), known, n_labelled, rule, choice)
 
@@ -146,7 +146,7 @@ def _told_late(run: Run, late: list[str]) -> Reason:
     named = ", ".join(late[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
     sentence = f"{named}: taken in, but sorts before what was judged already, so it says nothing of the present."
     log.warning(event("source", warning=sentence))
-    run.note(warnings=[*run.record.get("warnings", []), sentence])
+    run.warn(sentence)
     return Reason(False, None, NO_DRIFT, None, sentence)
 
 

@@ -62,7 +62,7 @@ class ConfusionCounts(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ScoringAnswer(msgspec.Struct, forbid_unknown_fields=True):
-    """How good the deployed model is on data that it was not trained on."""
+    """How good a release is on data that it was not trained on; `warning` where another one is deployed by now."""
 
     release: str
     f1: float | None
@@ -72,6 +72,7 @@ class ScoringAnswer(msgspec.Struct, forbid_unknown_fields=True):
     log_loss: float | None
     confusion: ConfusionCounts | None
     scored_on: str | None
+    warning: str | None
 
 
 class ColumnFigures(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,7 +8,15 @@ import msgspec
 
 from risk.service.answers import HealthAnswer, PredictionAnswer, ProblemDocument
 from risk.service.described_answers import OF_ALL, PROBLEM
-from risk.service.operations import JSON, OPERATIONS
+from risk.service.downloads import EXCEL
+from risk.service.operations import HTML, JSON, OPERATIONS, SVG
+
+WHOLE = {
+    "application/pdf": (b"%PDF-", b"%%EOF"),
+    EXCEL: (b"PK", b""),
+    SVG: (b"<", b"</svg>"),
+    HTML: (b"<!doctype html>", b"</html>"),
+}
 
 
 def faults(endpoint: str, status: int, headers: Mapping[str, str], content: bytes) -> list[str]:
@@ -29,7 +37,9 @@ def faults(endpoint: str, status: int, headers: Mapping[str, str], content: byte
         return [*found, f"its status is {status}, which is not described"]
     if kind not in kinds:
         return [*found, f"its kind is {kind or 'not told'}, expected {' or '.join(kinds)}"]
-    return [*found, *_misfits(struct, content)]
+    start, end = WHOLE.get(kind, (b"", b""))
+    is_cut = not (content.startswith(start) and content.rstrip().endswith(end))
+    return [*found, *(["it is no whole file of its kind"] if is_cut else []), *_misfits(struct, content)]
 
 
 def _misfits(struct: object, content: bytes) -> list[str]:

@@ -55,6 +55,7 @@ class ContactLog:
         self._folder, self._size_cap = folder, size_cap
         self._seen: list[tuple[str, int, int, int, int]] | None = None
         self._outcomes, self._reading = Outcomes(), threading.Lock()
+        self._fault: str | None = None
         self._recorded: deque[float] = deque()
         self._tried: deque[float] = deque()
 
@@ -66,9 +67,27 @@ class ContactLog:
                 seen = sorted(tick.listing(str(self._folder)))
                 if seen != self._seen:
                     self._outcomes, self._seen = outcomes.read(self._folder, self._size_cap), seen
+                self._fault = None
             except (OSError, DiskError) as error:
-                log.warning(event("outcomes", reason=error))
+                why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+                if self._fault is None:
+                    log.warning(event("outcomes", reason=error))
+                self._fault = f"the contacts cannot be read ({why}): who was called since is not known"
             return self._outcomes
+
+    @property
+    def fault(self) -> str | None:
+        """Why the contacts cannot be read now; None where they can."""
+        _ = self.outcomes
+        return self._fault
+
+    @property
+    def known(self) -> Outcomes:
+        """All contacts. Raises: Problem 503 where none could be read yet."""
+        found = self.outcomes
+        if self._fault and self._seen is None:
+            raise Problem(503, self._fault)
+        return found
 
     def last(self, client: str) -> dict[str, Any] | None:
         """The newest contact of a client, as the call list holds it."""
@@ -180,7 +199,7 @@ def blueprint(kept: ContactLog, watch: Watch) -> Blueprint:
         """Return the contacts with all clients or with one, the newest first, some at a time."""
         limit = responses.whole_number("limit", 100, MAX_LISTED)
         offset, client = responses.whole_number("offset", 0, 2**63 - 1), request.args.get("client")
-        now = kept.outcomes
+        now = kept.known
         found = now.newest if client is None else now.of(client)[::-1]
         told = {"n_contacts": len(found), "n_rejected": len(now.rejected), "limit": limit, "offset": offset}
         return responses.answer(told | {"contacts": found[offset : offset + limit]})

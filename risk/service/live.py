@@ -20,6 +20,7 @@ from risk import files, journal, paths, tick
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
 from risk.modeling.families import is_own
 from risk.registry import audit, proven, releases
+from risk.report import snapshot as snapshots
 from risk.service.predictions import TORN, LiveState, Shown, load_clients
 from risk.service.problems import ReportObject
 from risk.service.requests import Contract
@@ -90,9 +91,8 @@ class Watch:
         if seen != self._seen or is_due:
             self._seen, self._again = seen, time.monotonic() + PATIENCE
             self._live = self._loaded(self._live)
-            gc.unfreeze()  # what was just loaded stays for long: without this the collector walks it again and again
-            gc.collect()
-            gc.freeze()
+            gc.collect()  # of what came since the last one: to walk over everything would hold requests up
+            gc.freeze()  # what was just loaded stays for long, and is not walked again
         for fault in set(self._live.wrong) - set(former.wrong):
             log.warning(event("fault", reason=fault))
 
@@ -106,12 +106,13 @@ class Watch:
         return self._named(faults[0]) if faults else None
 
     def _last_runs(self) -> dict[str, Any]:
-        """The last run, and the last one that came to its end; None where there is none or nobody can read them."""
+        """The last runs, the last one, and the last that came to its end; None where nobody can read them."""
         with contextlib.suppress(RiskError, OSError, KeyError):
             runs = journal.runs(self._production / paths.JOURNAL)
             good = [it for it in runs if it["outcome"] != journal.FAILED]
-            return {"last_run": runs[-1] if runs else None, "last_good": good[-1] if good else None}
-        return {"last_run": None, "last_good": None}
+            told = {"last_run": runs[-1] if runs else None, "last_good": good[-1] if good else None}
+            return told | {"history": snapshots.of_history(runs) or None}
+        return {"last_run": None, "last_good": None, "history": None}
 
     def _run(self) -> None:
         while not self._stopped.wait(PAUSE):
@@ -125,25 +126,26 @@ class Watch:
     def _loaded(self, former: LiveState) -> LiveState:
         """The new state; a fault is told, and the proven former model or set goes on answering."""
         faults: list[str] = []
-        model, contract, shown = former.model, former.contract, former.shown
+        model, contract, shown, released = former.model, former.contract, former.shown, former.released
         try:
             release = releases.current(self._production)
             if release is None:
-                model = contract = None
+                model = contract = released = None
             elif model is None or model.name != release.name:
                 model, contract = _load_model(self._production, release, self.schema, self._own)
+                released = snapshots.of_release(model, release.provisional, release.forced)
             elif damage := proven.damage(self._production, release):
                 faults.append(self._named(f"the deployed model is damaged: {damage[0]}"))
         except Exception as error:  # whatever a damaged file makes of its reader
             faults.append(self._named(f"the deployed model cannot be used: {_words(error)}"))
         try:
             folder = files.resolve(self.reports / paths.CURRENT)
-            if folder is None and os.path.lexists(self.reports / paths.CURRENT):
+            if folder is None and _is_there(self.reports / paths.CURRENT):
                 raise DataError(f"the set that {paths.REPORTS}/{paths.CURRENT} names is missing")
             shown = load_shown(folder) if folder else None
         except Exception as error:
             faults.append(self._named(f"{TORN}: {_words(error)}"))
-        return replace(former, model=model, contract=contract, shown=shown, faults=tuple(faults))
+        return replace(former, model=model, contract=contract, released=released, shown=shown, faults=tuple(faults))
 
     def _named(self, fault: str) -> str:
         """A fault that names files by their place in the installation, never by folders of the machine."""
@@ -173,6 +175,15 @@ def load_shown(folder: Path) -> Shown:
     report, calls, sheet, features = (_content(folder / name) for name in named)
     figures = {path.name: path.read_bytes() for path in sorted(folder.glob("*.svg"))}
     return Shown(folder.name, snapshot, clients, report, calls, sheet, figures, (features or b"").splitlines())
+
+
+def _is_there(link: Path) -> bool:
+    """Whether a link is there. Raises: OSError where that cannot be seen."""
+    try:
+        os.lstat(link)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _content(path: Path) -> bytes | None:

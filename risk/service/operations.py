@@ -108,7 +108,7 @@ OPERATIONS: dict[str, Operation] = {
     "service.health": Operation("health", {JSON: answers.HealthAnswer}, (), others={503: answers.HealthAnswer}),
     "service.alive": Operation("health", {JSON: answers.LiveAnswer}, ()),
     "service.ready": Operation("health", {JSON: answers.ReadyAnswer}),
-    "contacts.listing": Operation("contacts", {JSON: client_answers.ContactsAnswer}, (), names=OF_CONTACTS),
+    "contacts.listing": Operation("contacts", {JSON: client_answers.ContactsAnswer}, names=OF_CONTACTS),
     "contacts.recording": Operation(
         "contacts", {JSON: client_answers.RecordedAnswer}, (400, 403, 404, 413, 415, 429, 503), 201, CONTACT,
     ),

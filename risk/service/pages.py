@@ -181,7 +181,7 @@ def _page(template: str, facts: Callable[[Shown], dict[str, Any]] = lambda _: {}
     places = _places()
     now = places.watch.live
     if now.shown is None:
-        start = render_template("start.html", faults=now.wrong, torn=now.torn, input_folder=places.input_folder)
+        start = render_template("start.html", torn=now.torn, input_folder=places.input_folder)
         return Response(start, 503 if now.torn else 200)
     try:
         told = _told(now, places.production) | facts(now.shown)
@@ -192,7 +192,7 @@ def _page(template: str, facts: Callable[[Shown], dict[str, Any]] = lambda _: {}
         why = str(problem)
     except (UndefinedError, TypeError, AttributeError, KeyError, ValueError):
         why = OLD_REPORT
-    return Response(render_template("start.html", faults=(*now.wrong, why), old=True), 503)
+    return Response(render_template("start.html", why=why, old=True), 503)
 
 
 def _told(now: LiveState, production: Path) -> dict[str, Any]:

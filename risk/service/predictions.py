@@ -32,6 +32,7 @@ NO_MODEL = "no model is deployed; run fullprocess.py"
 NO_REPORT = "no report is made; run fullprocess.py"
 OLD_LIST = "the listed clients are of release {}; the next run updates the list, and then ranks are given"
 OLD_RISKS = "these risks are listed for release {}, which is no longer current; the next run updates the list"
+OLD_SCORES = "these scores are of release {}, which is no longer deployed; the next run makes those of the one that is"
 TORN = "the newest report cannot be shown"
 
 
@@ -118,11 +119,13 @@ class LiveState:
 
     model: Model | None = None
     contract: Contract | None = None
+    released: dict[str, Any] | None = None
     shown: Shown | None = None
     faults: tuple[str, ...] = ()
     record: str | None = None
     last_run: dict[str, Any] | None = None
     last_good: dict[str, Any] | None = None
+    history: list[dict[str, Any]] | None = None  # the last runs, the newest first
 
     @property
     def wrong(self) -> tuple[str, ...]:

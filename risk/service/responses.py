@@ -118,7 +118,12 @@ def _body() -> bytes:
         if len(body) < int(told):
             raise ClientDisconnected
         return body
-    return request.get_data(cache=False)
+    try:
+        return request.get_data(cache=False)
+    except HTTPException:
+        raise
+    except Exception as error:  # each server below has its own for bytes that are no chunks
+        raise Problem(400, "the chunks of the body are not those of HTTP; send it with its length") from error
 
 
 def _check_query(known: Sequence[str]) -> None:

@@ -74,8 +74,10 @@ class Guard:
 
         Without a token the Host must name this machine: a foreign page whose name was turned to 127.0.0.1 in the
         browser's eyes (DNS rebinding) sends its own name. A header that only a proxy adds is a tripwire: behind one
-        everybody comes from this machine. Raises: Problem 401, 403 or 421.
+        everybody comes from this machine. Raises: Problem 400, 401, 403 or 421.
         """
+        if "," in host:
+            raise Problem(400, "the request names more than one Host; send one")
         if self.token is not None:
             known = self.file.now[0] if self.file else self.token
             if path not in OPEN and not (known and _are_equal(_token_in(authorization), known)):

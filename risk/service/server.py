@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
-from itertools import takewhile
+from itertools import product, takewhile
 from typing import Any
 
 from waitress import wasyncore
@@ -27,6 +27,8 @@ from risk.text import event
 
 DRAIN_SECONDS = 20.0
 MOST_CONNECTIONS = 2_000
+THREADS = 4  # they share the interpreter: more of them answer no more, and keep the loop from reading
+MOST_AT_ONCE = 20  # connections that are taken beside what is read
 FILES = 100  # descriptors left to reports, models and large bodies
 MOST_WAITING = 1_000  # milliseconds of work that may wait for a thread, about: many small requests, or a few large ones
 LONGEST_WAIT = 0.3  # seconds that a request waits while all threads are at work
@@ -51,15 +53,15 @@ class HttpServer:
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             door = socket.create_server((host, port), family=family)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             raise DiskError(
-                f"{host}:{port} cannot be listened at ({error.strerror or error}); "
+                f"{host}:{port} cannot be listened at ({getattr(error, 'strerror', None) or error}); "
                 "stop what serves there, or name another with --port or server.port"
             ) from error
         self.port: int = door.getsockname()[1]
         self._map: dict[int, Any] = {}
-        self._room, self._queue, self._loop = connection_limit(), _Queue(), 0
-        self._queue.set_thread_count(8)
+        self._room, self._queue, self._loop, self._undisturbed = connection_limit(), _Queue(), 0, threading.Lock()
+        self._queue.set_thread_count(THREADS)
         create_server(
             self._shedding(application, (traffic or Traffic()).around(_refuse)),
             map=self._map, sockets=[door], _dispatcher=self._queue,
@@ -87,10 +89,26 @@ class HttpServer:
         wasyncore.close_all(self._map, ignore_all=True)
 
     def _turn(self) -> None:
-        wasyncore.loop(timeout=0.2, use_poll=True, map=self._map, count=1)
+        if self._queue.is_full:
+            self._undisturbed_turn()
+        else:
+            wasyncore.loop(timeout=0.2, use_poll=True, map=self._map, count=1)
         for channel in self._queue.overdue():
             channel.service()
         self._make_room()
+
+    def _undisturbed_turn(self) -> None:
+        """Read and take what has come while no thread begins anything, then leave them as long to themselves.
+
+        Else each read waits for the threads at work, and requests wait for seconds before anybody could refuse them.
+        """
+        began = time.monotonic()
+        with self._undisturbed:
+            wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=1)
+            for listening, _ in product(self._listening, range(MOST_AT_ONCE)):
+                if listening.readable():
+                    listening.handle_accept()
+        time.sleep(min(max(time.monotonic() - began, 0.001), 0.05))
 
     def _make_room(self) -> None:
         """Close connections that wait for nothing, the longest silent first, before there is no room for a new one."""
@@ -106,7 +124,11 @@ class HttpServer:
         """The application; the loop's own thread refuses what has waited too long."""
 
         def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
-            is_refused = threading.get_ident() == self._loop and environ["PATH_INFO"] not in security.OPEN
+            is_loop = threading.get_ident() == self._loop
+            if not is_loop:
+                with self._undisturbed:
+                    pass
+            is_refused = is_loop and environ["PATH_INFO"] not in security.OPEN
             found: Iterable[bytes] = (refuse if is_refused else application)(environ, start_response)
             return found
 
@@ -160,11 +182,16 @@ class _Queue(ThreadedTaskDispatcher):  # type: ignore[misc]
                 self.queue.append(task)
                 self.queue_cv.notify()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether requests wait and all threads are at work."""
+        return bool(self.queue) and self.active_count >= len(self.threads) - self.stop_count
+
     def overdue(self) -> list[Any]:
         """Take out requests that were refused or wait too long; one still sending an answer stays: it could block."""
         now = time.monotonic()
         with self.lock:
-            all_work = self.active_count >= len(self.threads) - self.stop_count
+            all_work = self.is_full
             late = list(takewhile(lambda it: all_work and now - it.waits_since > LONGEST_WAIT, self.queue))
             late = [it for it in late if not it.total_outbufs_len]
             for task in late:

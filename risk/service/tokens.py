@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import stat
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 from risk.errors import ConfigError
 from risk.settings.settings import Server
+from risk.text import event
+
+log = logging.getLogger("risk")
 
 TOKEN = "RISK_TOKEN"
 SHORTEST = 32  # bytes of a token
+LONGEST = 10_000  # characters of its file
 _STRONG = 'python3 -c "import secrets; print(secrets.token_urlsafe(32))" makes one'
 YOUNG = 2.0  # seconds in which a file may change twice and look the same
 
@@ -65,6 +71,8 @@ def token_of(server: Server, root: Path) -> str | None:
 
 def _checked(token: str, place: str) -> str:
     token = token.strip()
+    if len(token.splitlines()) > 1:
+        raise ConfigError(f"{place}: found several lines, expected one with the token. Nothing is served. Keep one.")
     n_bytes = len(token.encode("utf-8", "surrogateescape"))
     if n_bytes < SHORTEST:
         raise ConfigError(
@@ -76,11 +84,18 @@ def _checked(token: str, place: str) -> str:
 
 def _filed(path: Path) -> str:
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # who opens a pipe would wait for ever
+        with open(descriptor, encoding="utf-8-sig") as file:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise OSError("it is no regular file")
+            content = file.read(LONGEST)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path}: the token is not readable ({error}); expected a file with one line of text"
         ) from error
     if not content.strip():
         raise ConfigError(f"{path}: found nothing, expected one line with the token")
+    if mode & stat.S_IRWXO:
+        log.warning(event("token", reason="everybody on this machine may read or change its file; chmod o=", file=path))
     return content

@@ -8,11 +8,13 @@ import threading
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from random import getrandbits
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, has_request_context, request
+from flask import Flask, current_app, has_request_context, request
+from werkzeug.exceptions import HTTPException
 
 from risk.service.access import AccessLog
 
@@ -57,7 +59,8 @@ class Traffic:
             def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
                 nonlocal status, sent
                 status, sent = line[:3], headers
-                rule = getattr(environ.get("werkzeug.request"), "url_rule", None)  # Flask takes it away soon
+                asked = environ.get("werkzeug.request")  # Flask takes it away soon
+                rule = getattr(asked, "url_rule", None) or _of_another_method(asked, status)
                 if rule is not None:
                     environ[ROUTE] = rule.rule
                 headers.append((HEADER, name))
@@ -99,6 +102,16 @@ def furnish(app: Flask, access: AccessLog | None) -> Traffic:
     app.wsgi_app = traffic.around(app.wsgi_app)  # type: ignore[method-assign, assignment]
     logging.getLogger("risk").addFilter(_named)
     return traffic
+
+
+def _of_another_method(asked: Any, status: str) -> Any:
+    """The rule of the path of a request whose method it does not allow."""
+    if status != "405" or asked is None:
+        return None
+    with suppress(HTTPException):
+        adapter = current_app.create_url_adapter(asked)
+        return adapter.match(method=next(iter(adapter.allowed_methods())), return_rule=True)[0] if adapter else None
+    return None
 
 
 def id_for(given: str | None) -> str:

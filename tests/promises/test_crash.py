@@ -130,7 +130,7 @@ def test_readers_see_all_old_or_all_new_wherever_a_run_is_killed(which: str, req
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(CHUNKS))
 def test_a_first_run_killed_anywhere_is_finished_by_the_next(first_run: Story, number: int) -> None:
-    check_all(first_run, part(first_run.recording.states, number))
+    check_all(first_run, part(first_run.recording.states, number)[::2])  # the run that deploys is killed at all kinds
 
 
 @pytest.mark.slow

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from risk.service import checking
+from risk.service.downloads import EXCEL
 
 SCORING = {
     "release": "1-aa", "f1": 0.5, "f1_interval": [0.4, 0.6], "n_rows": 3, "auc": None, "log_loss": 0.4,
     "confusion": {"tp": 1, "fp": 1, "fn": 1, "tn": 0}, "scored_on": "held-out clients",
+    "warning": None,
 }  # fmt: skip
 PROBLEM = {"type": "about:blank", "title": "x", "status": 503, "detail": "x"}
 
@@ -44,6 +46,21 @@ def test_what_is_not_described_is_told(given: tuple[Any, ...], told: str) -> Non
 
 def test_a_size_that_is_not_the_declared_one_is_told() -> None:
     assert faults(SCORING, Content_Length="1") == [f"it has {len(json.dumps(SCORING))} bytes, declared are 1"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "kind", "content"),
+    [
+        ("downloads.report", "application/pdf", b"%PDF-1.4 and no end"),
+        ("downloads.call_sheet", EXCEL, b"rank,client"),
+        ("pages.figure", "image/svg+xml", b"<svg>"),
+        ("pages.model", "text/html; charset=utf-8", b"<!doctype html><html>"),
+    ],
+)
+def test_half_a_file_is_told(endpoint: str, kind: str, content: bytes) -> None:
+    told = checking.faults(endpoint, 200, {"Content-Type": kind}, content)
+
+    assert told == ["it is no whole file of its kind"]
 
 
 def test_an_answer_has_an_entry_for_each_row() -> None:

@@ -55,6 +55,39 @@ def keep(folder: Path, numbers: range) -> None:
         ContactLog(folder, CAP).record(contact(note=str(number)))
 
 
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def unreadable(folder: str) -> Any:
+    raise PermissionError(13, "Permission denied", folder)
+
+
+def test_contacts_that_cannot_be_read_are_not_called_none(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("risk.tick.listing", unreadable)
+
+    answers = [client.get(path) for path in ("/outcomes", "/health", "/", "/clients/acme%2C%20inc.", "/outcomes")]
+
+    assert [it.status_code for it in answers] == [503, 503, 200, 200, 503]
+    for told in (answers[0].json["detail"], answers[1].json["detail"], answers[2].text):
+        assert "the contacts cannot be read (Permission denied)" in told
+    assert caplog.text.count("Permission denied") == 1
+
+
+def test_contacts_that_were_read_before_are_shown_with_the_fault(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.post("/outcomes", json=CALL).status_code == 201
+    assert client.get("/outcomes").json["n_contacts"] == 1
+    monkeypatch.setattr("risk.tick.listing", unreadable)
+
+    assert client.get("/outcomes").json["n_contacts"] == 1
+    assert "the contacts cannot be read" in client.get("/health").json["detail"]
+    monkeypatch.undo()
+    assert client.get("/health").json["detail"] is None
+
+
 # --- recording --------------------------------------------------------------------------------------------------------
 
 

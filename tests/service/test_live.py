@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_release_and_a_report_are_loaded(settings: Settings, watch: live.Watch
     assert now.model is not None
     assert now.shown is not None
     assert (now.model.name, now.shown.release, now.shown.number, now.faults) == ("1-aa", "1-aa", "1", ())
-    assert now.shown.report == b"%PDF-1.4 test"
+    assert now.shown.report == b"%PDF-1.4 test %%EOF"
 
 
 @pytest.mark.slow
@@ -135,6 +136,40 @@ def test_what_is_loaded_is_spared_by_the_collector_until_the_watch_ends(settings
 
     assert spared > 10_000
     assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.slow
+def test_reports_that_cannot_be_looked_at_are_a_fault(settings: Settings, watch: live.Watch) -> None:
+    deploy(settings, "1-aa")
+    settings.models.mkdir(exist_ok=True)
+    (settings.models / paths.REPORTS).write_text("a file where the folder should be")
+
+    watch.poll()
+
+    assert watch.live.shown is None
+    assert watch.live.torn == "the newest report cannot be shown: Not a directory"
+
+
+@pytest.mark.slow
+def test_a_swap_walks_over_nothing_old_and_lets_the_former_release_go(
+    settings: Settings, watch: live.Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(settings, "1-aa")
+    report(settings, "1", "1-aa")
+    watch.poll()
+    assert watch.live.model
+    former = [weakref.ref(it) for it in (watch.live.model, watch.live.model.estimator, watch.live.shown)]
+    spared, at_collection = gc.get_freeze_count(), list[int]()
+    monkeypatch.setattr("gc.collect", lambda: at_collection.append(gc.get_freeze_count()))
+
+    deploy(settings, "2-bb")
+    report(settings, "2", "2-bb")
+    watch.poll()
+
+    assert watch.live.model.name == "2-bb"
+    assert len(at_collection) == 1
+    assert at_collection[0] > spared / 2
+    assert [it() for it in former] == [None, None, None]
 
 
 def test_clients_are_read_as_they_are_named(settings: Settings) -> None:

@@ -36,6 +36,13 @@ def test_a_foreign_host_header_is_refused(host: str) -> None:
     assert caught.value.status == 421
 
 
+def test_two_hosts_are_none() -> None:
+    with pytest.raises(Problem) as caught:
+        OPEN.admit("127.0.0.1:8000, evil.example", "127.0.0.1", "")
+
+    assert caught.value.status == 400
+
+
 def test_another_machine_is_refused_without_a_token() -> None:
     with pytest.raises(Problem) as caught:
         OPEN.admit("localhost", "192.168.1.7", "")

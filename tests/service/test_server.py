@@ -17,7 +17,7 @@ import pytest
 
 from risk.errors import DiskError
 from risk.service import server as serving_room
-from risk.service.server import HttpServer
+from risk.service.server import THREADS, HttpServer
 from tests.installation import lay_out
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,7 +136,7 @@ def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered
         return [b"done"]
 
     with serving(busy) as port, ThreadPoolExecutor(20) as clients:
-        working = [clients.submit(asked, port, "/") for _ in range(8)]
+        working = [clients.submit(asked, port, "/") for _ in range(THREADS)]
         time.sleep(0.5)
         told = [answer.result() for answer in [clients.submit(asked, port, "/") for _ in range(8)]]
         health = asked(port, "/health")
@@ -145,7 +145,7 @@ def test_what_waits_too_long_is_told_to_come_again_and_the_watchers_are_answered
     assert {(status, retry) for status, retry, _ in told} == {(503, "2")}
     assert json.loads(told[0][2])["detail"].endswith("retry in a few seconds")
     assert health == (200, None, b"done")
-    assert [answer.result()[0] for answer in working] == [200] * 8
+    assert [answer.result()[0] for answer in working] == [200] * THREADS
 
 
 @pytest.mark.slow

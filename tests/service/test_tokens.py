@@ -45,7 +45,7 @@ def test_a_token_written_over_in_place_counts_too(client: FlaskClient, tmp_path:
         assert (status(client, token), status(client, other)) == (200, 401)
 
 
-@pytest.mark.parametrize("content", ["", "  \n", "short", b"\xff\xfe" * 20, None])
+@pytest.mark.parametrize("content", ["", "  \n", "short", b"\xff\xfe" * 20, f"{OLD}\n{NEW}\n", None])
 def test_while_the_file_holds_no_token_nobody_is_admitted_and_health_says_so(
     client: FlaskClient, tmp_path: Path, content: str | bytes | None
 ) -> None:
@@ -70,6 +70,26 @@ def test_while_the_file_holds_no_token_nobody_is_admitted_and_health_says_so(
     assert "token" not in str(client.get("/health").get_json()["detail"])
 
 
+def test_a_pipe_is_no_file_of_a_token_and_holds_nobody_up(client: FlaskClient, tmp_path: Path) -> None:
+    (tmp_path / "root/token").unlink()
+    os.mkfifo(tmp_path / "root/token")
+
+    assert status(client, OLD) == 401
+    assert "nobody is admitted" in client.get("/health").get_json()["detail"]
+
+
+@pytest.mark.parametrize(("mode", "is_told"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
+def test_a_token_that_everybody_may_read_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, is_told: bool
+) -> None:
+    path = tmp_path / "token"
+    path.write_text(OLD)
+    path.chmod(mode)
+
+    assert TokenFile(path).now == (OLD, None)
+    assert ("everybody on this machine may read or change" in caplog.text) is is_told
+
+
 def test_a_file_that_stays_as_it_is_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "token"
     path.write_text(OLD)
@@ -77,7 +97,7 @@ def test_a_file_that_stays_as_it_is_is_read_once(tmp_path: Path, monkeypatch: py
     file = TokenFile(path)
     first = file.now
 
-    monkeypatch.setattr(Path, "read_text", lambda *_, **__: pytest.fail("it is read again"))
+    monkeypatch.setattr("risk.service.tokens._filed", lambda path: pytest.fail("it is read again"))
 
     assert [file.now, file.now] == [first, first] == [(OLD, None)] * 2
 
