@@ -14,6 +14,7 @@ from risk.service.pages import INSTEAD
 PROBLEM = "application/problem+json"
 TEXT = {"type": "string"}
 OF_ALL = {
+    400: "The request names more than one Host.",
     401: "The token is missing or wrong.",
     403: "Without a token: a proxy or another machine asks.",
     421: "Without a token: the Host header does not name this machine.",
@@ -21,7 +22,7 @@ OF_ALL = {
     503: "The service is overloaded.",
 }
 MORE = {
-    400: "The body cannot be read.",
+    400: f"The body cannot be read. {OF_ALL[400]}",
     403: f"The file lies outside the folders, or a page of another site asks. {OF_ALL[403]}",
     404: "Nothing has this name.",
     413: "The body, the file or the number of rows is too large.",
@@ -83,8 +84,8 @@ def answers(
 def _of_all(rule: str, needs_token: bool) -> tuple[int, ...]:
     """The refusals that have nothing to do with what is asked for."""
     if rule in security.OPEN:
-        return () if needs_token else (403, 421)
-    return (401, 503) if needs_token else (403, 421, 503)
+        return (400,) if needs_token else (400, 403, 421)
+    return (400, 401, 503) if needs_token else (400, 403, 421, 503)
 
 
 def _why(status: int, rule: str, endpoint: str) -> str:

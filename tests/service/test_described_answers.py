@@ -105,6 +105,12 @@ def test_a_refusal_is_of_a_kind_that_is_described(client: FlaskClient, told: dic
         assert TOLD & set(found.headers.keys()) == set(answers["422"]["headers"]), path
 
 
+def test_a_host_that_stands_twice_is_refused_as_described(client: FlaskClient, told: dict[str, Any]) -> None:
+    for path, answers in gets(told):
+        assert client.get(address(path), headers={"Host": "localhost, evil"}).status_code == 400, path
+        assert "Host" in answers["400"]["description"]
+
+
 def test_without_a_report_pages_answer_and_figures_are_refused(tmp_path: Path) -> None:
     app = create_app(lay_out(tmp_path))
     client = app.test_client()
