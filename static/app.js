@@ -123,4 +123,15 @@ if (record) {
   });
 }
 
+// --- what a link on this page leads to is opened ---
+
+function openTarget() {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  if (!target || target.tagName !== "DETAILS") return;
+  target.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", openTarget);
+openTarget();
+
 localTimes(document);

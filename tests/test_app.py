@@ -297,10 +297,11 @@ def test_a_query_of_a_prediction_is_refused_too(client: FlaskClient) -> None:
 
 
 def test_clients_are_listed_by_owner(client: FlaskClient) -> None:
-    ann, nobody, blank = (client.get(f"/clients?owner={name}&limit=1").json for name in ("Ann", "ann", ""))
+    names = ("Ann", "ann", "–", "")
+    ann, nobody, none, all_of_them = (client.get(f"/clients?owner={name}&limit=1").json for name in names)
 
     assert (ann["n_clients"], ann["owner"], len(ann["clients"])) == (4, "Ann", 1)
-    assert (nobody["n_clients"], nobody["clients"], blank["n_clients"]) == (0, [], 0)
+    assert (nobody["n_clients"], nobody["clients"], none["n_clients"], all_of_them["n_clients"]) == (0, [], 0, 4)
 
 
 @pytest.mark.slow
@@ -401,6 +402,14 @@ def test_unknown_paths_and_methods_are_problems(client: FlaskClient) -> None:
 
     problem_of(answer, 405)
     assert "POST" in answer.headers["Allow"]
+
+
+def test_a_path_without_anything_names_the_page_that_lists_the_endpoints(client: FlaskClient) -> None:
+    (named,) = (it for it in client.get("/nothing").json["detail"].split() if it.startswith("/"))
+
+    page = client.get(named).text
+
+    assert all(it in page for it in ("/prediction", "/outcomes", "/figures/{name}", "/metrics"))
 
 
 def test_scoring_has_the_agreed_fields(client: FlaskClient) -> None:

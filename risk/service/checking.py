@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import msgspec
 
 from risk.service.answers import HealthAnswer, PredictionAnswer, ProblemDocument
+from risk.service.described_answers import OF_ALL, PROBLEM
 from risk.service.downloads import EXCEL
 from risk.service.operations import HTML, JSON, OPERATIONS, SVG
 
-PROBLEM = "application/problem+json"
 WHOLE = {
     "application/pdf": (b"%PDF-", b"%%EOF"),
     EXCEL: (b"PK", b""),
@@ -31,7 +31,7 @@ def faults(endpoint: str, status: int, headers: Mapping[str, str], content: byte
         kinds, struct = tuple(operation.kinds), operation.kinds.get(kind)
     elif status in operation.others:
         kinds, struct = (JSON,), operation.others[status]
-    elif status in (*operation.problems, 401, 403, 421, 422):
+    elif status in (*operation.problems, *OF_ALL):
         kinds, struct = (PROBLEM,), ProblemDocument
     else:
         return [*found, f"its status is {status}, which is not described"]

@@ -47,7 +47,7 @@ def furnish(app: Flask, records: Records) -> None:
 @clients.get("/clients")
 @clients.get("/clients.json")
 def listing() -> Response:
-    """Return current clients, all or those that are asked for: `limit` of them after the first `offset`."""
+    """Return the current clients that the query asks for, in its order, some at a time."""
     shown, query = _records().watch.live.published, asked()
     page = finding.places_of(shown.clients, query, shown.as_of)
     told = {"release": shown.release, "n_clients": page.n_found, "limit": query.limit, "offset": page.first}

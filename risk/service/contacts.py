@@ -196,7 +196,7 @@ def blueprint(kept: ContactLog, watch: Watch) -> Blueprint:
 
     @contacts.get("/outcomes")
     def listing() -> Response:
-        """Return contacts, the newest first, of all clients or of one `client`: `limit` after the first `offset`."""
+        """Return the contacts with all clients or with one, the newest first, some at a time."""
         limit = responses.whole_number("limit", 100, MAX_LISTED)
         offset, client = responses.whole_number("offset", 0, 2**63 - 1), request.args.get("client")
         now = kept.known

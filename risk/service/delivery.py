@@ -16,6 +16,7 @@ from werkzeug.http import parse_accept_header
 
 FEWEST, LEVEL = 1024, 4  # bytes that are packed; of nine, where more takes longer
 PACKED = ("application/json", "application/problem+json", "text/", "image/svg+xml")
+KEPT = "private, no-cache"  # Cache-Control of a stored answer
 UNSTORED = ("service.health", "service.alive", "service.ready", "metrics.shown", "static")
 OF_REPORT = (
     "service.scoring", "service.summary_statistics", "service.diagnostics", "service.history", "service.releases",
@@ -41,17 +42,22 @@ def _delivered(response: Response) -> Response:
         response.vary.add("Accept-Encoding")
     is_large = (response.content_length or FEWEST) >= FEWEST
     is_packed = may_pack and is_large and _is_wanted(request.headers.get("Accept-Encoding"))
-    is_stored = response.status_code == 200 and request.method in ("GET", "HEAD") and endpoint not in UNSTORED
-    if is_stored and response.mimetype != "text/html":
+    is_good = response.status_code == 200 and request.method in ("GET", "HEAD")
+    if is_good and is_stored(endpoint, response.mimetype):
         digest = hashlib.sha256(response.get_data()).hexdigest()[:32]
         response.set_etag(f"{digest}-gzip" if is_packed else digest)
-        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["Cache-Control"] = KEPT
         if endpoint in OF_REPORT and (made_at := _made_at()):
             response.last_modified = made_at
         response.make_conditional(request)
     if is_packed and response.status_code not in (204, 304):
         _pack(response)
     return response
+
+
+def is_stored(endpoint: str | None, kind: str | None) -> bool:
+    """Whether what an endpoint answers to GET in this kind may be kept by the asker."""
+    return endpoint not in UNSTORED and kind != "text/html"
 
 
 def of_prediction(content: bytes, asked: str | None) -> tuple[bytes, list[tuple[str, str]]]:

@@ -9,61 +9,55 @@ import csv
 import inspect
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from flask import Flask
 
 from risk.paths import PROGRAM
-from risk.service import security
+from risk.service import described_answers, security
 from risk.service.answers import ProblemDocument
 from risk.service.contacts import Recording
-from risk.service.operations import CONTACT, CSV, JSON, OPERATIONS, PREDICTION, TAGS, Operation, orders
+from risk.service.operations import CONTACT, CSV, JSON, OPERATIONS, PREDICTION, TAGS, Operation, names_of
 from risk.service.requests import MAX_BODY, MAX_ROWS, Contract
 from risk.service.responses import FORM
 
-PROBLEM = "application/problem+json"
 ABOUT = (
     "Risks of clients, the newest figures, the call list and its track record. A refusal is a problem of RFC 9457 in "
-    f"one sentence. A body has at most {MAX_BODY // 2**20} MiB and {MAX_ROWS:,} rows. A stored answer carries an ETag; "
-    "whoever accepts gzip gets answers above 1 kB packed."
+    "one sentence; a browser gets it as a page. HEAD is answered as GET, without a body; any other method that is not "
+    f"described is 405, and Allow names those that are. A body has at most {MAX_BODY // 2**20} MiB and {MAX_ROWS:,} "
+    "rows. Whoever accepts gzip gets answers above 1 kB packed."
 )
-MORE = {
-    400: "The body cannot be read.",
-    403: "Without a token as elsewhere; or the file lies outside, or a page of another origin asks.",
-    404: "Nothing has this name.",
-    413: "The body, the file or the number of rows is too large.",
-    415: "The body is packed, not in UTF-8, or of another kind.",
-    429: "Too many within a minute; Retry-After says when to come again.",
-    503: "No model is live, no report is made, or it cannot be read.",
-}
-OF_ALL = {
-    401: "The token is missing or wrong.",
-    403: "Without a token: a proxy stands before the service, or another machine asks.",
-    421: "Without a token: the Host header does not name this machine.",
-    422: "A key of the query, or what is sent, is not what is expected.",
-}
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The token, for programs."},
     "basic": {"type": "http", "scheme": "basic", "description": "Any name, and the token as password, for browsers."},
 }
-CLIENT_CSV = "A header with the columns of a client, in any order and among others, and a line per client."
+# A second kind with the same fields is one that makers of clients cannot tell from the first.
+AS_FORM = f"A page sends the same fields as a form ({FORM}); its answer is 303, to the page of the client."
+CONTACT_EXAMPLE = {"client": "NAME", "result": "reached"}
+BY = {
+    "clients": "Figures of clients.",
+    "ids": "Current clients by name, whose risks are listed already.",
+    "filepath": "A file in the input, test or practice folder, by its path from the settings on.",
+}
+CLIENT_CSV = "a header with the columns of a client, in any order and among others, and a line per client"
 
 
 @dataclass(frozen=True)
 class DescribedService:
     """What is described: the columns of a client, a client as an example, whether a token is needed.
 
-    `by_gain` says that the call list is in the order of expected gain.
+    `by_gain` says that the call list is in the order of expected gain; `lacking` are the orders and filters of all
+    clients for which the newest report holds nothing.
     """
 
     contract: Contract
     example: Mapping[str, Any]
     needs_token: bool
     by_gain: bool = False
+    lacking: Collection[str] = ()
 
 
 def document(app: Flask, subject: DescribedService) -> dict[str, Any]:
@@ -77,6 +71,7 @@ def document(app: Flask, subject: DescribedService) -> dict[str, Any]:
         for method in (rule.methods or set()) & {"GET", "POST"}:
             paths.setdefault(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), {})[method.lower()] = told
     components: dict[str, Any] = {"schemas": dict(sorted(schemas.known.items()))}
+    components |= {"headers": described_answers.HEADERS}
     needs: dict[str, Any] = {}
     if subject.needs_token:
         components, needs = components | {"securitySchemes": SCHEMES}, {"security": [{name: []} for name in SCHEMES]}
@@ -98,9 +93,12 @@ class _Schemas:
         body = self.known.pop("Body")
         for name, schema in body["properties"].items():
             self.known[f"By{name.title()}"] = {
-                "title": f"By{name.title()}", "type": "object", "properties": {name: schema}, "required": [name],
-                "additionalProperties": False,
+                "title": f"By{name.title()}", "description": BY[name], "type": "object", "properties": {name: schema},
+                "required": [name], "additionalProperties": False,
             }  # fmt: skip
+        self.known["ClientFigures"]["description"] = (
+            "The columns of a client. Those that may be absent change no prediction."
+        )
         named = [{"$ref": f"#/components/schemas/{it}"} for it in ("ClientFigures", "ByClients", "ByIds", "ByFilepath")]
         self.prediction = {"anyOf": [found[0]["anyOf"][0], *named]}
 
@@ -113,7 +111,7 @@ class _Schemas:
 
 
 def _structs(operation: Operation) -> list[Any]:
-    told = [it for it in (*operation.kinds.values(), *operation.others.values()) if it and not isinstance(it, str)]
+    told = [it for it in (*operation.kinds.values(), *operation.others.values()) if it]
     return [one for it in told for one in (it if isinstance(it, tuple) else (it,))]
 
 
@@ -124,16 +122,15 @@ def _operation(rule: str, endpoint: str, view: Any, schemas: _Schemas) -> dict[s
          "description": "The name, exactly as it is listed."}
         for it in re.findall(r"<(?:\w+:)?(\w+)>", rule)
     ]  # fmt: skip
-    for name, about in operation.names.items():
-        is_order = endpoint == "pages.index" and name == "sort"
-        about = orders(subject.by_gain) if is_order else about
+    for name, about in names_of(endpoint, subject.by_gain, subject.lacking).items():
         parameters.append({"name": name, "in": "query", "required": False} | dict(about))
+    parameters += [described_answers.IF_NONE_MATCH] if described_answers.is_stored(rule, endpoint) else []
     told: dict[str, Any] = {"operationId": _name(rule, endpoint), "tags": [operation.tag]}
     told |= {"summary": summary(view)} | ({"parameters": parameters} if parameters else {})
     told |= {"requestBody": _body(operation.body, schemas)} if operation.body else {}
-    is_open = rule in security.OPEN
-    told |= {"security": []} if is_open and subject.needs_token else {}
-    return told | {"responses": _responses(operation, schemas, is_open)}
+    told |= {"security": []} if rule in security.OPEN and subject.needs_token else {}
+    found = described_answers.answers(rule, endpoint, schemas.of, needs_token=subject.needs_token)
+    return told | {"responses": found}
 
 
 def _name(rule: str, endpoint: str) -> str:
@@ -149,24 +146,10 @@ def summary(view: Any) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _responses(operation: Operation, schemas: _Schemas, is_open: bool) -> dict[str, Any]:
-    content = {kind: {"schema": schemas.of(it)} if it else {} for kind, it in operation.kinds.items()}
-    content = {kind: it or {"schema": {"type": "string"}} for kind, it in content.items()}
-    found: dict[int, Any] = {operation.status: {"description": HTTPStatus(operation.status).phrase, "content": content}}
-    for status, it in operation.others.items():
-        body = {"content": {JSON: {"schema": schemas.of(it)}}} if not isinstance(it, str) else {}
-        found[status] = {"description": it if isinstance(it, str) else HTTPStatus(status).phrase} | body
-    of_all = (401,) if schemas.subject.needs_token else (403, 421)
-    for status in {422, *operation.problems, *(() if is_open and schemas.subject.needs_token else of_all)}:
-        told = {"description": MORE[status] if status in operation.problems else OF_ALL[status]}
-        found.setdefault(status, told | {"content": {PROBLEM: {"schema": schemas.of(ProblemDocument)}}})
-    return {str(status): found[status] for status in sorted(found)}
-
-
 def _body(of: str, schemas: _Schemas) -> dict[str, Any]:
     if of == CONTACT:
-        schema = schemas.of(Recording)
-        return {"required": True, "content": {JSON: {"schema": schema}, FORM: {"schema": schema}}}
+        content = {JSON: {"schema": schemas.of(Recording), "example": CONTACT_EXAMPLE}}
+        return {"required": True, "description": AS_FORM, "content": content}
     assert of == PREDICTION
     example = dict(schemas.subject.example)
     one = {"one client": {"value": example}, "several clients": {"value": {"clients": [example, example]}}}

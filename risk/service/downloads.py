@@ -11,11 +11,16 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 
 from risk.paths import CALL_LIST, CALL_LIST_EXCEL, REPORT
-from risk.service import finding, live, responses
-from risk.service.predictions import Shown
+from risk.service import finding, live
+from risk.service.predictions import NO_REPORT, Shown
 from risk.service.problems import Problem
 from risk.settings.capacity import BY_RISK
 
+DISPOSITIONS = {
+    "downloads.report": f'inline; filename="{REPORT}"',
+    "downloads.calls_csv": f'attachment; filename="{CALL_LIST}"',
+    "downloads.call_sheet": f'attachment; filename="{CALL_LIST_EXCEL}"',
+}
 QUERIES = {"downloads.calls_csv": ("owner",), "downloads.call_sheet": ("owner",)}
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -35,22 +40,28 @@ def blueprint(watch: live.Watch, production: Path) -> Blueprint:
     @downloads.get("/report")
     def report() -> Response:
         """Return the report as a PDF."""
-        return responses.file(watch.live.published.report, "application/pdf", f'inline; filename="{REPORT}"')
+        return _sent(watch.live.published.report, "application/pdf")
 
     @downloads.get("/calllist.csv")
     def calls_csv() -> Response:
         """Return the call list as the CSV file that the newest report set holds, or the rows of one owner."""
         shown = watch.live.published
-        return responses.file(_of_owner(shown, shown.calls), "text/csv", f'attachment; filename="{CALL_LIST}"')
+        return _sent(_of_owner(shown, shown.calls), "text/csv")
 
     @downloads.get("/calllist.xlsx")
     def call_sheet() -> Response:
         """Return the call list as a workbook with a sheet for each owner, or of one owner, where the set holds it."""
         shown = watch.live.published
-        sheet = _of_owner(shown, shown.sheet, is_sheet=True)
-        return responses.file(sheet, EXCEL, f'attachment; filename="{CALL_LIST_EXCEL}"')
+        return _sent(_of_owner(shown, shown.sheet, is_sheet=True), EXCEL)
 
     return downloads
+
+
+def _sent(content: bytes | None, kind: str) -> Response:
+    """A file of the newest report set. Raises: Problem 503 where it is not there."""
+    if content is None:
+        raise Problem(503, NO_REPORT)
+    return Response(content, mimetype=kind, headers={"Content-Disposition": DISPOSITIONS[str(request.endpoint)]})
 
 
 def _of_owner(shown: Shown, whole: bytes | None, *, is_sheet: bool = False) -> bytes | None:

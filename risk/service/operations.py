@@ -6,14 +6,14 @@ knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from risk.service import answers, client_answers
 from risk.service.downloads import EXCEL
 from risk.service.explaining import MOST_REASONS
-from risk.service.finding import BY_GAIN, FILTERS, OF_CLIENTS, ORDERS
+from risk.service.finding import BY_GAIN, FILTERS, LARGEST_PAGE, OF_CLIENTS, ORDERS
 
 JSON, CSV, HTML, SVG = "application/json", "text/csv", "text/html", "image/svg+xml"
 TAGS = {
@@ -22,7 +22,7 @@ TAGS = {
     "contacts": "Who was called, and what came of it.",
     "figures": "How good the model is, the data, and the runs.",
     "files": "Files of the newest report.",
-    "health": "Whether the service works; but for the figures no token is asked for.",
+    "health": "Whether the service works. Of these only /metrics asks for a token.",
     "pages": "Pages for people, and this description.",
 }
 PREDICTION = "prediction"
@@ -43,12 +43,13 @@ class Operation:
     status: int = 200
     body: str | None = None
     names: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    others: Mapping[int, Any] = field(default_factory=dict)  # further answers: a struct, or words for one without body
+    others: Mapping[int, Any] = field(default_factory=dict)  # further answers, each a struct
 
 
-def whole(default: int, most: int, told: str, least: int = 0) -> dict[str, Any]:
-    """A whole number of a query."""
-    return {"schema": {"type": "integer", "minimum": least, "maximum": most, "default": default}, "description": told}
+def whole(default: int | None, most: int, told: str, least: int = 0) -> dict[str, Any]:
+    """A whole number of a query; None as default where to leave it out is not the same as any number."""
+    usual = {} if default is None else {"default": default}
+    return {"schema": {"type": "integer", "minimum": least, "maximum": most} | usual, "description": told}
 
 
 def text(told: str, known: Sequence[str] = ()) -> dict[str, Any]:
@@ -56,28 +57,27 @@ def text(told: str, known: Sequence[str] = ()) -> dict[str, Any]:
     return {"schema": {"type": "string"} | ({"enum": ["", *known]} if known else {}), "description": told}
 
 
-OWNER = text("The clients of this owner. Empty: on a page those of all, in JSON those without one; a dash (–): "
-             "on a page those without one.")  # fmt: skip
-OWNER_OF_LIST = text("The calls of this owner; a dash (–): of clients without one.")
+OWNER = text("The clients of this owner; a dash (–): those without one. Empty: all.")
 SEARCH = text("Words that all occur in the name of the client or owner.")
-PAGE = whole(1, 10_000, "A page of so many, instead of an offset.", 1)
-SHOW = text("Clients whose contract renews within 45 days.", OF_CLIENTS)
+PAGE = whole(None, LARGEST_PAGE, "Which page, of `limit` clients each; not beside `offset`. It must exist.", 1)
+SHOW = text("`renews`: only clients whose contract renews within 45 days.", OF_CLIENTS)
 OF_LISTING = {
-    "limit": whole(100, 10_000, "At most so many clients."),
-    "offset": whole(0, 2**63 - 1, "Without the first so many."),
+    "limit": whole(100, 10_000, "How many clients to answer."),
+    "offset": whole(None, 2**63 - 1, "How many clients to leave out before the first; not beside `page`."),
     "owner": OWNER, "q": SEARCH, "sort": text("The order; empty: by rank.", ORDERS), "show": SHOW, "page": PAGE,
 }  # fmt: skip
 OF_LIST = {
     "owner": OWNER, "q": SEARCH, "sort": text("The order; empty: that of the list.", ORDERS),
-    "show": text("New or risen since the last list, renewing soon, or not called lately.", tuple(FILTERS)),
-    "page": whole(1, 10**6, "A page of a hundred.", 1),
+    "show": text("Only calls that are new, risen, renewing within 45 days, or not called lately.", tuple(FILTERS)),
+    "page": whole(1, LARGEST_PAGE, "Which page, of a hundred calls each. A page after the last is the last.", 1),
 }  # fmt: skip
 OF_CONTACTS = {
-    "limit": whole(100, 10_000, "At most so many contacts."),
-    "offset": whole(0, 2**63 - 1, "Without the first so many."), "client": text("Those of one client."),
+    "limit": whole(100, 10_000, "How many contacts to answer."),
+    "offset": whole(0, 2**63 - 1, "How many contacts to leave out before the first."),
+    "client": text("Only contacts of this client."),
 }  # fmt: skip
-REASONS = whole(0, MOST_REASONS, "At most so many reasons for each risk, in the words of the call list; 0: none. "
-                "For more than 1,000 rows they are refused.")  # fmt: skip
+REASONS = whole(0, MOST_REASONS, "How many reasons to give for each risk, in the words of the call list. "
+                "With more than 1,000 rows, any reasons are refused.")  # fmt: skip
 
 
 def figures(struct: Any) -> Operation:
@@ -103,15 +103,14 @@ OPERATIONS: dict[str, Operation] = {
     "metrics.shown": Operation("health", {"text/plain": None}, ()),
     "downloads.card": Operation("files", {"text/markdown": None}, (404,)),
     "downloads.report": Operation("files", {"application/pdf": None}),
-    "downloads.calls_csv": Operation("files", {CSV: None}, names={"owner": OWNER_OF_LIST}),
-    "downloads.call_sheet": Operation("files", {EXCEL: None}, names={"owner": OWNER_OF_LIST}),
+    "downloads.calls_csv": Operation("files", {CSV: None}, names={"owner": OWNER}),
+    "downloads.call_sheet": Operation("files", {EXCEL: None}, names={"owner": OWNER}),
     "service.health": Operation("health", {JSON: answers.HealthAnswer}, (), others={503: answers.HealthAnswer}),
     "service.alive": Operation("health", {JSON: answers.LiveAnswer}, ()),
     "service.ready": Operation("health", {JSON: answers.ReadyAnswer}),
     "contacts.listing": Operation("contacts", {JSON: client_answers.ContactsAnswer}, names=OF_CONTACTS),
     "contacts.recording": Operation(
         "contacts", {JSON: client_answers.RecordedAnswer}, (400, 403, 404, 413, 415, 429, 503), 201, CONTACT,
-        others={303: "Recorded from a form; the page of the client comes next."},
     ),
     "clients.listing": Operation(
         "clients", {JSON: client_answers.ClientsAnswer, HTML: None}, names=OF_LISTING
@@ -129,6 +128,12 @@ OPERATIONS: dict[str, Operation] = {
 }  # fmt: skip
 
 
-def orders(by_gain: bool) -> dict[str, Any]:
-    """The order of the page with the list, of a list in this order."""
-    return text(OF_LIST["sort"]["description"], BY_GAIN if by_gain else ORDERS)
+def names_of(endpoint: str, by_gain: bool, lacking: Container[str]) -> Mapping[str, Mapping[str, Any]]:
+    """The query of an endpoint, where the list is in this order and the report set lacks these orders and filters."""
+    names = OPERATIONS[endpoint].names
+    if endpoint == "pages.index" and by_gain:
+        return {**names, "sort": text(names["sort"]["description"], BY_GAIN)}
+    if endpoint != "clients.listing":
+        return names
+    held = {name: [it for it in names[name]["schema"]["enum"] if it not in lacking] for name in ("sort", "show")}
+    return {**names, **{name: {**names[name], "schema": {"type": "string", "enum": it}} for name, it in held.items()}}

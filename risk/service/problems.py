@@ -9,12 +9,13 @@ from typing import Any
 
 from risk.errors import RequestError
 
-LONGEST = 200
+MAX_NAME = 200  # characters of a name
+LONG_NUMBER = f"expected a whole number of at most {MAX_NAME} characters"
 _PLACE = re.compile(r"`\$(?:\.(clients|ids|filepath))?(?:\[(\d+)\])?(?:\.(.*))?`", re.DOTALL)
 _OBJECT_FIELD = re.compile(r"Object (missing required|contains unknown) field `(.*)`", re.DOTALL)
 _WORDS = {
     "`": "", "float": "a number", "int": "a whole number", "str": "text", "bool": "true or false",
-    "array": "a list", "object": "an object", " | ": " or ",
+    "array": "a list", "object": "an object", " | ": " or ", "Integer value out of range": LONG_NUMBER,
 }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def misfit(message: str) -> Problem:
     assert match
     part, row, name = match.groups()
     if about := _OBJECT_FIELD.fullmatch(fault):
-        name, is_missing = about[2][:LONGEST], about[1] == "missing required"
+        name, is_missing = about[2][:MAX_NAME], about[1] == "missing required"
         fault = "is missing; give a value, or null where it is unknown" if is_missing else "is not known"
     else:
         for word, plain in _WORDS.items():

@@ -16,14 +16,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from risk.reading.dialect import NUMBER
 from risk.service import csv_body
-from risk.service.problems import Problem, check_names, misfit
+from risk.service.problems import LONG_NUMBER, MAX_NAME, Problem, check_names, misfit
 from risk.settings.schema import Feature, Schema
 
 MAX_BODY = 16 * 2**20
 MAX_ROWS = 100_000
-MAX_NAME = 200
 
 _NAME = Annotated[str, Meta(max_length=MAX_NAME)]
+_NUMBER = Annotated[int, Meta(description=f"at most {MAX_NAME} characters, taken as text")]
 Clients = list[str | None]
 Reader = Callable[[str], Any]
 
@@ -109,7 +109,7 @@ class Contract:
         if asked.filepath is not UNSET:
             return File(asked.filepath)
         _check_size(len(asked.ids))
-        return Ids(list(map(str, asked.ids)))
+        return Ids(_texts_of(asked.ids, "ids"))
 
     def read_csv(self, content: bytes) -> RequestedRows:
         """The rows of a CSV text with a header; columns that are no feature are ignored, the client's is kept.
@@ -160,7 +160,7 @@ class Contract:
             name: (_NAME if self.kinds[name] == "categorical" else Annotated[float, Meta(ge=least)]) | None
             for name, least in self.features.items()
         }
-        optional: dict[str, Any] = {self.client: _NAME | int | None}
+        optional: dict[str, Any] = {self.client: _NAME | _NUMBER | None}
         optional |= {name: Annotated[str, Meta(max_length=1000)] | float | bool | None for name in others}
         fields: list[Any] = [(f"c{place}", kind) for place, kind in enumerate(types.values())]
         fields += [(f"c{place}", kind | UnsetType, UNSET) for place, kind in enumerate(optional.values(), len(types))]
@@ -170,7 +170,7 @@ class Contract:
         client: Any = msgspec.defstruct("ClientFigures", fields, rename=names, forbid_unknown_fields=True, gc=False)
         asked: list[Any] = [
             ("clients", list[client] | client | UnsetType, UNSET),
-            ("ids", list[_NAME | int] | UnsetType, UNSET),
+            ("ids", list[_NAME | _NUMBER] | UnsetType, UNSET),
         ]
         asked += [("filepath", Annotated[str, Meta(max_length=1000)] | UnsetType, UNSET)]
         body = msgspec.defstruct("Body", asked, forbid_unknown_fields=True)
@@ -198,7 +198,7 @@ class Contract:
                 columns[name] = list(map(read.__getitem__, columns[name]))
         named = list(map(self._optional[0], clients))
         if not set(map(type, named)) <= {str}:
-            named = [None if name is None or name is UNSET else str(name) for name in named]
+            named = _texts_of([None if name is UNSET else name for name in named], self.client)
         return RequestedRows(named, columns, self.kinds)
 
     def _readers(self, header: list[str]) -> dict[str, tuple[int, Reader]]:
@@ -230,6 +230,15 @@ class Contract:
             return number
 
         return read
+
+
+def _texts_of(ids: list[Any], field: str) -> list[Any]:
+    """Ids as texts, None where there is none. Raises: Problem 422 for a number that is longer than a text may be."""
+    texts = [None if it is None else str(it) for it in ids]
+    for row, text in enumerate(texts):
+        if text is not None and len(text) > MAX_NAME:
+            raise Problem(422, f"row {row}: {field}: {LONG_NUMBER}", row=row, field=field)
+    return texts
 
 
 _TEXTS = partial(csv_body.texts, longest=MAX_NAME)

@@ -14,9 +14,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException
 from risk.reading.header import KNOWN_STARTS
 from risk.report import tables, words
 from risk.service import security, traffic
-from risk.service.predictions import NO_REPORT
-from risk.service.problems import Problem
-from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
+from risk.service.problems import MAX_NAME, Problem
+from risk.service.requests import MAX_BODY, Contract, File, Ids, RequestedRows
 from risk.settings.schema import Schema
 from risk.text import counted, event, moment, number, percent
 
@@ -27,7 +26,7 @@ SHOWN = {"sources": 50}  # on the page
 _STARTS = tuple(KNOWN_STARTS)
 _PROTECTION = tuple((name.lower(), name, text) for name, text in security.HEADERS.items())
 SENTENCES = {
-    404: "nothing is at this path; / lists the endpoints",
+    404: "nothing is at this path; /docs lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
     413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
 }
@@ -58,13 +57,6 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
 def answer(value: Any, status: int = 200, kind: str = "application/json") -> Response:
     """A value as a JSON answer."""
     return Response(msgspec.json.encode(value), status, mimetype=kind)
-
-
-def file(content: bytes | None, kind: str, disposition: str) -> Response:
-    """A file of the newest report set. Raises: Problem 503 where it is not there."""
-    if content is None:
-        raise Problem(503, NO_REPORT)
-    return Response(content, mimetype=kind, headers={"Content-Disposition": disposition})
 
 
 def wants_page() -> bool:

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+LOCAL = "127.0.0.1:8000"
+_NAME = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,15 @@ def check(admitted: Guard, asked: dict[str, Any], path: str) -> None:
     host, token = asked.get("HTTP_HOST", ""), asked.get("HTTP_AUTHORIZATION", "")
     names = [key[5:].replace("_", "-").title() for key in asked if key.startswith("HTTP_")]
     admitted.admit(host, asked.get("REMOTE_ADDR"), token, path=path, names=names)
+
+
+def address(asked: Mapping[str, Any]) -> str:
+    """The address by which an admitted request of this environ came; what is no plain name is not repeated.
+
+    A proxy that speaks HTTPS says so by X-Forwarded-Proto; without a token no request with it is admitted.
+    """
+    host, schemes = asked.get("HTTP_HOST", ""), (asked["wsgi.url_scheme"], asked.get("HTTP_X_FORWARDED_PROTO"))
+    return f"{'https' if 'https' in schemes else 'http'}://{host if _NAME.fullmatch(host) else LOCAL}"
 
 
 def guard_for(server: Server, root: Path, host: str) -> Guard:

@@ -32,7 +32,7 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
 MOST_UNCOUNTED = 1_000  # requests
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
 
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Traffic:
@@ -116,7 +116,7 @@ def _of_another_method(asked: Any, status: str) -> Any:
 
 def id_for(given: str | None) -> str:
     """The id of a request: the one it brings where that is plain and short, else a new one."""
-    return given if given and _PLAIN.fullmatch(given) else f"{getrandbits(64):016x}"  # no secret; a fork draws others
+    return given if given and PLAIN.fullmatch(given) else f"{getrandbits(64):016x}"  # no secret; a fork draws others
 
 
 def _named(record: logging.LogRecord) -> bool:

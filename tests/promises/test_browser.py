@@ -133,6 +133,27 @@ def test_no_word_of_a_table_breaks_on_a_phone(browser: Browser, site: str) -> No
         assert max(height for _, height in words) < 30  # pixels: one line
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_on_the_api_is_short_and_cuts_nothing(browser: Browser, site: str, width: int) -> None:
+    cut = "them => them.filter(it => it.scrollWidth > it.clientWidth + 1).map(it => it.textContent)"
+    with opened(browser, site, width) as page:
+        page.goto("/docs", wait_until="networkidle")
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.locator("details").evaluate_all("them => them.forEach(it => it.open = true)")
+
+        assert height < {1280: 7_000, 390: 12_000}[width]  # pixels
+        assert page.locator("pre, dt, dd, nav li, summary, p").evaluate_all(cut) == []
+
+
+def test_a_link_to_a_schema_opens_it(browser: Browser, site: str) -> None:
+    with opened(browser, site) as page:
+        page.goto("/docs")
+        page.get_by_role("link", name="PredictionAnswer").click()
+
+        expect(page.locator("#schema-PredictionAnswer .inside")).to_be_in_viewport()
+        expect(page.locator("#schema-ScoringAnswer .inside")).to_be_hidden()
+
+
 def test_the_list_is_searched_sorted_and_filtered_in_place(browser: Browser, site: str) -> None:
     with opened(browser, site) as page:
         page.goto("/")

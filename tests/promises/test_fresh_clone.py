@@ -25,6 +25,17 @@ def run(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
 
 
+def test_nothing_that_git_ignores_is_in_the_repository() -> None:
+    words = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+
+    assert subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout == ""
+
+
+@pytest.mark.parametrize("name", [paths.RECORDED, paths.RECORDED_LOCK, "../.schemathesis/default/cache/x"])
+def test_what_the_service_and_its_tests_leave_in_a_clone_is_ignored(name: str) -> None:
+    assert subprocess.run(["git", "check-ignore", "--quiet", f"outcomes/{name}"], cwd=ROOT).returncode == 0
+
+
 @pytest.mark.slow
 def test_the_shipped_data_give_a_proven_release_and_every_file_and_then_all_is_quiet(tmp_path: Path) -> None:
     clone = tmp_path / "a fresh clone"

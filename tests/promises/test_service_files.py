@@ -249,6 +249,12 @@ def test_a_contact_is_taken_from_a_page_behind_nginx_and_not_from_another(behind
     assert (ours, foreign) == (201, 403)
 
 
+def test_the_page_on_the_api_shows_calls_to_nginx(behind: str) -> None:
+    page = requests.get(f"{behind}/docs", headers=BEARER, timeout=60).text
+
+    assert set(re.findall(r"https?://[^/\s]+", page)) == {behind}
+
+
 def test_a_new_token_counts_behind_nginx_without_a_restart(behind: str, settings: Settings) -> None:
     (settings.root / "new").write_text(NEW_TOKEN)
     (settings.root / "new").rename(settings.root / "token")

@@ -127,6 +127,8 @@ def test_more_than_one_bare_object_is_refused(contract: Contract, body: bytes) -
         ({"sector": "x" * 201}, "sector"),
         ({"company": "x" * 201}, "company"),
         ({"company": 1.5}, "company"),
+        ({"company": 10**200}, "company"),
+        ({"company": -(10**199)}, "company"),
         ({"unheard of": 1}, "unheard of"),
         ({"left": [[]]}, "left"),
     ],
@@ -136,6 +138,19 @@ def test_a_refusal_names_row_and_field(contract: Contract, change: dict[str, Any
 
     assert (problem.status, problem.row, problem.field) == (422, 1, field)
     assert str(problem).startswith(f"row 1: {field}: ")
+
+
+@pytest.mark.parametrize("digits", ["9" * 201, "-" + "9" * 200, "9" * 5000])
+def test_a_number_as_an_id_is_no_longer_than_a_text(contract: Contract, digits: str) -> None:
+    bodies = (b'{"ids": [7, %s]}', b'[%s, {"company": %%s, "activity": 3, "size": 1, "sector": "bank"}]')
+    good = b'{"activity": 3, "size": 1, "sector": "bank"}'
+
+    problems = [refusal(contract, it) for it in (bodies[0] % digits.encode(), bodies[1] % good % digits.encode())]
+    read = [contract.read_json(b'{"ids": [%s]}' % it) for it in (b"9" * 200, b"-0")]
+
+    assert [(it.status, it.row, it.field) for it in problems] == [(422, 1, "ids"), (422, 1, "company")]
+    assert {str(it).partition(": expected ")[2] for it in problems} == {"a whole number of at most 200 characters"}
+    assert read == [Ids(["9" * 200]), Ids(["0"])]
 
 
 def test_a_missing_feature_is_named(contract: Contract) -> None:
