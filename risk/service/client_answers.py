@@ -1,12 +1,13 @@
-"""Answers about clients, contacts and former lists as closed structs."""
+"""Answers about clients, contacts and former lists as closed structs, and the contact that a request records."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from risk.dataset import outcomes
 from risk.service.answers import Band, Count, Kept, Share
 
 
@@ -108,6 +109,25 @@ class ContactsAnswer(msgspec.Struct, forbid_unknown_fields=True):
     limit: Count
     offset: Count
     contacts: list[ContactTold]
+
+
+def _text(**schema: Any) -> Meta:
+    """What the description says of a text; `outcomes.faults` sees to it, in better words."""
+    return Meta(extra_json_schema=schema)
+
+
+_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+_LINES = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029]*$"
+
+
+class Recording(msgspec.Struct, forbid_unknown_fields=True):
+    """A contact as a request gives it; without a day it is today's."""
+
+    client: Annotated[str, _text(minLength=1, pattern=_LINE)]
+    result: Annotated[str, _text(enum=list(outcomes.RESULTS))]
+    date: Annotated[str, _text(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
+    opinion: Annotated[str, _text(enum=list(outcomes.OPINIONS))] = ""
+    note: Annotated[str, _text(maxLength=outcomes.LONGEST_NOTE, pattern=_LINES)] = ""
 
 
 class RecordedContact(msgspec.Struct, forbid_unknown_fields=True):

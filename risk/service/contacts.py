@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -30,6 +30,7 @@ from risk.dataset import outcomes
 from risk.dataset.outcomes import Outcomes
 from risk.errors import DiskError
 from risk.service import responses, security
+from risk.service.client_answers import Recording
 from risk.service.live import Watch
 from risk.service.predictions import NO_REPORT
 from risk.service.problems import Problem, check_names, misfit
@@ -169,25 +170,6 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 # --- the endpoints ----------------------------------------------------------------------------------------------------
-
-
-def _text(**schema: Any) -> msgspec.Meta:
-    """What the description says of a text; `outcomes.faults` sees to it, in better words."""
-    return msgspec.Meta(extra_json_schema=schema)
-
-
-_LINE = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-_LINES = r"^[^\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029]*$"
-
-
-class Recording(msgspec.Struct, forbid_unknown_fields=True):
-    """A contact as a request gives it; without a day it is today's."""
-
-    client: Annotated[str, _text(minLength=1, pattern=_LINE)]
-    result: Annotated[str, _text(enum=list(outcomes.RESULTS))]
-    date: Annotated[str, _text(pattern=r"^(\d{4}-\d{2}-\d{2})?$")] = ""
-    opinion: Annotated[str, _text(enum=list(outcomes.OPINIONS))] = ""
-    note: Annotated[str, _text(maxLength=outcomes.LONGEST_NOTE, pattern=_LINES)] = ""
 
 
 def blueprint(kept: ContactLog, watch: Watch) -> Blueprint:

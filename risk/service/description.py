@@ -19,7 +19,7 @@ from flask import Flask
 from risk.paths import PROGRAM
 from risk.service import described_answers, security
 from risk.service.answers import ProblemDocument
-from risk.service.contacts import Recording
+from risk.service.client_answers import Recording
 from risk.service.operations import CONTACT, CSV, JSON, OPERATIONS, PREDICTION, TAGS, Operation, names_of
 from risk.service.requests import MAX_BODY, MAX_ROWS, Contract
 from risk.service.responses import FORM
