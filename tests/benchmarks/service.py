@@ -142,7 +142,7 @@ def _beside_mlflow(family: str, rate: float) -> Row:
 
     x, left = _table(3, N_TRAINED), _left(_table(3, N_TRAINED))
     with tempfile.TemporaryDirectory() as scratch:
-        mlflow.sklearn.save_model(_fitted(family, x, left), f"{scratch}/model")
+        mlflow.sklearn.save_model(_fitted(family, x, left), f"{scratch}/model", serialization_format="cloudpickle")
         code = f"""
 import threading, mlflow.pyfunc
 from mlflow.pyfunc import scoring_server
