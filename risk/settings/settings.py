@@ -197,6 +197,13 @@ def for_practice(settings: Settings) -> Settings:
     )
 
 
+def unplaced(settings: Settings) -> Settings:
+    """Return the settings with every path as the file tells it: one that is relative starts at the file's folder."""
+    found = changed(settings)
+    object.__setattr__(found, "source_file", Path(paths.CONFIG))
+    return found
+
+
 def changed(settings: Settings, **changes: Any) -> Settings:
     """Return the settings with some of them changed, of the same file."""
     found = replace(settings, **changes)
