@@ -76,6 +76,13 @@ def pack(file: Path, content: dict[str, bytes], change: Callable[[tarfile.TarInf
     return file
 
 
+@pytest.mark.parametrize(("name", "told"), [("", "it is a folder"), ("absent", "there is no such file")])
+def test_what_is_no_file_is_not_restored(elsewhere: Elsewhere, tmp_path: Path, name: str, told: str) -> None:
+    said = elsewhere.run("fullprocess", "--restore", str(tmp_path / name))
+
+    assert (said.code, said.err) == (1, f"{tmp_path / name}: {told}. Nothing was restored. Name a backup, a .tar.gz.\n")
+
+
 def test_a_backup_holds_everything_but_inputs_and_is_its_owners_alone(deployed: Project, saved: Path) -> None:
     names = set(members(saved))
 
