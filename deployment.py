@@ -129,7 +129,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--force",
         metavar="REASON",
-        help="deploy the challenger whatever its verdict; the reason is journaled, name no client",
+        help="deploy the challenger that was judged, whatever its verdict; the reason is journaled, name no client",
     )
     what.add_argument("--approve", metavar="REASON", help="deploy the challenger that waits for a person")
     what.add_argument("--reject", metavar="REASON", help="end the waiting of the challenger; it is not deployed")

@@ -172,11 +172,13 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 
 def _done(settings: Settings, observed: str) -> dict[str, Any] | None:
-    """The answer of the last run if it left this very state and no database has news; else None."""
+    """The answer of the last run where it left this very state, nothing was pruned, and no database has news."""
     from risk import journal, paths
+    from risk.registry.retention import PRUNED
 
     state = tick.state(observed, [str(link) for link in settings.links])
-    last = next(reversed(journal.runs(settings.production / paths.JOURNAL)), None)
+    records = journal.read(settings.production / paths.JOURNAL)
+    last = next((it for it in reversed(records) if it.get("kind") in ("run", PRUNED)), None)
     if last is None or last.get("state") != state or _database_has_news(settings):
         return None
     return {name: last.get(name) for name in SHOWN}

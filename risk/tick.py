@@ -48,7 +48,9 @@ def idle(arguments: list[str]) -> bool:
             return False
         if remembered.get("delivers") and is_owed(production, remembered["journal"]):
             return False
-        if remembered.get("state") != state(observe(path, remembered["folders"]), remembered["links"]):
+        folder = os.path.dirname(os.path.abspath(path))
+        watched, links = ([os.path.join(folder, it) for it in remembered[key]] for key in ("folders", "links"))
+        if remembered.get("state") != state(observe(path, watched), links):
             return False
         os.utime(os.path.join(production, paths.LOCK))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -96,16 +98,18 @@ def answer(arguments: list[str]) -> str:
 def remember(settings: Settings, observed: str, answer: dict, due: float | None = None) -> None:  # type: ignore[type-arg]
     """Keep what a finished run saw at its beginning, where the links point at its end, and its answer.
 
-    Losing it costs one look. Where a database is a source no tick is idle before that was asked. From `due` (seconds
-    since 1970) on the next tick is work: new rows should have come, or the call list changes with the day.
+    Places are those of the settings: a copy of an installation is looked at itself. Losing it costs one look. Where a
+    database is a source no tick is idle before that was asked. From `due` (seconds since 1970) on the next tick is
+    work: new rows should have come, or the call list changes with the day.
     """
     from risk import files
+    from risk.settings.settings import unplaced
 
-    links = [str(link) for link in settings.links]
+    told = unplaced(settings)
     kept = {
-        "state": "" if settings.source else state(observed, links),
-        "folders": [str(folder) for folder in settings.watched],
-        "links": links,
+        "state": "" if settings.source else state(observed, [str(link) for link in settings.links]),
+        "folders": [str(folder) for folder in told.watched],
+        "links": [str(link) for link in told.links],
         "due": due,
         "delivers": settings.deliver.is_wanted,
         "told": answer,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -136,6 +137,25 @@ def test_what_is_asked_for_by_a_word_is_never_idle(rested: Project) -> None:
     assert idle(rested, "--json")
     for word in ("--force", "--dry-run", "--status", "--practice", "--help"):
         assert not idle(rested, word)
+
+
+@pytest.mark.parametrize("lost", ["", "ingesteddata", "sourcedata"])
+def test_a_copy_of_an_installation_is_looked_at_itself(deployed: Project, tmp_path: Path, lost: str) -> None:
+    copy = Project(shutil.copytree(deployed.root, tmp_path.with_name(f"{tmp_path.name} copied"), symlinks=True))
+    before = idle(deployed)
+    if lost:
+        shutil.rmtree(copy.root / lost)
+
+    assert (before, idle(copy)) == (True, False)
+
+
+def test_a_folder_that_was_moved_knows_its_own_files(rested: Project, tmp_path: Path) -> None:
+    moved = Project(tmp_path.rename(tmp_path.with_name(f"{tmp_path.name} moved")))
+    before = idle(moved)
+
+    moved.drop("sourcedata/b.csv", "x")
+
+    assert (before, idle(moved)) == (True, False)
 
 
 def test_the_idle_tick_imports_nothing_heavy(rested: Project) -> None:

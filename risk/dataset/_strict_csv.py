@@ -9,8 +9,9 @@ import csv
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from risk.text import CONTROL, counted, in_short
 
@@ -19,11 +20,22 @@ Record = dict[str, str]
 
 @dataclass(frozen=True)
 class RejectedLine:
-    """A line that was refused (None: the whole file), and what was found there and expected."""
+    """A line that was refused (None: the whole file), what was found there and expected, and its `text`."""
 
     source: str
     line: int | None
     reason: str
+    text: str = field(default="", repr=False, compare=False)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The refusal without the text."""
+        return {"source": self.source, "line": self.line, "reason": self.reason}
+
+    @property
+    def searched(self) -> str:
+        """What a name may stand in: the reason, and the text with the quotes of CSV and without."""
+        return "\n".join((self.reason, self.text, self.text.replace('""', '"')))
 
     @property
     def sentence(self) -> str:
@@ -62,7 +74,7 @@ def read(
             if found := fault(record):
                 raise ValueError(found)
         except ValueError as error:
-            rejected.append(RejectedLine(source, number, str(error)))
+            rejected.append(RejectedLine(source, number, str(error), line))
         else:
             records.append((number, record))
     return StrictCsv(tuple(records), tuple(rejected))

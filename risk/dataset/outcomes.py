@@ -113,7 +113,8 @@ def read(folder: Path, size_cap: int) -> Outcomes:
         rejected += found.rejected
         for contact in found.contacts:
             if contact.date > tomorrow:  # where a day begins first, it may be that already
-                rejected.append(RejectedLine(source, contact.line, f"date is {contact.date}, which lies in the future"))
+                why = f"date is {contact.date}, which lies in the future"
+                rejected.append(RejectedLine(source, contact.line, why, ",".join(contact.told)))
             else:
                 contacts.setdefault(contact.told, contact)
     in_order = sorted(contacts.values(), key=lambda it: (it.client, it.date, it.source, it.line))

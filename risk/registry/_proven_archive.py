@@ -39,7 +39,8 @@ class ProvenArchive:
 def prove(file: Path) -> ProvenArchive:
     """Read the whole archive. Raises: DataError where any of it is not as it was written, or would land elsewhere."""
     if not file.is_file():
-        raise DataError(f"{file}: there is no such file. Nothing was restored. Name a backup.")
+        found = "it is a folder" if file.is_dir() else "there is no such file"
+        raise DataError(f"{file}: {found}. Nothing was restored. Name a backup, a .tar.gz.")
     digests, kept = {}, {paths.CONFIG: b"", LISTING: b""}
     for info, stream in members(file):
         if (why := _fault(info)) or info.name in digests:

@@ -20,6 +20,7 @@ from typing import Any
 from risk import files, journal, paths
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Entry, Manifest
+from risk.errors import UsageError
 from risk.reading.reader import Content
 
 VERIFIER = Path(__file__).with_name("verify_export.py")
@@ -56,6 +57,8 @@ def made(folders: Mapping[str, Path], year: str | None = None) -> AuditExport:
     """The export of an installation, the same bytes for the same state. `folders` are those that runs write into.
 
     Of a `year` it holds the lines of the journal of that year alone; everything else is that of today.
+
+    Raises: UsageError where the journal has no such line.
     """
     ingested, models, production = (folders[name] for name in ("ingesteddata", "models", "production_deployment"))
     lines, previous = _lines(production / paths.JOURNAL, year)
@@ -69,7 +72,7 @@ def made(folders: Mapping[str, Path], year: str | None = None) -> AuditExport:
         if found:
             members[f"manifests/{'release' if is_release else 'dataset'}-{folder.name}.json"] = _described(found)
     members[VERIFY] = VERIFIER.read_bytes()
-    last = files.digest(lines[-1]) if lines else previous
+    last = files.digest(lines[-1])
     kept = dict(sorted(_kept(folders)))
     whole = kept.pop(JOURNAL, None)  # of a year only some of its lines are here
     digests = {
@@ -86,14 +89,19 @@ def made(folders: Mapping[str, Path], year: str | None = None) -> AuditExport:
 
 
 def _lines(path: Path, year: str | None) -> tuple[list[bytes], str]:
-    """The lines of the journal, or of a year of it, and the hash of the line before them."""
+    """The lines of the journal, or of a year of it, and the hash of the line before them. Raises: UsageError."""
     content = path.read_bytes() if path.exists() else b""
     every, previous = content.split(b"\n")[:-1], journal.FIRST
+    if not every:
+        raise UsageError(f"{path}: the journal has no line yet. Nothing was written. Run python fullprocess.py first.")
     if year is None:
         return every, previous
     years = [str(json.loads(line).get("at"))[:4] for line in every]
-    first = next((at for at, it in enumerate(years) if it >= year), len(every))
-    end = max((at for at, it in enumerate(years) if it <= year), default=-1) + 1
+    if year not in years:
+        known = ", ".join(sorted(set(years)))
+        raise UsageError(f"{path}: the journal has no line of {year}. Nothing was written. It has lines of {known}.")
+    first = next(at for at, it in enumerate(years) if it >= year)
+    end = max(at for at, it in enumerate(years) if it <= year) + 1
     return every[first:end], files.digest(every[first - 1]) if first else previous
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from risk import files, paths, wiped
 from risk.command import Answer
 from risk.errors import BusyError, DataError, UsageError
+from risk.registry import releases
 from risk.registry._archive import MODELS, Archive, Backup, Installed, MovedError
 
 __all__ = ["Installed", "answer", "make", "rooms"]
@@ -52,10 +53,14 @@ def answer(installed: Installed, file: str) -> Answer:
 
 
 def make(installed: Installed, file: Path) -> Backup:
-    """Write a backup, for its owner's eyes alone. Raises: UsageError, BusyError, DataError, JournalError, DiskError."""
+    """Write a backup, for its owner's eyes alone.
+
+    Raises: UsageError, BusyError, DiskError; DataError, JournalError, ReleaseError where something is lost.
+    """
     _check_place(installed, file)
     folders, production = installed.rooms, installed.rooms[paths.PRODUCTION]
     wiped.check(production, folders[paths.INGESTED], folders[MODELS])
+    releases.current(production)
     if not (production / paths.JOURNAL).exists():
         raise DataError(f"{production}: no run has written anything yet, so there is nothing to back up")
     for _ in range(TRIES):

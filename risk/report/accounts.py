@@ -19,7 +19,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audit-export", metavar="FILE", help="write journal, cards, verdicts and all digests into FILE.zip"
     )
-    parser.add_argument("--client", metavar="NAME", help="tell everything that is kept about a client")
+    parser.add_argument(
+        "--client",
+        metavar="NAME",
+        help="tell everything that is kept about a client (--client=NAME where it begins with a dash)",
+    )
     parser.add_argument("--html", metavar="FILE", help="with --client: write it as a page to print, too")
 
 
@@ -54,6 +58,8 @@ def _audit_export(settings: Settings, path: Path) -> Answer:
 
 def _client(settings: Settings, name: str, page: Path | None) -> Answer:
     """Tell everything that is kept about a client. Raises: UsageError, DiskError."""
+    if not name.strip():
+        raise UsageError("--client: the name is blank. Nothing was read. Give it as it stands in the client column.")
     if page:
         _check_free("--html", page, ".html")
     shelves = Shelves(settings.ingested, settings.models, settings.production, settings.outcomes, settings.holdout)

@@ -84,7 +84,7 @@ def told(
 
     `rows` keep treated ones apart; of `newest` and `test` scores the first are without them.
     """
-    rejected = [asdict(it) for it in called.rejected[:MOST_REJECTED]]
+    rejected = [it.told for it in called.rejected[:MOST_REJECTED]]
     frame = rows.of(tuple(called.clients)) if called.contacts else pd.DataFrame()
     n_treated = int(rows.treated(frame).sum())
     pairs = {"newest": newest, "test": test} if n_treated else {}

@@ -33,6 +33,8 @@ PARTS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
      {"File": "file", "Line": "line", "Column": "column", "Value": "value", "Reason": "reason", "Kept in": "kept_in"}),
     ("contacts", "Contacts", "Who was called when, and what came of it.",
      {"Date": "date", "Result": "result", "Opinion": "opinion", "Note": "note", "File": "source", "Line": "line"}),
+    ("mentions", "Notes on others", "Contacts on other clients whose note names the client.",
+     {"Date": "date", "Note": "note", "File": "source", "Line": "line"}),
     ("refused_contacts", "Refused contacts", "Lines that were refused and name the client.",
      {"File": "source", "Line": "line", "Reason": "reason"}),
     ("call", "On the newest call list", "With the reasons that are given.", {"What": "what", "Is": "is"}),
@@ -83,7 +85,12 @@ def gather(client: str, shelves: Shelves, schema: Schema, size_cap: int) -> dict
         "test_rows": client_rows.held_out(shelves.test_data, schema, client, size_cap),
         "refused_rows": client_rows.refused(known | others, parts, client),
         "contacts": [vars(it) for it in called.contacts if it.client == client],
-        "refused_contacts": [vars(it) for it in called.rejected if client_rows.is_named(client, it.reason)],
+        "mentions": [
+            {name: getattr(it, name) for name in ("date", "note", "source", "line")}
+            for it in called.contacts
+            if it.client != client and client_rows.is_named(client, it.note)
+        ],
+        "refused_contacts": [it.told for it in called.rejected if client_rows.is_named(client, it.searched)],
         "lists": list_history.of_client(shelves.models / paths.LISTS, client),
         "report_sets": sets,
         "call": _call(shelves.models, client),
@@ -178,7 +185,7 @@ def lines(sheet: Mapping[str, Any], parts: Sequence[SheetPart]) -> str:
     told = [f"Client {one_line(sheet['client'])}: {'everything that is kept' if sheet['kept'] else NONE_KEPT}"]
     for part in (it for it in parts if it.rows):
         told += ["", f"{part.title} ({len(part.rows)})"]
-        told += [f"  {one_line(' | '.join(row))}" for row in part.rows]
+        told += [f"  {one_line(' | '.join(row))}" for row in (part.columns, *part.rows)]
     return "\n".join(told)
 
 

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 ASKED = "check dependencies"  # the act of asking the package index
 LAST_RUN = ("run", "at", "outcome", "sentence", "error")
 OF_NOW = (journal.RECORD, journal.STOPPED, journal.APPROVAL)  # these are looked at when they are asked for
+UNREAD = "Files that came since the last ingestion are not counted in."  # beside what waits
 
 
 def status(settings: Settings) -> Answer:
@@ -131,7 +132,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
         *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),
         *(f"not sent: {it}" for it in fields["undelivered"]),
         *(f"damaged:  {fault}" for fault in fields["damaged"]),
-        *([f"waiting:  {fields['waiting']['said']}"] if fields["waiting"] else []),
+        *([f"waiting:  {fields['waiting']['said']} {UNREAD}"] if fields["waiting"] else []),
         *(f"needs attention: {it['sentence']}" for it in fields["attention"]),
         "kept:     " + ", ".join(f"{name} {size / 1e6:,.1f} MB" for name, size in fields["bytes"].items()),
     ]

@@ -85,6 +85,7 @@ class Watch:
         is_due = bool(former.wrong) and time.monotonic() > self._again
         seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self.reports))
         recorded = (tick.signature(str(self._production / paths.JOURNAL)), seen[0])
+        is_news = is_due or (recorded, seen) != (self._proven, self._seen)
         if recorded != self._proven or is_due:
             self._proven, self._again = recorded, time.monotonic() + PATIENCE
             self._live = replace(self._live, record=self._broken(), **self._last_runs())
@@ -93,6 +94,8 @@ class Watch:
             self._live = self._loaded(self._live)
             gc.collect()  # of what came since the last one: to walk over everything would hold requests up
             gc.freeze()  # what was just loaded stays for long, and is not walked again
+        if is_news and self._live.shown:
+            self._live = replace(self._live, shown=self._decided(self._live.shown))
         for fault in set(self._live.wrong) - set(former.wrong):
             log.warning(event("fault", reason=fault))
 
@@ -146,6 +149,20 @@ class Watch:
         except Exception as error:
             faults.append(self._named(f"{TORN}: {_words(error)}"))
         return replace(former, model=model, contract=contract, released=released, shown=shown, faults=tuple(faults))
+
+    def _decided(self, shown: Shown) -> Shown:
+        """The report without the challenger that waited for a person when it was made, once it does so no longer."""
+        if not (waits := shown.snapshot.get("waiting")):
+            return shown
+        with contextlib.suppress(RiskError, OSError, KeyError):
+            runs = [it for it in journal.runs(self._production / paths.JOURNAL) if it["run"] > shown.snapshot["run"]]
+            live = {releases.name_of(self._production), *(it["release"] for it in runs if "release" in it)}
+            is_decided = any(it["waiting"] is None for it in runs if "waiting" in it)
+            if is_decided or {name or releases.BASE_RATE for name in live} != {waits["against"]}:
+                needs = [it for it in shown.snapshot["attention"] if it["kind"] != journal.APPROVAL]
+                snapshot = ReportObject(shown.snapshot | {"waiting": None, "attention": needs})
+                return replace(shown, snapshot=snapshot)
+        return shown
 
     def _named(self, fault: str) -> str:
         """A fault that names files by their place in the installation, never by folders of the machine."""

@@ -31,6 +31,10 @@ def copied(place: Path, scratch: Path) -> Path:
     Raises: ConfigError, BusyError while a run is at work, DiskError.
     """
     source = place / paths.CONFIG if place.is_dir() else place
+    if not source.exists():
+        why = f"this folder has no {paths.CONFIG}" if place.is_dir() else "there is no such folder or file"
+        advice = f"Name the folder with {paths.CONFIG}, or the settings file: make upgrade-check DATA=FOLDER"
+        raise ConfigError(f"{place}: {why}. Nothing was copied. {advice}")
     found, settings = settings_file.read(source), load(source)
     root, home = settings.root, scratch / NESTED
     told = {key: str(getattr(settings, key)) for key in (*WRITTEN, *READ)}

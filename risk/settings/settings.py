@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 from dataclasses import field, replace
@@ -15,22 +14,20 @@ from pydantic.dataclasses import dataclass
 from risk import paths
 from risk.errors import ConfigError
 from risk.files import digest
-from risk.settings import settings_file
+from risk.settings import faults, settings_file
 from risk.settings.capacity import BY_GAIN, Capacity
 from risk.settings.database_source import DatabaseSource
 from risk.settings.decision_rules import Drift, GateRule
 from risk.settings.engine_choice import EngineChoice
 from risk.settings.events import Events, with_rows
 from risk.settings.model_choice import ModelChoice, OwnFamilies
-from risk.settings.recipients import Deliver, Smtp
+from risk.settings.recipients import Deliver
 from risk.settings.retention import Keep
 from risk.settings.schema import CLOSED, Name, Number, Schema, Whole
 from risk.settings.table_format import Format
-from risk.settings.target import Target
-from risk.text import hours_of, in_short
+from risk.text import hours_of
 
 Folder = Annotated[Name, Field(pattern=r"^[^\x00]+$")]
-SECRETIVE = ("source", "deliver", "engine.master", "engine.options")  # a value may hold a password
 _FOLDERS = {"input_folder_path": "client files arrive", "test_data_path": "the held-out clients lie"}
 
 
@@ -171,7 +168,7 @@ def load(path: Path, practice: bool = False) -> Settings:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_sentence(error)}") from error
+        raise ConfigError(f"{path}: {faults.sentence(error, Settings)}") from error
     object.__setattr__(settings, "source_file", path.absolute())
     object.__setattr__(settings.schema, "format", settings.format)
     object.__setattr__(settings.schema, "engine", settings.engine)
@@ -200,39 +197,18 @@ def for_practice(settings: Settings) -> Settings:
     )
 
 
+def unplaced(settings: Settings) -> Settings:
+    """Return the settings with every path as the file tells it: one that is relative starts at the file's folder."""
+    found = changed(settings)
+    object.__setattr__(found, "source_file", Path(paths.CONFIG))
+    return found
+
+
 def changed(settings: Settings, **changes: Any) -> Settings:
     """Return the settings with some of them changed, of the same file."""
     found = replace(settings, **changes)
     object.__setattr__(found, "source_file", settings.source_file)
     return found
-
-
-def _sentence(error: ValidationError) -> str:
-    """Say the first fault in words: key, value, what is allowed, the nearest known key."""
-    fault = error.errors()[0]
-    key = ".".join(str(step) for step in fault["loc"])
-    if fault["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"unknown key {key!r}{_nearest(str(fault['loc'][-1]), fault['loc'])}"
-    if fault["type"] in ("missing", "missing_argument"):
-        return f"key {key!r} is missing; expected {'a text' if '.' in key else 'the path of a folder'}"
-    told = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "value_error" and not isinstance(fault["input"], list | str):
-        return f"key {key!r}: {told}"  # of a whole section
-    value = (
-        "wrong"
-        if key.startswith(("source", "deliver", "engine.master", "engine.options"))
-        else in_short(fault["input"])
-    )
-    return f"key {key!r} is {value}; {told[:1].lower()}{told[1:]}"
-
-
-def _nearest(key: str, place: tuple[Any, ...]) -> str:
-    sections: dict[str, Any] = {name: it.default_factory for name, it in Settings.__dataclass_fields__.items()}
-    sections |= {"source": DatabaseSource, "events": Events, "deliver.smtp": Smtp, "schema.target": Target}
-    owner: Any = sections.get(".".join(map(str, place[:2])), sections.get(str(place[0]), Settings))
-    known = [it.alias or name for name, it in owner.__pydantic_fields__.items() if name != "source_file"]
-    near = difflib.get_close_matches(key, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known keys are {', '.join(known)}"
 
 
 def _check_folders(settings: Settings) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -276,11 +277,12 @@ def test_two_workers_of_gunicorn_answer_count_for_themselves_and_cut_no_body(
 
     with running([*words, "wsgi:app"], url, env=os.environ | more, stderr=subprocess.DEVNULL) as process:
         counted: dict[str, float] = {}
-        for _ in range(60):
-            assert requests.post(f"{url}/prediction", json=[ROW] * 2, headers=BEARER, timeout=60).status_code == 200
-            text = requests.get(f"{url}/metrics", headers=BEARER, timeout=60).text
-            found = re.search(r'^risk_predicted_rows_total\{worker="(\d+)"\} (\S+)', text, re.MULTILINE)
-            counted[found[1]] = float(found[2])  # type: ignore[index]
+        n_asked, deadline = 0, time.monotonic() + 60
+        with ThreadPoolExecutor(4) as pool:  # at once, for whoever is free takes the next; one may still be loading
+            while n_asked < 60 or (len(counted) < 2 and time.monotonic() < deadline):
+                n_asked += 60
+                for worker, n_rows in pool.map(_rows_of_a_worker, [url] * 60):
+                    counted[worker] = max(n_rows, counted.get(worker, 0))
         rows = json.dumps([ROW] * 400_000).encode()
         kind = BEARER | {"Content-Type": "application/json"}
         chunks = (rows[at : at + 2**20] for at in range(0, len(rows), 2**20))
@@ -288,8 +290,17 @@ def test_two_workers_of_gunicorn_answer_count_for_themselves_and_cut_no_body(
 
     assert cut.status_code == 413
     assert len(counted) == 2
-    assert sum(counted.values()) <= 120
+    assert sum(counted.values()) <= 2 * n_asked
     assert process.returncode == 0
+
+
+def _rows_of_a_worker(url: str) -> tuple[str, float]:
+    """Ask for two predictions; return a worker and the rows that it has predicted."""
+    assert requests.post(f"{url}/prediction", json=[ROW] * 2, headers=BEARER, timeout=60).status_code == 200
+    text = requests.get(f"{url}/metrics", headers=BEARER, timeout=60).text
+    found = re.search(r'^risk_predicted_rows_total\{worker="(\d+)"\} (\S+)', text, re.MULTILINE)
+    assert found
+    return found[1], float(found[2])
 
 
 # --- logrotate --------------------------------------------------------------------------------------------------------

@@ -77,9 +77,17 @@ def forged(folder: Path, change: Callable[[list[bytes]], object]) -> None:
     lines = path.read_bytes().split(b"\n")[:-1]
     change(lines)
     path.write_bytes(b"".join(line + b"\n" for line in lines))
+    fitted(folder, journal={"lines": len(lines), "sha256": files.digest(lines[-1])})
+
+
+def fitted(folder: Path, journal: dict[str, object] | None = None, **kept: str | None) -> None:
+    """Make all digests of the export fit its members, and name others of what is `kept` (None: it is named no more)."""
     told = json.loads((folder / "digests.json").read_bytes())
-    told["members"][JOURNAL] = files.digest_file(path)
-    told["journal"] |= {"lines": len(lines), "sha256": files.digest(lines[-1])}
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name not in ("digests.json", "seal.txt"))
+    told["members"] = {path.relative_to(folder).as_posix(): files.digest_file(path) for path in found}
+    told["journal"] |= journal or {}
+    told["kept"] |= {name: digest for name, digest in told["members"].items() if name in told["kept"]} | kept
+    told["kept"] = {name: digest for name, digest in told["kept"].items() if digest}
     (folder / "digests.json").write_bytes(files.as_json(told))
     (folder / "seal.txt").write_text(files.digest_file(folder / "digests.json"))
 
@@ -227,13 +235,79 @@ def test_a_member_that_is_added_dropped_or_swapped_is_found(company: Project) ->
     assert not faults(folder)
 
 
+RELEASES = "production_deployment/releases"
+
+
+@pytest.mark.parametrize("paper", [paths.VERDICT, paths.CARD, paths.MODEL_CARD, paths.LATEST_SCORE])
+def test_papers_of_two_releases_that_are_swapped_are_found_by_the_last_line_alone(company: Project, paper: str) -> None:
+    last_line = export(company).json["last_line"]
+    folder = unpacked(company)
+    one, other = sorted(folder.glob(f"{RELEASES}/*/{paper}"))[:2]
+    content, others = one.read_bytes(), other.read_bytes()
+    assert content != others
+
+    one.write_bytes(others)
+    other.write_bytes(content)
+    fitted(folder)
+
+    told = verify_export.faults(folder, [last_line], [])
+    assert [f"/{paper}: not as its line tells" in it for it in told] == [True, True]
+
+
+def test_models_of_two_releases_that_are_swapped_are_found_by_the_last_line_alone(company: Project) -> None:
+    last_line = export(company).json["last_line"]
+    folder = unpacked(company)
+    kept = json.loads((folder / "digests.json").read_bytes())["kept"]
+    one, other = sorted(name for name in kept if name.startswith(RELEASES) and name.endswith(paths.MODEL))[:2]
+
+    for change in ({one: kept[other], other: kept[one]}, {one: None}):
+        fitted(folder, **change)
+        assert f"{one}: not as its line tells" in verify_export.faults(folder, [last_line], [])
+
+
+def test_what_no_line_of_the_journal_tells_is_found_by_the_seal(company: Project) -> None:
+    told = export(company).json
+    whole = unpacked(company)
+
+    for path in [*whole.glob("manifests/*.json"), *whole.glob("models/*.json")]:
+        folder = whole.with_name("forged")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(whole, folder)
+        (folder / path.relative_to(whole)).write_text("{}")
+        fitted(folder)
+        assert verify_export.faults(folder, [told["last_line"], told["seal"]], []), path
+
+
+def test_a_zip_whose_members_are_in_another_order_is_found(company: Project) -> None:
+    export(company)
+    path = company.root / "audit.zip"
+    with zipfile.ZipFile(path) as packed:
+        members = [(info, packed.read(info)) for info in packed.infolist()]
+
+    with zipfile.ZipFile(path, "w") as packed:
+        for info, content in reversed(members):
+            packed.writestr(info, content)
+
+    assert faults(path) == ["the zip was changed around its members"]
+
+
+@pytest.mark.slow
+def test_papers_that_an_erasure_rewrote_are_those_that_its_line_tells(company: Project) -> None:
+    assert company.run("ingestion", "--erase", "c00007", "--reason", "request 7").code == 0
+
+    last_line = export(company).json["last_line"]
+
+    assert '"replaced": {"' in company.text(JOURNAL)
+    assert verify(company.root / "audit.zip", last_line, by=audit_export.VERIFIER).returncode == 0
+
+
 def test_a_release_that_is_forged_with_all_digests_of_the_export_is_found_by_the_journal(company: Project) -> None:
     verdict = next((company.root / "production_deployment/releases").glob("1-*")) / paths.VERDICT
     verdict.write_text(verdict.read_text().replace('"deploy": true', '"deploy": false'))
 
     export(company)
 
-    assert any("verdict.json: not as the journal tells" in it for it in faults(unpacked(company)))
+    assert any("verdict.json: not as its line tells" in it for it in faults(unpacked(company)))
 
 
 def test_a_history_that_is_rewritten_whole_is_found_only_by_the_hash_that_was_kept(company: Project) -> None:
@@ -265,12 +339,25 @@ def test_a_file_named_by_a_year_holds_the_lines_of_that_year(company: Project) -
     lines = company.text(JOURNAL).splitlines()
     year = json.loads(lines[-1])["at"][:4]
 
-    told, other = export(company, f"{year}.zip").json, export(company, "1999.zip").json
+    told = export(company, f"{year}.zip").json
 
     assert (told["year"], told["lines"]) == (year, len(lines))
-    assert (other["year"], other["lines"]) == ("1999", 0)
-    for name in (f"{year}.zip", "1999.zip"):
-        assert verify(company.root / name, by=audit_export.VERIFIER).returncode == 0
+    assert verify(company.root / f"{year}.zip", told["last_line"], by=audit_export.VERIFIER).returncode == 0
+
+
+def test_a_year_without_lines_is_refused_with_the_years_that_have_some(company: Project) -> None:
+    said = company.run("diagnostics", "--audit-export", str(company.root / "1999.zip"))
+
+    year = json.loads(company.text(JOURNAL).splitlines()[-1])["at"][:4]
+    assert (said.code, said.out) == (2, "")
+    assert f"the journal has no line of 1999. Nothing was written. It has lines of {year}." in said.err
+    assert not (company.root / "1999.zip").exists()
+
+
+def test_without_a_line_of_the_journal_there_is_nothing_to_export(project: Project) -> None:
+    said = project.run("diagnostics", "--audit-export", str(project.root / "audit.zip"))
+
+    assert (said.code, "the journal has no line yet. Nothing was written." in said.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["audit.tar", "there.zip"])

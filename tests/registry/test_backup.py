@@ -76,6 +76,23 @@ def pack(file: Path, content: dict[str, bytes], change: Callable[[tarfile.TarInf
     return file
 
 
+@pytest.mark.parametrize(("name", "told"), [("", "it is a folder"), ("absent", "there is no such file")])
+def test_what_is_no_file_is_not_restored(elsewhere: Elsewhere, tmp_path: Path, name: str, told: str) -> None:
+    said = elsewhere.run("fullprocess", "--restore", str(tmp_path / name))
+
+    assert (said.code, said.err) == (1, f"{tmp_path / name}: {told}. Nothing was restored. Name a backup, a .tar.gz.\n")
+
+
+@pytest.mark.parametrize("lost", ["current", "releases"])
+def test_what_has_lost_its_live_release_is_not_backed_up(deployed: Project, lost: str) -> None:
+    (deployed.root / "production_deployment" / lost).rename(deployed.root / "gone")
+
+    said = deployed.run("fullprocess", "--backup", str(deployed.root / "backup.tar.gz"))
+
+    assert (said.code, "missing" in said.err) == (1, True)
+    assert not (deployed.root / "backup.tar.gz").exists()
+
+
 def test_a_backup_holds_everything_but_inputs_and_is_its_owners_alone(deployed: Project, saved: Path) -> None:
     names = set(members(saved))
 

@@ -23,7 +23,10 @@ def kept(project: Project) -> None:
     project.drop("sourcedata/dataset1.csv", rows)
     project.drop("testdata/testdata.csv", table(100, seed=9, first=90_000) + "c00001,4,40,3,1\n")
     project.drop(
-        "outcomes/calls.csv", "client,date,result,note\nc00001,2026-01-05,reached,will think\nc00001,x,reached,\n"
+        "outcomes/calls.csv",
+        "client,date,result,note\nc00001,2026-01-05,reached,will think\nc00001,x,reached,\n"
+        "c00002,2026-01-06,reached,is a friend of c00001\nc00003,2026-01-06,reached,of c000011\n"
+        'c00001,2999-01-01,reached,\n"c00004",2026-01-06,no,as c00001 says\nc00001,2026-01-06\nc00005,x,reached,\n',
     )
     assert project.run("fullprocess").code in (0, 4)
     second = table(300, seed=2, turned=True, first=1000)
@@ -66,7 +69,8 @@ def test_it_holds_lists_reports_contacts_models_and_what_was_refused(company: Pr
     assert [it["report_set"] for it in found["report_sets"]] == ["1", "2"]
     assert found["call"]["reasons"] is not None  # type: ignore[call-overload]
     assert [(it["date"], it["note"]) for it in found["contacts"]] == [("2026-01-05", "will think")]
-    assert [it["line"] for it in found["refused_contacts"]] in ([3], [])
+    assert sorted(str(it["line"]) for it in found["refused_contacts"]) == ["3", "6", "7", "8"]
+    assert [(it["line"], it["note"]) for it in found["mentions"]] == [(4, "is a friend of c00001")]
     assert [(it["file"], it["column"]) for it in found["refused_rows"]] == [("dataset2.csv", "lastmonth_activity")]
     assert releases[0] in [it["model"] for it in found["models"]]
     assert all(it["compared_on"] == len(it["risks"]) for it in found["models"])  # type: ignore[arg-type]
@@ -76,6 +80,36 @@ def test_it_tells_of_nobody_else(company: Project) -> None:
     text = json.dumps(sheet(company)) + company.run("diagnostics", "--client", "c00001").out
 
     assert set(re.findall(r"c\d{5}", text)) == {"c00001"}
+
+
+def test_a_refused_contact_is_found_by_a_name_with_quotes(project: Project) -> None:
+    project.drop("outcomes/calls.csv", 'client,date,result\n"Acme ""A"", Inc.",99,reached\nAcme,99,reached\n')
+
+    assert [it["line"] for it in sheet(project, 'Acme "A", Inc.')["refused_contacts"]] == [2]
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_without_a_name_nothing_is_told(company: Project, name: str) -> None:
+    said = company.run("diagnostics", f"--client={name}")
+
+    assert (said.code, said.out) == (2, "")
+    assert "--client: the name is blank. Nothing was read." in said.err
+
+
+def test_a_name_that_begins_with_a_dash_is_found(project: Project) -> None:
+    project.drop("outcomes/calls.csv", "client,date,result\n--Acme,2026-01-05,reached\n")
+
+    assert "2026-01-05 | reached" in project.run("diagnostics", "--client=--Acme").out
+
+
+def test_columns_have_headings_for_readers(company: Project) -> None:
+    said = company.run("diagnostics", "--client", "c00001").out.splitlines()
+
+    at = next(n for n, line in enumerate(said) if line.startswith("Contacts ("))
+    assert said[at + 1 : at + 3] == [
+        "  Date | Result | Opinion | Note | File | Line",
+        "  2026-01-05 | reached | – | will think | outcomes/calls.csv | 2",
+    ]
 
 
 def test_of_an_unknown_client_it_says_that_nothing_is_kept(company: Project) -> None:

@@ -41,6 +41,18 @@ def test_a_run_in_the_copy_continues_it_and_changes_nothing_of_the_original(depl
     assert state(deployed.root) == before
 
 
+@pytest.mark.parametrize(("name", "told"), [
+    ("absent", "there is no such folder or file. Nothing was copied. Name the folder with config.json, or the "),
+    ("sourcedata", "this folder has no config.json. Nothing was copied. Name the folder with config.json, or the "),
+])  # fmt: skip
+def test_what_is_no_installation_is_one_sentence(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    assert scratch_copy.main([str(project.root / name), str(tmp_path / "scratch")]) == 2
+
+    assert f"{project.root / name}: {told}" in capsys.readouterr().err
+
+
 def test_nothing_is_delivered_from_a_copy_and_all_other_settings_stay(project: Project, tmp_path: Path) -> None:
     project.configure(deliver={"alert_url": "https://example.com/alert"}, drift={"alpha": 0.01})
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import is_dataclass
 from typing import Any
 
 import pytest
@@ -89,6 +90,12 @@ def test_byte_order_marks_before_the_settings_are_passed_over(project: Project) 
         ({"output_model_path": "mod\0els"}, r"'output_model_path' is 'mod\\x00els'; "),
         ({"test_share": 0.6}, r"'test_share' is 0.6; input should be less than or equal to 0.5"),
         ({"test_share": 0}, r"'test_share' is 0; input should be greater than 0"),
+        ({"schema": {"features": {"a": {"minimu": 0}}}}, r"key 'schema.features.a.minimu'; did you mean 'minimum'\?"),
+        ({"schema": {"features": 5}}, r"'schema.features' is 5; expected an object {…}$"),
+        ({"schema": {"features": {"a": 5}}}, r"'schema.features.a' is 5; expected an object .* keys kind, minimum, "),
+        ({"schema": {"target": [1]}}, r"'schema.target' is \[1\]; expected an object .* keys name, absent_for, "),
+        ({"deliver": {"smtp": "pass"}}, r"'deliver.smtp' is wrong; expected an object {…} with the keys host, from, "),
+        ({"keep": None}, r"'keep' is null; .* an object {…} with the keys versions, report_sets, releases, lists$"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_that_names_it(project: Project, sections: dict[str, Any], told: str) -> None:
@@ -98,6 +105,17 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(project: Project, section
         _ = project.settings
 
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("section", [name for name, it in settings.Settings.__dataclass_fields__.items() if
+                                     is_dataclass(it.default_factory)] + ["events", "source"])  # fmt: skip
+def test_a_section_that_is_no_object_is_told_by_its_keys_and_no_class_of_ours(project: Project, section: str) -> None:
+    project.configure(**{section: "person"})
+
+    with pytest.raises(ConfigError, match=f"key '{section}' is .*expected an object|key 'source' is no object") as said:
+        _ = project.settings
+
+    assert "instance" not in str(said.value)
 
 
 def test_a_missing_key_and_a_torn_file_are_said(project: Project) -> None:

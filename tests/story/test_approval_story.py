@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from risk.registry import releases
 from tests.conftest import Installations, Project, Said, table
 from tests.promises.test_crash import check_all, check_readers, one_of_each_kind
 
+HTML = {"Accept": "text/html"}
 JOURNAL = "production_deployment/journal.jsonl"
 
 
@@ -194,6 +196,32 @@ def test_a_changed_model_file_cannot_be_approved(second: Project) -> None:
     assert (said.code, "no challenger waits" in said.err) == (1, True)
 
 
+@pytest.mark.slow
+def test_after_a_rejected_first_model_a_person_can_force_it_and_new_rows_bring_another(first: Project) -> None:
+    assert first.run("deployment", "--reject", "not yet").code == 0
+    again = first.run("fullprocess", "--force", "--json").json
+    assert (again["outcome"], live(first)) == ("challenger rejected", None)
+    more = Project(shutil.copytree(first.root, first.root / "more", symlinks=True))
+
+    forced = first.run("deployment", "--force", "we begin with it")
+    more.drop("sourcedata/dataset2.csv", table(300, seed=4, first=2000))
+    other = more.run("fullprocess", "--json").json
+
+    assert (forced.code, str(live(first))[:2]) == (0, "1-"), forced.err
+    assert first.run("fullprocess").code == 0
+    assert first.json("models/snapshot.json")["call_list"]
+    assert (other["outcome"], live(more)) == ("waiting for approval", None)
+
+
+def test_what_waits_is_told_as_of_the_last_ingestion(second: Project) -> None:
+    second.drop("sourcedata/dataset3.csv", table(300, seed=4, turned=True, first=3000))
+
+    said = second.run("fullprocess", "--status").out
+
+    waits = next(line for line in said.splitlines() if line.startswith("waiting:"))
+    assert "Files that came since the last ingestion are not counted in." in waits
+
+
 def test_rollback_and_force_ask_nobody(second: Project) -> None:
     assert second.run("deployment", "--force", "now").code == 0
     assert str(live(second)).startswith("2-")
@@ -229,15 +257,39 @@ def test_the_pages_and_the_report_show_what_waits(second: Project, client: Flask
     assert "waits for approval" in first_page
 
 
+WAITS = ("A model waits", "waits for a person", 'id="waiting"', "waits for approval", '"approval"')
+
+
 @pytest.mark.slow
-def test_once_it_is_live_the_pages_no_longer_say_that_it_waits(second: Project) -> None:
-    assert second.run("deployment", "--approve", "yes").code == 0
+@pytest.mark.parametrize("words", [("--approve", "yes"), ("--reject", "no"), ("--force", "now")])
+def test_once_a_person_has_decided_the_service_no_longer_says_that_it_waits(
+    second: Project, client: FlaskClient, words: tuple[str, str]
+) -> None:
+    before = [client.get(path, headers=HTML).text for path in ("/", "/model", "/health")]
+    assert second.run("deployment", *words).code == 0
 
-    app = create_app(second.settings)
-    told = [app.test_client().get(path).text for path in ("/", "/model")]
+    client.application.extensions["rooms"].watch.poll()
+
+    told = [client.get(path, headers=HTML).text for path in ("/", "/model", "/health")]
+    assert [any(it in page for it in WAITS) for page in before] == [True] * 3
+    assert [[it for it in WAITS if it in page] for page in told] == [[]] * 3
+    assert "risk_attention 0" in client.get("/metrics").text
+
+
+@pytest.mark.slow
+def test_while_an_approved_first_model_has_no_list_the_page_says_so_alone(first: Project) -> None:
+    app = create_app(first.settings)
+    page = app.test_client().get("/", headers=HTML).text
+    assert first.run("deployment", "--approve", "our first").code == 0
+
+    app.extensions["rooms"].watch.poll()
+
+    after, health = (app.test_client().get(path, headers=HTML) for path in ("/", "/health"))
     app.extensions["rooms"].watch.stop()
-
-    assert not [page for page in told if "A model waits" in page or 'id="waiting"' in page]
+    assert "A model waits" in page
+    assert "There is no list yet." in after.text
+    assert not [it for it in ("No release yet", *WAITS) if it in after.text]
+    assert (health.json["status"], health.json["attention"]) == ("ok", [])
 
 
 @pytest.mark.slow

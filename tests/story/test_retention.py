@@ -147,6 +147,19 @@ def test_lists_of_a_year_go_into_fewer_bytes_and_still_count(installations: Inst
     assert project.run("fullprocess", "--status").code == 0
 
 
+@pytest.mark.slow
+def test_the_next_tick_makes_the_track_record_of_the_lists_that_are_kept(old: Project) -> None:
+    assert old.run("fullprocess").code == 0  # by the settings that keep less
+    assert old.run("fullprocess").out == "no new data\n"
+    assert old.run("fullprocess", "--prune", "--yes").code == 0
+
+    assert old.run("fullprocess").out != "no new data\n"
+
+    days = [it["as_of"] for it in old.run("diagnostics", "--track-record", "--json").json["lists"]]
+    assert days == sorted({name[:10] for name in held(old, "models", "lists")})
+    assert old.run("fullprocess").out == "no new data\n"
+
+
 def test_the_second_word_alone_is_wrong_usage(project: Project) -> None:
     said = project.run("fullprocess", "--yes")
 
