@@ -218,4 +218,4 @@ def _work(settings: Settings, asked: argparse.Namespace) -> command.Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(command.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options, during_erasure=("run", "host", "port", "access_log")))

@@ -34,6 +34,11 @@ from risk.settings.settings import Settings
 from risk.settings.settings import changed as changed_settings
 from risk.text import event, log, placed
 
+DURING_ERASURE = (
+    "run", "check", "propose", "write", "database", "table", "release", "withdraw",
+    "erase", "erase_file", "reason", "retrain",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Ingested:
@@ -236,4 +241,4 @@ def _answer(ingested: Ingested) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(command.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options, during_erasure=DURING_ERASURE))

@@ -53,7 +53,7 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
         places["practice"] = practice
     certificates: dict[str, Certificate] = {}
     for place, of in places.items():
-        with command.writing(of):
+        with command.writing(of, finishes_erasure=True):
             erasing.resume(_home(of))
             try:
                 certificates[place] = erasing.erase(_home(of), named, asked.reason)
@@ -70,7 +70,7 @@ def finish(settings: Settings, *, is_locked: bool = False) -> None:
         return
     from risk.report import erasing
 
-    with contextlib.nullcontext() if is_locked else command.writing(settings):
+    with contextlib.nullcontext() if is_locked else command.writing(settings, finishes_erasure=True):
         if done := erasing.resume(_home(settings)):
             left = sum(done.left.values())
             log.warning(event("an erasure that was cut off is finished", clients=len(done.clients), left=left))

@@ -55,6 +55,8 @@ def status(settings: Settings) -> Answer:
     noted = list_history.journaled(journal.read(path) if sound else ())
     lost = list_history.lost(settings.models / paths.LISTS, noted)
     damaged += [track_record_words.of_broken({"broken": lost}) or ""] if lost else []
+    if wiped_away and (settings.production / paths.ERASING).exists():  # nothing that is half rewritten is damaged
+        damaged = [wiped_away]
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
     folders = (settings.ingested, settings.models, settings.production)
     files = {folder.name: [path for path in folder.rglob("*") if not path.is_symlink()] for folder in folders}
