@@ -41,6 +41,10 @@ class Erased:
             self._known[client] = digest_of(client, self.key) in self.digests
         return self._known[client]
 
+    def digests_of(self, clients: Iterable[str]) -> list[str]:
+        """The keyed digests of clients, in order; none where nobody was erased."""
+        return sorted(digest_of(it, self.key) for it in clients) if self.digests else []
+
     def named_in(self, lines: bytes, place: int) -> bool:
         """Whether plain lines hold an erased client in the field at a place."""
         fields = {line.split(b",", place + 1)[place] for line in lines.splitlines() if line}

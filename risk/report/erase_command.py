@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import os
 import subprocess
 import sys
@@ -19,10 +20,11 @@ from risk import command, paths
 from risk.command import Answer
 from risk.errors import DataError, UsageError
 from risk.settings.settings import Settings, for_practice
-from risk.text import counted, event, log, one_line
+from risk.text import counted, event, in_short, log, one_line
 
 if TYPE_CHECKING:
-    from risk.report.erasing import Certificate, Home
+    from risk.report.erasing import Certificate
+    from risk.report.named_clients import Home
 
 RETRAIN = "python fullprocess.py --force"
 
@@ -45,22 +47,32 @@ def is_asked(asked: argparse.Namespace) -> bool:
 
 def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Erase clients from everything that is kept, practice included, and return the certificate."""
-    from risk.report import erasing
+    from risk.reading import erased
+    from risk.report import erasing, named_clients
 
     named, practice = clients(asked), for_practice(settings)
+    erasing.check(named, asked.reason)
     places = {"production": settings}
     if not asked.practice and os.path.lexists(practice.ingested / paths.CURRENT):
         places["practice"] = practice
+    known: dict[str, set[str]] = {}
     certificates: dict[str, Certificate] = {}
     for place, of in places.items():
         with command.writing(of, finishes_erasure=True):
-            erasing.resume(_home(of))
-            try:
-                certificates[place] = erasing.erase(_home(of), named, asked.reason)
-            except DataError:  # one of the two may never have had them
-                if place == list(places)[-1] and not certificates:
-                    raise
-    told = answer(certificates, settings.root, len(set(named)))
+            done = erasing.resume(_home(of))
+            known[place] = named_clients.known(_home(of), named)
+            if done and set(done.clients) == set(erased.read(of.production).digests_of(named)):
+                certificates[place] = done  # the same was asked for before, and cut off
+    if nobody := [it for it in named if not any(it in some for some in known.values())]:
+        raise DataError(
+            f"no such client: {', '.join(map(in_short, nobody))}. Nothing was changed. "
+            "Name them exactly as the files do; who was never taken in needs no erasing."
+        )
+    for place in [it for it, some in known.items() if some and it not in certificates]:
+        with command.writing(places[place]):
+            certificates[place] = erasing.erase(_home(places[place]), named, asked.reason)
+    certificates = {place: certificates[place] for place in places if place in certificates}
+    told = answer(certificates, settings.root, len(named))
     return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
 
 
@@ -77,7 +89,7 @@ def finish(settings: Settings, *, is_locked: bool = False) -> None:
 
 
 def _home(settings: Settings) -> Home:
-    from risk.report.erasing import Home
+    from risk.report.named_clients import Home
 
     others = (settings.input, settings.holdout, settings.outcomes)
     return Home(
@@ -111,8 +123,18 @@ def clients(asked: argparse.Namespace) -> list[str]:
             raise UsageError(
                 f"--erase-file: {asked.erase_file} cannot be read ({why}). Nothing was changed."
             ) from error
-    named = [line.strip(" \r") for line in lines]
-    return [it for it in (*named, *([asked.erase] if asked.erase is not None else [])) if it]
+    named = [asked.erase.strip(" ")] if asked.erase is not None else []
+    named += [_cell(line.strip(" \r")) for line in lines]
+    return sorted({it for it in named if it})
+
+
+def _cell(line: str) -> str:
+    """A line of a file of clients: a CSV of one column where it is quoted as such, else as it is."""
+    try:
+        (record,) = csv.reader([line], strict=True) if line.startswith('"') else ([line],)
+    except csv.Error:
+        return line
+    return record[0].strip(" ") if len(record) == 1 else line
 
 
 def answer(certificates: Mapping[str, Certificate], root: Path, n_clients: int) -> Answer:
