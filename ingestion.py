@@ -36,7 +36,7 @@ from risk.text import event, log, placed
 
 DURING_ERASURE = (
     "run", "check", "propose", "write", "database", "table", "release", "withdraw",
-    "erase", "erase_file", "reason", "retrain",
+    "erase", "erase_file", "reason", "retrain", "renew_register",
 )  # fmt: skip
 
 
@@ -161,6 +161,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         raise UsageError("--write, --database and --table go with --propose; see --help")
     if erase_command.is_asked(asked):
         return erase_command.erase(settings, asked)
+    if asked.renew_register:
+        return erase_command.renew_register(settings, asked.renew_register)
     if not (asked.rejected or asked.verify or asked.export):
         erase_command.finish(settings)
     rows = _current(settings)

@@ -12,6 +12,7 @@ from risk import files, journal, paths, wiped
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.errors import JournalError
+from risk.reading import erased
 from risk.registry import releases, retention
 from risk.registry.proven import RESTORE, Record, announced, digest_faults, untold
 from risk.registry.releases import DONE, INTENT, Origin, Release, object_in
@@ -60,6 +61,8 @@ def check(production: Path, ingested: Path, reports: Path) -> Audit:
     n_versions = sum(folder.parent == shelves[0] for folder in known)
     if wiped_away:
         faults.append(wiped_away)
+    register = erased.fault(production)
+    faults += [register] if register else []
     faults += manifests.undescribed(known)
     faults += [
         f"{folder}: its name is not that of its manifest, {found.name}; {RESTORE}"

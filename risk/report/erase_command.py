@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk import command, paths
+from risk import command, journal, paths
 from risk.command import Answer
 from risk.errors import DataError, UsageError
 from risk.settings.settings import Settings, for_practice
@@ -33,6 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--erase", metavar="CLIENT", help="erase a client from everything that is kept, for good")
     parser.add_argument("--erase-file", metavar="FILE", help="erase the clients of a file, one on each line")
     parser.add_argument("--reason", metavar="TEXT", help="with --erase: why, for the journal; without the name")
+    parser.add_argument(
+        "--renew-register", metavar="REASON", help="make the register of erased clients anew of journal and key"
+    )
     parser.add_argument("--retrain", action="store_true", help="with --erase: train a challenger without them at once")
 
 
@@ -74,6 +77,19 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
     certificates = {place: certificates[place] for place in places if place in certificates}
     told = answer(certificates, settings.root, len(named))
     return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
+
+
+def renew_register(settings: Settings, reason: str) -> Answer:
+    """Make the register of journal and key, or give it up where the key is lost; a person's act in the journal."""
+    from risk.reading import erased
+
+    with command.writing(settings, finishes_erasure=True):
+        n = erased.renew(settings.production)
+        act = {"kind": "act", "act": erased.RENEWED, "reason": reason, "n_clients": n}
+        journal.append(settings.production / paths.JOURNAL, act)
+    told = f"{counted(n, 'erased client')} as before" if n else "given up: there is no key, so erased clients are"
+    line = f"register: {told}{'' if n else ' taken in again where a file holds them; erase them again then'}"
+    return Answer(line, {"outcome": "register renewed" if n else "register given up", "n_clients": n})
 
 
 def finish(settings: Settings, *, is_locked: bool = False) -> None:

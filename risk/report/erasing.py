@@ -103,6 +103,7 @@ def _finish(home: Home, order: dict[str, Any], plan: StagingPlan | None) -> Cert
     digests = erased.add(home.production, clients)
     if INTENT not in lines:
         told = {"step": INTENT, "id": name, "reason": reason, "clients": digests, "n_clients": len(clients)}
+        told |= {"check": erased.check_of(home.production)}
         journal.append(home.journal, {"kind": ERASE} | told)
     if plan is None:
         names = named_clients.names(home, clients)

@@ -6,11 +6,11 @@ entry of a list, in a refused row, or in the register of those who were erased. 
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,7 +25,7 @@ from risk.registry.releases import object_in
 from risk.settings.schema import Schema
 
 PROGRAM = Path(__file__).parents[2]
-OUR_TEXTS = ("risk/**/*.py", "*.py", "templates/*", "static/*.js")
+WRITES_NOTHING_KEPT = {"service", "simulation", "proposal"}
 
 
 @dataclass(frozen=True)
@@ -77,16 +77,22 @@ def names(home: Home, clients: Collection[str]) -> ClientNames:
     ours = set(get_args(State)) | _keys(object_in(home.models / paths.SNAPSHOT))
     ours |= _keys(object_in(home.models / paths.CARD))
     shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
-    texts = f"{home.schema!r}\n{_our_texts()}"
+    texts = f"{home.schema!r}\n{_our_texts(alone.pattern)}"
     shared |= {it for it in alone.names if it in ours or re.search(rf"(?<!\w){re.escape(it)}(?!\w)", texts)}
     return ClientNames(alone.names, alone.others, frozenset(shared))
 
 
-@cache
-def _our_texts() -> str:
-    """All words that the program itself writes, in a report or elsewhere."""
-    found = sorted({it for pattern in OUR_TEXTS for it in PROGRAM.glob(pattern) if it.is_file()})
-    return "\n".join(it.read_text(encoding="utf-8", errors="replace") for it in found)
+def _our_texts(sought: re.Pattern[str]) -> str:
+    """The texts of the program itself, as it writes them into what is kept, of the files in which a name is sought."""
+    found = list[str]()
+    for path in (*sorted(PROGRAM.glob("*.py")), *sorted((PROGRAM / "risk").rglob("*.py"))):
+        text = path.read_text(encoding="utf-8")
+        if path.parent.name not in WRITES_NOTHING_KEPT and sought.search(text):
+            nodes = [*ast.walk(ast.parse(text))]
+            apart = {id(it.value) for it in nodes if isinstance(it, ast.Expr)}  # what documents it
+            constants = (it for it in nodes if isinstance(it, ast.Constant) and id(it) not in apart)
+            found += [it.value for it in constants if isinstance(it.value, str)]
+    return "\n".join(found)
 
 
 def _keys(value: Any) -> set[str]:
