@@ -28,7 +28,7 @@ from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.lists import list_history, track_record_words
-from risk.reading import reader
+from risk.reading import erased, reader
 from risk.registry import audit, model, own_families, proven, releases
 from risk.report import accounts, comparison_page, explain, figures, money_words, snapshot, status, tables
 from risk.settings.settings import Settings
@@ -79,7 +79,7 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
 def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -> Dataset:
     """Return the rows without those of clients who are held out, and those whose outcome a call may have changed."""
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
-    called = outcomes.read(settings.outcomes, settings.size_cap)
+    called = outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production))
     return current.beside(known, spared).apart(called, settings.fewest)
 
 

@@ -78,7 +78,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     changed = current is None or after.name != current.name
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []
-    called = outcomes.read(settings.outcomes, settings.size_cap)
+    called = outcomes.read(settings.outcomes, settings.size_cap, gone)
     steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
     run.attend([journal.CALLS], intake.unread_calls(called))
     of_calls = dict(called.warnings) | dict(steps.warnings)
@@ -173,7 +173,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
         lines += [intake.sentence(source, refusal) for source, refusal in refusals]
         steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
-        of_calls = [*outcomes.read(settings.outcomes, settings.size_cap).rejected, *steps.rejected]
+        called = outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production))
+        of_calls = [*called.rejected, *steps.rejected]
         lines += [it.sentence for it in of_calls]
         fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in refusals]}
         fields |= {"outcomes": [asdict(it) for it in of_calls]}

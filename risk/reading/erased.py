@@ -135,6 +135,15 @@ def renew(production: Path) -> int:
     return len(digests)
 
 
+def signature(production: Path) -> tuple[int, ...]:
+    """By what is known that nobody was erased since."""
+    try:
+        at = (production / paths.ERASED).stat()
+    except OSError:
+        return ()
+    return at.st_ino, at.st_size, at.st_mtime_ns
+
+
 def check_of(production: Path) -> str:
     """The digest by which the journal knows the key again."""
     return _register(production / paths.ERASED)[0]

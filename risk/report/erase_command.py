@@ -75,7 +75,11 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
         with command.writing(places[place]):
             certificates[place] = erasing.erase(_home(places[place]), named, asked.reason)
     certificates = {place: certificates[place] for place in places if place in certificates}
-    told = answer(certificates, settings.root, len(named))
+    numbers = {
+        erased.read(places[place].production).digests_of([name])[0]: number
+        for place in certificates for number, name in enumerate(named, 1)
+    }  # fmt: skip
+    told = answer(certificates, settings, numbers)
     return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
 
 
@@ -141,7 +145,7 @@ def clients(asked: argparse.Namespace) -> list[str]:
             ) from error
     named = [asked.erase.strip(" ")] if asked.erase is not None else []
     named += [_cell(line.strip(" \r")) for line in lines]
-    return sorted({it for it in named if it})
+    return list(dict.fromkeys(it for it in named if it))
 
 
 def _cell(line: str) -> str:
@@ -153,39 +157,46 @@ def _cell(line: str) -> str:
     return record[0].strip(" ") if len(record) == 1 else line
 
 
-def answer(certificates: Mapping[str, Certificate], root: Path, n_clients: int) -> Answer:
-    """The certificate, installation by installation; exit code 1 where a client is left in anything that is kept."""
+def answer(certificates: Mapping[str, Certificate], settings: Settings, numbers: Mapping[str, int]) -> Answer:
+    """The certificate, installation by installation; exit code 1 where a client is left in anything that is kept.
+
+    `numbers` are the places of the clients, by their digests, among those who were named.
+    """
+    n_clients = len({*numbers.values()})
     lines = [f"erased: {counted(n_clients, 'client')}"]
     for place, it in certificates.items():
-        lines += [f"{place}:" if len(certificates) > 1 else "", *_lines(it, root)]
+        lines += [f"{place}:" if len(certificates) > 1 else "", *_lines(it, settings, numbers)]
     left = sum(sum(it.left.values()) for it in certificates.values())
     told = {place: asdict(it) for place, it in certificates.items()}
     fields = {"outcome": "erased", "n_clients": n_clients, "left": left, "certificates": told}
     return Answer("\n".join(line for line in lines if line), fields, exit_code=1 if left else 0)
 
 
-def _lines(it: Certificate, root: Path) -> list[str]:
-    rows, files = counted(it.n_rows, "accepted row"), counted(len(it.rewritten), "file")
-    lines = [f"  {rows} left the parts; {files} rewritten, {len(it.gone)} removed"]
-    lines += [f"  keyed digest {digest}" for digest in it.clients]
-    lines += [f"  rewritten: {_below(path, root)}" for path in it.rewritten]
-    lines += [f"  removed: {_below(path, root)}" for path in it.gone]
-    lines += [f"  digest {was[:16]}… is now {now[:16]}…" for was, now in it.replaced.items()]
-    for name, n_levels in it.levels.items():
-        values = counted(n_levels, "value")
-        lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")
+def _lines(it: Certificate, settings: Settings, numbers: Mapping[str, int]) -> list[str]:
+    """First what came of it, then the details."""
+    root, rows, files = settings.root, counted(it.n_rows, "accepted row"), counted(len(it.rewritten), "file")
+    lines = [f"  searched everything that is kept: {counted(sum(it.left.values()), 'occurrence')} left"]
+    lines += [f"  LEFT: {n} in {_below(path, root)}" for path, n in it.left.items()]
+    for path, n in it.sources.items():
+        what = counted(n, "row") if n >= 0 else "it could not be read"
+        is_tested = Path(path).is_relative_to(settings.holdout)
+        after = "it is test data, and is read as it is" if is_tested else "such rows are refused"
+        lines.append(f"  a file of others still holds them: {_below(path, root)} ({what}); {after}")
     lines += [f"  trained on them: {name}" for name in it.trained]
     if it.trained:
         lines.append(f"  a model file holds no client's name; for one that never saw these rows: {RETRAIN}")
-    if it.n_ambiguous:
-        ids = counted(it.n_ambiguous, "id is a number or a word", "ids are numbers or words")
-        lines.append(f"  {ids} of other things too: looked for where a client is meant, and in quotes")
-    lines += [f"  LEFT: {n} in {_below(path, root)}" for path, n in it.left.items()]
-    lines.append(f"  searched everything that is kept: {counted(sum(it.left.values()), 'occurrence')} left")
-    for path, n in it.sources.items():
-        what = counted(n, "row") if n >= 0 else "it could not be read"
-        lines.append(f"  a file of others still holds them: {_below(path, root)} ({what}); its rows are refused")
-    return lines
+    for name, n_levels in it.levels.items():
+        values = counted(n_levels, "value")
+        lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")
+    if it.ambiguous:
+        which = ", ".join(map(str, sorted(numbers.get(digest, 0) for digest in it.ambiguous)))
+        told = "is a number or a word of other things too: looked for where a client is meant, and in quotes"
+        lines.append(f"  of those named, number {which} {told}")
+    lines.append(f"  {rows} left the parts; {files} rewritten, {len(it.gone)} removed")
+    lines += [f"  keyed digest {digest}" for digest in it.clients]
+    lines += [f"  rewritten: {_below(path, root)}" for path in it.rewritten]
+    lines += [f"  removed: {_below(path, root)}" for path in it.gone]
+    return [*lines, *(f"  digest {was[:16]}… is now {now[:16]}…" for was, now in it.replaced.items())]
 
 
 def _below(path: str, root: Path) -> str:

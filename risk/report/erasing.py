@@ -47,7 +47,7 @@ class Certificate:
     replaced: dict[str, str]
     trained: tuple[str, ...]
     levels: dict[str, int]
-    n_ambiguous: int
+    ambiguous: tuple[str, ...]  # those of them that are a number or a word of other things too
     left: dict[str, int]
     sources: dict[str, int]
 
@@ -123,7 +123,7 @@ def _finish(home: Home, order: dict[str, Any], plan: StagingPlan | None) -> Cert
     left = occurrences.kept(home.kept, names, home.schema.client)
     certificate = Certificate(
         reason, tuple(digests), order["n_rows"], plan.staged, plan.gone, dict(plan.replaced), tuple(order["trained"]),
-        order["levels"], len(names.names - names.plain), left,
+        order["levels"], tuple(erased.read(home.production).digests_of(names.names - names.plain)), left,
         occurrences.in_sources(home.others, names, home.schema.files or home.schema, home.size_cap),
     )  # fmt: skip
     if DONE not in lines:

@@ -111,7 +111,7 @@ def test_an_id_that_is_a_word_of_ours_or_a_number_goes_and_the_word_stays(projec
 
     assert said.code == 0, said.out
     assert final(project) == ["b,7,2,3,1"]
-    assert said.json["certificates"]["production"]["n_ambiguous"] == 1
+    assert said.json["certificates"]["production"]["ambiguous"] == said.json["certificates"]["production"]["clients"]
     assert project.run("ingestion", "--verify").code == 0
     assert project.json("ingesteddata/current/manifest.json")["entries"][0]["state"] == "in"
 
@@ -188,3 +188,17 @@ def test_sentences_stay_that_only_hold_the_same_word_as_a_client(deployed: Proje
     assert said.code == 0, said.out
     assert all(b"trained" in text and deployed.seen()[name] == text for name, text in cards.items())
     assert "[erased]" not in json.dumps(deployed.json("models/snapshot.json"))
+
+
+def test_only_rows_of_the_client_are_counted_in_the_files_of_others(project: Project) -> None:
+    project.configure(schema={"owner": "owner"})
+    drop(project, f"{HEADER},owner", {"a.csv": "7,7,2,3,0,b\nb,7,2,3,1,7\n", "b.csv": "b,7,7,7,1,7\n"})
+    project.drop(
+        "outcomes/calls.csv", "client,date,result,opinion,note\n7,2024-01-05,reached,,\nb,2024-01-05,reached,,7\n"
+    )
+    ingest(project)
+
+    said = project.run("ingestion", "--erase", "7", "--reason", "request", "--json")
+
+    found = {Path(path).name: n for path, n in said.json["certificates"]["production"]["sources"].items()}
+    assert found == {"a.csv": 1, "calls.csv": 1}
