@@ -73,7 +73,10 @@ def create_app(settings: Settings, host: str | None = None, access_log: str | No
     app.url_map.merge_slashes = False  # nothing is redirected
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
     watch = live.Watch(settings.production, settings.models, settings.schema, settings.own)
-    kept, instance = contacts.ContactLog(settings.outcomes, settings.size_cap), live.instance(settings.production)
+    kept, instance = (
+        contacts.ContactLog(settings.outcomes, settings.size_cap, settings.production),
+        live.instance(settings.production),
+    )
     app.wsgi_app = direct.before(app.wsgi_app, watch, admitted)  # type: ignore[method-assign, assignment]
     seen = traffic.furnish(app, access.opened(access_log or settings.server.access_log, settings.root))
     folders = (settings.input, settings.holdout, settings.root / settings.practice.input_folder_path)
@@ -229,4 +232,4 @@ def _work(settings: Settings, asked: argparse.Namespace) -> command.Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(command.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options, during_erasure=("run", "host", "port", "access_log")))

@@ -28,13 +28,14 @@ from risk.decision.policy import Reason
 from risk.errors import BusyError, DataError
 from risk.journal import Attention
 from risk.lists import list_history, track_record_words
-from risk.reading import reader
+from risk.reading import erased, reader
 from risk.registry import audit, model, own_families, proven, releases
 from risk.report import accounts, comparison_page, explain, figures, money_words, snapshot, status, tables
 from risk.settings.settings import Settings
 from risk.text import as_csv, counted, event, four_digits, log
 
 PATIENCE = 600  # seconds that a finished backtest waits for another run to end
+DURING_ERASURE = ("verify", "explain")  # what tells of one that was cut off
 
 
 def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reason:
@@ -47,10 +48,8 @@ def reason_to_train(settings: Settings, run: Run, forced: bool = False) -> Reaso
     if desk and desk.why and desk.dataset == manifest.name and desk.run > (last["run"] if last else 0):
         reason = Reason.from_dict(desk.why)  # of a run that was cut off after it had trained: it is carried to its end
     else:
-        live, before = (
-            proven.live(settings.production, settings.own),
-            journal.last_look(settings.production / paths.JOURNAL),
-        )
+        live = proven.live(settings.production, settings.own)
+        before = journal.last_look(settings.production / paths.JOURNAL)
         rows, trusted = _rows(settings, current, live.manifest if live else None), settings.schema.trusted
         reason = reasons_to_train.reason(
             rows, live, desk, before, settings.drift, settings.model, trusted, run, forced=forced
@@ -80,7 +79,7 @@ def _recorded(settings: Settings, run: Run, manifest: Manifest) -> None:
 def _rows(settings: Settings, current: Dataset, known: Manifest | None = None) -> Dataset:
     """Return the rows without those of clients who are held out, and those whose outcome a call may have changed."""
     spared = holdout.share(settings.holdout, settings.schema, settings.test_share, size_cap=settings.size_cap)
-    called = outcomes.read(settings.outcomes, settings.size_cap)
+    called = outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production))
     return current.beside(known, spared).apart(called, settings.fewest)
 
 
@@ -247,4 +246,4 @@ def _summary(settings: Settings) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(command.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options, during_erasure=DURING_ERASURE))

@@ -27,6 +27,7 @@ SHOWN = (
     "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held", "rejected_rows",
     "attention", "waiting",
 )  # fmt: skip
+DURING_ERASURE = ("run", "force", "reread", "status")
 
 
 def full_process(config: Settings, run: Run, force: bool = False, observed: str = "") -> Answer:
@@ -72,7 +73,10 @@ def main(words: list[str]) -> int:
             return 0
     from risk import command
 
-    return command.main(__doc__ or "", _work, options=_options, arguments=words, without_settings=_restore)
+    return command.main(
+        __doc__ or "", _work, options=_options, arguments=words, without_settings=_restore,
+        during_erasure=DURING_ERASURE,
+    )  # fmt: skip
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -152,7 +156,7 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
 
     if asked.reread:
         wiped.give_up(settings.production, settings.ingested)
-    with command.writing(settings):
+    with command.writing(settings, finishes_erasure=True):
         erase_command.finish(settings, is_locked=True)
         with files.refusals(settings.root):
             observed = tick.observe(str(settings.source_file), [str(folder) for folder in settings.watched])
@@ -190,8 +194,7 @@ def _database_has_news(settings: Settings) -> bool:
     from risk.dataset import database, dataset
 
     manifest = dataset.current(settings.ingested, settings.input_folder_path, settings.schema).manifest
-    entry = manifest.entry(database.name(settings.source))
-    schema = settings.schema.files or settings.schema
+    entry, schema = manifest.entry(database.name(settings.source)), settings.schema.files or settings.schema
     return database.news(settings.source, schema, entry.watermark if entry else None, settings.root)
 
 

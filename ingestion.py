@@ -34,6 +34,11 @@ from risk.settings.settings import Settings
 from risk.settings.settings import changed as changed_settings
 from risk.text import event, log, placed
 
+DURING_ERASURE = (
+    "run", "check", "propose", "write", "database", "table", "release", "withdraw",
+    "erase", "erase_file", "reason", "retrain", "renew_register",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Ingested:
@@ -73,7 +78,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     changed = current is None or after.name != current.name
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []
-    called = outcomes.read(settings.outcomes, settings.size_cap)
+    called = outcomes.read(settings.outcomes, settings.size_cap, gone)
     steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
     run.attend([journal.CALLS], intake.unread_calls(called))
     of_calls = dict(called.warnings) | dict(steps.warnings)
@@ -156,6 +161,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         raise UsageError("--write, --database and --table go with --propose; see --help")
     if erase_command.is_asked(asked):
         return erase_command.erase(settings, asked)
+    if asked.renew_register:
+        return erase_command.renew_register(settings, asked.renew_register)
     if not (asked.rejected or asked.verify or asked.export):
         erase_command.finish(settings)
     rows = _current(settings)
@@ -166,7 +173,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         lines = [f"{path}: held back: {reason}" for path, reason in held.items()]
         lines += [intake.sentence(source, refusal) for source, refusal in refusals]
         steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
-        of_calls = [*outcomes.read(settings.outcomes, settings.size_cap).rejected, *steps.rejected]
+        called = outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production))
+        of_calls = [*called.rejected, *steps.rejected]
         lines += [it.sentence for it in of_calls]
         fields = {"held": held, "rejected": [{"source": s, **asdict(refusal)} for s, refusal in refusals]}
         fields |= {"outcomes": [asdict(it) for it in of_calls]}
@@ -236,4 +244,4 @@ def _answer(ingested: Ingested) -> Answer:
 
 
 if __name__ == "__main__":
-    sys.exit(command.main(__doc__ or "", _work, options=_options))
+    sys.exit(command.main(__doc__ or "", _work, options=_options, during_erasure=DURING_ERASURE))

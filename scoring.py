@@ -20,6 +20,7 @@ from risk.decision.holdout import Holdout
 from risk.decision.verdict import Verdict
 from risk.errors import ModelError
 from risk.modeling import leakage
+from risk.reading import erased
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.judgement import HoldoutScores
 from risk.registry.model import Model
@@ -62,7 +63,9 @@ def judge(settings: Settings, run: Run) -> Verdict:
 
 
 def _without_called(settings: Settings, rows: Dataset) -> Dataset:
-    return rows.apart(outcomes.read(settings.outcomes, settings.size_cap), settings.fewest)
+    return rows.apart(
+        outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production)), settings.fewest
+    )
 
 
 def _holdout(settings: Settings, folder: Path, rows: Dataset) -> Holdout:

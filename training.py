@@ -28,6 +28,7 @@ from risk.errors import DataError, FamilyError
 from risk.journal import LEAK, Attention
 from risk.modeling import families, fitting, leakage, reasons, selection
 from risk.modeling.metrics import Array, Floats, Marks
+from risk.reading import erased
 from risk.registry import challenger_file, model, out_of_fold, proven, releases
 from risk.registry.challenger_file import ChallengerFile
 from risk.registry.model import Card
@@ -52,7 +53,9 @@ def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     live = proven.live(settings.production, settings.own)
     spared = holdout.share(settings.holdout, schema, settings.test_share, size_cap=settings.size_cap)
     rows = current.beside(live.manifest if live else None, spared)
-    rows = rows.apart(outcomes.read(settings.outcomes, settings.size_cap), settings.fewest)
+    rows = rows.apart(
+        outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production)), settings.fewest
+    )
     labelled, recent = _labelled(settings, rows, live is not None, why)
     left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
     _check(settings, run, manifest, left)

@@ -10,14 +10,14 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from risk import files, journal, paths, tick, wiped
 from risk.deadline import ended_after
-from risk.errors import DeadlineError, DiskError, ErasureError, RiskError
+from risk.errors import DeadlineError, DiskError, RiskError
 from risk.journal import Attention
 from risk.settings.settings import Settings, load
 from risk.text import event, log, one_line, placed
@@ -112,17 +112,19 @@ def main(
     options: Callable[[argparse.ArgumentParser], None] | None = None,
     arguments: list[str] | None = None,
     without_settings: Callable[[argparse.Namespace, Path], Answer | None] = lambda asked, config: None,
+    during_erasure: Collection[str] = (),
 ) -> int:
     """Run a script's work and return its exit code; an expected error is one line, an unexpected one is logged too.
 
-    What is done `without_settings`, before there is a settings file, leaves nothing else to do.
+    What is done `without_settings`, before there is a settings file, leaves nothing else to do. While an erasure is cut
+    off only the options named `during_erasure` are allowed ("run": no option): they finish it first, or tell of it.
     """
     words = sys.argv[1:] if arguments is None else arguments
     asked = _parse(description, options, words)
     _open_log()
     try:
         config = Path(asked.config or tick.config_path(words))
-        answer = without_settings(asked, config) or work(load(config, asked.practice), asked)
+        answer = without_settings(asked, config) or work(_settings(config, asked, during_erasure), asked)
         told = [answer.line, *(f"needs attention: {sentence}" for sentence in answer.news)]
         say(json.dumps(answer.fields, ensure_ascii=False) if asked.json else "\n".join(told))
     except RiskError as error:
@@ -134,6 +136,16 @@ def main(
         sentence = f"unexpected {type(error).__name__}: {error}; please report it with the log"
         return _fail(RiskError(sentence), 1, asked.json)
     return answer.exit_code
+
+
+def _settings(config: Path, asked: argparse.Namespace, during_erasure: Collection[str]) -> Settings:
+    """The settings. Raises: BusyError or ErasureError where an erasure is at work or was cut off, ConfigError."""
+    settings = load(config, asked.practice)
+    options = {name for name, value in vars(asked).items() if value} - {"config", "practice", "json"}
+    if not (options or {"run"}) <= set(during_erasure) and (settings.production / paths.ERASING).exists():
+        with files.lock(settings.production / paths.LOCK):
+            wiped.check_erased(settings.production)
+    return settings
 
 
 def say(text: str) -> None:
@@ -162,9 +174,6 @@ def run_of(settings: Settings, script: str) -> Run:
 def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answer:
     """Do one stage by hand: under the lock, timed and journaled as a run of its own. Raises: ErasureError."""
     with writing(settings):
-        if (settings.production / paths.ERASING).exists():
-            told = "an erasure was cut off. Nothing was done. Run python fullprocess.py, which finishes it first."
-            raise ErasureError(f"{settings.production / paths.ERASING}: {told}")
         run = run_of(settings, step)
         with ended_if_failed(run):
             with run.step(step):
@@ -174,17 +183,19 @@ def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answe
 
 
 @contextlib.contextmanager
-def writing(settings: Settings) -> Iterator[None]:
+def writing(settings: Settings, *, finishes_erasure: bool = False) -> Iterator[None]:
     """Hold the lock and keep the deadline while something is written; the journal is begun before anything else.
 
-    Raises: BusyError, DeadlineError; JournalError or DataError where a folder of former runs was wiped.
+    Raises: BusyError, DeadlineError; JournalError or DataError where a folder of former runs was wiped; ErasureError
+    where an erasure was cut off, except for what finishes it.
     """
     for folder in (settings.production, settings.ingested):
         files.make_private(folder)
     hours = settings.deadline_hours
     late = DeadlineError(f"the run took longer than its deadline of {hours:g} hours and ended itself; look at the log")
     with files.lock(settings.production / paths.LOCK), ended_after(hours * 3600, late):
-        wiped.check(settings.production, settings.ingested, settings.models)
+        folders = settings.production, settings.ingested, settings.models
+        wiped.check(*folders, finishes_erasure=finishes_erasure)
         journal.begin(settings.production / paths.JOURNAL)
         yield
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from risk import files, journal, paths
-from risk.errors import DataError, JournalError, RiskError
+from risk.errors import DataError, ErasureError, JournalError, RiskError
 
 REREAD = "reread"  # the act of a person who gives the former dataset up
 NOTHING = "Nothing was read, trained or deployed."
@@ -27,8 +27,17 @@ class Trace:
     lines: int = 0
 
 
-def check(production: Path, ingested: Path, models: Path) -> None:
+def check_erased(production: Path) -> None:
+    """Raise ErasureError where an erasure is not done: nothing else may read or write what it has half rewritten."""
+    if (order := production / paths.ERASING).exists():
+        told = "an erasure was cut off, or is at work. Nothing was done, and nothing is to be restored. Run"
+        raise ErasureError(f"{order}: {told} python ingestion.py or fullprocess.py, which finishes it.")
+
+
+def check(production: Path, ingested: Path, models: Path, *, finishes_erasure: bool = False) -> None:
     """Raise JournalError or DataError where journal or dataset are gone, or the journal is older than what is there.
+
+    Raise ErasureError where an erasure was cut off, except for what finishes it.
 
     A run that is killed never leaves that: the journal is begun before anything else, and grows before what names it.
     """
@@ -36,6 +45,8 @@ def check(production: Path, ingested: Path, models: Path) -> None:
     if (production / paths.RESTORING).exists():
         told = "a backup is being restored here, or that was cut off"
         raise JournalError(f"{production}: {told}. Nothing was done. Run python fullprocess.py --restore FILE again.")
+    if not finishes_erasure:
+        check_erased(production)
     traces = list(_traces(production, ingested, models))
     folders = f"{ingested.name}, {models.name} and {production.name}"
     over = f"To start over instead, move {folders} away (make clean) and run again."

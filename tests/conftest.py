@@ -101,8 +101,8 @@ class Project:
             if name == "fullprocess":
                 code = module.main(arguments)
             else:
-                options = getattr(module, "_options", None)
-                code = command.main("", module._work, options=options, arguments=arguments)
+                options, during = getattr(module, "_options", None), getattr(module, "DURING_ERASURE", ())
+                code = command.main("", module._work, options=options, arguments=arguments, during_erasure=during)
         return Said(code, out.getvalue(), err.getvalue())
 
     def text(self, name: str) -> str:

@@ -58,8 +58,8 @@ class ClientParts:
                 found[name] = alone
         return found
 
-    def values_of_others(self) -> tuple[set[str], set[str]]:
-        """Longer ids of other clients that hold one of the names, and the names that other columns hold too."""
+    def values_of_others(self, forms: Collection[str]) -> tuple[set[str], set[str]]:
+        """Ids of other clients that hold a form of one of the names, and the names that other columns hold too."""
         longer, shared = set[str](), set[str]()
         for path in self._with_column(self._schema.client):
             for name in self._texts(path):
@@ -69,7 +69,7 @@ class ClientParts:
                     shared |= {value for (value,) in self._ask(query, [str(path), self._clients])}
                     continue
                 query = f"""select c from (select distinct {quoted(name)} as c from read_parquet(?))
-                    where regexp_matches(c, {literal("|".join(map(_escaped, self._clients)))})"""
+                    where regexp_matches(c, {literal("|".join(map(_escaped, forms)))})"""
                 longer |= {value for (value,) in self._ask(query, [str(path)])}
         return longer - set(self._clients), shared
 

@@ -19,6 +19,7 @@ from typing import Any
 from risk import files, tick
 from risk.dataset import _strict_csv, inbox
 from risk.dataset._strict_csv import Record, RejectedLine
+from risk.reading.erased import NOBODY, REASON, Erased
 from risk.text import CONTROL, in_short
 
 REQUIRED, OPTIONAL = ("client", "date", "result"), ("opinion", "note")
@@ -97,8 +98,11 @@ class Outcomes:
         return _strict_csv.sentences(self.rejected)
 
 
-def read(folder: Path, size_cap: int) -> Outcomes:
-    """Return what the CSV files below a folder tell; nothing where there is none. Raises: DiskError."""
+def read(folder: Path, size_cap: int, gone: Erased = NOBODY) -> Outcomes:
+    """Return what the CSV files below a folder tell; nothing where there is none. Raises: DiskError.
+
+    Contacts of clients who were erased are refused.
+    """
     with files.refusals(folder):
         listing = sorted(tick.listing(str(folder)))
     contacts: dict[tuple[str, ...], Contact] = {}
@@ -112,7 +116,9 @@ def read(folder: Path, size_cap: int) -> Outcomes:
         found = of_file(folder / name, source, size_cap)
         rejected += found.rejected
         for contact in found.contacts:
-            if contact.date > tomorrow:  # where a day begins first, it may be that already
+            if gone.holds(contact.client):
+                rejected.append(RejectedLine(source, contact.line, REASON))
+            elif contact.date > tomorrow:  # where a day begins first, it may be that already
                 why = f"date is {contact.date}, which lies in the future"
                 rejected.append(RejectedLine(source, contact.line, why, ",".join(contact.told)))
             else:

@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from risk import journal, paths
+from risk import journal, paths, wiped
 from risk.dataset import manifest
 from risk.errors import DataError
 from risk.registry import retention
@@ -100,11 +100,15 @@ class Archive:
     # --- what moves ---
 
     def _instant(self, opened: contextlib.ExitStack) -> tuple[dict[str, str], dict[str, Held], list[tuple[str, Path]]]:
-        """Where the links point, all that is no published folder, and the names of these, of one instant."""
+        """Where the links point, all that is no published folder, and the names of these, of one instant.
+
+        Raises: ErasureError, MovedError.
+        """
         for _ in range(INSTANTS):
             with contextlib.ExitStack() as these, contextlib.suppress(FileNotFoundError):
                 before = self._seen()
                 held = {name: _opened(these, path) for name, path in self._loose()}
+                wiped.check_erased(self._rooms[paths.PRODUCTION])
                 if self._seen() == before:
                     opened.enter_context(these.pop_all())
                     return before[0], held, before[2]

@@ -12,6 +12,7 @@ from risk import files, journal, paths, wiped
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.errors import JournalError
+from risk.reading import erased
 from risk.registry import releases, retention
 from risk.registry.proven import RESTORE, Record, announced, digest_faults, untold
 from risk.registry.releases import DONE, INTENT, Origin, Release, object_in
@@ -51,11 +52,17 @@ def check(production: Path, ingested: Path, reports: Path) -> Audit:
     takes no lock. Whether the counts of the dataset follow from its parts is a question for `dataset/verify`.
     """
     records, faults = _settled(production)
+    wiped_away = wiped.fault(production, ingested, reports.parent)
+    if wiped_away and (production / paths.ERASING).exists():  # what is half rewritten is not to be restored
+        broken = journal.fault(production / paths.JOURNAL)
+        return Audit(len(records), 0, 0, 0, (wiped_away, *([broken] if broken else [])))
     shelves = (ingested / paths.VERSIONS, production / paths.RELEASES)
     known = manifests.read_all(*shelves)
     n_versions = sum(folder.parent == shelves[0] for folder in known)
-    if wiped_away := wiped.fault(production, ingested, reports.parent):
+    if wiped_away:
         faults.append(wiped_away)
+    register = erased.fault(production)
+    faults += [register] if register else []
     faults += manifests.undescribed(known)
     faults += [
         f"{folder}: its name is not that of its manifest, {found.name}; {RESTORE}"

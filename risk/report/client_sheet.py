@@ -13,6 +13,7 @@ from risk.dataset import client_rows, outcomes
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
 from risk.lists import list_history
+from risk.reading import erased
 from risk.registry import out_of_fold, releases
 from risk.registry.releases import object_in
 from risk.settings.schema import Schema
@@ -75,7 +76,7 @@ def gather(client: str, shelves: Shelves, schema: Schema, size_cap: int) -> dict
     """Everything that is kept about a client, by its exact name. Raises: DiskError, JournalError."""
     known, others = _manifests(shelves, schema)
     parts = shelves.ingested / paths.PARTS
-    called = outcomes.read(shelves.outcomes, size_cap)
+    called = outcomes.read(shelves.outcomes, size_cap, erased.read(shelves.production))
     rows = client_rows.of_client(known, schema, parts, client)
     sets = [*_report_sets(shelves.models / paths.REPORTS, client)]
     told = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import os
 import subprocess
 import sys
@@ -15,14 +16,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk import command, paths
+from risk import command, journal, paths
 from risk.command import Answer
 from risk.errors import DataError, UsageError
 from risk.settings.settings import Settings, for_practice
-from risk.text import counted, event, log, one_line
+from risk.text import counted, event, in_short, log, one_line
 
 if TYPE_CHECKING:
-    from risk.report.erasing import Certificate, Home
+    from risk.report.erasing import Certificate
+    from risk.report.named_clients import Home
 
 RETRAIN = "python fullprocess.py --force"
 
@@ -31,6 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--erase", metavar="CLIENT", help="erase a client from everything that is kept, for good")
     parser.add_argument("--erase-file", metavar="FILE", help="erase the clients of a file, one on each line")
     parser.add_argument("--reason", metavar="TEXT", help="with --erase: why, for the journal; without the name")
+    parser.add_argument(
+        "--renew-register", metavar="REASON", help="make the register of erased clients anew of journal and key"
+    )
     parser.add_argument("--retrain", action="store_true", help="with --erase: train a challenger without them at once")
 
 
@@ -45,23 +50,50 @@ def is_asked(asked: argparse.Namespace) -> bool:
 
 def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
     """Erase clients from everything that is kept, practice included, and return the certificate."""
-    from risk.report import erasing
+    from risk.reading import erased
+    from risk.report import erasing, named_clients
 
     named, practice = clients(asked), for_practice(settings)
+    erasing.check(named, asked.reason)
     places = {"production": settings}
     if not asked.practice and os.path.lexists(practice.ingested / paths.CURRENT):
         places["practice"] = practice
+    known: dict[str, set[str]] = {}
     certificates: dict[str, Certificate] = {}
     for place, of in places.items():
-        with command.writing(of):
-            erasing.resume(_home(of))
-            try:
-                certificates[place] = erasing.erase(_home(of), named, asked.reason)
-            except DataError:  # one of the two may never have had them
-                if place == list(places)[-1] and not certificates:
-                    raise
-    told = answer(certificates, settings.root, len(set(named)))
+        with command.writing(of, finishes_erasure=True):
+            done = erasing.resume(_home(of))
+            known[place] = named_clients.known(_home(of), named)
+            if done and set(done.clients) == set(erased.read(of.production).digests_of(named)):
+                certificates[place] = done  # the same was asked for before, and cut off
+    if nobody := [it for it in named if not any(it in some for some in known.values())]:
+        raise DataError(
+            f"no such client: {', '.join(map(in_short, nobody))}. Nothing was changed. "
+            "Name them exactly as the files do; who was never taken in needs no erasing."
+        )
+    for place in [it for it, some in known.items() if some and it not in certificates]:
+        with command.writing(places[place]):
+            certificates[place] = erasing.erase(_home(places[place]), named, asked.reason)
+    certificates = {place: certificates[place] for place in places if place in certificates}
+    numbers = {
+        erased.read(places[place].production).digests_of([name])[0]: number
+        for place in certificates for number, name in enumerate(named, 1)
+    }  # fmt: skip
+    told = answer(certificates, settings, numbers)
     return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
+
+
+def renew_register(settings: Settings, reason: str) -> Answer:
+    """Make the register of journal and key, or give it up where the key is lost; a person's act in the journal."""
+    from risk.reading import erased
+
+    with command.writing(settings, finishes_erasure=True):
+        n = erased.renew(settings.production)
+        act = {"kind": "act", "act": erased.RENEWED, "reason": reason, "n_clients": n}
+        journal.append(settings.production / paths.JOURNAL, act)
+    told = f"{counted(n, 'erased client')} as before" if n else "given up: there is no key, so erased clients are"
+    line = f"register: {told}{'' if n else ' taken in again where a file holds them; erase them again then'}"
+    return Answer(line, {"outcome": "register renewed" if n else "register given up", "n_clients": n})
 
 
 def finish(settings: Settings, *, is_locked: bool = False) -> None:
@@ -70,14 +102,14 @@ def finish(settings: Settings, *, is_locked: bool = False) -> None:
         return
     from risk.report import erasing
 
-    with contextlib.nullcontext() if is_locked else command.writing(settings):
+    with contextlib.nullcontext() if is_locked else command.writing(settings, finishes_erasure=True):
         if done := erasing.resume(_home(settings)):
             left = sum(done.left.values())
             log.warning(event("an erasure that was cut off is finished", clients=len(done.clients), left=left))
 
 
 def _home(settings: Settings) -> Home:
-    from risk.report.erasing import Home
+    from risk.report.named_clients import Home
 
     others = (settings.input, settings.holdout, settings.outcomes)
     return Home(
@@ -111,43 +143,60 @@ def clients(asked: argparse.Namespace) -> list[str]:
             raise UsageError(
                 f"--erase-file: {asked.erase_file} cannot be read ({why}). Nothing was changed."
             ) from error
-    named = [line.strip(" \r") for line in lines]
-    return [it for it in (*named, *([asked.erase] if asked.erase is not None else [])) if it]
+    named = [asked.erase.strip(" ")] if asked.erase is not None else []
+    named += [_cell(line.strip(" \r")) for line in lines]
+    return list(dict.fromkeys(it for it in named if it))
 
 
-def answer(certificates: Mapping[str, Certificate], root: Path, n_clients: int) -> Answer:
-    """The certificate, installation by installation; exit code 1 where a client is left in anything that is kept."""
+def _cell(line: str) -> str:
+    """A line of a file of clients: a CSV of one column where it is quoted as such, else as it is."""
+    try:
+        (record,) = csv.reader([line], strict=True) if line.startswith('"') else ([line],)
+    except csv.Error:
+        return line
+    return record[0].strip(" ") if len(record) == 1 else line
+
+
+def answer(certificates: Mapping[str, Certificate], settings: Settings, numbers: Mapping[str, int]) -> Answer:
+    """The certificate, installation by installation; exit code 1 where a client is left in anything that is kept.
+
+    `numbers` are the places of the clients, by their digests, among those who were named.
+    """
+    n_clients = len({*numbers.values()})
     lines = [f"erased: {counted(n_clients, 'client')}"]
     for place, it in certificates.items():
-        lines += [f"{place}:" if len(certificates) > 1 else "", *_lines(it, root)]
+        lines += [f"{place}:" if len(certificates) > 1 else "", *_lines(it, settings, numbers)]
     left = sum(sum(it.left.values()) for it in certificates.values())
     told = {place: asdict(it) for place, it in certificates.items()}
     fields = {"outcome": "erased", "n_clients": n_clients, "left": left, "certificates": told}
     return Answer("\n".join(line for line in lines if line), fields, exit_code=1 if left else 0)
 
 
-def _lines(it: Certificate, root: Path) -> list[str]:
-    rows, files = counted(it.n_rows, "accepted row"), counted(len(it.rewritten), "file")
-    lines = [f"  {rows} left the parts; {files} rewritten, {len(it.gone)} removed"]
-    lines += [f"  keyed digest {digest}" for digest in it.clients]
-    lines += [f"  rewritten: {_below(path, root)}" for path in it.rewritten]
-    lines += [f"  removed: {_below(path, root)}" for path in it.gone]
-    lines += [f"  digest {was[:16]}… is now {now[:16]}…" for was, now in it.replaced.items()]
-    for name, n_levels in it.levels.items():
-        values = counted(n_levels, "value")
-        lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")
+def _lines(it: Certificate, settings: Settings, numbers: Mapping[str, int]) -> list[str]:
+    """First what came of it, then the details."""
+    root, rows, files = settings.root, counted(it.n_rows, "accepted row"), counted(len(it.rewritten), "file")
+    lines = [f"  searched everything that is kept: {counted(sum(it.left.values()), 'occurrence')} left"]
+    lines += [f"  LEFT: {n} in {_below(path, root)}" for path, n in it.left.items()]
+    for path, n in it.sources.items():
+        what = counted(n, "row") if n >= 0 else "it could not be read"
+        is_tested = Path(path).is_relative_to(settings.holdout)
+        after = "it is test data, and is read as it is" if is_tested else "such rows are refused"
+        lines.append(f"  a file of others still holds them: {_below(path, root)} ({what}); {after}")
     lines += [f"  trained on them: {name}" for name in it.trained]
     if it.trained:
         lines.append(f"  a model file holds no client's name; for one that never saw these rows: {RETRAIN}")
-    if it.n_ambiguous:
-        ids = counted(it.n_ambiguous, "id is a number or a word", "ids are numbers or words")
-        lines.append(f"  {ids} of other things too: looked for where a client is meant, and in quotes")
-    lines += [f"  LEFT: {n} in {_below(path, root)}" for path, n in it.left.items()]
-    lines.append(f"  searched everything that is kept: {counted(sum(it.left.values()), 'occurrence')} left")
-    for path, n in it.sources.items():
-        what = counted(n, "row") if n >= 0 else "it could not be read"
-        lines.append(f"  a file of others still holds them: {_below(path, root)} ({what}); its rows are refused")
-    return lines
+    for name, n_levels in it.levels.items():
+        values = counted(n_levels, "value")
+        lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")
+    if it.ambiguous:
+        which = ", ".join(map(str, sorted(numbers.get(digest, 0) for digest in it.ambiguous)))
+        told = "is a number or a word of other things too: looked for where a client is meant, and in quotes"
+        lines.append(f"  of those named, number {which} {told}")
+    lines.append(f"  {rows} left the parts; {files} rewritten, {len(it.gone)} removed")
+    lines += [f"  keyed digest {digest}" for digest in it.clients]
+    lines += [f"  rewritten: {_below(path, root)}" for path in it.rewritten]
+    lines += [f"  removed: {_below(path, root)}" for path in it.gone]
+    return [*lines, *(f"  digest {was[:16]}… is now {now[:16]}…" for was, now in it.replaced.items())]
 
 
 def _below(path: str, root: Path) -> str:

@@ -14,54 +14,25 @@ import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from risk import files, journal, paths, staging
 from risk.dataset import dataset, derived
 from risk.dataset.erasure import Erasure
-from risk.dataset.manifest import State
 from risk.dataset.versions import Versions
-from risk.errors import DataError, UsageError
+from risk.errors import UsageError
 from risk.journal import ERASE
 from risk.lists import erased_lists
 from risk.reading import erased
 from risk.redaction import SHORT, ClientNames
 from risk.registry.erased_releases import TrainedModels
 from risk.registry.releases import object_in
-from risk.report import erased_reports, occurrences
-from risk.settings.schema import Schema
+from risk.report import erased_reports, named_clients, occurrences
+from risk.report.named_clients import Home
 from risk.staging import Rewrite, StagingPlan
 
 INTENT, REPLACED, DONE = "intent", "replaced", "done"
 UNCHANGED = "Nothing was changed."
-
-
-@dataclass(frozen=True)
-class Home:
-    """What an installation keeps, by its folders, and the folders of others that may hold a client."""
-
-    production: Path
-    ingested: Path
-    models: Path
-    outcomes: Path
-    others: tuple[Path, ...]
-    schema: Schema
-    input_folder: str
-    size_cap: int
-    max_final_rows: int
-
-    @property
-    def kept(self) -> tuple[Path, ...]:
-        return self.production, self.ingested, self.models, self.outcomes / paths.RECORDED
-
-    @property
-    def journal(self) -> Path:
-        return self.production / paths.JOURNAL
-
-    @property
-    def order(self) -> Path:
-        return self.production / paths.ERASING
 
 
 @dataclass(frozen=True)
@@ -76,26 +47,18 @@ class Certificate:
     replaced: dict[str, str]
     trained: tuple[str, ...]
     levels: dict[str, int]
-    n_ambiguous: int
+    ambiguous: tuple[str, ...]  # those of them that are a number or a word of other things too
     left: dict[str, int]
     sources: dict[str, int]
 
 
 def erase(home: Home, clients: Collection[str], reason: str) -> Certificate:
-    """Erase clients from everything that an installation keeps. The caller holds the lock.
+    """Erase clients from everything that an installation keeps. The caller holds the lock and has checked them.
 
-    Raises: UsageError, DataError, ErasureError with nothing changed; DiskError, after which the next run goes on.
+    Raises: ErasureError with nothing changed; DiskError, after which the next run goes on.
     """
-    clients = sorted(set(clients))
-    _check(clients, reason)
-    register = erased.read(home.production)
-    found = occurrences.kept(home.kept, _names(home, clients), home.schema.client)
-    if not found and not all(map(register.holds, clients)):
-        raise DataError(
-            f"nothing that is kept holds these clients ({len(clients)}). {UNCHANGED} Check how they are written."
-        )
     files.remove(home.production / paths.TICK)
-    order = {"id": os.urandom(8).hex(), "clients": clients, "reason": reason}
+    order = {"id": os.urandom(8).hex(), "clients": sorted(set(clients)), "reason": reason}
     files.remove(home.order)
     files.append(home.order, _line(order))
     return _finish(home, order, None)
@@ -118,7 +81,7 @@ def resume(home: Home) -> Certificate | None:
     return _finish(home, told[0], plan)
 
 
-def _check(clients: Sequence[str], reason: str) -> None:
+def check(clients: Sequence[str], reason: str) -> None:
     """Raises: UsageError where no client or reason is given, or the reason names a client."""
     if not clients or not all(it.strip() for it in clients):
         raise UsageError(f"--erase: no client is named. {UNCHANGED} Name one, or a file of them with --erase-file.")
@@ -140,9 +103,10 @@ def _finish(home: Home, order: dict[str, Any], plan: StagingPlan | None) -> Cert
     digests = erased.add(home.production, clients)
     if INTENT not in lines:
         told = {"step": INTENT, "id": name, "reason": reason, "clients": digests, "n_clients": len(clients)}
+        told |= {"check": erased.check_of(home.production)}
         journal.append(home.journal, {"kind": ERASE} | told)
     if plan is None:
-        names = _names(home, clients)
+        names = named_clients.names(home, clients)
         plan, facts = _staged(home, names)
         order |= facts | {"others": sorted(names.others), "shared": sorted(names.shared)}
         files.append(
@@ -159,7 +123,7 @@ def _finish(home: Home, order: dict[str, Any], plan: StagingPlan | None) -> Cert
     left = occurrences.kept(home.kept, names, home.schema.client)
     certificate = Certificate(
         reason, tuple(digests), order["n_rows"], plan.staged, plan.gone, dict(plan.replaced), tuple(order["trained"]),
-        order["levels"], len(names.names - names.plain), left,
+        order["levels"], tuple(erased.read(home.production).digests_of(names.names - names.plain)), left,
         occurrences.in_sources(home.others, names, home.schema.files or home.schema, home.size_cap),
     )  # fmt: skip
     if DONE not in lines:
@@ -226,23 +190,6 @@ def _derive_again(home: Home) -> None:
     run = journal.next_run(home.journal)
     after = derived.with_derived(replace(now, counts={}), derived.given(now), home.schema, shelf.parts, run)
     shelf.follow(now, after)
-
-
-def _names(home: Home, clients: Collection[str]) -> ClientNames:
-    """The names, beside what else they may mean: values of other columns, words of ours, parts of longer names."""
-    parts = Erasure(home.ingested, home.schema, ClientNames(frozenset(clients))).of_clients
-    longer, shared = parts.values_of_others()
-    written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
-    alone, ours = ClientNames(frozenset(clients), frozenset(longer)), set(get_args(State))
-    ours |= _keys(object_in(home.models / paths.SNAPSHOT)) | _keys(object_in(home.models / paths.CARD))
-    shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
-    return ClientNames(alone.names, alone.others, frozenset(shared | (ours & alone.names)))
-
-
-def _keys(value: Any) -> set[str]:
-    if isinstance(value, dict):
-        return set(value).union(*map(_keys, value.values()))
-    return set().union(*map(_keys, value)) if isinstance(value, list) else set()
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -26,9 +26,6 @@ from risk.settings.schema import Schema
 
 LEFT_OUT = (paths.ERASING, paths.ERASED_KEY)
 JSON = (".json", ".jsonl", ".refused")
-BLOCK = 1 << 20  # characters of a file of others that are split at once
-_SIGNS = ',"\r\n'
-_EDGES = str.maketrans('"\r\n', ",,,")
 _STREAM = re.compile(rb"(\d+) 0 obj\s*(<<.*?>>)\s*stream\r?\n(.*?)endstream", re.DOTALL)
 _FONT = re.compile(rb"/Name /(\S+) /Subtype /TrueType\s+/ToUnicode (\d+) 0 R")
 _TEXT = re.compile(r'<t[^>]*>([^<]*)</t>|name="([^"]*)"')
@@ -146,7 +143,7 @@ def _unpacked(head: bytes, body: bytes) -> bytes:
 
 
 def in_sources(folders: Iterable[Path], names: ClientNames, schema: Schema, size_cap: int) -> dict[str, int]:
-    """In how many rows of each file of others the clients stand; -1 where a file cannot be read."""
+    """How many rows of each file of others are of the clients; -1 where a file cannot be read."""
     found = {}
     for path in sorted({it for folder in folders for it in folder.rglob("*") if it.is_file()}):
         if paths.kind_of(path.name) and (n := _in_source(path, names, schema, size_cap)):
@@ -157,25 +154,21 @@ def in_sources(folders: Iterable[Path], names: ClientNames, schema: Schema, size
 def _in_source(path: Path, names: ClientNames, schema: Schema, size_cap: int) -> int:
     try:
         text = plain.as_csv(path, path.name, schema, size_cap).decode("utf-8-sig", "replace")
+        first, _, rest = text.lstrip("\r\n").partition("\n")
+        header = [name.strip() for name in next(csv.reader([first]), [])]
     except (OSError, SourceError, UnicodeDecodeError, csv.Error):
         try:
             return names.count(path.read_bytes().decode("utf-8", "replace"))
         except OSError:
             return -1
-    quoted_names = {it for it in names.names if any(sign in it for sign in _SIGNS)}
-    if any(name.replace('"', '""') in text for name in quoted_names):
-        rows = (record if record is not None else [raw] for raw, record in records(text))
+    columns = (CLIENT, schema.client)
+    place = next((at for at, name in enumerate(header) if name in columns), None)
+    if place is None:  # of another kind: a row with such a cell
+        rows = (record or [raw] for raw, record in records(rest))
         return sum(any(cell.strip(" ") in names.names for cell in row) for row in rows)
-    cells = (cell for start in range(0, len(text), BLOCK) for cell in _split(_block(text, start)))
-    return sum(map(names.names.__contains__, cells))
-
-
-def _block(text: str, start: int) -> str:
-    """About a million characters from a place on, whole lines."""
-    first = text.rfind("\n", 0, start) + 1 if start else 0
-    return text[first : text.rfind("\n", 0, start + BLOCK) + 1 if start + BLOCK < len(text) else len(text)]
-
-
-def _split(lines: str) -> list[str]:
-    cells = lines.translate(_EDGES).split(",")
-    return [cell.strip() for cell in cells] if " " in lines else cells
+    if '"' in rest:
+        cells = (record[place] for _, record in records(rest) if record and place < len(record))
+    else:
+        lines = (line.split(",", place + 1) for line in rest.splitlines())
+        cells = (fields[place] for fields in lines if place < len(fields))
+    return sum(cell.strip(" ") in names.names for cell in cells)

@@ -18,6 +18,7 @@ from risk.dataset.manifest import Manifest
 from risk.decision import approval
 from risk.errors import DataError, DiskError, RiskError
 from risk.lists import list_history, track_record_words
+from risk.reading import erased
 from risk.registry import audit, proven, releases
 from risk.report import deliver, season_words, snapshot
 from risk.settings.settings import Settings
@@ -45,7 +46,7 @@ def status(settings: Settings) -> Answer:
     shelves = settings.ingested / paths.VERSIONS, settings.production / paths.RELEASES
     damaged += [it for it in manifest.undescribed(manifest.read_all(*shelves)) if it not in damaged]
     wiped_away = wiped.fault(settings.production, settings.ingested, settings.models) if sound else None
-    damaged += [wiped_away] if wiped_away else []
+    damaged += [it for it in (wiped_away, erased.fault(settings.production) if sound else None) if it]
     failed = last is not None and last.get("outcome") == journal.FAILED
     try:
         rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
@@ -56,6 +57,8 @@ def status(settings: Settings) -> Answer:
     noted = list_history.journaled(journal.read(path) if sound else ())
     lost = list_history.lost(settings.models / paths.LISTS, noted)
     damaged += [track_record_words.of_broken({"broken": lost}) or ""] if lost else []
+    if wiped_away and (settings.production / paths.ERASING).exists():  # nothing that is half rewritten is damaged
+        damaged = [wiped_away]
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
     folders = (settings.ingested, settings.models, settings.production)
     files = {folder.name: [path for path in folder.rglob("*") if not path.is_symlink()] for folder in folders}

@@ -15,6 +15,7 @@ from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
 from risk.errors import DataError
 from risk.modeling.metrics import gains
+from risk.reading import erased
 from risk.registry import model as models
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
@@ -44,7 +45,7 @@ class Subject:
 def live(settings: Settings) -> Subject:
     """The dataset and the deployed model with its scores; no model where none is deployed or it is of other columns."""
     release = releases.current(settings.production)
-    called = outcomes.read(settings.outcomes, settings.size_cap)
+    called = outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production))
     everyone = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
     rows = everyone.apart(called, settings.fewest)
     desk = models.read_card(settings.models)

@@ -28,7 +28,8 @@ from flask import Blueprint, Response, request
 from risk import files, paths, tick
 from risk.dataset import outcomes
 from risk.dataset.outcomes import Outcomes
-from risk.errors import DiskError
+from risk.errors import DiskError, ErasureError
+from risk.reading import erased
 from risk.service import responses, security
 from risk.service.client_answers import Recording
 from risk.service.live import Watch
@@ -52,9 +53,9 @@ log = logging.getLogger("risk")
 class ContactLog:
     """The contacts in a folder, kept in memory until its listing changes, and the file to which new ones are added."""
 
-    def __init__(self, folder: Path, size_cap: int) -> None:
-        self._folder, self._size_cap = folder, size_cap
-        self._seen: list[tuple[str, int, int, int, int]] | None = None
+    def __init__(self, folder: Path, size_cap: int, production: Path) -> None:
+        self._folder, self._size_cap, self._production = folder, size_cap, production
+        self._seen: tuple[Any, ...] | None = None
         self._outcomes, self._reading = Outcomes(), threading.Lock()
         self._fault: str | None = None
         self._recorded: deque[float] = deque()
@@ -65,11 +66,12 @@ class ContactLog:
         """All contacts that are there now; the former ones where the folder cannot be read."""
         with self._reading:
             try:
-                seen = sorted(tick.listing(str(self._folder)))
+                seen = (sorted(tick.listing(str(self._folder))), erased.signature(self._production))
                 if seen != self._seen:
-                    self._outcomes, self._seen = outcomes.read(self._folder, self._size_cap), seen
+                    gone = erased.read(self._production)
+                    self._outcomes, self._seen = outcomes.read(self._folder, self._size_cap, gone), seen
                 self._fault = None
-            except (OSError, DiskError) as error:
+            except (OSError, DiskError, ErasureError) as error:
                 why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
                 if self._fault is None:
                     log.warning(event("outcomes", reason=error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_an_id_that_is_a_word_of_ours_or_a_number_goes_and_the_word_stays(projec
 
     assert said.code == 0, said.out
     assert final(project) == ["b,7,2,3,1"]
-    assert said.json["certificates"]["production"]["n_ambiguous"] == 1
+    assert said.json["certificates"]["production"]["ambiguous"] == said.json["certificates"]["production"]["clients"]
     assert project.run("ingestion", "--verify").code == 0
     assert project.json("ingesteddata/current/manifest.json")["entries"][0]["state"] == "in"
 
@@ -125,3 +126,79 @@ def test_practice_is_erased_with_production(project: Project) -> None:
     erased(project)
 
     assert project.run("ingestion", "--practice", "--verify").code == 0
+
+
+def test_names_are_read_from_command_line_and_file_as_ingestion_reads_them(project: Project, tmp_path: Path) -> None:
+    drop(project, HEADER, {"a.csv": '"Acme, Inc.",1,2,3,0\nZoe Ltd,1,2,3,0\nacme,1,2,3,1\nb,1,2,3,1\n'})
+    ingest(project)
+    (tmp_path / "leave").write_bytes(b'\xef\xbb\xbf"Acme, Inc."\r\n  Zoe Ltd \r\n\r\n')
+
+    for words in (("--erase", "acme "), ("--erase-file", str(tmp_path / "leave"))):
+        said = project.run("ingestion", *words, "--reason", "request")
+        assert said.code == 0, said.err
+
+    assert final(project) == ["b,1,2,3,1"]
+    assert project.run("ingestion", "--verify").code == 0
+
+
+@pytest.mark.parametrize("unknown", ["nobody", "Acme", "acm", "7", "stayed", "in"])
+def test_who_is_no_client_is_refused_by_name_and_nothing_is_erased(
+    project: Project, tmp_path: Path, unknown: str
+) -> None:
+    drop(project, HEADER, {"a.csv": FILES["a.csv"].replace("b,1", "b,7")})
+    ingest(project)
+    (tmp_path / "leave").write_text(f"acme\n{unknown}\n")
+    before = project.seen()
+
+    said = project.run("ingestion", "--erase-file", str(tmp_path / "leave"), "--reason", "request")
+
+    assert said.code == 1
+    assert f"no such client: '{unknown}'." in said.err
+    assert project.seen() == before
+
+
+def test_who_was_refused_called_or_erased_before_is_a_client(project: Project) -> None:
+    drop(project, HEADER, {"a.csv": "b,1,2,3,0\nacme,1,2\nd,1,2,3,1\n"})
+    project.drop("outcomes/calls.csv", "client,date,result\nzoe,2024-01-05,reached\n")
+    ingest(project)
+
+    for client in ("acme", "zoe", "d", "d"):
+        said = project.run("ingestion", "--erase", client, "--reason", "request")
+        assert said.code == 0, said.err
+
+
+def test_a_client_whose_name_is_a_form_of_the_erased_one_keeps_it(project: Project) -> None:
+    drop(project, HEADER, {"a.csv": "A & B,1,2,3,0\nA &amp; B,1,2,3,0\nC_D,1,2,3,0\nC\\_D,1,2,3,0\n"})
+    ingest(project)
+
+    for client in ("A & B", "C_D"):
+        assert project.run("ingestion", "--erase", client, "--reason", "request").code == 0
+
+    assert final(project) == ["A &amp; B,1,2,3,0", "C\\_D,1,2,3,0"]
+
+
+@pytest.mark.slow
+def test_sentences_stay_that_only_hold_the_same_word_as_a_client(deployed: Project) -> None:
+    deployed.drop("sourcedata/odd.csv", f"{HEADER}\ntrained,1,2,3,0\n")
+    assert deployed.run("fullprocess", "--force", whole=True).code in (0, 4)
+    cards = {name: text for name, text in deployed.seen().items() if name.endswith(".md")}
+
+    said = deployed.run("ingestion", "--erase", "trained", "--reason", "request", "--json")
+
+    assert said.code == 0, said.out
+    assert all(b"trained" in text and deployed.seen()[name] == text for name, text in cards.items())
+    assert "[erased]" not in json.dumps(deployed.json("models/snapshot.json"))
+
+
+def test_only_rows_of_the_client_are_counted_in_the_files_of_others(project: Project) -> None:
+    project.configure(schema={"owner": "owner"})
+    drop(project, f"{HEADER},owner", {"a.csv": "7,7,2,3,0,b\nb,7,2,3,1,7\n", "b.csv": "b,7,7,7,1,7\n"})
+    project.drop(
+        "outcomes/calls.csv", "client,date,result,opinion,note\n7,2024-01-05,reached,,\nb,2024-01-05,reached,,7\n"
+    )
+    ingest(project)
+
+    said = project.run("ingestion", "--erase", "7", "--reason", "request", "--json")
+
+    found = {Path(path).name: n for path, n in said.json["certificates"]["production"]["sources"].items()}
+    assert found == {"a.csv": 1, "calls.csv": 1}

@@ -14,6 +14,7 @@ import pytest
 
 from risk.dataset import outcomes
 from risk.dataset.outcomes import Contact, Outcomes
+from risk.reading import erased
 from risk.settings.settings import load
 from tests.conftest import Project, table
 
@@ -209,3 +210,13 @@ def test_a_run_without_outcomes_records_none(project: Project) -> None:
 
 def test_practice_has_outcomes_of_its_own(project: Project) -> None:
     assert load(project.root / "config.json", practice=True).outcomes == project.root / "practicemodels/outcomes"
+
+
+def test_contacts_of_a_client_who_was_erased_are_refused_without_the_name(tmp_path: Path) -> None:
+    erased.add(tmp_path, ["acme"])
+    read(tmp_path, crm=f"{HEADER}\nacme,2026-01-05,reached,,likes acme\nzeta,2026-01-05,reached,,\n")
+
+    found = outcomes.read(tmp_path / "outcomes", CAP, erased.read(tmp_path))
+
+    assert [it.client for it in found.contacts] == ["zeta"]
+    assert refused(found) == [("outcomes/crm.csv", 2, erased.REASON)]

@@ -117,14 +117,59 @@ def test_the_run_that_finishes_an_erasure_may_be_killed_too(killed: tuple[Projec
             assert faults(project) == [], (str(state), again)
 
 
+OF_OTHERS = (
+    ("fullprocess", "--prune"),
+    ("fullprocess", "--prune", "--yes"),
+    ("fullprocess", "--dry-run"),
+    ("fullprocess", "--backup", "{}/backup.tar.gz"),
+    ("ingestion", "--export", "{}/rows.csv"),
+    ("ingestion", "--rejected"),
+    ("ingestion", "--verify"),
+    ("diagnostics",),
+    ("diagnostics", "--audit-export", "{}/audit.zip"),
+    ("diagnostics", "--client", OTHER),
+    ("diagnostics", "--track-record"),
+    ("diagnostics", "--check-dependencies"),
+    ("deployment", "--approve", "it is fine"),
+    ("deployment", "--reject", "it is not"),
+    ("deployment", "--list"),
+    ("reporting",),
+    ("scoring",),
+    ("training",),
+)
+
+
 @pytest.mark.slow
-def test_no_other_script_works_on_what_an_erasure_left_half_done(
+def test_nothing_else_works_on_what_an_erasure_left_half_done(
     killed: tuple[Project, killing.Recording], tmp_path: Path
 ) -> None:
     project, done = killed
-    killing.put_back(project.root, done.states[len(done.states) // 2].folder)
+    for state in (of_step(done, step) for step in ("intent", "replaced")):
+        killing.put_back(project.root, state.folder)
+        before = killing.tree(project.root)
+        for script, *words in OF_OTHERS:
+            said = killing.run(project, *(it.format(tmp_path) for it in words), script=script)
 
-    said = killing.run(project, script="training")
+            assert said.code == 1, (script, words, said)
+            assert "an erasure was cut off" in said.err
+        assert killing.tree(project.root) == before
+        assert not list(tmp_path.iterdir())
 
-    assert said.code == 1
-    assert "an erasure was cut off" in said.err
+
+@pytest.mark.slow
+def test_what_tells_how_it_is_names_the_erasure_and_no_backup(killed: tuple[Project, killing.Recording]) -> None:
+    project, done = killed
+    for state in (of_step(done, step) for step in ("intent", "replaced")):
+        killing.put_back(project.root, state.folder)
+        for script, word in (("diagnostics", "--verify"), ("fullprocess", "--status")):
+            said = killing.run(project, word, script=script)
+
+            assert said.code == 1
+            assert "an erasure was cut off" in said.out
+            assert "backup" not in said.out
+
+
+def of_step(done: killing.Recording, step: str) -> killing.State:
+    """Return the first state in which the journal tells of a step of the erasure as its last line."""
+    last = ((state, journal.read(state.folder / killing.JOURNAL)[-1]) for state in done.states)
+    return next(state for state, line in last if line.get("step") == step)

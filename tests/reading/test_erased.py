@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import paths
+from risk import journal, paths
 from risk.errors import ErasureError
 from risk.reading import erased
 from risk.reading.erased import Erased
@@ -115,3 +115,40 @@ def test_a_register_that_a_kill_tore_is_continued(tmp_path: Path, register: Eras
     assert erased.read(tmp_path).holds("acme")
     lines = path.read_text().splitlines()
     assert len([json.loads(line) for line in lines]) == 5
+
+
+def in_journal(tmp_path: Path, *clients: str) -> None:
+    """Add clients as an erasure does, register and journal."""
+    digests = erased.add(tmp_path, clients)
+    line = {"kind": journal.ERASE, "step": "intent", "clients": digests, "check": erased.check_of(tmp_path)}
+    journal.append(tmp_path / paths.JOURNAL, line)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2, None])
+def test_a_register_that_lacks_whom_the_journal_names_is_not_believed(tmp_path: Path, lines: int | None) -> None:
+    in_journal(tmp_path, "acme")
+    in_journal(tmp_path, "b")
+    path, key = tmp_path / paths.ERASED, (tmp_path / paths.ERASED_KEY).read_bytes()
+    if lines is None:
+        path.unlink()
+    else:
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
+
+    for attempt in (lambda: erased.read(tmp_path), lambda: erased.add(tmp_path, ["c"])):
+        with pytest.raises(ErasureError, match="of the 2 erased clients whom the journal names are missing"):
+            attempt()
+    assert "--renew-register" in str(erased.fault(tmp_path))
+    assert (tmp_path / paths.ERASED_KEY).read_bytes() == key
+
+    assert erased.renew(tmp_path) == 2
+    assert all(map(erased.read(tmp_path).holds, ["acme", "b"]))
+
+
+def test_a_key_that_is_there_is_used_and_never_replaced(tmp_path: Path) -> None:
+    erased.add(tmp_path, ["acme"])
+    key = (tmp_path / paths.ERASED_KEY).read_bytes()
+    (tmp_path / paths.ERASED).unlink()
+
+    erased.add(tmp_path, ["b"])
+
+    assert (tmp_path / paths.ERASED_KEY).read_bytes() == key

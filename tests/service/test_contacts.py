@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from risk.dataset import outcomes
 from risk.errors import DiskError
+from risk.reading import erased
 from risk.service import contacts, security
 from risk.service.contacts import ContactLog
 from risk.service.problems import Problem
@@ -52,7 +53,7 @@ def contact(**told: str) -> dict[str, str]:
 
 def keep(folder: Path, numbers: range) -> None:
     for number in numbers:
-        ContactLog(folder, CAP).record(contact(note=str(number)))
+        ContactLog(folder, CAP, folder.parent).record(contact(note=str(number)))
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ def test_a_line_that_a_kill_has_torn_is_kept_apart_and_told(
     folder.mkdir()
     (folder / "recorded.csv").write_text(f"{HEADER}acme,2026-11-27,stays,,\n{torn}")
 
-    ContactLog(folder, CAP).record(contact())
+    ContactLog(folder, CAP, folder.parent).record(contact())
 
     found = outcomes.read(folder, CAP)
     assert [it.result for it in found.contacts] == ["stays", "reached"]
@@ -312,13 +313,13 @@ def test_a_line_that_a_kill_has_torn_is_kept_apart_and_told(
 def test_a_file_of_which_only_the_header_was_begun_is_begun_again(tmp_path: Path, torn: str) -> None:
     (tmp_path / "recorded.csv").write_text(torn)
 
-    ContactLog(tmp_path, CAP).record(contact())
+    ContactLog(tmp_path, CAP, tmp_path.parent).record(contact())
 
     assert (tmp_path / "recorded.csv").read_text() == f'{HEADER}"acme","{today()}","reached","",""\n'
 
 
 def test_a_line_that_finds_no_room_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ContactLog(tmp_path, CAP).record(contact())
+    ContactLog(tmp_path, CAP, tmp_path.parent).record(contact())
     before = (tmp_path / "recorded.csv").read_bytes()
 
     def full(descriptor: int, content: bytes) -> None:
@@ -328,7 +329,7 @@ def test_a_line_that_finds_no_room_leaves_nothing_behind(tmp_path: Path, monkeyp
     monkeypatch.setattr("risk.files.write_all", full)
 
     with pytest.raises(DiskError, match="No space left"):
-        ContactLog(tmp_path, CAP).record(contact(note="lost"))
+        ContactLog(tmp_path, CAP, tmp_path.parent).record(contact(note="lost"))
     assert (tmp_path / "recorded.csv").read_bytes() == before
 
 
@@ -341,7 +342,7 @@ def test_a_file_of_other_columns_and_a_link_are_left_alone(tmp_path: Path) -> No
 
     for folder in (other, target):
         with pytest.raises(DiskError):
-            ContactLog(folder, CAP).record(contact())
+            ContactLog(folder, CAP, folder.parent).record(contact())
     assert "reached" not in (other / "recorded.csv").read_text()
     assert not (tmp_path / "elsewhere").exists()
 
@@ -367,7 +368,20 @@ def test_a_lock_that_is_held_for_long_is_told(tmp_path: Path, monkeypatch: pytes
     fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     with pytest.raises(Problem) as caught:
-        ContactLog(tmp_path, CAP).record(contact())
+        ContactLog(tmp_path, CAP, tmp_path.parent).record(contact())
     os.close(descriptor)
 
     assert caught.value.status == 503
+
+
+def test_contacts_of_a_client_who_was_erased_are_answered_no_more(client: FlaskClient, tmp_path: Path) -> None:
+    production = tmp_path / "root/production_deployment"
+    (tmp_path / "root/outcomes").mkdir(exist_ok=True)
+    (tmp_path / "root/outcomes/crm.csv").write_text(f"{HEADER}acme,2026-01-05,reached,,\nb,2026-01-05,reached,,\n")
+    assert client.get("/outcomes?client=acme").json["n_contacts"] == 1
+
+    erased.add(production, ["acme"])
+
+    told = client.get("/outcomes?client=acme").json
+    assert (told["n_contacts"], told["n_rejected"]) == (0, 1)
+    assert client.get("/outcomes?client=b").json["n_contacts"] == 1

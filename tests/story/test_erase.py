@@ -21,6 +21,14 @@ OTHERS = ("acme2", "big acme", "acme-x", "Acme")
 SPECIAL = (*ERASED, *OTHERS)
 REASON = "request 2026-17"
 
+STOPPED = (
+    ("ingestion",),
+    ("fullprocess",),
+    ("ingestion", "--erase", "acme2", "--reason", REASON),
+    ("diagnostics", "--verify"),
+    ("fullprocess", "--status"),
+)
+
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
@@ -204,3 +212,41 @@ def test_a_client_may_be_erased_twice_and_others_after_it(kept: Project) -> None
 
     assert kept.run("diagnostics", "--verify").code == 0
     assert holders(kept, ODD) == []
+
+
+@pytest.mark.slow
+def test_a_lost_register_stops_what_takes_rows_and_is_told(kept: Project) -> None:
+    assert erase(kept, "acme").code == 0
+    (kept.settings.production / paths.ERASED).unlink()
+
+    said = {(script, *words): kept.run(script, *words) for script, *words in STOPPED}
+    renewed = kept.run("ingestion", "--renew-register", "a disk", "--json")
+
+    assert {it.code for it in said.values()} == {1}
+    assert all("whom the journal names are missing" in it.out + it.err for it in said.values())
+    assert renewed.json["n_clients"] == 1
+    assert kept.run("diagnostics", "--verify").code == 0
+    assert kept.run("ingestion").code == 0
+    assert not holders(kept, "acme")
+
+
+@pytest.mark.slow
+def test_a_lost_key_may_be_given_up(kept: Project) -> None:
+    assert erase(kept, "acme").code == 0
+    (kept.settings.production / paths.ERASED_KEY).unlink()
+    assert "the key of the register is missing" in kept.run("fullprocess", "--status").out
+
+    assert kept.run("ingestion", "--renew-register", "a disk", "--json").json["outcome"] == "register given up"
+
+    assert kept.run("diagnostics", "--verify").code == 0
+    assert erase(kept, "acme2").code == 0
+
+
+def test_a_key_that_others_may_read_is_told(project: Project) -> None:
+    project.drop("sourcedata/a.csv", f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n")
+    assert project.run("ingestion").code == 0
+    assert project.run("ingestion", "--erase", "acme", "--reason", REASON).code == 0
+    os.chmod(project.settings.production / paths.ERASED_KEY, 0o644)
+
+    for script, word in (("fullprocess", "--status"), ("diagnostics", "--verify")):
+        assert "others than its owner may read the key" in project.run(script, word).out
