@@ -27,7 +27,7 @@ SHOWN = {"sources": 50}  # on the page
 _STARTS = tuple(KNOWN_STARTS)
 _PROTECTION = tuple((name.lower(), name, text) for name, text in security.HEADERS.items())
 SENTENCES = {
-    404: "nothing is at this path; / lists the endpoints",
+    404: "nothing is at this path; /docs lists the endpoints",
     405: "the method is not allowed here; the header Allow names those that are",
     413: f"the body is larger than {MAX_BODY // 2**20} MiB; send it in several requests",
 }

@@ -171,6 +171,24 @@ def test_an_address_that_asks_for_the_unknown_is_told_on_a_page(client: FlaskCli
     assert "Back to the list" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/nope", "/clients/nobody", "/docs"])
+def test_a_page_of_an_error_and_that_of_the_api_look_like_the_others(client: FlaskClient, path: str) -> None:
+    found, usual = Page(client.get(path, headers=BROWSER).text), page(client)
+    links = [place for place in usual.all("href") if place in {"/", *INSTEAD, "/model", "/drift", "/data", "/runs"}]
+
+    assert set(links) <= set(found.all("href"))
+    assert found.all("aria-current") == (["page"] if path.startswith("/clients") else [])
+    assert [tag for tag, _ in found.tags].count("h1") == 1
+
+
+def test_the_page_of_an_error_says_a_sentence_where_programs_get_a_detail(client: FlaskClient) -> None:
+    told, found = client.get("/nope").json, client.get("/nope", headers=BROWSER).text
+
+    assert told
+    assert told["detail"] == "nothing is at this path; /docs lists the endpoints"
+    assert "<bdi>Nothing is at this path; /docs lists the endpoints.</bdi></h1>" in found
+
+
 def test_all_clients_are_found_by_the_same_tools(client: FlaskClient) -> None:
     found = [names(page(client, f"/clients{query}")) for query in ("", "?owner=Ann&q=zeta", "?sort=client")]
 
@@ -349,10 +367,13 @@ def test_a_silent_pipeline_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_list_of_an_earlier_release_is_said(tmp_path: Path) -> None:
-    found = client_of(tmp_path, is_deployed=True, release=snapshot("2-bb", LISTED)["release"])
+@pytest.mark.parametrize("listed", ["0-bb", "2-bb"])
+def test_a_list_of_another_release_is_said_whichever_is_the_later(tmp_path: Path, listed: str) -> None:
+    found = client_of(tmp_path, is_deployed=True, release=snapshot(listed, LISTED)["release"])
 
-    assert "Release 1-aa predicts now" in page(found).text
+    told = " ".join(page(found).text.split())
+    assert f"The list is of another release, {listed}. Release 1-aa predicts now" in told
+    assert "earlier" not in told
 
 
 @pytest.mark.slow
