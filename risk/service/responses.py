@@ -18,7 +18,7 @@ from risk.service.predictions import NO_REPORT
 from risk.service.problems import Problem
 from risk.service.requests import MAX_BODY, MAX_NAME, Contract, File, Ids, RequestedRows
 from risk.settings.schema import Schema
-from risk.text import counted, event, moment, number, percent
+from risk.text import amount, counted, event, moment, number, percent
 
 log = logging.getLogger("risk")
 
@@ -45,7 +45,7 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
             _check_query(queries.get(request.endpoint, ()))
 
     app.extensions["queries"] = queries
-    app.jinja_env.filters.update(number=number, percent=percent, moment=moment, counted=counted)
+    app.jinja_env.filters.update(number=number, amount=amount, percent=percent, moment=moment, counted=counted)
     app.jinja_env.globals.update(words=words, tables=tables, most=SHOWN)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.before_request(admit)

@@ -229,6 +229,43 @@ def test_a_client_has_a_page_with_reasons_figures_and_contacts(client: FlaskClie
         assert words in " ".join(found.text.split())
 
 
+@pytest.fixture(scope="module")
+def euros(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """A service whose values are in euros, and one of whose columns has a label."""
+    schema = snapshot("1-aa", LISTED)["schema"] | {"value": "worth", "currency": "€", "owner": "manager"}
+    schema |= {"labels": {"activity": ["Activity", "hours"]}, "features": {"activity": "numeric"}}
+    columns = {"mean": 100.0, "median": 90.0, "standard_deviation": 5.0}
+    statistics = {"n_rows": 30, "columns": {"worth": columns, "activity": columns}}
+    told = {"schema": schema, "statistics": statistics, "missing_percent": {"worth": 0.0, "activity": 0.0}}
+    money = {"currency": "€", "listed": 1.0, "everyone": 2.0, "owners": []}
+    found = client_of(tmp_path_factory.mktemp("euros") / "root", call_list=CALLS, money=money, **told)
+    yield found
+    found.application.extensions["rooms"].watch.stop()
+
+
+def shown_text(client: FlaskClient, path: str) -> str:
+    """The text of a page, a blank between any two of its parts."""
+    return " ".join(re.sub("<[^>]*>", " ", client.get(path, headers=BROWSER).text).split())
+
+
+def test_every_value_has_its_currency(euros: FlaskClient) -> None:
+    listed, everyone, one = (shown_text(euros, path) for path in ("/", "/clients", "/clients/acme%2C%20inc."))
+
+    assert "5,000 € of 100 €" in listed
+    assert "9 € 10 €" in everyone
+    assert "at risk of a value of 10 € 9 €" in one
+
+
+def test_columns_are_told_by_label_and_by_what_they_are_taken_for(euros: FlaskClient) -> None:
+    told = shown_text(euros, "/data")
+
+    assert told.count("Columns of the 30 rows with a known outcome") == 2  # the heading, and the name of its table
+    assert "worth Value (€) value (€) 100.0" in told
+    assert "activity Activity (hours) numeric 100.0" in told
+    assert "Already in" in told
+    assert "Known" not in told
+
+
 def test_the_form_of_contacts_fits_the_endpoint(client: FlaskClient) -> None:
     found = page(client, "/clients/zeta%2F%2Fone")
 
