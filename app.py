@@ -125,7 +125,7 @@ def scoring() -> Response:
 
 @service.get("/summarystats")
 def summary_statistics() -> Response:
-    """Return mean, median and standard deviation of the numeric columns of the dataset."""
+    """Return mean, median and standard deviation of the numeric columns, over the n_rows rows with a known outcome."""
     snapshot = _shown().snapshot
     statistics = {name: snapshot["statistics"][name] for name in ("n_rows", "columns")}
     return answer({"dataset": snapshot["dataset"]["version"]} | statistics)

@@ -58,13 +58,7 @@ def disagreements(outcomes: Facts | None) -> Table:
     ]  # fmt: skip
     found = (outcomes or {}).get("disagreements") or []
     rows = [
-        [
-            it["client"],
-            it["owner"] or NOTHING,
-            it["date"],
-            OPINIONS[it["opinion"]],
-            percent(it["risk"]),
-        ]
+        [it["client"], it["owner"] or NOTHING, it["date"], OPINIONS[it["opinion"]], percent(it["risk"])]
         for it in found[:MOST_DISAGREEMENTS]
     ]
     return Table("Managers and model disagree", columns, rows, len(found) - len(rows))

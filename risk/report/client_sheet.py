@@ -138,14 +138,8 @@ def _models(shelves: Shelves, client: str) -> Iterable[dict[str, Any]]:
         rated = rated[rated["client"] == client]
         if len(rated):
             trained = int(rated["learned"].sum()) if "learned" in rated else None
-            risks = [round(float(it), 12) for it in rated["risk"]]
-            yield {
-                "model": name,
-                "live": name == live,
-                "compared_on": len(rated),
-                "trained_on": trained,
-                "risks": risks,
-            }
+            told = {"model": name, "live": name == live, "compared_on": len(rated), "trained_on": trained}
+            yield told | {"risks": [round(float(it), 12) for it in rated["risk"]]}
 
 
 # --- for people -------------------------------------------------------------------------------------------------------

@@ -11,24 +11,33 @@ from risk.text import counted, number
 
 Facts = Mapping[str, Any]
 
-RESULTS = {
-    "reached": "reached",
-    "not reached": "not reached",
-    "stays": "says to stay",
-    "undecided": "undecided",
-    "leaving": "says to leave",
-}
+RESULTS = {"reached": "reached", "not reached": "not reached", "stays": "says to stay", "undecided": "undecided",
+           "leaving": "says to leave"}  # fmt: skip
 OPINIONS = {"stays": "will stay", "leaves": "will leave", "unsure": "unsure"}
 MOVES = {"new": "new", "risen": "risen", "fallen": "fallen"}
 SHOWN = {"new": "New", "risen": "Risen", "renews": "Renews soon", "uncalled": "Not yet called"}
 ORDERS = {
-    "expected_gain": "Highest expected gain first",
-    "rank": "Highest risk first",
-    "value_at_risk": "Most at risk in money first",
-    "renewal": "Next renewal first",
-    "client": "By name",
-}
+    "expected_gain": "Highest expected gain first", "rank": "Highest risk first",
+    "value_at_risk": "Most at risk in money first", "renewal": "Next renewal first", "client": "By name",
+}  # fmt: skip
+ROLES = ("client", "period", "owner", "value", "renewal")  # of columns, in the settings; a target is the outcome
 SILENT = 48 * 3600.0  # seconds without any run or look for new data until every page says so
+
+
+def role(name: str, schema: Facts) -> str | None:
+    """What the settings take a column for that is no feature, with its unit."""
+    known = {schema.get(it): it for it in ROLES} | {schema.get("target"): "outcome"}
+    currency = schema.get("currency") if name == schema.get("value") else None
+    return f"{known.get(name)} ({currency})" if currency else known.get(name)
+
+
+def column(name: str, schema: Facts) -> str:
+    """A column as people call it: by its label and unit, else by what it is taken for, else by its name."""
+    label, unit = schema.get("labels", {}).get(name, ("", ""))
+    words = role(name, schema)
+    if not label:
+        return f"{words[:1].upper()}{words[1:]}" if words else name
+    return f"{label} ({unit})" if unit else str(label)
 
 
 def renewal(days: int | None) -> str | None:

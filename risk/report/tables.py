@@ -9,7 +9,7 @@ from typing import Any
 from risk.decision.gate import Gate
 from risk.drift.finding import Scan
 from risk.modeling.metrics import Scores
-from risk.report import season_words
+from risk.report import list_words, season_words
 from risk.report.words import STATES, TROUBLED, p_value, score_rows
 from risk.text import NOTHING, counted, digits_for, moment, number, one_line, percent
 
@@ -103,23 +103,26 @@ def gate(found: Gate) -> Table:
 
 
 def statistics(snapshot: Facts, most: int | None = None) -> Table:
-    """Kind, statistics and missing values of every column of the dataset."""
+    """Kind, statistics and missing values of every column, over the rows whose outcome is known."""
     figures, missing = snapshot["statistics"]["columns"], snapshot["missing_percent"]
-    kinds, moments = snapshot["schema"]["features"], ("mean", "median", "standard_deviation")
+    schema, moments = snapshot["schema"], ("mean", "median", "standard_deviation")
     columns = [
-        TableColumn("Column", 150, longest=80, is_strong=True), TableColumn("Kind", 70), _number("Mean", 65),
-        _number("Median", 65), _number("Standard deviation", 90), _number("Missing", 55),
+        TableColumn("Column", 110, longest=80, is_strong=True), TableColumn("Shown as", 110, longest=80),
+        TableColumn("Kind", 60), _number("Mean", 50), _number("Median", 50), _number("Standard deviation", 70),
+        _number("Missing", 45),
     ]  # fmt: skip
     rows = [
         [
             name,
-            kinds.get(name) or NOTHING,
+            list_words.column(name, schema),
+            schema["features"].get(name) or list_words.role(name, schema) or NOTHING,
             *(number(figures.get(name, {}).get(key), digits_for(figures.get(name, {}))) for key in moments),
             percent(None if missing.get(name) is None else missing[name] / 100),
         ]
         for name in dict.fromkeys([*missing, *figures])
     ]
-    return _cut("The columns", columns, rows, most)
+    of = counted(snapshot["statistics"]["n_rows"], "row")
+    return _cut(f"Columns of the {of} with a known outcome", columns, rows, most)
 
 
 def sources(snapshot: Facts, most: int) -> Table:
@@ -129,7 +132,7 @@ def sources(snapshot: Facts, most: int) -> Table:
     sound = [it for it in by_age if it["state"] not in TROUBLED]
     columns = [
         TableColumn("Source", 160, longest=110, is_strong=True), _number("Read", 50), _number("Accepted", 54),
-        _number("Refused", 52), _number("Known", 50), TableColumn("State", 150, longest=180),
+        _number("Refused", 48), _number("Already in", 54), TableColumn("State", 150, longest=180),
     ]  # fmt: skip
     rows = []
     for source in [*troubled, *sound[::-1]][:most]:

@@ -119,7 +119,7 @@ def _of_report(snapshot: Mapping[str, Any], moment: float) -> dict[str, tuple[st
         "quarantined_sources": ("Sources held back until a person looks.", len(held)),
         "quarantined_rows": ("Rows of sources held back.", sum(it.get("rows_read") or 0 for it in held)),
         "rejected_rows": ("Rows refused.", snapshot.get("rejected_rows")),
-        "dataset_rows": ("Rows of the dataset.", (snapshot.get("dataset") or {}).get("n_rows")),
+        "dataset_rows": ("All rows, with an outcome or not.", (snapshot.get("dataset") or {}).get("n_rows")),
         "clients": ("Current clients.", snapshot.get("clients")),
         "call_list_size": ("Clients on the call list.", len(snapshot.get("call_list") or ())),
     }

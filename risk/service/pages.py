@@ -37,9 +37,7 @@ NAVIGATION = (
     ("/", "List"), ("/clients", "Clients"), ("/trackrecord", "Track record"), ("/model", "Model"), ("/drift", "Drift"),
     ("/data", "Data"), ("/runs", "Runs"),
 )  # fmt: skip
-QUERIES: dict[str, tuple[str, ...]] = {
-    "pages.index": ("owner", "q", "sort", "show", "page"),
-}
+QUERIES: dict[str, tuple[str, ...]] = {"pages.index": ("owner", "q", "sort", "show", "page")}
 OF_FIGURES = "default-src 'none'; style-src 'unsafe-inline'; sandbox"  # a plot carries its own colours
 
 
@@ -58,13 +56,12 @@ def furnish(app: Flask, places: Places) -> None:
     app.extensions["pages"] = places
     app.register_blueprint(pages)
     app.before_request(_page_instead)
+    app.context_processor(_of_header)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING, figure="{:,.10g}".format)
-    app.jinja_env.globals.update(
-        list_words=list_words, call_words=call_words, soon=finding.SOON, money_words=money_words
-    )
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), situation=situation.situation, list_day=of_day)
+    app.jinja_env.globals.update(list_words=list_words, call_words=call_words, money_words=money_words, list_day=of_day)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), situation=situation.situation, soon=finding.SOON)
 
 
 @pages.get("/")
@@ -196,21 +193,24 @@ def _page(template: str, facts: Callable[[Shown], dict[str, Any]] = lambda _: {}
 
 
 def _told(now: LiveState, production: Path) -> dict[str, Any]:
-    """How the pipeline stands, and the links of the header."""
+    """How the pipeline stands."""
     assert now.shown
     moment, looked = time.time(), None
     with contextlib.suppress(OSError):
         looked = os.stat(production / paths.LOCK).st_mtime
-    rules = {str(rule) for rule in current_app.url_map.iter_rules()}
     return {
         "clock": moment,
         "looked": looked,
         "late": snapshots.overdue(now.shown.snapshot.get("expected"), moment),
         "alarm": list_words.pipeline(now.last_run, now.last_good, looked, moment),
-        "navigation": [it for it in NAVIGATION if it[0] in rules],
-        "here": next((path for path, _ in NAVIGATION[1:] if request.path.startswith(path)), "/"),
-        "mine": request.args.get("owner"),
     }
+
+
+def _of_header() -> dict[str, Any]:
+    """The links of the header, where there is anything to show, and which of them this page is."""
+    links = NAVIGATION if _places().watch.live.shown else ()
+    here = next((it for it, _ in NAVIGATION if request.path == it or request.path.startswith(f"{it}/")), None)
+    return {"navigation": links, "here": here, "mine": request.args.get("owner")}
 
 
 def _places() -> Places:

@@ -17,7 +17,7 @@ from risk.service import security, traffic
 from risk.service.problems import MAX_NAME, Problem
 from risk.service.requests import MAX_BODY, Contract, File, Ids, RequestedRows
 from risk.settings.schema import Schema
-from risk.text import counted, event, moment, number, percent
+from risk.text import amount, counted, event, moment, number, percent
 
 log = logging.getLogger("risk")
 
@@ -44,7 +44,7 @@ def furnish(app: Flask, admitted: security.Guard, queries: Mapping[str, Sequence
             _check_query(queries.get(request.endpoint, ()))
 
     app.extensions["queries"] = queries
-    app.jinja_env.filters.update(number=number, percent=percent, moment=moment, counted=counted)
+    app.jinja_env.filters.update(number=number, amount=amount, percent=percent, moment=moment, counted=counted)
     app.jinja_env.globals.update(words=words, tables=tables, most=SHOWN)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.before_request(admit)

@@ -109,16 +109,49 @@ def test_the_first_view_is_small_and_shows_the_first_client_on_a_phone(browser: 
         assert sum(sizes) <= FIRST_VIEW
 
 
-def test_a_wide_table_scrolls_in_its_own_box_on_a_phone(browser: Browser, site: str) -> None:
+def test_every_table_lies_whole_within_a_phone_and_its_cells_say_what_they_are(browser: Browser, site: str) -> None:
     with opened(browser, site, 390) as page:
-        page.goto("/model", wait_until="networkidle")
-        page.locator("details").evaluate_all("them => them.forEach(it => it.open = true)")
-        boxes = page.locator(".scroll").evaluate_all("them => them.map(it => [it.scrollWidth, it.clientWidth])")
-        rows = page.locator(".explained td").evaluate_all("them => them.map(it => it.clientHeight)")
+        page.goto("/clients")
+        client = page.locator("th a").first.get_attribute("href")
+        for path in ("/model", "/data", "/runs", "/drift", "/trackrecord", "/docs", client):
+            page.goto(str(path), wait_until="networkidle")
+            page.locator("details").evaluate_all("them => them.forEach(it => it.open = true)")
+            boxes = page.locator(".scroll").evaluate_all("them => them.map(it => it.scrollWidth - it.clientWidth)")
+            said = page.locator(".stacks td.number").evaluate_all(
+                "them => them.map(it => getComputedStyle(it, '::before').content)"
+            )
+            heights = page.locator(".stacks td").evaluate_all("them => them.map(it => it.clientHeight)")
 
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert max(inside for inside, _ in boxes) > 390 >= max(box for _, box in boxes)
-        assert max(rows) < 200  # pixels: no column is squeezed to a word a line
+            assert max(boxes, default=0) <= 0, path
+            assert set(said).isdisjoint({"none", '""'}), path
+            assert max(heights, default=0) < 200, path  # pixels: no column is squeezed to a word a line
+
+
+def test_the_rows_of_a_client_are_headed_by_labels_and_counted_in_words(browser: Browser, site: str) -> None:
+    with opened(browser, site) as page:
+        page.goto("/clients")
+        page.locator("th a").first.click()
+        heads = page.locator("[aria-labelledby=in-files] thead th").all_inner_texts()
+
+        expect(page.locator("#in-files")).to_have_text("The newest row of this client, as the files hold it")
+        assert heads == ["File", "Owner", "Activity last month", "number of employees", "Value (€ a month)", "Outcome"]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_boxes_of_owner_and_order_show_their_words_whole(browser: Browser, site: str, width: int) -> None:
+    with opened(browser, site, width) as page:
+        for path in ("/", "/clients"):
+            page.goto(path)
+            cut = page.locator("form.tools select").evaluate_all(
+                """them => them.map(it => {
+                    const own = it.offsetWidth;
+                    it.style.cssText = 'width: auto; max-width: none';
+                    return it.offsetWidth - own;
+                })"""
+            )
+
+            assert len(cut) == 2
+            assert max(cut) <= 0, path
 
 
 def test_no_word_of_a_table_breaks_on_a_phone(browser: Browser, site: str) -> None:

@@ -85,3 +85,14 @@ def test_the_data_is_told_in_one_sentence() -> None:
         "1 file is in and no row was refused.",
         "1 file is in, 1 file is not and 3 rows were refused.",
     )
+
+
+def test_a_column_is_called_by_its_label_else_by_what_it_is_taken_for_else_by_its_name() -> None:
+    labels = {"activity": ["Activity", "hours"], "manager": ["Team", ""]}
+    schema = {"owner": "manager", "value": "worth", "currency": "CHF", "renewal": None, "target": "left"}
+    schema |= {"labels": labels}
+
+    told = [list_words.column(name, schema) for name in ("activity", "manager", "worth", "left", "size")]
+
+    assert told == ["Activity (hours)", "Team", "Value (CHF)", "Outcome", "size"]
+    assert [list_words.role(name, schema) for name in ("worth", "left", "size")] == ["value (CHF)", "outcome", None]

@@ -140,6 +140,13 @@ def test_an_answer_is_what_its_closed_struct_says(client: FlaskClient, path: str
     msgspec.json.decode(client.get(path).data, type=struct, strict=True)
 
 
+def test_it_says_over_which_rows_the_statistics_are(client: FlaskClient, told: dict[str, Any]) -> None:
+    summary = told["paths"]["/summarystats"]["get"]["summary"]
+
+    assert summary.endswith("over the n_rows rows with a known outcome.")
+    assert "All rows, with an outcome or not." in client.get("/metrics").text
+
+
 def test_a_description_is_the_same_from_the_same_model(client: FlaskClient, settings: Settings) -> None:
     other = create_app(settings)
 

@@ -96,7 +96,7 @@ def test_the_page_of_any_client_says_what_drives_the_risk(installations: Install
 
     assert all("What each figure adds to the log-odds of leaving" in text for text in pages)
     assert all("not on the call list" in text for text in pages)
-    assert all("The newest 1 row of this client, as the files hold them" in text for text in pages)
+    assert all("The newest row of this client, as the files hold it" in text for text in pages)
     assert all("<bdi>dataset1.csv</bdi>" in text for text in pages)
 
 

@@ -171,6 +171,24 @@ def test_an_address_that_asks_for_the_unknown_is_told_on_a_page(client: FlaskCli
     assert "Back to the list" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/nope", "/clients/nobody", "/docs"])
+def test_a_page_of_an_error_and_that_of_the_api_look_like_the_others(client: FlaskClient, path: str) -> None:
+    found, usual = Page(client.get(path, headers=BROWSER).text), page(client)
+    links = [place for place in usual.all("href") if place in {"/", *INSTEAD, "/model", "/drift", "/data", "/runs"}]
+
+    assert set(links) <= set(found.all("href"))
+    assert found.all("aria-current") == (["page"] if path.startswith("/clients") else [])
+    assert [tag for tag, _ in found.tags].count("h1") == 1
+
+
+def test_the_page_of_an_error_says_a_sentence_where_programs_get_a_detail(client: FlaskClient) -> None:
+    told, found = client.get("/nope").json, client.get("/nope", headers=BROWSER).text
+
+    assert told
+    assert told["detail"] == "nothing is at this path; /docs lists the endpoints"
+    assert "<bdi>Nothing is at this path; /docs lists the endpoints.</bdi></h1>" in found
+
+
 def test_all_clients_are_found_by_the_same_tools(client: FlaskClient) -> None:
     found = [names(page(client, f"/clients{query}")) for query in ("", "?owner=Ann&q=zeta", "?sort=client")]
 
@@ -209,6 +227,43 @@ def test_a_client_has_a_page_with_reasons_figures_and_contacts(client: FlaskClie
     assert (told["activity"], told["size"], told["sector"]) == ("90", "", HOSTILE)
     for words in ("high", "70 %", "activity 3", "activity fell", "2026-11-03: not reached"):
         assert words in " ".join(found.text.split())
+
+
+@pytest.fixture(scope="module")
+def euros(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    """A service whose values are in euros, and one of whose columns has a label."""
+    schema = snapshot("1-aa", LISTED)["schema"] | {"value": "worth", "currency": "€", "owner": "manager"}
+    schema |= {"labels": {"activity": ["Activity", "hours"]}, "features": {"activity": "numeric"}}
+    columns = {"mean": 100.0, "median": 90.0, "standard_deviation": 5.0}
+    statistics = {"n_rows": 30, "columns": {"worth": columns, "activity": columns}}
+    told = {"schema": schema, "statistics": statistics, "missing_percent": {"worth": 0.0, "activity": 0.0}}
+    money = {"currency": "€", "listed": 1.0, "everyone": 2.0, "owners": []}
+    found = client_of(tmp_path_factory.mktemp("euros") / "root", call_list=CALLS, money=money, **told)
+    yield found
+    found.application.extensions["rooms"].watch.stop()
+
+
+def shown_text(client: FlaskClient, path: str) -> str:
+    """The text of a page, a blank between any two of its parts."""
+    return " ".join(re.sub("<[^>]*>", " ", client.get(path, headers=BROWSER).text).split())
+
+
+def test_every_value_has_its_currency(euros: FlaskClient) -> None:
+    listed, everyone, one = (shown_text(euros, path) for path in ("/", "/clients", "/clients/acme%2C%20inc."))
+
+    assert "5,000 € of 100 €" in listed
+    assert "9 € 10 €" in everyone
+    assert "at risk of a value of 10 € 9 €" in one
+
+
+def test_columns_are_told_by_label_and_by_what_they_are_taken_for(euros: FlaskClient) -> None:
+    told = shown_text(euros, "/data")
+
+    assert told.count("Columns of the 30 rows with a known outcome") == 2  # the heading, and the name of its table
+    assert "worth Value (€) value (€) 100.0" in told
+    assert "activity Activity (hours) numeric 100.0" in told
+    assert "Already in" in told
+    assert "Known" not in told
 
 
 def test_the_form_of_contacts_fits_the_endpoint(client: FlaskClient) -> None:
@@ -349,10 +404,13 @@ def test_a_silent_pipeline_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_list_of_an_earlier_release_is_said(tmp_path: Path) -> None:
-    found = client_of(tmp_path, is_deployed=True, release=snapshot("2-bb", LISTED)["release"])
+@pytest.mark.parametrize("listed", ["0-bb", "2-bb"])
+def test_a_list_of_another_release_is_said_whichever_is_the_later(tmp_path: Path, listed: str) -> None:
+    found = client_of(tmp_path, is_deployed=True, release=snapshot(listed, LISTED)["release"])
 
-    assert "Release 1-aa predicts now" in page(found).text
+    told = " ".join(page(found).text.split())
+    assert f"The list is of another release, {listed}. Release 1-aa predicts now" in told
+    assert "earlier" not in told
 
 
 @pytest.mark.slow
