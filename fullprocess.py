@@ -86,9 +86,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--deliver-test", action="store_true", help="send a test to deliver.to and deliver.alert_url")
     what.add_argument("--status", action="store_true", help="say how the system is")
     what.add_argument("--reread", action="store_true", help="take a lost dataset for lost: read the input folder again")
-    what.add_argument(
-        "--prune", action="store_true", help="say what lies beyond the section keep; with --yes remove it"
-    )
+    what.add_argument("--prune", action="store_true", help="say what lies beyond `keep`; with --yes remove it")
     what.add_argument(
         "--backup", metavar="FILE", help="write all that runs have written, settings and outcomes to a file"
     )

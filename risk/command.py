@@ -186,16 +186,14 @@ def alone(settings: Settings, step: str, work: Callable[[Run], Answer]) -> Answe
 def writing(settings: Settings, *, finishes_erasure: bool = False) -> Iterator[None]:
     """Hold the lock and keep the deadline while something is written; the journal is begun before anything else.
 
-    Raises: BusyError, DeadlineError; JournalError or DataError where a folder of former runs was wiped; ErasureError
-    where an erasure was cut off, except for what finishes it.
+    Raises: BusyError, DeadlineError; JournalError or DataError where a folder was wiped; ErasureError amid an erasure.
     """
     for folder in (settings.production, settings.ingested):
         files.make_private(folder)
     hours = settings.deadline_hours
     late = DeadlineError(f"the run took longer than its deadline of {hours:g} hours and ended itself; look at the log")
     with files.lock(settings.production / paths.LOCK), ended_after(hours * 3600, late):
-        folders = settings.production, settings.ingested, settings.models
-        wiped.check(*folders, finishes_erasure=finishes_erasure)
+        wiped.check(settings.production, settings.ingested, settings.models, finishes_erasure=finishes_erasure)
         journal.begin(settings.production / paths.JOURNAL)
         yield
 

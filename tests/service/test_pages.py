@@ -177,7 +177,7 @@ def test_a_page_of_an_error_and_that_of_the_api_look_like_the_others(client: Fla
     links = [place for place in usual.all("href") if place in {"/", *INSTEAD, "/model", "/drift", "/data", "/runs"}]
 
     assert set(links) <= set(found.all("href"))
-    assert found.all("aria-current") == (["page"] if path.startswith("/clients") else [])
+    assert found.all("aria-current") == (["page"] if path.startswith(("/clients", "/docs")) else [])
     assert [tag for tag, _ in found.tags].count("h1") == 1
 
 
