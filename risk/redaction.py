@@ -22,6 +22,7 @@ PUT = "[erased]"  # stands where a name stood
 SHORT = 3  # characters: a shorter name may be any word
 CUT = 80  # characters after which what was refused is cut off
 CLIENT = "client"  # the key and column that hold a client in what we write
+NOTE = "note"  # the key and column of what a person wrote about a client: there a name means one
 NAMING = (CLIENT, "value")  # the keys whose whole text may be a client; a refusal shows a value
 _FORMULA = tuple("=+-@\t\r")  # cells that begin so carry an apostrophe
 _NUMBER = re.compile(r"[\d.,+-]+")
@@ -47,9 +48,14 @@ class ClientNames:
             self.pattern.sub(lambda found: found[0] if found["other"] else PUT, text) if self.may_be_in(text) else text
         )
 
-    def count(self, text: str) -> int:
-        """How often a name stands in the text."""
-        return sum(not it["other"] for it in self.pattern.finditer(text)) if self.may_be_in(text) else 0
+    def in_note(self, text: str) -> str:
+        """What a person wrote, without the names; one that is a bare number may be any, and stays."""
+        return self.note_pattern.sub(lambda it: it[0] if it["other"] else PUT, text) if self.may_be_in(text) else text
+
+    def count(self, text: str, key: str = "") -> int:
+        """How often a name stands in the text, which may be that of a note."""
+        pattern = self.note_pattern if key == NOTE else self.pattern
+        return sum(not it["other"] for it in pattern.finditer(text)) if self.may_be_in(text) else 0
 
     def may_be_in(self, text: str) -> bool:
         """Whether any way to write a name is in the text, as part of a longer word too."""
@@ -63,8 +69,13 @@ class ClientNames:
             return [self.cut(it) for it in value if not (isinstance(it, dict) and self.is_client(it.get(CLIENT)))]
         if isinstance(value, dict):
             kept = {key: it for key, it in value.items() if key not in self.plain}
-            return {key: PUT if self.is_told(key, it) else self.cut(it) for key, it in kept.items()}
+            return {key: self._value(key, it) for key, it in kept.items()}
         return value
+
+    def _value(self, key: str, value: Any) -> Any:
+        if self.is_told(key, value):
+            return PUT
+        return self.in_note(value) if key == NOTE and isinstance(value, str) else self.cut(value)
 
     def is_told(self, key: str, value: object) -> bool:
         """Whether a value under a key is a client, or what a refusal shows of a row of one."""
@@ -93,8 +104,16 @@ class ClientNames:
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
         """Every way in which a name may be written, after the longer names of others."""
+        return self._pattern_of(self.plain)
+
+    @functools.cached_property
+    def note_pattern(self) -> re.Pattern[str]:
+        return self._pattern_of({it for it in self.names if not _NUMBER.fullmatch(it)})
+
+    def _pattern_of(self, plain: Collection[str]) -> re.Pattern[str]:
+        """Names that are `plain` as words, all others in quotes."""
         others = "|".join(map(re.escape, sorted(self.others, key=len, reverse=True))) or r"(?!)"
-        free = {form for name in self.names for form in _forms(name) if name in self.plain}
+        free = {form for name in self.names for form in _forms(name) if name in plain}
         quoted = {form for name in self.names for form in _forms(name)} - free
         words = [_as_word(form) for form in sorted(free, key=len, reverse=True)]
         words += [rf"(?<=['\"`]){re.escape(it)}(?=\\?['\"`])" for it in sorted(quoted, key=len, reverse=True)]
@@ -146,8 +165,18 @@ def without_rows(text: str, columns: Collection[str], names: ClientNames) -> str
             header = record
         elif any(names.is_client(record[place]) for place in at or range(len(record)) if place < len(record)):
             continue
-        kept.append(names.in_text(raw))
+        kept.append(names.in_text(_without_note(raw, record, header, names)))
     return "".join(kept)
+
+
+def _without_note(raw: str, record: list[str], header: list[str], names: ClientNames) -> str:
+    """The record as it is written, without the names in its note."""
+    place = header.index(NOTE) if NOTE in header else len(record)
+    if place >= len(record) or (note := names.in_note(record[place])) == record[place]:
+        return raw
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow([*record[:place], note, *record[place + 1 :]])
+    return line.getvalue()
 
 
 def records(text: str) -> Iterator[tuple[str, list[str] | None]]:

@@ -91,6 +91,8 @@ def publication(run: Record | None, intent: Record, end: Record | None) -> str:
 
 def _known(run: Record) -> list[str]:
     told = [f"The dataset was version {run['dataset']}."] if run.get("dataset") else []
+    if n_erased := run.get("n_erased"):
+        told.append(f"{counted(n_erased, 'row')} of erased clients had gone since the run before.")
     sources = run.get("sources") or ()
     if sources:
         n_sources = run.get("n_sources") or len(sources)
@@ -100,7 +102,7 @@ def _known(run: Record) -> list[str]:
     elif run.get("arrived"):
         told.append("New rows had come; this line does not say from which sources.")
     elif run.get("dataset"):
-        told.append("No rows had come or gone since the run before.")
+        told.append(f"No {'other ' if run.get('n_erased') else ''}rows had come or gone since the run before.")
     if n_refused := run.get("rejected_rows"):
         told.append(f"{counted(n_refused, 'row stands', 'rows stand')} refused in all; rejected.csv says why.")
     if run.get("held"):

@@ -30,7 +30,11 @@ RETRAIN = "python fullprocess.py --force"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--erase", metavar="CLIENT", help="erase a client from everything that is kept, for good")
+    parser.add_argument(
+        "--erase",
+        metavar="CLIENT",
+        help="erase a client from everything that is kept, for good; --erase=CLIENT if it begins with -",
+    )
     parser.add_argument("--erase-file", metavar="FILE", help="erase the clients of a file, one on each line")
     parser.add_argument("--reason", metavar="TEXT", help="with --erase: why, for the journal; without the name")
     parser.add_argument(
@@ -105,7 +109,10 @@ def finish(settings: Settings, *, is_locked: bool = False) -> None:
     with contextlib.nullcontext() if is_locked else command.writing(settings, finishes_erasure=True):
         if done := erasing.resume(_home(settings)):
             left = sum(done.left.values())
-            log.warning(event("an erasure that was cut off is finished", clients=len(done.clients), left=left))
+            again = "type the same --erase again for the certificate"
+            log.warning(
+                event("an erasure that was cut off is finished", clients=len(done.clients), left=left, now=again)
+            )
 
 
 def _home(settings: Settings) -> Home:

@@ -61,7 +61,7 @@ def _without_places(snapshot: dict[str, Any], places: set[int]) -> dict[str, Any
         return snapshot
     lists = {key: snapshot[key] for key in ("risks", "renewals") if isinstance(snapshot.get(key), list)}
     cut = {key: [it for place, it in enumerate(values) if place not in places] for key, values in lists.items()}
-    return snapshot | cut | {"clients": snapshot.get("clients", len(places)) - len(places)}
+    return snapshot | cut
 
 
 def _shown(folder: Path, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Rewrite]:
@@ -90,11 +90,6 @@ def _rows(path: Path, names: ClientNames) -> bytes | None:
         options = "format parquet, compression zstd, row_group_size 20480"
         connection.execute(f"copy (select * {rows} not in ({clients})) to {literal(str(written))} ({options})")
         return written.read_bytes()
-
-
-def sections_name(path: Path, names: ClientNames) -> bool:
-    """Whether a text file, as apireturns.txt, names one of the clients."""
-    return path.is_file() and names.count(path.read_text(encoding="utf-8")) > 0
 
 
 def recorded(path: Path, names: ClientNames) -> Iterator[Rewrite]:

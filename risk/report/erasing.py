@@ -24,7 +24,7 @@ from risk.errors import UsageError
 from risk.journal import ERASE
 from risk.lists import erased_lists
 from risk.reading import erased
-from risk.redaction import SHORT, ClientNames
+from risk.redaction import NOTE, SHORT, ClientNames
 from risk.registry.erased_releases import TrainedModels
 from risk.registry.releases import object_in
 from risk.report import erased_reports, named_clients, occurrences
@@ -162,7 +162,7 @@ def _rewrites(home: Home, names: ClientNames, rows: Erasure, models: TrainedMode
     if (cut := names.cut(before := object_in(delivery))) != before:
         yield Rewrite(delivery, files.as_json(cut))
     answers = home.models / paths.API_RETURNS
-    if answers.is_file() and occurrences.in_file(answers, names, ()):
+    if answers.is_file() and names.count(answers.read_text(encoding="utf-8", errors="replace"), NOTE):
         yield Rewrite(answers, None)
 
 

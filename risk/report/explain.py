@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from risk.errors import DataError, UsageError
+from risk.journal import ERASE
 from risk.registry.releases import Origin
 from risk.registry.retention import removed
 from risk.report._run_in_words import named, of_run, person, publication
@@ -72,6 +73,7 @@ def tell(
     """
     if not records:
         raise DataError("nothing is recorded yet; run python fullprocess.py")
+    records = _with_erasures(records)
     if DAY.fullmatch(asked):
         return _day(records, asked, today, origin, settings)
     if asked != LAST and not re.fullmatch(r"\d{1,9}", asked, re.ASCII):
@@ -90,6 +92,17 @@ def tell(
     return Explanation(tuple(map(one_line, told)), tuple(used))
 
 
+def _with_erasures(records: Sequence[Record]) -> list[Record]:
+    """The records, each run with how many rows of erased clients had gone since the run before."""
+    told, n_rows = list[Record](), 0
+    for it in records:
+        n_rows += it.get("n_rows") or 0 if it.get("kind") == ERASE else 0
+        is_run = it.get("kind") == "run"
+        told.append({**it, "n_erased": n_rows} if is_run and n_rows else it)
+        n_rows = 0 if is_run else n_rows
+    return told
+
+
 def _removed(run: Record, gone: Mapping[str, str]) -> list[str]:
     """That the release of a run was removed since."""
     name = str(run.get("release"))
@@ -98,6 +111,7 @@ def _removed(run: Record, gone: Mapping[str, str]) -> list[str]:
 
 def last_runs(records: Sequence[Record], most: int) -> dict[str, list[str]]:
     """The story of each of the last runs, by its number."""
+    records = _with_erasures(records)
     pairs, runs = _pairs(records), {str(it.get("run")): it for it in records if it.get("kind") == "run"}
     last = list(runs.items())[-most:]
     return {number: [*map(one_line, of_run(run, _of(run, pairs), None))] for number, run in last}

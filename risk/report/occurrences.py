@@ -7,6 +7,7 @@ import contextlib
 import csv
 import html
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -75,17 +76,20 @@ def _in_json(value: Any, names: ClientNames, key: str = "") -> int:
         return sum(_in_json(it, names, key) for it in value)
     if not isinstance(value, str):
         return 0
-    return int(names.is_told(key, value)) or _is_one(value, names) or names.count(value)
+    return int(names.is_told(key, value)) or _is_one(value, names) or names.count(value, key)
 
 
 def _in_csv(text: str, names: ClientNames, columns: Collection[str]) -> int:
-    n, at = 0, list[int]()
+    n, header = 0, list[str]()
     for raw, record in records(text):
         if record is None:
             n += names.count(raw)
             continue
-        at = at or [place for place, name in enumerate(record) if name in columns] or [-1]
-        n += sum((place in at and names.is_client(cell)) or names.count(cell) for place, cell in enumerate(record))
+        header = header or record
+        n += sum(
+            (name in columns and names.is_client(cell)) or names.count(cell, name)
+            for name, cell in itertools.zip_longest(header, record, fillvalue="")
+        )
     return n
 
 

@@ -117,6 +117,22 @@ def test_the_run_that_finishes_an_erasure_may_be_killed_too(killed: tuple[Projec
             assert faults(project) == [], (str(state), again)
 
 
+@pytest.mark.slow
+def test_the_same_words_again_finish_an_erasure_and_print_its_certificate(
+    killed: tuple[Project, killing.Recording],
+) -> None:
+    project, done = killed
+    for state in (of_step(done, step) for step in ("intent", "replaced")):
+        killing.put_back(project.root, state.folder)
+
+        said = killing.run(project, *ASKED, script="ingestion")
+
+        assert said.code == 0, said
+        assert said.out.splitlines()[:2] == done.said.out.splitlines()[:2]
+        assert "1 accepted row left the parts" in said.out
+        assert faults(project) == []
+
+
 OF_OTHERS = (
     ("fullprocess", "--prune"),
     ("fullprocess", "--prune", "--yes"),

@@ -250,3 +250,15 @@ def test_a_key_that_others_may_read_is_told(project: Project) -> None:
 
     for script, word in (("fullprocess", "--status"), ("diagnostics", "--verify")):
         assert "others than its owner may read the key" in project.run(script, word).out
+
+
+@pytest.mark.slow
+def test_counts_of_former_reports_stay_and_runs_say_that_rows_had_gone(kept: Project) -> None:
+    before = kept.json("models/snapshot.json")
+
+    assert erase(kept, *ERASED).code == 0
+    run_of_day(kept, "2026-06-21")
+
+    former = kept.json(f"models/reports/{before['run']}/snapshot.json")
+    assert (former["clients"], len(former["risks"])) == (before["clients"], len(before["risks"]) - len(ERASED))
+    assert "of erased clients had gone" in kept.run("diagnostics", "--explain", "last").out
