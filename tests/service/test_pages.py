@@ -220,6 +220,14 @@ def test_json_of_clients_is_searched_and_paged_too(client: FlaskClient) -> None:
     assert [it["rank"] for it in second["clients"]] == [3, 4]
 
 
+def test_page_or_offset_say_where_to_begin_and_the_default_of_the_other_may_be_sent(client: FlaskClient) -> None:
+    by_page, by_offset = (client.get(f"/clients?limit=2&{it}") for it in ("page=2&offset=0", "page=1&offset=2"))
+    both = client.get("/clients?limit=2&page=2&offset=2")
+
+    assert [[it["rank"] for it in found.json["clients"]] for found in (by_page, by_offset)] == [[3, 4]] * 2
+    assert (both.status_code, both.json["field"]) == (422, "page")
+
+
 def test_a_client_has_a_page_with_reasons_figures_and_contacts(client: FlaskClient) -> None:
     found = page(client, f"/clients/{HOSTILE.replace('/', '%2F')}")
 
