@@ -53,7 +53,7 @@ def test_an_address_finds_the_same_clients_for_programs_and_browsers(
 
 
 REFUSED = {
-    "page=1&offset=3": ("page", "page and offset are both given; give one of them"),
+    "page=2&offset=3": ("page", "page and offset are both given; give one of them"),
     "page=2": ("page", "page is 2, but the last is 1: 5 clients, 100 a page"),
     "page=4&limit=2": ("page", "page is 4, but the last is 3: 5 clients, 2 a page"),
     "page=2&q=nobody": ("page", "page is 2, but the last is 1: 0 clients, 100 a page"),
