@@ -117,7 +117,7 @@ def _type(schema: Mapping[str, Any]) -> list[tuple[str, str | None]]:
         name = schema["$ref"].rpartition("/")[2]
         return [(name, name)]
     if "anyOf" in schema:
-        parts = [_type(it) for it in schema["anyOf"]]
+        parts = [_type(it) for it in sorted(schema["anyOf"], key=lambda it: it.get("type") in ("array", "null"))]
         return [piece for at, part in enumerate(parts) for piece in ([(" or ", None)] if at else []) + part]
     if "enum" in schema:
         return [("one of " + ", ".join(_json(it) for it in schema["enum"]), None)]
