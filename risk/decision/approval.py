@@ -51,7 +51,7 @@ class WaitingChallenger:
         """What a person is told, once for each judgement that another challenger takes the place of."""
         what = f"former release {self.release}" if self.release else f"challenger {self.model[:12]} ({self.family})"
         against = "the base rate" if self.against == BASE_RATE else self.against
-        told = [f"The {what} waits for approval since {self.since[:10]}."]
+        told = [f"The {what} waits for approval (since {self.since[:10]})."]
         told += [f"It was judged on dataset {self.dataset} against {against}."]
         told += [f"It replaces the challenger {replaces} that waited before."] if replaces else []
         return Attention(journal.APPROVAL, self.model[:12], " ".join([*told, self.sentence, self._how]))

@@ -15,7 +15,7 @@ from risk.text import amount, counted, day, moment, number
 Snapshot = Mapping[str, Any]
 
 WHOLE_LIST, FIRST_CALLS = 25, 15  # a list of up to so many stands on the page whole, of a longer one the first
-TRIES = ((4, 8, 8, 240), (3, 8, 8, 240), (2, 8, 8, 240), (2, 4, 8, 160), (2, 0, 8, 100), (2, 0, 0, 100))
+TRIES = ((4, 8, 8, 600), (4, 8, 8, 240), (3, 8, 8, 240), (2, 8, 8, 240), (2, 4, 8, 160), (2, 0, 8, 100), (2, 0, 0, 100))
 MOST_LINES, IN_DETAIL, CALLS_PRINTED = 4, 500, 10_000
 ROOM_FOR_THE_REST = 130  # points: a few calls
 IN_A_ROW = 4
@@ -70,7 +70,8 @@ def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
 def _alerts(snapshot: Snapshot, longest: int) -> list[Flowable]:
     """What must be known before the list is used: a failed run, a release that is not proven, what needs attention."""
     found = [("The run failed", snapshot["reason"])] if snapshot["outcome"] == "failed" else []
-    found += [banner] if (banner := words.banner(snapshot["release"])) else []
+    waits = snapshot["release"] is None and snapshot.get("waiting")  # that needs attention, and says what to do
+    found += [banner] if (banner := words.banner(snapshot["release"])) and not waits else []
     found += [("Needs attention", it["sentence"]) for it in snapshot.get("attention", ())]
     n_more = len(found) - ALERTS
     parts = [text(why, longest=longest, title=title) for title, why in found[:ALERTS]]
@@ -84,15 +85,19 @@ def _money(snapshot: Snapshot, n_owners: int) -> list[Flowable]:
     money = snapshot.get("money")
     if not money:
         return []
-    sums = [amount(money[name], money["currency"]) for name in ("listed", "everyone")]
+    currency = money["currency"]
+    sums = [amount(money[name], currency) for name in ("listed", "everyone")]
     found = situation.owners(snapshot, n_owners) if n_owners else []
     said = f"Value at risk (value × risk): {sums[0]} on this list of {sums[1]} among all {number(snapshot['clients'])}"
     line = text(f"{said} clients{'; of each owner likewise:' if found else '.'}", "cell", title="Money")
     cells = [
-        [text(owner, "strong", 60), text(f"{counted(n_calls, 'call')} · {number(on_list)} of {number(total)}", "tiny")]
-        for owner, n_calls, on_list, total in found
+        [
+            text(owner, "strong", 60),
+            text(f"{counted(n, 'call')} · {number(on_list)} of {amount(total, currency)}", "tiny"),
+        ]
+        for owner, n, on_list, total in found
     ]
     told = (money_words.of_list, money_words.both_orders, money_words.measured)
     orders = " ".join(it for words_of in told if (it := words_of(snapshot))) if n_owners else ""
-    below = [text(orders, "cell", 900)] if orders else []
+    below = [Spacer(0, 4), text(orders, "cell", 900)] if orders else []
     return [Spacer(0, 6), line, *([in_columns(cells, IN_A_ROW)] if cells else []), *below]

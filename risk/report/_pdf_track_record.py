@@ -52,13 +52,14 @@ def _lists(record: Facts) -> Table:
     for it in record["lists"][: -LISTS_SHOWN - 1 : -1]:
         known = it.get("listed_known", it["n_listed"])
         said = f"{number(it['expected_low'])} to {number(it['expected_high'])}" if known else NOTHING
-        shares = (percent(it[name], 0) for name in ("simple_share", "random_share", "share_caught"))
-        state = "replayed" if it["replayed"] else "" if it["complete"] else "outcomes still come"
+        shares = (percent(it[name], 0) for name in ("share_caught", "simple_share", "random_share"))
+        state = "replayed" if it["replayed"] else "as shown then"
+        state += "" if it["complete"] else ", outcomes still arrive"
         left = number(it["listed_left"]) if known else NOTHING
         rows.append([of_day(it, record["lists"]), number(it["n_listed"]), said, left, *shares, state])
-    titles = ("On it", "Said to leave", "Left", "Simple rule", "Random", "Caught")
+    titles = ("Listed", "Said to leave", "Left", "Of all leavers", "Simple rule", "Random")
     columns = [TableColumn("List of", 62, is_strong=True)]
-    columns += [*(TableColumn(title, 58, is_number=True) for title in titles), TableColumn("", 100)]
+    columns += [*(TableColumn(title, 58, is_number=True) for title in titles), TableColumn("State", 100)]
     return Table("What each list said, and what happened", columns, rows, len(record["lists"]) - len(rows))
 
 

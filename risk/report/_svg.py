@@ -20,9 +20,9 @@ DARK = {INK: "#e4e9ee", QUIET: "#a3b0bc", LINE: "#3a4652", SOFT: "#1e2731", ACCE
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 
 
-def name_ticks(axes: Axes, names: Sequence[str]) -> None:
+def name_ticks(axes: Axes, names: Sequence[str], most: int = 10) -> None:
     """Name the places 0, 1, … on the x axis, some of very many."""
-    every = max(1, -(-len(names) // 10))
+    every = max(1, -(-len(names) // most))
     axes.set_xticks(range(0, len(names), every), list(names)[::every])
     axes.grid(color=LINE, linewidth=0.5, axis="y")
     axes.set_axisbelow(True)

@@ -163,7 +163,7 @@ def track_record(lists: Sequence[Mapping[str, Any]]) -> bytes:
         axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
         axes.set_xticks(range(0, len(lists), step := 1 + len(lists) // 8), days[::step])
         axes.grid(color=LINE, linewidth=0.5)
-        axes.legend(frameon=False, fontsize=7.5, ncols=3)
+        axes.legend(frameon=False, fontsize=7.5, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
         return _png(figure)
 
 

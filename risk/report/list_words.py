@@ -20,23 +20,16 @@ ORDERS = {
     "expected_gain": "Highest expected gain first", "rank": "Highest risk first",
     "value_at_risk": "Most at risk in money first", "renewal": "Next renewal first", "client": "By name",
 }  # fmt: skip
-ROLES = ("client", "period", "owner", "value", "renewal")  # of columns, in the settings; a target is the outcome
+ROLES = {"client": "Client", "period": "Period", "owner": "Owner", "value": "Value", "renewal": "Renewal",
+         "target": "Outcome"}  # fmt: skip
 SILENT = 48 * 3600.0  # seconds without any run or look for new data until every page says so
 
 
-def role(name: str, schema: Facts) -> str | None:
-    """What the settings take a column for that is no feature, with its unit."""
-    known = {schema.get(it): it for it in ROLES} | {schema.get("target"): "outcome"}
-    currency = schema.get("currency") if name == schema.get("value") else None
-    return f"{known.get(name)} ({currency})" if currency else known.get(name)
-
-
 def column(name: str, schema: Facts) -> str:
-    """A column as people call it: by its label and unit, else by what it is taken for, else by its name."""
-    label, unit = schema.get("labels", {}).get(name, ("", ""))
-    words = role(name, schema)
-    if not label:
-        return f"{words[:1].upper()}{words[1:]}" if words else name
+    """A column as people call it: by its label and unit, else by what the settings take it for, else by its name."""
+    known = {schema.get(key): words for key, words in ROLES.items()}
+    currency = schema.get("currency") if name == schema.get("value") else None
+    label, unit = schema.get("labels", {}).get(name) or (known.get(name, name), currency)
     return f"{label} ({unit})" if unit else str(label)
 
 

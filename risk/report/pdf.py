@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable, Spacer
 
-from risk.report import model_card, money_words, situation, tables, words
+from risk.report import list_words, model_card, money_words, situation, tables, words
 from risk.report._pdf_document import document
 from risk.report._pdf_first_page import first_page, rest_of_the_list
 from risk.report._pdf_layout import (
@@ -36,7 +36,6 @@ PACKAGES_SHOWN = 40
 PICTURES = ("confusion matrix", "calibration")
 
 NO_WINDOW = "No file holds outcomes that the deployed model was not trained on."
-NO_SCAN = "The last run did not look for a change: that takes a deployed model, and outcomes that came since."
 AMONG_SUCH = (
     "p among such: beside the rows of training, weighted to be like the new ones; computed where all else alarms."
 )
@@ -103,7 +102,7 @@ def _drift(snapshot: Snapshot) -> list[Flowable]:
     scan, finding = decision.scan, words.finding(decision)
     shown = [text(finding)] if finding else []
     if scan is None:
-        return [*shown, text(NO_SCAN)]
+        return [*shown, text(words.NO_SCAN)]
     windows = tables.scan(scan)
     shown += [table(windows)] if windows.rows else [text(NO_WINDOW)]
     shown += [text(AMONG_SUCH, "small")] if any(it.balanced_p is not None for it in scan.windows) else []
@@ -176,7 +175,7 @@ def _card(snapshot: Snapshot) -> list[Flowable]:
     release, schema = snapshot["release"], snapshot["schema"]
     if release is None:
         return []
-    features = ", ".join(f"{name} ({kind})" for name, kind in release["features"].items())
+    features = ", ".join(f"{list_words.column(name, schema)}: {kind}" for name, kind in release["features"].items())
     rows = [
         ["Purpose", f"The risk, a probability, of leaving in {schema['horizon']}, for every current client."],
         ["Model", f"{release['family']}, release {release['name']}, of run {number(release['run'])}"],
@@ -192,4 +191,5 @@ def _card(snapshot: Snapshot) -> list[Flowable]:
         for title, said in (("Not for", model_card.NOT_FOR), ("What it cannot see", model_card.UNSEEN))
     ]
     more = text("modelcard.md in the release holds the whole card: what each factor does, scores, caveats.", "small")
-    return section("The card of the model", table(tables.Table("", columns, rows)), side_by_side(*sides), more)
+    shown = table(tables.Table("", columns, rows)), more, side_by_side(*sides)
+    return section("The card of the model", *shown, n_whole=len(shown))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, Any]
 
-SQUARE, WIDE = (4.4, 3.5), (9.0, 2.9)
-COLUMNS, ROW_HEIGHT = 3, 2.1  # of the panels of features, and inches
+SQUARE, WIDE = (4.4, 3.5), (6.4, 2.7)  # inches: no wider than a phone can show with legible words
+COLUMNS, ROW_HEIGHT = 2, 2.1  # of the panels of features, and inches
 DASHED = (0, (4, 3))
 
 
@@ -145,9 +145,9 @@ def shift(found: Sequence[Facts]) -> bytes:
 
 def _panels(found: Sequence[Facts], panel: Callable[[Axes, Facts], None]) -> bytes:
     rows = -(-len(found) // COLUMNS)
-    with empty_figure((9.0, ROW_HEIGHT * rows + 0.2)) as figure:
+    with empty_figure((WIDE[0], ROW_HEIGHT * rows + 0.2)) as figure:
         if any("values" in it and it["kind"] != "numeric" for it in found):
-            figure.subplots_adjust(left=0.15, wspace=0.75)  # room for the names of levels
+            figure.subplots_adjust(left=0.2, wspace=0.75)  # room for the names of levels
         for place, it in enumerate(found, 1):
             axes = figure.add_subplot(rows, COLUMNS, place)
             panel(axes, it)
@@ -203,5 +203,5 @@ def caught(lists: Sequence[Facts]) -> bytes:
         axes.set(ylabel="leavers who were listed", ylim=(0, None), xlabel="list of")
         axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8.5)
         show_percentages(axes, "y")
-        name_ticks(axes, [str(it["as_of"]) for it in lists])
+        name_ticks(axes, [str(it["as_of"]) for it in lists], 6)
         return svg(figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any
 
 from risk.decision.gate import Gate
@@ -11,7 +12,7 @@ from risk.drift.finding import Scan
 from risk.modeling.metrics import Scores
 from risk.report import list_words, season_words
 from risk.report.words import STATES, TROUBLED, p_value, score_rows
-from risk.text import NOTHING, counted, digits_for, moment, number, one_line, percent
+from risk.text import MORE, NOTHING, counted, digits_for, moment, number, one_line, percent
 
 Facts = Mapping[str, Any]
 
@@ -115,14 +116,13 @@ def statistics(snapshot: Facts, most: int | None = None) -> Table:
         [
             name,
             list_words.column(name, schema),
-            schema["features"].get(name) or list_words.role(name, schema) or NOTHING,
+            schema["features"].get(name) or ("numeric" if name in figures else NOTHING),
             *(number(figures.get(name, {}).get(key), digits_for(figures.get(name, {}))) for key in moments),
             percent(None if missing.get(name) is None else missing[name] / 100),
         ]
         for name in dict.fromkeys([*missing, *figures])
     ]
-    of = counted(snapshot["statistics"]["n_rows"], "row")
-    return _cut(f"Columns of the {of} with a known outcome", columns, rows, most)
+    return _cut(f"Columns of the {snapshot['statistics']['n_rows']:,} rows with a known outcome", columns, rows, most)
 
 
 def sources(snapshot: Facts, most: int) -> Table:
@@ -191,7 +191,7 @@ def history(snapshot: Facts) -> Table:
     rows = [
         [
             number(it["run"]), moment(it["at"]).removesuffix(" UTC"), it["outcome"], it["release"] or NOTHING,
-            number(it["f1"], 3), number(it["seconds"], 1), it["reason"] or NOTHING,
+            number(it["f1"], 3), number(it["seconds"], 1), shorten(it["reason"] or NOTHING, 140, placeholder=MORE),
         ]
         for it in snapshot["history"]
     ]  # fmt: skip

@@ -95,4 +95,3 @@ def test_a_column_is_called_by_its_label_else_by_what_it_is_taken_for_else_by_it
     told = [list_words.column(name, schema) for name in ("activity", "manager", "worth", "left", "size")]
 
     assert told == ["Activity (hours)", "Team", "Value (CHF)", "Outcome", "size"]
-    assert [list_words.role(name, schema) for name in ("worth", "left", "size")] == ["value (CHF)", "outcome", None]

@@ -15,7 +15,7 @@ import pypdfium2  # type: ignore[import-untyped]
 import pytest
 from PIL import Image
 
-from risk.report import _pdf_first_page, figures, pdf
+from risk.report import _pdf_first_page, figures, pdf, tables
 from risk.report._pdf_document import document
 from risk.report._pdf_layout import table
 from risk.report.figures import in_reading_order, markup, shown
@@ -232,7 +232,7 @@ def test_the_first_page_says_how_things_stand_in_a_managers_words() -> None:
     assert "Since the list of 20 November 2026: 6 new, 3 risen, 2 fallen, 3 gone (2 called, 1 left)." in text
     assert "Gone: Former 0 (called), Former 1 (left), Former 2 (called)." in text
     assert "Money Value at risk (value × risk): 18,400 € on this list of 99,000 € among all 2,200 clients" in text
-    assert "Owner 1 10 calls · 12,340 of 9,000" in text
+    assert "Owner 1 10 calls · 12,340 of 9,000 €" in text
     assert "1 held back · 8 rows refused · 1 warning · nothing needs attention." in text
 
 
@@ -320,11 +320,31 @@ def test_report_shows_the_track_record_and_who_left_without_a_warning() -> None:
     text = report(pictures, track_record=make_record(), call_list=[make_client(1)])
 
     assert "The track record Of the 40 on the list of 1 June 2026, 17 left." in text
-    assert "2026-07-01 40 15 to 21 17 22 % 10 % 31 % outcomes still come" in text
+    assert "2026-07-01 40 15 to 21 17 31 % 22 % 10 % as shown then, outcomes still arrive" in text
+    assert "List of Listed Said to leave Left Of all leavers Simple rule Random State" in text
     assert "9 clients left since the first list; 4 of them without a warning." in text
     assert "<b>Unwarned</b> 2026-07 2026-06-01: rank 812, 2.1 % 3 more in snapshot.json." in text
     assert "Warned 2026-07" not in text.replace("Unwarned", "")
     assert "The track record" not in report()
+
+
+def test_a_first_model_that_waits_is_told_with_what_to_do_and_no_other_advice() -> None:
+    said = f"The challenger 2f1c waits for approval. {'It is better. ' * 20}Approve it with deployment.py."
+    attention = [{"kind": "approval", "subject": "2f1c", "sentence": said}]
+    waits = make_snapshot(release=None, scores=None, waiting={"said": said}, attention=attention)
+    bare = make_snapshot(release=None, scores=None)
+
+    waiting, none = (first_page(pdf.report(it, {})) for it in (waits, bare))
+
+    assert "Approve it with deployment.py." in waiting
+    assert "when there is data to train on" not in waiting
+    assert "when there is data to train on" in none
+
+
+def test_a_reason_in_the_table_of_runs_is_cut_between_words() -> None:
+    (row,) = tables.history({"history": [make_history(1) | {"reason": "catches " * 40}]}).rows
+
+    assert row[-1].endswith("catches…")
 
 
 def test_report_names_lists_that_are_not_as_the_journal_recorded_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,5 +165,7 @@ def test_the_page_shows_every_endpoint_and_every_schema(client: FlaskClient, tol
             assert f'id="{way["operationId"]}"' in page, path
     for name in told["components"]["schemas"]:
         assert f'id="schema-{name}"' in page
+    assert "list of ClientFigures or" not in re.sub("<[^>]*>", "", page)  # it would be read as a list of either
+    assert "`" not in page
     assert "curl -H &#39;Content-Type: application/json&#39; http://127.0.0.1:8000/prediction" in page
     assert paths.PROGRAM in page

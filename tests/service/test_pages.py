@@ -268,10 +268,40 @@ def test_columns_are_told_by_label_and_by_what_they_are_taken_for(euros: FlaskCl
     told = shown_text(euros, "/data")
 
     assert told.count("Columns of the 30 rows with a known outcome") == 2  # the heading, and the name of its table
-    assert "worth Value (€) value (€) 100.0" in told
+    assert "worth Value (€) numeric 100.0" in told
     assert "activity Activity (hours) numeric 100.0" in told
     assert "Already in" in told
     assert "Known" not in told
+
+
+@pytest.mark.slow
+def test_the_heading_of_the_track_record_is_one_sentence(tmp_path: Path) -> None:
+    record = {"sentence": "Of the 40 on the list, 30 left. Random: 2 %. The list said 30 to 38."}
+    text = client_of(tmp_path, track_record=record).get("/trackrecord", headers=BROWSER).text
+
+    assert "<bdi>Of the 40 on the list, 30 left.</bdi></h1>" in text
+    assert "<bdi>Random: 2 %. The list said 30 to 38.</bdi></p>" in text
+
+
+def test_a_run_without_a_check_for_drift_does_not_say_that_none_was_ever_needed(client: FlaskClient) -> None:
+    assert "The last run did not look for a change" in page(client, "/drift").text
+
+
+@pytest.mark.slow
+def test_a_first_model_that_waits_is_told_once_and_no_empty_list_is_offered(tmp_path: Path) -> None:
+    gate = dict.fromkeys(("gain", "z", "capture_difference"), 1.0) | {"outcome": "deploy", "against": "base rate"}
+    gate |= {"n_rows": 10, "leavers": 5, "sentence": "It is better."}
+    waits = {"since": "2026-11-28T13:50:00Z", "against": "base rate", "said": "It waits.", "gate": gate}
+    decision = {"reason_to_train": None, "scan": None, "gate": gate, "sentence": "It is better."}
+    told = {"release": None, "scores": None, "waiting": waits, "decision": decision, "call_list": []}
+    found = client_of(tmp_path, as_of="2026-11-28", **told)
+    (tmp_path / "models/reports/1" / paths.CALL_LIST).write_bytes(b"rank,client")
+    index, model = (page(create_app(load(tmp_path / "config.json")).test_client(), it) for it in ("/", "/model"))
+
+    assert found.get("/model", headers=BROWSER).text.count("Is the new model better") == 1
+    assert "A model waits for approval (since 2026-11-28)" in model.text
+    assert "List of" not in index.text
+    assert not {"/calllist.csv", "/calllist.xlsx"} & set(index.all("href"))
 
 
 def test_the_form_of_contacts_fits_the_endpoint(client: FlaskClient) -> None:

@@ -246,7 +246,7 @@ def test_a_reason_that_is_blank_or_names_a_client_is_refused(second: Project, op
 def test_the_pages_and_the_report_show_what_waits(second: Project, client: FlaskClient) -> None:
     index, model = (client.get(path).text for path in ("/", "/model"))
 
-    assert "A model waits for approval since <time" in index
+    assert "A model waits for approval (since <time" in index
     assert "it is deployed" not in index.partition("Needs attention")[2]
     assert "waits for approval" in index.partition("Needs attention")[2]
     assert "Is the new model better than what was deployed?" in model.partition("Waiting for approval")[2]
