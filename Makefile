@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try upgrade-check test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives bench-models bench-service bench-scale soak servers cron uncron xlsx spark java lock clean reset-demo broken
+        bench-calling bench-lives bench-models bench-service bench-scale bench-erasing soak servers cron uncron xlsx spark java lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -116,6 +116,9 @@ soak: .venv/.installed-dev ## measure the service under load alone: 1,000 swaps,
 
 bench-scale: .venv/.installed-dev java spark ## measure DuckDB beside Spark with one worker and two (ARGS="--rows 2000000")
 	@$(PY) -m tests.benchmarks scale $(ARGS)
+
+bench-erasing: .venv/.installed-dev ## measure an erasure beside rewriting the same parts (ARGS="--rows 10000000")
+	@$(PY) -m tests.benchmarks erasing $(ARGS)
 
 # --- cron -------------------------------------------------------------------------------------------------------------
 

@@ -77,17 +77,17 @@ def names(home: Home, clients: Collection[str]) -> ClientNames:
     ours = set(get_args(State)) | _keys(object_in(home.models / paths.SNAPSHOT))
     ours |= _keys(object_in(home.models / paths.CARD))
     shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
-    texts = f"{home.schema!r}\n{_our_texts(alone.pattern)}"
+    texts = f"{home.schema!r}\n{_our_texts(alone)}"
     shared |= {it for it in alone.names if it in ours or re.search(rf"(?<!\w){re.escape(it)}(?!\w)", texts)}
     return ClientNames(alone.names, alone.others, frozenset(shared))
 
 
-def _our_texts(sought: re.Pattern[str]) -> str:
+def _our_texts(names: ClientNames) -> str:
     """The texts of the program itself, as it writes them into what is kept, of the files in which a name is sought."""
     found = list[str]()
     for path in (*sorted(PROGRAM.glob("*.py")), *sorted((PROGRAM / "risk").rglob("*.py"))):
         text = path.read_text(encoding="utf-8")
-        if path.parent.name not in WRITES_NOTHING_KEPT and sought.search(text):
+        if path.parent.name not in WRITES_NOTHING_KEPT and names.may_be_in(text):
             nodes = [*ast.walk(ast.parse(text))]
             apart = {id(it.value) for it in nodes if isinstance(it, ast.Expr)}  # what documents it
             constants = (it for it in nodes if isinstance(it, ast.Constant) and id(it) not in apart)

@@ -13,6 +13,8 @@ import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from itertools import repeat
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +172,8 @@ def _in_source(path: Path, names: ClientNames, schema: Schema, size_cap: int) ->
     if place is None:  # of another kind: a row with such a cell
         rows = (record or [raw] for raw, record in records(rest))
         return sum(any(cell.strip(" ") in names.names for cell in row) for row in rows)
-    if '"' in rest:
-        cells = (record[place] for _, record in records(rest) if record and place < len(record))
-    else:
-        lines = (line.split(",", place + 1) for line in rest.splitlines())
-        cells = (fields[place] for fields in lines if place < len(fields))
-    return sum(cell.strip(" ") in names.names for cell in cells)
+    cells: Iterable[str] = (record[place] for _, record in records(rest) if record and place < len(record))
+    lines = rest.splitlines()
+    if '"' not in rest and min(map(str.count, lines, repeat(",")), default=0) >= place:
+        cells = map(itemgetter(place), map(str.split, lines, repeat(","), repeat(place + 1)))
+    return sum(map(names.names.__contains__, map(str.strip, cells, repeat(" "))))

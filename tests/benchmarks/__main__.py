@@ -22,6 +22,7 @@ HALVES = {
     "bench-models": ("contenders",),
     "bench-service": ("service", "load"),
     "bench-scale": ("scale",),
+    "bench-erasing": ("erasing",),
 }
 BENCHES = [name for half in HALVES.values() for name in half]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "benchmarks.md"
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--lives", type=int, help="how many lives of each kind, for `lives`")
     parser.add_argument("--cache", type=Path, help="where finished lives are kept (default: RISK_LIVES, or ~/.cache)")
     parser.add_argument("--tables", type=Path, help="a folder of tables of your own, for `contenders`")
-    parser.add_argument("--rows", type=int, help="how many rows, for `scale`")
+    parser.add_argument("--rows", type=int, help="how many rows, for `scale` and `erasing`")
     given = vars(parser.parse_args())
     asked = tuple(given.pop("benches")) or HALVES["bench"]
     options = {name: value for name, value in given.items() if value is not None}

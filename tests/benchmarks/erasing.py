@@ -1,13 +1,7 @@
-"""What erasing costs: 100 clients of millions of rows beside rewriting the same parts, and many releases.
-
-    python -m tests.benchmarks.erasing [rows] [clients]
-
-Figures of one run on one machine; the ratio is what counts.
-"""
+"""What erasing costs: 100 clients of a million rows beside rewriting the same parts."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,7 +12,8 @@ import numpy as np
 from risk import paths
 from risk.reading.sql import connect, literal
 from risk.report import erasing  # noqa: F401  (what is imported once is not timed)
-from tests.conftest import HEADER, Project
+from tests.benchmarks.measure import Table
+from tests.conftest import HEADER, Project, Said
 
 PER_FILE = 500_000
 N_ERASED = 100
@@ -33,11 +28,11 @@ def file_of(number: int, rows: int, n_clients: int) -> bytes:
     return "\n".join([HEADER, *lines, ""]).encode()
 
 
-def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Return the seconds of processor and of wall that a piece of work takes."""
-    cpu, wall = time.process_time(), time.perf_counter()
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds of CPU that a piece of work takes."""
+    begun = time.process_time()
     work()
-    return time.process_time() - cpu, time.perf_counter() - wall
+    return time.process_time() - begun
 
 
 def rewritten(parts: list[Path], folder: Path) -> None:
@@ -48,34 +43,30 @@ def rewritten(parts: list[Path], folder: Path) -> None:
             connection.execute(f"{copy} (format parquet)")
 
 
-def main(rows: int = 10_000_000, n_clients: int = 1_000_000) -> None:
+def bench(rows: int = 1_000_000) -> Table:
+    """Ingest, rewrite the parts as they are, erase, and look at all digests."""
+    n_clients = rows // 10
     with tempfile.TemporaryDirectory() as scratch:
         project, elsewhere = Project(Path(scratch)), Path(scratch) / "elsewhere"
         elsewhere.mkdir()
         project.configure(max_final_rows=1)
         for number in range(max(rows // PER_FILE, 1)):
             project.drop(f"sourcedata/{number:03d}.csv", file_of(number, min(rows, PER_FILE), n_clients))
-        taken = timed(lambda: project.run("ingestion"))
+        seconds = {"ingested": timed(lambda: project.run("ingestion"))}
         parts = sorted((project.settings.ingested / paths.PARTS).glob("*.parquet"))
         plain = timed(lambda: rewritten(parts, elsewhere))
         step = n_clients // N_ERASED
         listing = project.drop("leave.txt", "".join(f"c{place * step:07d}\n" for place in range(N_ERASED)))
-        words = ("--erase-file", str(listing), "--reason", "a benchmark")
-        said = []
-        erased = timed(lambda: said.append(project.run("ingestion", *words, "--json")))
-        assert said[0].code == 0, said[0].err
-        told = said[0].json["certificates"]["production"]
-        verified = timed(lambda: said.append(project.run("ingestion", "--verify")))
-        assert said[1].code == 0, said[1].out
-    print(f"{rows:,} rows of {n_clients:,} clients in {len(parts)} parts; {told['n_rows']:,} rows erased")
-    for name, (cpu, wall) in {
-        "ingested": taken,
-        "parts rewritten": plain,
-        "erased": erased,
-        "verified": verified,
-    }.items():
-        print(f"{name:<16} {cpu:8.1f} CPU s {wall:8.1f} s   {cpu / plain[0]:5.2f} times rewriting")
-
-
-if __name__ == "__main__":
-    main(*(int(word.replace("_", "")) for word in sys.argv[1:]))
+        words = ("--erase-file", str(listing), "--reason", "a benchmark", "--json")
+        said: list[Said] = []
+        seconds["erased"] = timed(lambda: said.append(project.run("ingestion", *words)))
+        seconds["verified"] = timed(lambda: said.append(project.run("ingestion", "--verify")))
+        assert [it.code for it in said] == [0, 0], said
+        n_rows = said[0].json["certificates"]["production"]["n_rows"]
+    what = f"{N_ERASED} of {n_clients:,} clients with {n_rows:,} of {rows:,} rows in {len(parts)} parts"
+    table = [
+        (f"{what}: {name}", f"{taken / plain:.1f} × ({taken:.1f} s)", "≤ 2 ×" if name == "erased" else "",
+         taken <= 2 * plain if name == "erased" else None)
+        for name, taken in seconds.items()
+    ]  # fmt: skip
+    return Table("Erasing", f"CPU beside rewriting the same parts as they are ({plain:.1f} s).", table)
