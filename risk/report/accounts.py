@@ -9,7 +9,7 @@ from risk import command, files
 from risk.command import Answer
 from risk.errors import UsageError
 from risk.registry import audit_export
-from risk.report import client_sheet
+from risk.report import client_sheet, snapshot
 from risk.report.client_sheet import Shelves
 from risk.settings.settings import Settings
 
@@ -64,7 +64,7 @@ def _client(settings: Settings, name: str, page: Path | None) -> Answer:
         _check_free("--html", page, ".html")
     shelves = Shelves(settings.ingested, settings.models, settings.production, settings.outcomes, settings.holdout)
     sheet = client_sheet.gather(name, shelves, settings.schema, settings.size_cap)
-    parts = client_sheet.parts_of(sheet)
+    parts = client_sheet.parts_of(sheet, snapshot.of_schema(settings.schema))
     if page:
         files.write(page, client_sheet.page(sheet, parts))
     return Answer(client_sheet.lines(sheet, parts), sheet)

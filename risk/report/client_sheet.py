@@ -16,19 +16,21 @@ from risk.lists import list_history
 from risk.reading import erased
 from risk.registry import out_of_fold, releases
 from risk.registry.releases import object_in
+from risk.report import list_words
 from risk.settings.schema import Schema
-from risk.text import NOTHING, as_csv, one_line
+from risk.text import NOTHING, as_csv, four_digits, moment, one_line
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 DESK = "the challenger on the desk"
 NONE_KEPT = "Nothing is kept about this client."
 OF_ROWS = ("rows", "test_rows")
 OF_CALL = ("rank", "risk", "owner", "value", "period", "next_step")
+WORDS = {"result": list_words.RESULTS, "opinion": list_words.OPINIONS}
 # key, title, what it is, and which field stands in which column; those of rows are followed by the columns of the file
 PARTS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
-    ("rows", "Rows in files", "Each is the n-th row that was accepted of its file.",
+    ("rows", "Rows in files", "Row 7 is the seventh that was accepted of its file.",
      {"File": "file", "Row": "row", "File is": "state", "Kept in": "kept_in", "Outcome": "label"}),
-    ("test_rows", "Rows in test data", "Each is the n-th row that is accepted of its file.",
+    ("test_rows", "Rows in test data", "Row 7 is the seventh that is accepted of its file.",
      {"File": "file", "Row": "row"}),
     ("refused_rows", "Refused rows", "Of a refused row only the value is kept that was wrong.",
      {"File": "file", "Line": "line", "Column": "column", "Value": "value", "Reason": "reason", "Kept in": "kept_in"}),
@@ -38,7 +40,7 @@ PARTS: tuple[tuple[str, str, str, dict[str, str]], ...] = (
      {"Date": "date", "Note": "note", "File": "source", "Line": "line"}),
     ("refused_contacts", "Refused contacts", "Lines that were refused and name the client.",
      {"File": "source", "Line": "line", "Reason": "reason"}),
-    ("call", "On the newest call list", "With the reasons that are given.", {"What": "what", "Is": "is"}),
+    ("call", "On the newest call list", "With the reasons that are given.", {"Figure": "what", "Value": "is"}),
     ("lists", "Risk in kept lists", "One list a day.",
      {"Day": "as_of", "Rank": "rank", "Risk": "risk", "Value": "value", "Period": "period", "To be called": "on_list",
       "Control": "control", "Made afterwards": "replayed"}),
@@ -145,34 +147,41 @@ def _models(shelves: Shelves, client: str) -> Iterable[dict[str, Any]]:
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
-def parts_of(sheet: Mapping[str, Any]) -> list[SheetPart]:
-    """The sheet as tables, those without a row too: that nothing is kept is an answer."""
-    call = sheet["call"] or {}
+def parts_of(sheet: Mapping[str, Any], schema: Mapping[str, Any]) -> list[SheetPart]:
+    """The sheet as tables, those without a row too: that nothing is kept is an answer.
+
+    `schema` (as in snapshot.json) tells how people call the columns of the files.
+    """
+    call, worth = sheet["call"] or {}, list_words.column(schema.get("value") or "Value", schema)
     told = dict(sheet)
     told |= {name: [it | {f"={of}": at for of, at in it["values"].items()} for it in sheet[name]] for name in OF_ROWS}
-    told["call"] = [{"what": name, "is": call[name]} for name in OF_CALL if call.get(name)]
-    told["call"] += [{"what": "reason", "is": it} for it in call.get("reasons") or ()]
-    told["call"] += [{"what": "has changed", "is": it} for it in call.get("changed") or ()]
+    facts = [(worth if of == "value" else of, _text(call[of], of)) for of in OF_CALL if call.get(of)]
+    facts += [("reason", it) for it in call.get("reasons") or ()] + [("change", it) for it in call.get("changed") or ()]
+    told["call"] = [{"what": f"{of[:1].upper()}{of[1:]}".replace("_", " "), "is": it} for of, it in facts]
     told["not_read"] = [{"what": it} for it in sheet["not_read"]]
-    columns = {of: f"={of}" for name in OF_ROWS for it in sheet[name] for of in it["values"]}
-    return [
-        _part(title, says, shown | (columns if key in OF_ROWS else {}), told[key]) for key, title, says, shown in PARTS
-    ]
+    names = dict.fromkeys(of for name in OF_ROWS for it in sheet[name] for of in it["values"])
+    more = {name: [(list_words.column(of, schema), f"={of}") for of in names] for name in OF_ROWS}
+    parts = []
+    for key, title, says, shown in PARTS:
+        columns = [(worth if (key, of) == ("lists", "value") else it, of) for it, of in shown.items()]
+        columns += more.get(key, [])
+        rows = tuple(tuple(_text(row.get(of), of) for _, of in columns) for row in told[key])
+        counted = title if key == "call" and rows else f"{title} ({len(rows)})"
+        parts.append(SheetPart(counted, says, tuple(it for it, _ in columns), rows))
+    return parts
 
 
-def _part(title: str, says: str, shown: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> SheetPart:
-    texts = tuple(tuple(_text(row.get(name)) for name in shown.values()) for row in rows)
-    return SheetPart(title, says, tuple(shown), texts)
-
-
-def _text(value: Any) -> str:
+def _text(value: Any, of: str) -> str:
+    """A value of a field as people read it."""
     if value is None or value == "":
-        return NOTHING
+        return "not known" if of == "label" else NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.10g}"
-    return ", ".join(map(_text, value)) if isinstance(value, list | tuple) else str(value)
+        return four_digits(value) if of in ("risk", "risks") else f"{value:.10g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(it, of) for it in value)
+    return str(WORDS.get(of, {}).get(value, value))
 
 
 def lines(sheet: Mapping[str, Any], parts: Sequence[SheetPart]) -> str:
@@ -189,4 +198,5 @@ def page(sheet: Mapping[str, Any], parts: Sequence[SheetPart]) -> bytes:
     from jinja2 import Environment, FileSystemLoader
 
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    return made.get_template("clientsheet.html").render(sheet=sheet, parts=parts, none_kept=NONE_KEPT).encode()
+    told = {"sheet": sheet, "parts": parts, "none_kept": NONE_KEPT, "made_at": moment(sheet["made_at"])}
+    return made.get_template("clientsheet.html").render(told).encode()

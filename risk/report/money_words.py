@@ -37,9 +37,7 @@ def of_list(snapshot: Facts) -> str | None:
         said.append(f"{counted(n_losing, 'other client is', 'other clients are')} not worth a call{over}.")
     if n_without := by_gain["n_without_value"]:
         typical = by_gain["typical_value"]
-        stands = (
-            f"the middle one, {amount(typical, currency)}, stands for it" if typical is not None else "all go by risk"
-        )
+        stands = "all go by risk" if typical is None else f"the middle one, {amount(typical, currency)}, stands for it"
         said.append(f"{counted(n_without, 'client has', 'clients have')} no value; {stands}.")
     return " ".join(said)
 

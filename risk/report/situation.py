@@ -40,9 +40,8 @@ def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None)
     said = f"{number(len(to_call))} to call this week{whose}{new}{kept}."
     if not calls:
         return said
-    over = (
-        f" {money_words.left_over(by_gain['n_left_over'])}" if by_gain and by_gain["n_left_over"] and not owner else ""
-    )
+    n_over = by_gain["n_left_over"] if by_gain and not owner else 0
+    over = f" {money_words.left_over(n_over)}" if n_over else ""
     at_risk = sum(it.get("value_at_risk") or 0 for it in to_call) if owner else (money or {}).get("listed")
     worth = f"{amount(at_risk, money['currency'])} are at risk" if money else ""
     worth = money_words.gain(to_call, money) if by_gain and expected else worth
@@ -67,10 +66,10 @@ def since_last_list(snapshot: Facts) -> str | None:
     parts = [f"{number(about[name])} {move}" for name, move in moves.items() if about.get(name)]
     gone = Counter(it["why"] for it in about["gone"])
     if gone:
-        parts.append(f"{number(gone.total())} gone ({_listed([f'{number(n)} {why}' for why, n in gone.items()])})")
+        parts.append(f"{number(gone.total())} gone ({', '.join([f'{number(n)} {why}' for why, n in gone.items()])})")
     n_by_model = sum(it.get("moved_by") == "the model changed" for it in snapshot["call_list"])
     by_model = f" Of the moves, {number(n_by_model)} came of a changed model alone." if n_by_model else ""
-    return f"Since the list of {day(about['previous'])}: {_listed(parts) or 'nothing has changed'}.{by_model}"
+    return f"Since the list of {day(about['previous'])}: {', '.join(parts) or 'nothing has changed'}.{by_model}"
 
 
 def gone(snapshot: Facts, most: int) -> str | None:
@@ -163,9 +162,5 @@ def decided_since(snapshot: Facts) -> str | None:
     if not previous:
         return None
     ended = Counter(it["outcome"] for it in snapshot["history"] if it["at"] and it["at"][:10] > previous)
-    how = _listed([f"{number(n)} {outcome}" for outcome, n in ended.items()])
+    how = ", ".join([f"{number(n)} {outcome}" for outcome, n in ended.items()])
     return f"Since the list of {day(previous)}: {counted(ended.total(), 'run')} ({how})." if ended else None
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return ", ".join(parts)

@@ -117,8 +117,7 @@ def figure(name: str) -> Response:
     shown = _places().watch.live.shown
     if shown is None or name not in shown.figures:
         raise Problem(404, "the newest report has no figure of this name")
-    headers = {"Content-Security-Policy": OF_FIGURES}
-    return Response(shown.figures[name], mimetype="image/svg+xml", headers=headers)
+    return Response(shown.figures[name], mimetype="image/svg+xml", headers={"Content-Security-Policy": OF_FIGURES})
 
 
 # --- pages of paths that answer programs with JSON --------------------------------------------------------------------
@@ -149,14 +148,10 @@ def _client(name: str) -> Response:
     return _page("client.html", facts)
 
 
-def _track_record() -> Response:
-    return _page("trackrecord.html")
-
-
 INSTEAD: dict[str, Callable[..., Response]] = {
     "/clients": _clients,
     "/clients/<path:name>": _client,
-    "/trackrecord": _track_record,
+    "/trackrecord": lambda: _page("trackrecord.html"),
 }
 
 

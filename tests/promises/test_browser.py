@@ -15,6 +15,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app import create_app
+from risk.report import client_sheet
+from risk.report.client_sheet import SheetPart
 from tests.conftest import Installations, Project, table
 from tests.installation import HOSTILE
 from tests.service.test_server import serving
@@ -152,6 +154,21 @@ def test_the_boxes_of_owner_and_order_show_their_words_whole(browser: Browser, s
 
             assert len(cut) == 2
             assert max(cut) <= 0, path
+
+
+@pytest.mark.parametrize(("width", "n"), [(1280, 8), (1280, 30), (390, 2), (390, 8), (390, 30)])
+def test_the_sheet_of_a_client_fits_and_is_accessible(browser: Browser, tmp_path: Path, width: int, n: int) -> None:
+    names = tuple(f"A column {place}" for place in range(n))
+    part = SheetPart("Rows", "Of the files.", names, (tuple(f"value {place}" for place in range(n)),) * 3)
+    sheet = {"client": HOSTILE, "kept": True, "made_at": "2026-11-28T13:50:00Z"}
+    (tmp_path / "sheet.html").write_bytes(client_sheet.page(sheet, [part]))
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto((tmp_path / "sheet.html").as_uri())
+    box, found = page.locator(".scroll").evaluate("it => it.scrollWidth - it.clientWidth"), Axe().run(page)
+    page.close()
+
+    assert box == 0
+    assert found.violations_count == 0, found.generate_report()
 
 
 def test_no_word_of_a_table_breaks_on_a_phone(browser: Browser, site: str) -> None:

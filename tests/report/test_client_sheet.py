@@ -76,6 +76,24 @@ def test_it_holds_lists_reports_contacts_models_and_what_was_refused(company: Pr
     assert all(it["compared_on"] == len(it["risks"]) for it in found["models"])  # type: ignore[arg-type]
 
 
+def test_the_page_is_in_words_of_people_with_units_and_counts_things(project: Project) -> None:
+    features = {"used": {"label": "Hours used", "unit": "h"}}
+    project.configure(schema={"features": features, "value": "worth", "currency": "€", "owner": "manager"})
+    rows = [f"{line.split(',')[0]},{n},{100 + n},Ann,{line[-1]}" for n, line in enumerate(table(300).splitlines()[1:])]
+    project.drop("sourcedata/dataset1.csv", "\n".join(["corporation,used,worth,manager,exited", *rows]) + "\n")
+    project.drop("outcomes/calls.csv", "client,date,result\nc00001,2026-01-05,stays\n")
+    assert project.run("fullprocess").code in (0, 4)
+
+    assert project.run("diagnostics", "--client", "c00001", "--html", str(project.root / "sheet.html")).code == 0
+
+    page = project.text("sheet.html")
+    heads = re.findall(r"<th [^>]*><bdi>([^<]*)", page)
+    assert {"Client", "Hours used (h)", "Value (€)", "Owner"} <= set(heads)
+    assert "<bdi>says to stay</bdi>" in page
+    assert re.search(r"as of <time [^>]*>\d{4}-\d\d-\d\d \d\d:\d\d UTC</time>", page)
+    assert "On the newest call list (1" not in page
+
+
 def test_it_tells_of_nobody_else(company: Project) -> None:
     text = json.dumps(sheet(company)) + company.run("diagnostics", "--client", "c00001").out
 
