@@ -56,7 +56,7 @@ def _calls(snapshot: Snapshot, some: Sequence[Snapshot], most: int) -> Flowable:
 
 def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
     as_of = snapshot.get("as_of")
-    of = f" · list of {day(as_of)}" if as_of else ""
+    of = f" · list of {day(as_of)}" if as_of and snapshot["call_list"] else ""
     since, gone = situation.since_last_list(snapshot), situation.gone(snapshot, n_gone) if n_gone else None
     parts = [text(situation.situation(snapshot, snapshot["call_list"]), "lead")]
     parts += [text(it, longest=500) for it in (since, gone) if it]

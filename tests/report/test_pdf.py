@@ -331,14 +331,16 @@ def test_report_shows_the_track_record_and_who_left_without_a_warning() -> None:
 def test_a_first_model_that_waits_is_told_with_what_to_do_and_no_other_advice() -> None:
     said = f"The challenger 2f1c waits for approval. {'It is better. ' * 20}Approve it with deployment.py."
     attention = [{"kind": "approval", "subject": "2f1c", "sentence": said}]
-    waits = make_snapshot(release=None, scores=None, waiting={"said": said}, attention=attention)
-    bare = make_snapshot(release=None, scores=None)
+    told = {"release": None, "scores": None, "call_list": [], "as_of": "2026-11-28"}
+    waits = make_snapshot(waiting={"said": said}, attention=attention, **told)
+    bare = make_snapshot(**told)
 
     waiting, none = (first_page(pdf.report(it, {})) for it in (waits, bare))
 
     assert "Approve it with deployment.py." in waiting
     assert "when there is data to train on" not in waiting
     assert "when there is data to train on" in none
+    assert "list of 28" not in waiting
 
 
 def test_a_reason_in_the_table_of_runs_is_cut_between_words() -> None:
