@@ -18,8 +18,9 @@ KEPT = ("ingesteddata", "models", "production_deployment", "practicemodels", "ou
 def texts(path: Path) -> list[str]:
     """Return every text of a file."""
     if path.suffix == ".parquet":
-        rows = duckdb.sql(f"select * from '{path}'").fetchall()
-        facts = duckdb.sql(f"select decode(value) from parquet_kv_metadata('{path}')").fetchall()
+        with duckdb.connect() as connection:  # the shared one has threads, which do not come along into a fork
+            rows = connection.execute(f"select * from '{path}'").fetchall()
+            facts = connection.execute(f"select decode(value) from parquet_kv_metadata('{path}')").fetchall()
         return [str(cell) for row in (*rows, *facts) for cell in row]
     if path.suffix == ".xlsx":
         with zipfile.ZipFile(path) as members:

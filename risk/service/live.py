@@ -135,7 +135,10 @@ class Watch:
             if release is None:
                 model = contract = released = None
             elif model is None or model.name != release.name:
-                model, contract = _load_model(self._production, release, self.schema, self._own)
+                model = _load_model(self._production, release, self._own)
+                kinds = list(model.card.features.items())
+                if contract is None or list(contract.kinds.items()) != kinds:  # its types are walked over to be let go
+                    contract = Contract(self.schema, model.card.features)
                 released = snapshots.of_release(model, release.provisional, release.forced)
             elif damage := proven.damage(self._production, release):
                 faults.append(self._named(f"the deployed model is damaged: {damage[0]}"))
@@ -207,9 +210,7 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def _load_model(
-    production: Path, release: releases.Release, schema: Schema, own: OwnFamilies
-) -> tuple[Model, Contract]:
+def _load_model(production: Path, release: releases.Release, own: OwnFamilies) -> Model:
     """Load a proven release, see that it answers a client of whom nothing is known, and prove its compiled form."""
     model = proven.opened(production, release, own)
     risks = model.risks(pd.DataFrame({name: [None] for name in model.card.features}))
@@ -217,7 +218,7 @@ def _load_model(
         raise ModelError(f"{model.name}: answered {risks!r} to one client, expected one risk between 0 and 1")
     if isinstance(model.compiled, str) and not is_own(model.card.family):
         log.warning(event("not compiled", release=model.name, reason=model.compiled))
-    return model, Contract(schema, model.card.features)
+    return model
 
 
 def _words(error: Exception) -> str:

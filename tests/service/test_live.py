@@ -159,7 +159,7 @@ def test_a_swap_walks_over_nothing_old_and_lets_the_former_release_go(
     watch.poll()
     assert watch.live.model
     former = [weakref.ref(it) for it in (watch.live.model, watch.live.model.estimator, watch.live.shown)]
-    spared, at_collection = gc.get_freeze_count(), list[int]()
+    contract, spared, at_collection = watch.live.contract, gc.get_freeze_count(), list[int]()
     monkeypatch.setattr("gc.collect", lambda: at_collection.append(gc.get_freeze_count()))
 
     deploy(settings, "2-bb")
@@ -167,6 +167,7 @@ def test_a_swap_walks_over_nothing_old_and_lets_the_former_release_go(
     watch.poll()
 
     assert watch.live.model.name == "2-bb"
+    assert watch.live.contract is contract
     assert len(at_collection) == 1
     assert at_collection[0] > spared / 2
     assert [it() for it in former] == [None, None, None]
