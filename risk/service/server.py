@@ -31,7 +31,7 @@ THREADS = 4  # they share the interpreter: more of them answer no more, and keep
 MOST_AT_ONCE = 20  # connections that are taken beside what is read
 FILES = 100  # descriptors left to reports, models and large bodies
 MOST_WAITING = 1_000  # milliseconds of work that may wait for a thread, about: many small requests, or a few large ones
-LONGEST_WAIT = 0.3  # seconds that a request waits while all threads are at work
+LONGEST_WAIT = 0.15  # seconds that a request waits while all threads are at work
 BYTES_A_MILLISECOND = {"application/json": 25_000, "text/csv": 2_500}
 OVERLOADED = "overloaded"  # the label of what was refused, whatever it asked for
 UNREADABLE = {
@@ -104,7 +104,7 @@ class HttpServer:
         """
         began = time.monotonic()
         with self._undisturbed:
-            wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=1)
+            wasyncore.loop(timeout=0.0, use_poll=True, map=self._map, count=3)  # a large body comes in parts
             for listening, _ in product(self._listening, range(MOST_AT_ONCE)):
                 if listening.readable():
                     listening.handle_accept()
