@@ -116,7 +116,7 @@ def add(production: Path, clients: Iterable[str]) -> list[str]:
 
 
 def renew(production: Path) -> int:
-    """Write the register anew from the journal and the key, durable; return how many clients it holds.
+    """Write the register again from the journal and the key, durable; return how many clients it holds.
 
     Where there is no key it is given up: the register is moved aside, and 0 returned. Raises: ErasureError, DiskError.
     """

@@ -14,6 +14,7 @@ import msgspec
 from risk.service import delivery, security, traffic
 from risk.service.live import Watch
 from risk.service.predictions import predicted
+from risk.service.problems import Problem
 from risk.service.requests import RequestedRows
 
 PATH, KIND = "/prediction", "application/json"
@@ -26,11 +27,11 @@ def before(application: traffic.Application, watch: Watch, admitted: security.Gu
     """The application, of which plain predictions are answered here."""
 
     def answer(environ: traffic.Environ, start_response: Any) -> Iterable[bytes]:
-        length = _length(environ) if environ["PATH_INFO"] == PATH else 0
+        length = _length(environ, admitted) if environ["PATH_INFO"] == PATH else 0
         if not length:
             return application(environ, start_response)
         body = environ["wsgi.input"].read(length)
-        content = _answer(environ, body, watch, admitted) if len(body) == length else None
+        content = _answer(environ, body, watch) if len(body) == length else None
         if content is None:
             environ["wsgi.input"] = io.BytesIO(body)
             return application(environ, start_response)
@@ -43,17 +44,22 @@ def before(application: traffic.Application, watch: Watch, admitted: security.Gu
     return answer
 
 
-def _length(environ: traffic.Environ) -> int:
-    """The bytes of a plain request's body; 0 where Flask has to look at it."""
+def _length(environ: traffic.Environ, admitted: security.Guard) -> int:
+    """The bytes of a plain request's body; 0 where Flask has to look at it, or whoever asks is not admitted."""
     told = environ.get("CONTENT_LENGTH") or ""
     is_plain = all(environ.get(name, "") == usual for name, usual in _USUAL) and told.isascii() and told.isdigit()
-    return int(told) if is_plain and len(told) <= DIGITS and environ.keys().isdisjoint(_UNUSUAL) else 0
-
-
-def _answer(environ: traffic.Environ, body: bytes, watch: Watch, admitted: security.Guard) -> bytes | None:
-    """The predictions that a body asks for; None where it asks for something else, or is to be refused."""
+    if not is_plain or len(told) > DIGITS or not environ.keys().isdisjoint(_UNUSUAL):
+        return 0
     try:
         security.check(admitted, environ, PATH)
+    except Problem:
+        return 0
+    return int(told)
+
+
+def _answer(environ: traffic.Environ, body: bytes, watch: Watch) -> bytes | None:
+    """The predictions that a body asks for; None where it asks for something else, or is to be refused."""
+    try:
         now = watch.live
         asked = now.contract.read_json(body) if now.contract else None
         if not isinstance(asked, RequestedRows):

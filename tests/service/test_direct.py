@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app import create_app
 from risk.service import security, traffic
@@ -74,6 +75,17 @@ def test_whoever_is_refused_is_refused_on_both(client: FlaskClient, headers: dic
     body = json.dumps([ONE]).encode()
 
     assert told(client, body, KIND, **headers) == told(client, body, THROUGH_FLASK, **headers)
+
+
+def test_nothing_is_read_of_whoever_is_not_admitted(client: FlaskClient) -> None:
+    class Unread:
+        def read(self, *_: int) -> bytes:
+            raise AssertionError("the body was read")
+
+    environ = EnvironBuilder(path="/prediction", method="POST", content_type=KIND, data=b"[]").get_environ()
+    environ |= {"HTTP_HOST": "evil.example", "REMOTE_ADDR": "127.0.0.1", "wsgi.input": Unread()}
+
+    assert run_wsgi_app(client.application, environ)[1].startswith("421")
 
 
 def test_flask_is_not_asked_for_what_is_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
