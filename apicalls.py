@@ -25,7 +25,8 @@ from urllib.parse import quote
 import requests
 
 from app import create_app
-from risk import command, files, paths
+from risk import command
+from risk.disk import files, paths
 from risk.errors import DataError
 from risk.reading import erased, plain
 from risk.reading.refusals import Fault
@@ -223,8 +224,7 @@ def _question(answer: requests.Response) -> str:
 
 
 def _section(call: ApiCall) -> str:
-    answer = call.answer
-    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    answer, kind = call.answer, call.answer.headers.get("Content-Type", "").partition(";")[0]
     size = f"{len(answer.content):,} bytes"
     body = f"({kind}, {size})"
     if kind.endswith("json") and answer.request.path_url != "/openapi.json":  # that is long

@@ -19,7 +19,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, request
 
 from risk import command
-from risk.paths import LISTS
+from risk.disk.paths import LISTS
 from risk.report import snapshot as snapshots
 from risk.service import (
     access,

@@ -14,11 +14,12 @@ import contextlib
 import sys
 from dataclasses import asdict, replace
 
-from risk import command, files, journal, paths
+from risk import command
 from risk.command import Answer, Run
 from risk.dataset import dataset, manifest
 from risk.decision import approval, policy, verdict
 from risk.decision.verdict import Verdict
+from risk.disk import files, journal, paths
 from risk.errors import DataError, NotFavouredError, ReleaseError, UsageError
 from risk.modeling import leakage
 from risk.registry import audit, model, proven, releases, retention

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from risk import command, files, journal, paths
+from risk import command
 from risk.backtest import replay
 from risk.backtest.policies import Rules
 from risk.command import Answer, Run
@@ -25,8 +25,9 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy, reasons_to_train
 from risk.decision.policy import Reason
+from risk.disk import files, journal, paths
+from risk.disk.journal import Attention
 from risk.errors import BusyError, DataError
-from risk.journal import Attention
 from risk.lists import list_history, track_record_words
 from risk.reading import erased, reader
 from risk.registry import audit, model, own_families, proven, releases

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from risk import tick
+from risk.disk import tick
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from risk.command import Answer, Run
     from risk.report import prune
     from risk.settings.settings import Settings
-
 
 SHOWN = (
     "run", "outcome", "verdict", "reason", "reason_to_train", "dataset", "release", "steps", "held", "rejected_rows",
@@ -131,7 +130,7 @@ def _deliver(settings: Settings, failure: str | None = None) -> str:
     """Deliver what is due, after the lock is released; return what happened, blank where nothing did."""
     if not settings.deliver.is_wanted:
         return ""
-    from risk import paths
+    from risk.disk import paths
     from risk.report import deliver
 
     reports = settings.models / paths.REPORTS
@@ -147,8 +146,8 @@ def _deliver_test(settings: Settings) -> Answer:
 
 
 def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
-    from risk import command, files, journal, paths, wiped
-    from risk.command import Answer
+    from risk import command
+    from risk.disk import files, journal, paths, wiped
     from risk.registry import releases, retention
     from risk.report import erase_command, prune, status
 
@@ -164,18 +163,18 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
         done = None if asked.force or tick.is_due(tick.read(str(settings.production))) else _done(settings, observed)
         if done:
             tick.remember(settings, observed, done, status.due(settings))
-            return Answer(tick.NOTHING, done | tick.IDLE)
+            return command.Answer(tick.NOTHING, done | tick.IDLE)
         run = command.run_of(settings, "fullprocess")
         with command.ended_if_failed(run):
             answer = full_process(settings, run, asked.force, observed)
         fields = {name: answer.fields.get(name) for name in SHOWN}
         tick.remember(settings, observed, fields, status.due(settings))
-    return Answer(f"{answer.line}: {answer.fields['sentence']}", fields, answer.exit_code, answer.news)
+    return command.Answer(f"{answer.line}: {answer.fields['sentence']}", fields, answer.exit_code, answer.news)
 
 
 def _done(settings: Settings, observed: str) -> dict[str, Any] | None:
     """The answer of the last run where it left this very state, nothing was pruned, and no database has news."""
-    from risk import journal, paths
+    from risk.disk import journal, paths
     from risk.registry.retention import PRUNED
 
     state = tick.state(observed, [str(link) for link in settings.links])
@@ -235,7 +234,8 @@ def _dry_run(settings: Settings) -> Answer:
     """Take in what is new into a folder that is thrown away and say what a run would do."""
     import diagnostics
     import ingestion
-    from risk import command, wiped
+    from risk import command
+    from risk.disk import wiped
 
     wiped.check(settings.production, settings.ingested, settings.models)
     with ingestion.rehearsed(settings) as elsewhere:

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from risk import command, files, journal, paths
+from risk import command
 from risk.command import Answer, Run
 from risk.dataset import check, database, dataset, derived, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.dataset.source_warnings import passed_over, sentences
+from risk.disk import files, journal, paths
 from risk.engine.cluster import on_this_machine
 from risk.errors import DataError, RiskError, UsageError
 from risk.reading import erased

@@ -19,12 +19,13 @@ from typing import Any
 import pandas as pd
 
 import diagnostics
-from risk import command, files, journal, paths
+from risk import command
 from risk.command import Answer, Run
 from risk.dataset import former_rows, intake, next_steps
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout, incumbents
 from risk.decision.verdict import Verdict
+from risk.disk import files, journal, paths
 from risk.drift.season import Forecast
 from risk.engine.cluster import on_this_machine
 from risk.lists import both_orders, call_list, list_history, track_record

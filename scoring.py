@@ -11,13 +11,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from risk import command, files, journal, paths
+from risk import command
 from risk.command import Answer, Run
 from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
 from risk.decision import holdout, verdict
 from risk.decision.holdout import Holdout
 from risk.decision.verdict import Verdict
+from risk.disk import files, journal, paths
 from risk.errors import ModelError
 from risk.modeling import leakage
 from risk.reading import erased

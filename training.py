@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import command, files, journal, paths
+from risk import command
 from risk.command import Answer, Run
 from risk.dataset import dataset, outcomes
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.decision import holdout, incumbents, policy
 from risk.decision.policy import Reason
+from risk.disk import files, journal, paths
+from risk.disk.journal import LEAK, Attention
 from risk.errors import DataError, FamilyError
-from risk.journal import LEAK, Attention
 from risk.modeling import families, fitting, leakage, reasons, selection
 from risk.modeling.metrics import Array, Floats, Marks
 from risk.reading import erased

@@ -22,7 +22,7 @@ if __name__ == "__main__":
     sys.exit()
 
 from app import create_app  # noqa: E402
-from risk.paths import CONFIG  # noqa: E402
+from risk.disk.paths import CONFIG  # noqa: E402
 from risk.settings.settings import load  # noqa: E402
 
 app = create_app(load(Path(os.environ.get("RISK_CONFIG") or HERE / CONFIG)))

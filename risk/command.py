@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths, tick, wiped
 from risk.deadline import ended_after
+from risk.disk import files, journal, paths, tick, wiped
+from risk.disk.journal import Attention
 from risk.errors import DeadlineError, DiskError, RiskError
-from risk.journal import Attention
 from risk.settings.settings import Settings, load
 from risk.text import event, log, one_line, placed
 

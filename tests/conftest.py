@@ -18,7 +18,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from risk import command, paths, tick
+from risk import command
+from risk.disk import paths, tick
 from risk.settings import settings
 from tests.once import remember_fits
 

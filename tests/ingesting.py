@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import ingestion
-from risk import command, paths
+from risk import command
 from risk.command import Run
 from risk.dataset import dataset, inbox, intake
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest
+from risk.disk import paths
 from tests.conftest import HEADER, Project
 
 MONTHS = "corporation,month,lastmonth_activity,lastyear_activity,number_of_employees,exited"

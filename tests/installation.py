@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.modeling import families, fitting, selection
 from risk.modeling.metrics import Floats
 from risk.modeling.reference import reference

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pypdfium2  # type: ignore[import-untyped]
 
-from risk import paths
+from risk.disk import paths
 
 KEPT = ("ingesteddata", "models", "production_deployment", "practicemodels", "outcomes/recorded.csv")
 

@@ -36,7 +36,7 @@ import ingestion  # noqa: F401
 import reporting  # noqa: F401
 import scoring  # noqa: F401
 import training  # noqa: F401
-from risk import files, journal, paths, tick
+from risk.disk import files, journal, paths, tick
 from risk.modeling import candidates
 from risk.reading import sql
 from risk.registry import model

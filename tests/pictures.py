@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 
 import fullprocess
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from risk.settings.settings import load
 from tests.service.test_server import serving
 

@@ -15,7 +15,7 @@ import pytest
 
 from apicalls import ASKED, LIST, call_api, holdout_clients
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from risk.errors import DataError
 from risk.lists import list_history
 from risk.lists.list_files import ListFacts

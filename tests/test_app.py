@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app import create_app
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.lists import list_history
 from risk.lists.list_files import ListFacts
 from risk.registry import releases

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from risk import command, paths, text
+from risk import command, text
 from risk.command import Answer
+from risk.disk import paths
 from risk.errors import DeadlineError, RiskError
 from risk.settings.settings import Settings
 from tests.conftest import Project, table

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.errors import RiskError
 from risk.report import status
 from risk.service import live

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk import files, paths
+from risk.disk import files, paths
 from risk.modeling import selection
 from risk.registry import model, releases
 from tests.conftest import HEADER, Installations, Project, deploy, table
@@ -58,9 +58,9 @@ def test_a_tick_makes_the_list_again_on_the_day_on_which_it_changes(
     midnight = datetime.fromisoformat(day).timestamp()
     monkeypatch.setattr("risk.command.today", lambda: day)
 
-    monkeypatch.setattr("risk.tick.time", SimpleNamespace(time=lambda: midnight - 1))
+    monkeypatch.setattr("risk.disk.tick.time", SimpleNamespace(time=lambda: midnight - 1))
     before = deployed.run("fullprocess", "--json").json
-    monkeypatch.setattr("risk.tick.time", SimpleNamespace(time=lambda: midnight + 1))
+    monkeypatch.setattr("risk.disk.tick.time", SimpleNamespace(time=lambda: midnight + 1))
     after = deployed.run("fullprocess", "--json").json
 
     assert (before["outcome"], after["outcome"]) == ("no new data", "no drift")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingesting import current, entry, final, ingest, look_again, marks, months, of, rejected, rows_of
 
 import ingestion
-from risk import files, paths
+from risk.disk import files, paths
 from tests.conftest import HEADER, Project, table
 
 ACME, GLOBEX, INITECH = "acme,1,2,3,0", "globex,4,5,6,1", "initech,7,8,9,0"

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk import journal, paths
 from risk.decision import policy
+from risk.disk import journal, paths
 from risk.registry import out_of_fold, releases
 from tests.conftest import Installations, Project, table
 

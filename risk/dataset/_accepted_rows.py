@@ -13,8 +13,8 @@ from typing import Any
 
 import duckdb
 
+from risk.disk.paths import UNFINISHED
 from risk.errors import DiskError
-from risk.paths import UNFINISHED
 from risk.reading.reader import Content
 from risk.reading.sql import EXACT_INTEGER, connect, literal, pattern, quoted
 from risk.settings.schema import Schema

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from risk import files, paths
+from risk.disk import files, paths
 from risk.reading.sql import connect, literal, pattern, quoted
 from risk.settings.schema import Schema
 

@@ -20,9 +20,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import files
 from risk.dataset._accepted_rows import SPILL, hashed
 from risk.dataset.manifest import Manifest
+from risk.disk import files
 from risk.errors import DiskError
 from risk.reading.reader import Content
 from risk.reading.sql import connect, literal, pattern, quoted

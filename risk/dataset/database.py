@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk import files
 from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
 from risk.dataset.intake import follow, sentence, with_digests
 from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.quarantine import Feeds, judged
+from risk.disk import files
 from risk.errors import ConfigError
 from risk.reading.erased import NOBODY, Erased
 from risk.reading.reader import Content, Slice, Source, read

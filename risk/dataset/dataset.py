@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import files, paths
 from risk.dataset import _on_cluster
 from risk.dataset import manifest as manifests
 from risk.dataset._accepted_rows import PLAIN, AcceptedRows
@@ -22,6 +21,7 @@ from risk.dataset.manifest import Manifest, content_order, overlaps, periods_of
 from risk.dataset.outcomes import Outcomes
 from risk.dataset.summary import Summary, facts_of, summary_of
 from risk.dataset.treated import ComparableRows, treatment
+from risk.disk import files, paths
 from risk.errors import DataError
 from risk.reading.sql import literal, quoted
 from risk.settings.schema import Column, Schema

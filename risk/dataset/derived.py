@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from risk import files
 from risk.dataset import _absence, _end_dates, counts
 from risk.dataset._accepted_rows import AcceptedRows
 from risk.dataset._months import MonthRows
 from risk.dataset.dataset import Dataset, shown
 from risk.dataset.intake import with_digests
 from risk.dataset.manifest import Entry, Manifest
+from risk.disk import files
 from risk.errors import DataError
 from risk.reading.reader import Source, read
 from risk.reading.sql import literal

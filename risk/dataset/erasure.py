@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import paths
 from risk.dataset import derived
 from risk.dataset import manifest as manifests
 from risk.dataset._accepted_rows import SPAN
 from risk.dataset._erased_parts import ClientParts, ErasedPart
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest
+from risk.disk import paths
+from risk.disk.redaction import ClientNames, records, without_rows
+from risk.disk.staging import Rewrite
 from risk.reading.reader import Content, Slice
 from risk.reading.sql import literal
-from risk.redaction import ClientNames, records, without_rows
 from risk.settings.schema import Schema
-from risk.staging import Rewrite
 from risk.text import as_csv
 
 Positions = NDArray[np.int64]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from risk import files, paths, tick
+from risk.disk import files, paths, tick
 from risk.errors import DiskError
 from risk.reading import workbooks
 from risk.text import CONTROL

@@ -6,15 +6,15 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from risk import files, journal, paths
 from risk.dataset.dataset import ADDED
 from risk.dataset.inbox import Inbox, InboxFile
 from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.outcomes import Outcomes
 from risk.dataset.quarantine import Feeds, all_judged, judged
+from risk.disk import files, journal, paths
+from risk.disk.journal import Attention
 from risk.engine import engines
 from risk.errors import ConfigError, DataError
-from risk.journal import Attention
 from risk.reading.erased import NOBODY, Erased
 from risk.reading.reader import Content, Refusal, Source, read, read_refusals
 from risk.settings.schema import Schema

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from risk import files, paths
 from risk.dataset._watermark import Watermark
 from risk.dataset.inbox import natural
+from risk.disk import files, paths
 from risk.errors import DataError
 from risk.reading.reader import Content, Refusal, Slice
 

@@ -16,9 +16,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from risk import files, tick
 from risk.dataset import _strict_csv, inbox
 from risk.dataset._strict_csv import Record, RejectedLine
+from risk.disk import files, tick
 from risk.reading.erased import NOBODY, REASON, Erased
 from risk.text import CONTROL, in_short
 

@@ -19,7 +19,7 @@ from risk.dataset._absence import usual_step
 from risk.dataset._feed_checks import ENOUGH_KNOWN, MINIMUM, FeedFault, Figures, agree, comparable, faults
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest, content_order
-from risk.journal import HELD, NO_ROWS, REJECTED, Attention
+from risk.disk.journal import HELD, NO_ROWS, REJECTED, Attention
 from risk.modeling.metrics import Floats
 from risk.reading.reader import Content, Slice
 from risk.settings.schema import Schema

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from risk import journal, paths
 from risk.dataset import inbox
 from risk.dataset.inbox import Inbox
 from risk.dataset.manifest import Manifest
-from risk.journal import Attention
+from risk.disk import journal, paths
+from risk.disk.journal import Attention
 
 
 def sentences(box: Inbox, unsettled: Iterable[str], after: Manifest) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from risk import files, paths
 from risk.dataset import derived, intake, manifest
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
+from risk.disk import files, paths
 from risk.errors import RiskError
 from risk.settings.schema import Schema
 from risk.text import event, log

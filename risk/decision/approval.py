@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
 from risk.command import Run
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
+from risk.disk import files, journal, paths
+from risk.disk.journal import Attention
 from risk.errors import ReleaseError
-from risk.journal import Attention
 from risk.registry import releases
 from risk.registry.releases import BASE_RATE, DONE, INTENT, object_in
 

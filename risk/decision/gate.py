@@ -26,7 +26,7 @@ from risk.modeling.metrics import (
     mean,
     per_client,
 )
-from risk.stored import Stored
+from risk.modeling.stored import Stored
 
 Outcome = Literal["deploy", "refuse", "not enough evidence"]
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from risk import files
 from risk.dataset import inbox, intake
 from risk.dataset.dataset import Dataset
+from risk.disk import files
 from risk.errors import DataError
 from risk.modeling.metrics import evaluate, list_length
 from risk.reading import reader

@@ -21,8 +21,8 @@ from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
 from risk.modeling.metrics import Floats, Marks, list_length
 from risk.modeling.reference import Reference
+from risk.modeling.stored import Stored
 from risk.settings.decision_rules import Drift, GateRule
-from risk.stored import Stored
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; the others:
 DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from risk import files, paths
 from risk.dataset.dataset import Dataset
 from risk.decision import incumbents, policy
 from risk.decision.gate import Gate
 from risk.decision.policy import Reason
+from risk.disk import files, paths
 from risk.errors import ModelError, NotFavouredError
 from risk.modeling import fitting, leakage
 from risk.modeling.metrics import Floats, log_losses

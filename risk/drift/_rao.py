@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from risk.modeling.metrics import Array, Floats, Marks, client_sums, clip, log_losses
-from risk.stored import Stored
+from risk.modeling.stored import Stored
 
 SMALLEST_EIGENVALUE = 0.02  # of the correlation form, whose mean eigenvalue is 1
 

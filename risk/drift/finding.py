@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from risk.drift._rao import ScoreTest
-from risk.stored import Stored
+from risk.modeling.stored import Stored
 
 Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from risk import files
+from risk.disk import files
+from risk.disk.paths import UNFINISHED
 from risk.engine._session import asked
 from risk.engine.cluster import on_this_machine
 from risk.errors import ConfigError, RiskError
-from risk.paths import UNFINISHED
 from risk.reading import reader
 from risk.reading.reader import Content, Source
 from risk.settings.schema import Schema

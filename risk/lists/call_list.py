@@ -17,6 +17,7 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.next_steps import NextStep, next_step
 from risk.dataset.outcomes import Outcomes
 from risk.dataset.rated import rated
+from risk.disk.paths import LIST_COLUMNS
 from risk.drift import season
 from risk.drift.season import Forecast
 from risk.lists import expected_gain, moves
@@ -24,7 +25,6 @@ from risk.lists.control import is_control
 from risk.lists.moves import FormerList
 from risk.lists.reason_words import explained
 from risk.modeling import families, fitting
-from risk.paths import LIST_COLUMNS
 from risk.registry import out_of_fold
 from risk.registry.model import Model
 from risk.settings.capacity import BY_GAIN, BY_RISK, Capacity

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from risk.disk.staging import Rewrite
 from risk.lists import list_files
 from risk.lists.list_files import KeptList
 from risk.reading.sql import connect, literal, pattern
-from risk.staging import Rewrite
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

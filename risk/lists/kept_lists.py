@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from risk import journal, paths
 from risk.command import Run
 from risk.dataset.dataset import Dataset
 from risk.dataset.next_steps import NextStep
 from risk.dataset.outcomes import Outcomes
+from risk.disk import journal, paths
 from risk.errors import RiskError
 from risk.lists import list_history, replayed_lists
 from risk.lists.call_list import Past

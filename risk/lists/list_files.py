@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk import files
+from risk.disk import files
 from risk.errors import DiskError
 from risk.reading.sql import connect, literal, pattern
 from risk.text import event, log

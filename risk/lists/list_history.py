@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from risk import files
 from risk.dataset.labels import Keys, KnownLabels
+from risk.disk import files
 from risk.errors import DiskError
 from risk.lists import list_files, list_outcomes
 from risk.lists.list_files import KeptList, ListFacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from risk import files
+from risk.disk import files
 from risk.lists import list_files, list_history
 from risk.lists.list_files import KeptList
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from risk.stored import Stored
+from risk.modeling.stored import Stored
 
 Array = NDArray[Any]
 Codes = NDArray[np.int64]

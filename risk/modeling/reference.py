@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from risk.modeling.metrics import LARGEST_LOGIT, Array, Floats, clip, log_odds
-from risk.stored import Stored
+from risk.modeling.stored import Stored
 
 Kind = Literal["numeric", "categorical"]
 

@@ -10,7 +10,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
-from risk import files
+from risk.disk import files
 from risk.errors import ConfigError
 from risk.settings import settings_file
 

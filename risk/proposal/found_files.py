@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from risk import paths
 from risk.dataset.inbox import natural
+from risk.disk import paths
 from risk.errors import UsageError
 
 SHOWN = 3

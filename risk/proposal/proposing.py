@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from risk import paths
 from risk.command import Answer
 from risk.dataset import database
+from risk.disk import paths
 from risk.proposal import config_file, found_files, sample
 from risk.proposal.proposal import SHOWN, Proposal, propose, with_trial
 from risk.proposal.sample import Sample, SampledTable

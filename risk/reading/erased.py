@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.errors import ErasureError, JournalError
 
 REASON, EXPECTED = "is of a client who was erased", "rows of other clients"

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import files
+from risk.disk import files
+from risk.disk.paths import UNFINISHED
 from risk.errors import DiskError
-from risk.paths import UNFINISHED
 from risk.reading import spreadsheets, sql
 from risk.reading._whole_file import Ends
 from risk.reading.sql import FRACTION, INTEGER, Layout, Plan, literal, quoted

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from risk import files
+from risk.disk import files
 from risk.reading import spreadsheets
 from risk.reading._file_reader import FileReader
 from risk.reading._reading import Reading, Source

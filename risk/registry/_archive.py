@@ -20,8 +20,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from risk import journal, paths, wiped
 from risk.dataset import manifest
+from risk.disk import journal, paths, wiped
 from risk.errors import DataError
 from risk.registry import retention
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from risk import deadline, files
+from risk import deadline
+from risk.disk import files
 from risk.errors import FamilyError, RiskError
 from risk.settings.model_choice import OwnFamilies
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from risk import paths
+from risk.disk import paths
 from risk.errors import DataError
 from risk.registry._archive import FORMAT, LEFT_OUT, LINKS, LISTING
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths, wiped
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
+from risk.disk import files, journal, paths, wiped
 from risk.errors import JournalError
 from risk.reading import erased
 from risk.registry import releases, retention

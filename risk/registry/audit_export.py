@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Entry, Manifest
+from risk.disk import files, journal, paths
 from risk.errors import UsageError
 from risk.reading.reader import Content
 

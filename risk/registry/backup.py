@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from risk import files, paths, wiped
 from risk.command import Answer
+from risk.disk import files, paths, wiped
 from risk.errors import BusyError, DataError, UsageError
 from risk.registry import releases
 from risk.registry._archive import MODELS, Archive, Backup, Installed, MovedError

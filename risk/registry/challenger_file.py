@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from risk import paths
+from risk.disk import paths
 from risk.errors import FamilyError
 from risk.modeling.families import is_own
 from risk.modeling.fitting import risks_of

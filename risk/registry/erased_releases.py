@@ -15,14 +15,14 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import files, paths
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
+from risk.disk import files, paths
+from risk.disk.redaction import ClientNames
+from risk.disk.staging import Rewrite
 from risk.reading.sql import connect, literal
-from risk.redaction import ClientNames
 from risk.registry import releases
 from risk.registry.releases import object_in
-from risk.staging import Rewrite
 
 Moved = Callable[[Manifest | None, NDArray[np.int64]], NDArray[np.int64]]
 

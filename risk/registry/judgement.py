@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from risk.modeling.metrics import Scores
-from risk.stored import Stored
+from risk.modeling.stored import Stored
 
 
 @dataclass(frozen=True, kw_only=True)

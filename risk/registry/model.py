@@ -17,7 +17,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
-from risk import files, paths
+from risk.disk import files, paths
 from risk.errors import ModelError
 from risk.modeling import allowed_names, families
 from risk.modeling.allowed_names import Name

@@ -16,9 +16,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from risk import files, paths
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import content_order
+from risk.disk import files, paths
 from risk.errors import DiskError
 from risk.modeling.metrics import Floats, evaluate, gains, list_length
 from risk.reading.sql import connect, literal

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.errors import ModelError
 from risk.registry import releases
 from risk.registry.releases import INTENT, Release, object_in

@@ -13,9 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
+from risk.disk import files, journal, paths
 from risk.errors import ReleaseError
 from risk.registry import retention
 from risk.registry.judgement import Judgement

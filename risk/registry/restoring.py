@@ -15,8 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
 from risk.command import Answer
+from risk.disk import files, journal, paths
 from risk.errors import ConfigError, DataError, UsageError
 from risk.registry import releases
 from risk.registry._archive import LEFT_OUT, LINKS, LISTING, MODELS

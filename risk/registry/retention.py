@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from risk import files, paths
+from risk.disk import files, paths
 
 PRUNE, PRUNED = "prune", "pruned"  # the act that names what will be removed, and the line that ends it
 Record = Mapping[str, Any]

@@ -14,9 +14,10 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
-from risk import deadline, paths
+from risk import deadline
+from risk.disk import paths
+from risk.disk.files import digest
 from risk.errors import ConfigError, DeadlineError
-from risk.files import digest
 from risk.report import money_words, words
 from risk.settings.recipients import PORTS, SMTP_PASSWORD, Smtp
 from risk.text import amount, counted, one_line, percent

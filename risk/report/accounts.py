@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from risk import command, files
+from risk import command
 from risk.command import Answer
+from risk.disk import files
 from risk.errors import UsageError
 from risk.registry import audit_export
 from risk.report import client_sheet, snapshot

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from risk import journal, paths
 from risk.dataset import client_rows, outcomes
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
+from risk.disk import journal, paths
 from risk.lists import list_history
 from risk.reading import erased
 from risk.registry import out_of_fold, releases

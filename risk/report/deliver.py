@@ -15,7 +15,7 @@ from pathlib import Path
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 from typing import Any
 
-from risk import files, journal, paths, tick
+from risk.disk import files, journal, paths, tick
 from risk.errors import BusyError, RiskError
 from risk.report import _mail, words
 from risk.settings.recipients import Deliver

@@ -16,8 +16,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from risk import command, journal, paths
+from risk import command
 from risk.command import Answer
+from risk.disk import journal, paths
 from risk.errors import DataError, UsageError
 from risk.settings.settings import Settings, for_practice
 from risk.text import counted, event, in_short, log, one_line

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from risk import files, paths
+from risk.disk import files, paths
+from risk.disk.redaction import CLIENT, ClientNames, without_rows
+from risk.disk.staging import Rewrite
 from risk.reading.sql import connect, literal, pattern
-from risk.redaction import CLIENT, ClientNames, without_rows
 from risk.registry.releases import object_in
 from risk.report import figures, pdf, spreadsheet
-from risk.staging import Rewrite
 from risk.text import event, log
 
 COLUMNS = (CLIENT,)

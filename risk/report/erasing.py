@@ -16,20 +16,20 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from risk import files, journal, paths, staging
 from risk.dataset import dataset, derived
 from risk.dataset.erasure import Erasure
 from risk.dataset.versions import Versions
+from risk.disk import files, journal, paths, staging
+from risk.disk.journal import ERASE
+from risk.disk.redaction import NOTE, SHORT, ClientNames
+from risk.disk.staging import Rewrite, StagingPlan
 from risk.errors import UsageError
-from risk.journal import ERASE
 from risk.lists import erased_lists
 from risk.reading import erased
-from risk.redaction import NOTE, SHORT, ClientNames
 from risk.registry.erased_releases import TrainedModels
 from risk.registry.releases import object_in
 from risk.report import erased_reports, named_clients, occurrences
 from risk.report.named_clients import Home
-from risk.staging import Rewrite, StagingPlan
 
 INTENT, REPLACED, DONE = "intent", "replaced", "done"
 UNCHANGED = "Nothing was changed."

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from risk.disk.journal import ERASE
 from risk.errors import DataError, UsageError
-from risk.journal import ERASE
 from risk.registry.releases import Origin
 from risk.registry.retention import removed
 from risk.report._run_in_words import named, of_run, person, publication

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from risk import paths
 from risk.dataset import outcomes
 from risk.dataset.erasure import Erasure
 from risk.dataset.manifest import State
+from risk.disk import paths
+from risk.disk.redaction import CLIENT, ClientNames, records
 from risk.reading import erased
 from risk.reading.sql import connect, quoted
-from risk.redaction import CLIENT, ClientNames, records
 from risk.registry.releases import object_in
 from risk.settings.schema import Schema
 

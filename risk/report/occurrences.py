@@ -20,11 +20,11 @@ from typing import Any
 
 import duckdb
 
-from risk import paths
+from risk.disk import paths
+from risk.disk.redaction import CLIENT, ClientNames, records
 from risk.errors import SourceError
 from risk.reading import plain
 from risk.reading.sql import connect, quoted
-from risk.redaction import CLIENT, ClientNames, records
 from risk.settings.schema import Schema
 
 LEFT_OUT = (paths.ERASING, paths.ERASED_KEY)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
 from risk.command import Answer
 from risk.dataset.versions import Versions
+from risk.disk import files, journal, paths
 from risk.lists import list_history, pruned_lists
 from risk.registry import proven, releases, retention
 from risk.registry.releases import Release

@@ -8,8 +8,8 @@ from typing import Any
 
 from risk.decision.gate import Gate
 from risk.drift.finding import Scan
+from risk.modeling.stored import Stored
 from risk.registry.judgement import HoldoutScores
-from risk.stored import Stored
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from risk.disk.paths import PROGRAM
 from risk.drift.finding import Scan
-from risk.paths import PROGRAM
 from risk.settings.schema import Schema
 
 if TYPE_CHECKING:

@@ -7,15 +7,16 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from risk import journal, paths, wiped
 from risk.command import Answer, Run
 from risk.dataset import dataset, manifest
 from risk.dataset.manifest import Manifest
 from risk.decision import approval
+from risk.disk import journal, paths, wiped
 from risk.errors import DataError, DiskError, RiskError
 from risk.lists import list_history, track_record_words
 from risk.reading import erased
@@ -41,24 +42,15 @@ def status(settings: Settings) -> Answer:
     misplaced = audit.misplaced(settings.production) if sound else []
     runs = journal.runs(path) if sound else []
     last, live = next(reversed(runs), None), releases.linked(settings.production)
-    damaged = proven.damage(settings.production, live) if sound and live else []
-    is_proven = sound and live is not None and not damaged
-    shelves = settings.ingested / paths.VERSIONS, settings.production / paths.RELEASES
-    damaged += [it for it in manifest.undescribed(manifest.read_all(*shelves)) if it not in damaged]
-    wiped_away = wiped.fault(settings.production, settings.ingested, settings.models) if sound else None
-    damaged += [it for it in (wiped_away, erased.fault(settings.production) if sound else None) if it]
+    unproven = proven.damage(settings.production, live) if sound and live else []
+    is_proven = sound and live is not None and not unproven
     failed = last is not None and last.get("outcome") == journal.FAILED
     try:
         rows = dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
-        current, lag = rows.manifest, rows.lag.told
+        current, lag, unread = rows.manifest, rows.lag.told, None
     except (DataError, DiskError) as error:
-        current, lag = Manifest(settings.input_folder_path, settings.schema.identity), {}
-        damaged = damaged or [str(error)]
-    noted = list_history.journaled(journal.read(path) if sound else ())
-    lost = list_history.lost(settings.models / paths.LISTS, noted)
-    damaged += [track_record_words.of_broken({"broken": lost}) or ""] if lost else []
-    if wiped_away and (settings.production / paths.ERASING).exists():  # nothing that is half rewritten is damaged
-        damaged = [wiped_away]
+        current, lag, unread = Manifest(settings.input_folder_path, settings.schema.identity), {}, str(error)
+    damaged = _damaged(settings, unproven, unread, sound)
     made_with = releases.object_in(live.folder / paths.CARD).get("packages") if live and is_proven else None
     folders = (settings.ingested, settings.models, settings.production)
     files = {folder.name: [path for path in folder.rglob("*") if not path.is_symlink()] for folder in folders}
@@ -84,6 +76,21 @@ def status(settings: Settings) -> Answer:
     }
     is_ill = not sound or misplaced or damaged or failed
     return Answer("\n".join(_lines(fields)), fields, exit_code=1 if is_ill else 0)
+
+
+def _damaged(settings: Settings, unproven: Sequence[str], unread: str | None, sound: bool) -> list[str]:
+    """What is not as it was left; `unproven` tells of the live release, `unread` of rows, `sound` of the journal."""
+    shelves = settings.ingested / paths.VERSIONS, settings.production / paths.RELEASES
+    undescribed = [it for it in manifest.undescribed(manifest.read_all(*shelves)) if it not in unproven]
+    wiped_away = wiped.fault(settings.production, settings.ingested, settings.models) if sound else None
+    if wiped_away and (settings.production / paths.ERASING).exists():  # nothing that is half rewritten is damaged
+        return [wiped_away]
+    gone = [it for it in (wiped_away, erased.fault(settings.production) if sound else None) if it]
+    noted = list_history.journaled(journal.read(settings.production / paths.JOURNAL) if sound else ())
+    lost = list_history.lost(settings.models / paths.LISTS, noted)
+    lists = [track_record_words.of_broken({"broken": lost}) or ""] if lost else []
+    of_rows = [unread] if unread and not (unproven or undescribed or gone) else []  # these say why
+    return [*unproven, *undescribed, *gone, *of_rows, *lists]
 
 
 def waiting(settings: Settings, run: Run | None = None) -> dict[str, Any] | None:

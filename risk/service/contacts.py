@@ -25,9 +25,9 @@ from urllib.parse import parse_qsl, quote
 import msgspec
 from flask import Blueprint, Response, request
 
-from risk import files, paths, tick
 from risk.dataset import outcomes
 from risk.dataset.outcomes import Outcomes
+from risk.disk import files, paths, tick
 from risk.errors import DiskError, ErasureError
 from risk.reading import erased
 from risk.service import responses, security

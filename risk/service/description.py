@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from flask import Flask
 
-from risk.paths import PROGRAM
+from risk.disk.paths import PROGRAM
 from risk.service import described_answers, security
 from risk.service.answers import ProblemDocument
 from risk.service.client_answers import Recording

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, request
 
-from risk.paths import CALL_LIST, CALL_LIST_EXCEL, REPORT
+from risk.disk.paths import CALL_LIST, CALL_LIST_EXCEL, REPORT
 from risk.service import finding, live
 from risk.service.predictions import NO_REPORT, Shown
 from risk.service.problems import Problem

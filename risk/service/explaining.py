@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from risk import paths
+from risk.disk import paths
 from risk.modeling import families
 from risk.modeling.metrics import Kinds
 from risk.service.predictions import LiveState, Shown

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from risk import files, journal, paths, tick
+from risk.disk import files, journal, paths, tick
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
 from risk.modeling.families import is_own
 from risk.registry import audit, proven, releases

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.service.live import Watch
 from risk.service.predictions import LiveState
 from risk.service.traffic import BUCKETS, Traffic

@@ -16,7 +16,7 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 from jinja2 import UndefinedError
 
-from risk import paths
+from risk.disk import paths
 from risk.lists.track_record_words import of_day
 from risk.report import call_words, list_words, money_words, situation
 from risk.report import snapshot as snapshots

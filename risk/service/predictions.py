@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from risk import paths
+from risk.disk import paths
+from risk.disk.paths import LIST_COLUMNS
 from risk.errors import DataError
 from risk.modeling import leakage
-from risk.paths import LIST_COLUMNS
 from risk.report.situation import level, levels
 from risk.service import row_warnings
 from risk.service.problems import Problem

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from risk import paths
+from risk.disk import paths
+from risk.disk.tick import may_be_a_source
 from risk.errors import ConfigError
 from risk.reading import plain
 from risk.reading.refusals import Fault
@@ -25,7 +26,6 @@ from risk.service.tokens import TOKEN, TokenFile
 from risk.service.tokens import token_of as token_of  # apicalls.py sends it
 from risk.settings.schema import Schema
 from risk.settings.settings import Server
-from risk.tick import may_be_a_source
 
 OPEN = ("/health", "/live", "/ready")  # whoever watches the service knows no token
 _FORWARDED = re.compile(

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from risk.disk.files import digest
 from risk.errors import ConfigError
-from risk.files import digest
 from risk.settings.schema import CLOSED, Column, Feature, Name, Schema
 from risk.settings.target import Target
 

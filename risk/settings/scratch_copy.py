@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from risk import files, paths
+from risk.disk import files, paths
 from risk.errors import BusyError, ConfigError, RiskError
 from risk.settings import settings_file
 from risk.settings.settings import load

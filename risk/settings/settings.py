@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from risk import paths
+from risk.disk import paths
+from risk.disk.files import digest
 from risk.errors import ConfigError
-from risk.files import digest
 from risk.settings import faults, settings_file
 from risk.settings.capacity import BY_GAIN, Capacity
 from risk.settings.database_source import DatabaseSource

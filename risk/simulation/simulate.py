@@ -25,9 +25,9 @@ from pathlib import Path
 import numpy as np
 
 from risk.command import say
+from risk.disk.files import as_json, read_json, refusals, write
+from risk.disk.paths import OUTCOMES
 from risk.errors import RiskError, UsageError
-from risk.files import as_json, read_json, refusals, write
-from risk.paths import OUTCOMES
 from risk.simulation._worlds import FAULTS, GROUPS, PLACES, Month, Series, history, number_of, period_of, worlds
 from risk.text import counted
 

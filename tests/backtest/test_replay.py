@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from risk import files, paths
 from risk.backtest import policies, replay
 from risk.backtest.policies import Rows, Rules
 from risk.backtest.replay import Replay, expected_log_loss
 from risk.decision import policy
+from risk.disk import files, paths
 from risk.report import figures, tables
 from risk.settings.decision_rules import Drift, GateRule
 from tests.conftest import Installations, Project, table

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from risk import paths
+from risk.disk import paths
 from risk.reading.sql import connect, literal
 from risk.report import erasing  # noqa: F401  (what is imported once is not timed)
 from tests.benchmarks.measure import Table

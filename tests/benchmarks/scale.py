@@ -20,7 +20,7 @@ HEADER = "corporation,month,lastmonth_activity,lastyear_activity,number_of_emplo
 STEPS = """import json, resource, sys, time
 from pathlib import Path
 import ingestion
-from risk import paths
+from risk.disk import paths
 from risk.command import Run
 from risk.dataset.dataset import Dataset
 from risk.settings import settings

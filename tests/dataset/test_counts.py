@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ingesting import current, entry, ingest, look_again, months, of, rows_of
 
-from risk import paths
 from risk.dataset import _fingerprints
 from risk.dataset._fingerprints import Fingerprints
 from risk.dataset.counts import counted
 from risk.dataset.manifest import Manifest
+from risk.disk import paths
 from tests.conftest import Project
 
 FOLDER = f"ingesteddata/{paths.FINGERPRINTS}"

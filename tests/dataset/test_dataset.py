@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ingesting import current, entry, final, ingest, months, of, rows_of
 
-from risk import paths
 from risk.dataset import dataset
 from risk.dataset.counts import Given
 from risk.dataset.summary import ColumnStatistics
+from risk.disk import paths
 from risk.errors import DiskError
 from tests.conftest import HEADER, Project, table
 

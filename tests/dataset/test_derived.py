@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ingesting import current, entry, final, ingest, rejected, rows_of
 
-from risk import paths
 from risk.dataset.derived import faults
+from risk.disk import paths
 from tests.conftest import Project
 
 HEADER = "corporation,month,lastmonth_activity,lastyear_activity,number_of_employees"

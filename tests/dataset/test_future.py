@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from ingesting import current, entry, final, ingest, months, rows_of
 
-from risk import journal
 from risk.dataset.manifest import content_order
+from risk.disk import journal
 from tests.conftest import Project, table
 
 

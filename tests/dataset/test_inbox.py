@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from risk import paths, tick
 from risk.dataset import inbox
+from risk.disk import paths, tick
 from tests.conftest import Project
 
 CAP = 1000

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from ingesting import entry, ingest, look_again, of
 
-from risk import paths
 from risk.dataset import inbox, intake
 from risk.dataset.manifest import Manifest
+from risk.disk import paths
 from risk.errors import DataError
 from risk.reading.reader import Refusal
 from risk.settings.schema import Schema

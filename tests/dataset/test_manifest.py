@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from ingesting import ingest, months
 
-from risk import files, paths
 from risk.dataset import manifest
 from risk.dataset.manifest import Entry, Manifest
+from risk.disk import files, paths
 from risk.reading.reader import Content, Refusal, Slice
 from tests.conftest import Project
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import journal
+from risk.disk import journal
 from tests.conftest import Installations, Project, table
 
 COLUMNS = ("corporation", "lastmonth_activity", "lastyear_activity", "number_of_employees", "exited")

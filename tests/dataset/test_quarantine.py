@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from ingesting import current, entry, final, ingest, months
 
-from risk import journal
 from risk.dataset import manifest
+from risk.disk import journal
 from tests.conftest import Project, table
 
 Change = Callable[[int], float]

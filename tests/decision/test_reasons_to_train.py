@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from ingesting import months
 
-from risk import journal
 from risk.dataset import manifest
 from risk.dataset.manifest import Entry
 from risk.decision.reasons_to_train import late_by_name, late_by_period, reached
+from risk.disk import journal
 from risk.reading.reader import Content
 from risk.registry import releases
 from tests.conftest import HEADER, Installations, Project, table

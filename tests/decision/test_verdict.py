@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk import files
 from risk.decision import policy, verdict
 from risk.decision.gate import Gate, judge
 from risk.decision.verdict import Verdict
+from risk.disk import files
 from risk.errors import NotFavouredError
 from risk.registry.releases import BASE_RATE, Release
 

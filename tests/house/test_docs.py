@@ -19,7 +19,8 @@ from flask.testing import FlaskClient
 
 import fullprocess
 from app import create_app
-from risk import command, paths
+from risk import command
+from risk.disk import paths
 from risk.settings import settings
 
 ROOT = Path(__file__).resolve().parents[2]

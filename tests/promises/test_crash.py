@@ -35,7 +35,7 @@ from killing import (
     undisturbed,
 )  # fmt: skip
 
-from risk import journal, paths, tick
+from risk.disk import journal, paths, tick
 from risk.report import figures, pdf
 from tests.conftest import Said, table
 
@@ -211,7 +211,7 @@ def test_a_rollback_killed_anywhere_is_done_or_not_done(next_run: Story, tmp_pat
 @pytest.mark.slow
 def test_the_second_of_two_runs_at_once_says_so_and_leaves(tmp_path: Path) -> None:
     project = installation(tmp_path / "project")
-    program = Path(tick.__file__).parents[1] / "fullprocess.py"
+    program = Path(tick.__file__).parents[2] / "fullprocess.py"
     words = [sys.executable, str(program), "--config", str(project.root / "config.json")]
 
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as first:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from risk import paths
 from risk.dataset import manifest
+from risk.disk import paths
 from risk.errors import DataError
 from risk.registry import releases
 from risk.service import live

@@ -29,7 +29,7 @@ from killing import (
     readings,
 )  # fmt: skip
 
-from risk import journal, paths, tick
+from risk.disk import journal, paths, tick
 from tests.conftest import Said
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import killing
 import pytest
 from killing import State
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from tests.conftest import Project, table
 from tests.kept_texts import holding
 

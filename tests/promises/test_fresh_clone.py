@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import paths
+from risk.disk import paths
 
 ROOT = Path(__file__).parents[2]
 

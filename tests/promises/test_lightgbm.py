@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from risk import paths
+from risk.disk import paths
 from tests.conftest import Project
 from tests.registry.test_own_families import NAME, begin
 

@@ -14,7 +14,7 @@ import pytest
 import sklearn
 
 from app import create_app
-from risk import files, paths
+from risk.disk import files, paths
 from risk.errors import ModelError
 from risk.modeling import allowed_names
 from risk.registry import model, releases

@@ -14,10 +14,10 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from risk import files
 from risk.dataset import database
 from risk.dataset._watermark import Watermark
 from risk.dataset.database import Pull
+from risk.disk import files
 from risk.errors import DiskError, SourceError
 from risk.reading.reader import read_refusals
 from risk.settings.database_source import PASSWORD as VARIABLE

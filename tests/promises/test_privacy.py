@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from tests.conftest import FIVE_KEYS, HEADER, Project, table
 
 NAME = "Müller-Lüdenscheid"  # in Unicode normal form C here; its twin is in form D

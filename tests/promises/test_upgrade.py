@@ -15,7 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.registry import releases
 from tests.conftest import Installations, Project, table
 

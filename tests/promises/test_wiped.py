@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.registry import releases
 from tests.conftest import Project, table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.errors import ErasureError
 from risk.reading import erased
 from risk.reading.erased import Erased

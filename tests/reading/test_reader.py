@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from risk.disk.paths import UNFINISHED
 from risk.errors import DiskError
-from risk.paths import UNFINISHED
 from risk.reading import reader
 from risk.reading.reader import Content, Refusal, Slice, Source
 from risk.settings.schema import Feature, Schema

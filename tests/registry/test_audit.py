@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.registry import audit, releases
 from tests.conftest import Project, Said, table
 

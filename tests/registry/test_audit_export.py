@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import files, paths
+from risk.disk import files, paths
 from risk.registry import audit_export, verify_export
 from tests.conftest import Installations, Project, Said, table
 

@@ -17,7 +17,7 @@ import killing
 import pytest
 
 import fullprocess
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.errors import UsageError
 from risk.registry import backup, releases
 from tests.conftest import Project, table

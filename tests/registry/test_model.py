@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 
-from risk import files, paths
+from risk.disk import files, paths
 from risk.errors import ModelError
 from risk.modeling import allowed_names, families, fitting, selection
 from risk.modeling.compiled import Compiled

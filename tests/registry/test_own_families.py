@@ -18,7 +18,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import deadline, files, paths
+from risk import deadline
+from risk.disk import files, paths
 from risk.errors import ConfigError, DeadlineError, FamilyError, ModelError
 from risk.modeling import fitting
 from risk.modeling.families import Family

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.errors import ReleaseError
 from risk.registry import releases
 

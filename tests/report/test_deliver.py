@@ -26,7 +26,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from risk import files, journal, paths, tick
+from risk.disk import files, journal, paths, tick
 from risk.report import _mail, deliver
 from risk.settings import settings
 from risk.settings.recipients import Deliver

@@ -11,7 +11,7 @@ import pytest
 from pypdf import PdfReader
 
 from app import create_app
-from risk import journal
+from risk.disk import journal
 from risk.registry import releases
 from risk.report import explain
 from risk.report._run_in_words import of_run

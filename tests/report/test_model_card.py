@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from risk import paths
 from risk.dataset import manifest
 from risk.decision.verdict import Verdict
+from risk.disk import paths
 from risk.registry import model
 from risk.report import model_card, snapshot
 from tests.conftest import Project

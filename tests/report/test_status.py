@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import files, journal
+from risk.disk import files, journal
 from risk.errors import ConfigError
 from risk.report import snapshot, status
 from risk.text import hours_of

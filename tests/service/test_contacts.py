@@ -66,7 +66,7 @@ def unreadable(folder: str) -> Any:
 def test_contacts_that_cannot_be_read_are_not_called_none(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("risk.tick.listing", unreadable)
+    monkeypatch.setattr("risk.disk.tick.listing", unreadable)
 
     answers = [client.get(path) for path in ("/outcomes", "/health", "/", "/clients/acme%2C%20inc.", "/outcomes")]
 
@@ -81,7 +81,7 @@ def test_contacts_that_were_read_before_are_shown_with_the_fault(
 ) -> None:
     assert client.post("/outcomes", json=CALL).status_code == 201
     assert client.get("/outcomes").json["n_contacts"] == 1
-    monkeypatch.setattr("risk.tick.listing", unreadable)
+    monkeypatch.setattr("risk.disk.tick.listing", unreadable)
 
     assert client.get("/outcomes").json["n_contacts"] == 1
     assert "the contacts cannot be read" in client.get("/health").json["detail"]
@@ -326,7 +326,7 @@ def test_a_line_that_finds_no_room_leaves_nothing_behind(tmp_path: Path, monkeyp
         os.write(descriptor, content[:7])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("risk.files.write_all", full)
+    monkeypatch.setattr("risk.disk.files.write_all", full)
 
     with pytest.raises(DiskError, match="No space left"):
         ContactLog(tmp_path, CAP, tmp_path.parent).record(contact(note="lost"))

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from risk.service import security
 from risk.settings.settings import Settings
 from tests.installation import deploy, lay_out, report, snapshot

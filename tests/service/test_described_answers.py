@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from risk.lists import list_history
 from risk.lists.list_files import ListFacts
 from risk.service import security

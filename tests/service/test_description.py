@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from risk.service import operations, security
 from risk.service.operations import OPERATIONS
 from risk.settings.settings import Settings

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from risk.service import explaining
 from risk.service.client_answers import ClientAnswer
 from risk.service.live import Watch

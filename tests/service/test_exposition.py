@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import create_app
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.service import metrics
 from risk.service.predictions import LiveState, Shown, load_clients
 from risk.service.traffic import Traffic

@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from tests.installation import lay_out, report, snapshot
 from tests.service.test_pages import BROWSER, Page, names
 

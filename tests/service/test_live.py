@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
+from risk.disk.paths import LIST_COLUMNS
 from risk.errors import DataError
-from risk.paths import LIST_COLUMNS
 from risk.service import live
 from risk.service.predictions import LiveState
 from risk.settings.settings import Settings

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.lists import call_list
 from risk.report import spreadsheet, tables
 from risk.service.pages import INSTEAD

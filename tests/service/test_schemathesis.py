@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import create_app
-from risk import paths
+from risk.disk import paths
 from risk.settings.settings import Settings
 from tests.installation import deploy, lay_out, report, snapshot
 from tests.service.test_server import serving

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import files
+from risk.disk import files
 from risk.errors import BusyError, ConfigError
 from risk.settings import scratch_copy
 from risk.settings.settings import load

@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.registry import releases
 from tests.conftest import Installations, Project, Said, table
 from tests.promises.test_crash import check_all, check_readers, one_of_each_kind

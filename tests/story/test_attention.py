@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.registry import releases
 from tests.conftest import HEADER, Installations, Project, Said, deploy, table
 

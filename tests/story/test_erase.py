@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from tests.conftest import HEADER, Installations, Project, Said, table
 from tests.kept_texts import holding
 

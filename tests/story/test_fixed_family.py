@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk import paths
 from risk.backtest import policies, replay
 from risk.backtest.policies import Rules
 from risk.decision import policy
 from risk.decision.policy import Names
+from risk.disk import paths
 from risk.modeling import fitting, selection
 from risk.settings.decision_rules import Drift, GateRule
 from tests.conftest import Installations, Project, deploy, table

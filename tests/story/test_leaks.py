@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from app import create_app
-from risk import journal
 from risk.decision import policy
+from risk.disk import journal
 from tests.conftest import HEADER, Installations, Project, table
 
 NUMBERS = dict.fromkeys(HEADER.split(",")[1:-1], "numeric")

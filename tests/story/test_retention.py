@@ -10,7 +10,7 @@ from typing import Any
 import killing
 import pytest
 
-from risk import journal, paths
+from risk.disk import journal, paths
 from risk.registry import audit, releases
 from tests.conftest import Installations, Project, table
 from tests.keeping import on, with_history

@@ -10,7 +10,7 @@ import killing
 import pytest
 from killing import Story, undisturbed
 
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.registry import releases
 from tests.conftest import Project, table
 from tests.promises.test_crash import CHUNKS, check_all, part

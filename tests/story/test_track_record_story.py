@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from risk import paths
+from risk.disk import paths
 from risk.lists import list_history
 from tests.conftest import HEADER, Installations, Project, table
 
@@ -47,7 +47,7 @@ def record(project: Project) -> Any:
 
 
 def journal(project: Project) -> list[dict[str, Any]]:
-    from risk import journal
+    from risk.disk import journal
 
     return journal.read(project.settings.production / paths.JOURNAL)
 

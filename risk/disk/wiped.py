@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from risk import files, journal, paths
+from risk.disk import files, journal, paths
 from risk.errors import DataError, ErasureError, JournalError, RiskError
 
 REREAD = "reread"  # the act of a person who gives the former dataset up

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from risk import journal
-from risk.redaction import PUT, ClientNames, without_rows
+from risk.disk import journal
+from risk.disk.redaction import PUT, ClientNames, without_rows
 from risk.text import event
 
 NAMES = ClientNames(frozenset({"acme", 'O\'Neil, "Zoë"', "=1+1"}), frozenset({"acme-x", "big acme"}))

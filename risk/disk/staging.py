@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from risk import files, paths
+from risk.disk import files, paths
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import files
+from risk.disk import files
 from risk.errors import BusyError, DiskError
 
 
@@ -66,7 +66,7 @@ def test_tidy_removes_what_is_unfinished_or_not_kept(tmp_path: Path) -> None:
 def test_lock_refuses_a_second_process_at_once(tmp_path: Path) -> None:
     path = tmp_path / "fullprocess.lock"
     with files.lock(path):
-        other = f"from risk import files\nfrom pathlib import Path\nwith files.lock(Path({str(path)!r})): pass"
+        other = f"from risk.disk import files\nfrom pathlib import Path\nwith files.lock(Path({str(path)!r})): pass"
 
         said = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=False)
 

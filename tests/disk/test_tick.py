@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import tick
+from risk.disk import tick
 from risk.settings.settings import load
 from tests.conftest import Project
 
@@ -76,13 +76,13 @@ def test_whatever_changed_is_work(rested: Project, change: object) -> None:
 
 @pytest.mark.slow
 def test_changed_code_is_work_in_every_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = Path(tick.__file__).parents[1]
+    program = Path(tick.__file__).parents[2]
     ours = [*program.glob("*.py"), *program.glob("risk/**/*.py")]
     for path in ours:
         copy = tmp_path / path.relative_to(program)
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.touch()
-    monkeypatch.setattr(tick, "__file__", str(tmp_path / "risk" / "tick.py"))
+    monkeypatch.setattr(tick, "__file__", str(tmp_path / "risk" / "disk" / "tick.py"))
     config = str(program / "config.json")
     before = tick.observe(config, [])
 
@@ -159,7 +159,7 @@ def test_a_folder_that_was_moved_knows_its_own_files(rested: Project, tmp_path: 
 
 
 def test_the_idle_tick_imports_nothing_heavy(rested: Project) -> None:
-    script = Path(tick.__file__).parents[1] / "fullprocess.py"
+    script = Path(tick.__file__).parents[2] / "fullprocess.py"
     code = (
         f"import runpy, sys; sys.argv = ['fullprocess.py', '--config', {str(rested.root / 'config.json')!r}]\n"
         f"try: runpy.run_path({str(script)!r}, run_name='__main__')\n"

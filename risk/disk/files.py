@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from risk.disk.paths import UNFINISHED
 from risk.errors import BusyError, DiskError
-from risk.paths import UNFINISHED
 
 LINKLESS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)  # what a file system says that knows no links
 Content = bytes | Callable[[Path], None] | Path

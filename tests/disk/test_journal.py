@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from risk import journal
+from risk.disk import journal
 from risk.errors import JournalError
 
 

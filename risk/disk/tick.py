@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from risk import paths
+from risk.disk import paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def remember(settings: Settings, observed: str, answer: dict, due: float | None 
     database is a source no tick is idle before that was asked. From `due` (seconds since 1970) on the next tick is
     work: new rows should have come, or the call list changes with the day.
     """
-    from risk import files
+    from risk.disk import files
     from risk.settings.settings import unplaced
 
     told = unplaced(settings)
@@ -218,7 +218,7 @@ def _production(path: str, practice: bool) -> str:
 def _program() -> str:
     """Return the version of the program and the state of its files: another program is work, not «no new data»."""
     seen = [paths.PROGRAM]
-    ours = os.path.dirname(os.path.abspath(__file__))
+    ours = os.path.join(_program_folder(), "risk")
     packages = sorted(entry.path for entry in os.scandir(ours) if entry.is_dir())
     for folder in (_program_folder(), ours, *packages):
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -230,4 +230,4 @@ def _program() -> str:
 
 
 def _program_folder() -> str:
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 2))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from risk import files
+from risk.disk import files
 from risk.errors import JournalError
 from risk.text import one_line
 

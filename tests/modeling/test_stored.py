@@ -11,7 +11,7 @@ import pytest
 
 from risk.decision.policy import Reason
 from risk.drift.finding import Scan, WindowResult
-from risk.stored import Stored
+from risk.modeling.stored import Stored
 
 
 @dataclass(frozen=True)
