@@ -29,11 +29,12 @@ from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger, Incumbent
 from risk.settings.decision_rules import Drift, GateRule
 from risk.simulation import _worlds
+from tests.benchmarks import kept
 from tests.benchmarks.feeds import at_least, at_most
+from tests.benchmarks.kept import Row
 from tests.benchmarks.measure import Table
 
-Row = tuple[str, str, str, bool | None]
-
+BENCH = "decisions"
 SIZES = (200, 2_000, 20_000)
 LEARNED = 2_000  # rows that the champion has learned from, in whole files
 FRESH = 20_000  # rows of the world as it is now, by whose true risks two models are compared
@@ -332,7 +333,8 @@ def _median(times: int, work: Callable[[], Any]) -> float:
 
 def bench() -> Table:
     """Measure alarms, findings, deployments, lists over many files, and milliseconds, beside the familiar rules."""
-    return table([*_alarm_rows(), *_found_rows(), *_gate_rows(), *_list_rows(), *_speed_rows()])
+    by_gate = kept.rows(BENCH, "gate", _gate_rows)
+    return table([*_alarm_rows(), *_found_rows(), *by_gate, *_list_rows(), *_speed_rows()])
 
 
 def table(rows: Sequence[Row]) -> Table:
@@ -357,10 +359,19 @@ def _alarm_rows() -> Iterator[Row]:
     """Files in which nothing has changed; with 20,000 rows a look takes long, and two streams share one row."""
     for n_rows, n_seeds in ((200, 100), (2_000, 40)):
         for stream in UNCHANGED:
-            found = looks(stream, n_rows, range(n_seeds), 20, rules={OURS: scan_rings})[OURS]
-            yield _alarms(f"{stream.name}, {n_rows:,} rows: files at which it rings", found)
-            beside = looks(stream, n_rows, range(20), 10, rules=FAMILIAR)
-            yield _beside("… by other rules", {name: rings.mean() for name, rings in beside.items()})
+            part = f"alarms of {stream.name}, {n_rows} rows"
+            yield from kept.rows(BENCH, part, lambda s=stream, n=n_rows, seeds=n_seeds: _alarms_of(s, n, seeds))
+    yield from kept.rows(BENCH, "alarms, 20000 rows", _alarms_of_large_files)
+
+
+def _alarms_of(stream: Stream, n_rows: int, n_seeds: int) -> Iterator[Row]:
+    found = looks(stream, n_rows, range(n_seeds), 20, rules={OURS: scan_rings})[OURS]
+    yield _alarms(f"{stream.name}, {n_rows:,} rows: files at which it rings", found)
+    beside = looks(stream, n_rows, range(20), 10, rules=FAMILIAR)
+    yield _beside("… by other rules", {name: rings.mean() for name, rings in beside.items()})
+
+
+def _alarms_of_large_files() -> Iterator[Row]:
     both = [looks(it, 20_000, range(10), 15, rules={OURS: scan_rings})[OURS] for it in (PLAIN_STEADY, STEADY)]
     yield _alarms("plain and world steady, 20,000 rows: files at which it rings", np.concatenate(both))
 
@@ -378,17 +389,23 @@ def _found_rows() -> Iterator[Row]:
     """Changes after three files without one. A gradual one is not there yet in its first file, so no goal is set."""
     for n_rows, n_seeds, n_looks, goal in ((200, 150, 10, TEN_FILES), (2_000, 60, 1, FIRST_FILE)):
         for stream in HARMFUL:
-            found = looks(stream, n_rows, range(n_seeds), n_looks, before=3, rules={OURS: scan_rings})[OURS]
-            first, ever = int(found[:, 0].sum()), int(found.any(axis=1).sum())
-            if n_looks > 1:
-                yield f"{stream.name}, {n_rows:,} rows: found in its first file", f"{first / n_seeds:.0%}", "", None
-            where = f"within {n_looks} files" if n_looks > 1 else "in its first file"
-            has_goal = n_looks > 1 or stream is not GRADUAL
-            bound = at_least(ever, n_seeds)
-            what, figure = f"{stream.name}, {n_rows:,} rows: found {where}", f"{ever / n_seeds:.1%} (≥ {bound:.1%})"
-            yield what, figure, f"≥ {goal:.0%}" if has_goal else "", bound >= goal if has_goal else None
-            beside = looks(stream, n_rows, range(20), 1, before=3, rules=FAMILIAR)
-            yield _beside("… in its first file by other rules", {name: it.mean() for name, it in beside.items()})
+            given = stream, n_rows, n_seeds, n_looks, goal
+            part = f"{stream.name} found, {n_rows} rows"
+            yield from kept.rows(BENCH, part, lambda given=given: _found_in(*given))
+
+
+def _found_in(stream: Stream, n_rows: int, n_seeds: int, n_looks: int, goal: float) -> Iterator[Row]:
+    found = looks(stream, n_rows, range(n_seeds), n_looks, before=3, rules={OURS: scan_rings})[OURS]
+    first, ever = int(found[:, 0].sum()), int(found.any(axis=1).sum())
+    if n_looks > 1:
+        yield f"{stream.name}, {n_rows:,} rows: found in its first file", f"{first / n_seeds:.0%}", "", None
+    where = f"within {n_looks} files" if n_looks > 1 else "in its first file"
+    has_goal = n_looks > 1 or stream is not GRADUAL
+    bound = at_least(ever, n_seeds)
+    what, figure = f"{stream.name}, {n_rows:,} rows: found {where}", f"{ever / n_seeds:.1%} (≥ {bound:.1%})"
+    yield what, figure, f"≥ {goal:.0%}" if has_goal else "", bound >= goal if has_goal else None
+    beside = looks(stream, n_rows, range(20), 1, before=3, rules=FAMILIAR)
+    yield _beside("… in its first file by other rules", {name: it.mean() for name, it in beside.items()})
 
 
 def _gate_rows() -> Iterator[Row]:
@@ -417,20 +434,34 @@ def _better(uses: Sequence[Use]) -> tuple[float, float]:
 
 def _list_rows() -> Iterator[Row]:
     for stream in (*UNCHANGED, *HARMFUL, PLAIN_SLOW):
-        beside = [lived(stream, seed) for seed in range(1, 4)]
-        found = [*beside, *(lived(stream, seed, {policies.OURS: policies.ours}) for seed in range(4, 31))]
-        yield from _kept(f"{stream.name}, {FILES} files of {FILE_ROWS}", stream, found)
-        others = (_in_short(name, beside) for name in POLICIES if name != policies.OURS)
-        yield "… by other rules: leavers, deployments, worse ones", "; ".join(others), "", None
-        joined = LEARNED // FILE_ROWS
-        found = [lived(stream, seed, {policies.OURS: policies.ours}, first=joined) for seed in range(1, 16)]
-        yield from _kept(f"… after a first model of {LEARNED:,} rows", stream, found)
-        if stream in (STEADY, CHANGE, SEGMENT):
-            found = [lived(stream, seed, {policies.OURS: policies.ours}, "auto") for seed in range(1, 11)]
-            yield from _kept("… by `auto`", stream, found)
+        for part, measured in LISTS.items():
+            if measured is not _by_auto or stream in (STEADY, CHANGE, SEGMENT):
+                yield from kept.rows(BENCH, f"lists of {stream.name}{part}", lambda s=stream, it=measured: it(s))
 
 
-def _kept(what: str, stream: Stream, found: Sequence[Replay]) -> Iterator[Row]:
+def _by_all_rules(stream: Stream) -> Iterator[Row]:
+    beside = [lived(stream, seed) for seed in range(1, 4)]
+    found = [*beside, *(lived(stream, seed, {policies.OURS: policies.ours}) for seed in range(4, 31))]
+    yield from _lists(f"{stream.name}, {FILES} files of {FILE_ROWS}", stream, found)
+    others = (_in_short(name, beside) for name in POLICIES if name != policies.OURS)
+    yield "… by other rules: leavers, deployments, worse ones", "; ".join(others), "", None
+
+
+def _after_more_rows(stream: Stream) -> Iterator[Row]:
+    joined = LEARNED // FILE_ROWS
+    found = [lived(stream, seed, {policies.OURS: policies.ours}, first=joined) for seed in range(1, 16)]
+    yield from _lists(f"… after a first model of {LEARNED:,} rows", stream, found)
+
+
+def _by_auto(stream: Stream) -> Iterator[Row]:
+    found = [lived(stream, seed, {policies.OURS: policies.ours}, "auto") for seed in range(1, 11)]
+    yield from _lists("… by `auto`", stream, found)
+
+
+LISTS = {"": _by_all_rules, ", after more rows": _after_more_rows, ", by auto": _by_auto}
+
+
+def _lists(what: str, stream: Stream, found: Sequence[Replay]) -> Iterator[Row]:
     """Tell the leavers on our lists and our deployments, each mean with its one-sided bound over the seeds."""
     share, error = _mean([caught(one, policies.OURS) for one in found])
     yield (

@@ -8,8 +8,6 @@ lines, so a run can be resumed.
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,8 +28,10 @@ from risk.modeling import fitting
 from risk.modeling.metrics import Floats, highest, list_length
 from risk.settings.decision_rules import Drift, GateRule
 from tests.benchmarks import decisions
-from tests.benchmarks.decisions import PLAIN_HARMLESS, PLAIN_STEADY, STEADY, WORTH, Row, Stream
+from tests.benchmarks import kept as kept_rows
+from tests.benchmarks.decisions import PLAIN_HARMLESS, PLAIN_STEADY, STEADY, WORTH, Stream
 from tests.benchmarks.feeds import at_most
+from tests.benchmarks.kept import Row
 from tests.benchmarks.measure import Table
 
 LIVES, FILES, FILE_ROWS, SINCE, A_YEAR = 25, 520, 500, 156, 52
@@ -42,13 +42,7 @@ MOST_NEEDLESS, MOST_ALERTS = 0.05, 1.0
 ALPHAS = (0.005, 0.001, 0.0005, 0.0001, 0.00005, 0.00001)
 SIZES, DELAYS, LONGEST = (0.25, 0.4), 20, 40  # of the plain change; streams, and files of each
 CACHE = Path(os.environ.get("RISK_LIVES", "~/.cache/risk/lives.jsonl")).expanduser()
-SOURCES = (
-    "risk/drift",
-    "risk/decision",
-    "risk/modeling",
-    "risk/settings/decision_rules.py",
-    "tests/benchmarks/lives.py",
-)
+SOURCES = (*kept_rows.RULES, "tests/benchmarks/lives.py")
 
 
 @dataclass(frozen=True)
@@ -226,17 +220,8 @@ def line(life: Life, program: str) -> str:
 
 
 def digest() -> str:
-    """The digest of the rules that are measured: lives of other rules are not mixed with these.
-
-    From where a file imports is no rule.
-    """
-    root, whole = Path(__file__).parents[2], hashlib.sha256()
-    for source in SOURCES:
-        for path in [root / source] if source.endswith(".py") else sorted((root / source).glob("*.py")):
-            rules = ast.parse(path.read_bytes())
-            rules.body = [it for it in rules.body if not isinstance(it, ast.Import | ast.ImportFrom)]
-            whole.update(ast.dump(rules).encode())
-    return whole.hexdigest()[:16]
+    """The digest of the rules that are measured: lives of other rules are not mixed with these."""
+    return kept_rows.digest(SOURCES)
 
 
 def all_lived(lives: int, path: Path) -> list[Life]:

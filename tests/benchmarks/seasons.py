@@ -20,9 +20,10 @@ from risk.drift.season import History
 from risk.modeling import fitting
 from risk.modeling.metrics import highest, list_length
 from risk.settings.decision_rules import Drift, GateRule
-from tests.benchmarks import decisions
-from tests.benchmarks.decisions import PLAIN_CHANGE, Row
+from tests.benchmarks import decisions, kept
+from tests.benchmarks.decisions import PLAIN_CHANGE
 from tests.benchmarks.feeds import at_least
+from tests.benchmarks.kept import Row
 from tests.benchmarks.measure import Table
 
 MONTHS, SIZES, AMPLITUDES = 25, (500, 2_000), (0.5, 0.65, 0.8)
@@ -94,21 +95,23 @@ def bench() -> Table:
         "were within the 90 % interval that was stated before, of the first 10 % by risk (of all clients). A level "
         f"that lasts is {LASTING} on the logit from one month on."
     )
-    return Table("Seasons", about, [*_season_rows(), *_lasting_rows()])
+    by_size = [
+        row
+        for n_rows in SIZES
+        for it in AMPLITUDES
+        for row in kept.rows("seasons", f"{n_rows} rows, {it}", lambda n=n_rows, it=it: _season_rows(n, it))
+    ]
+    return Table("Seasons", about, [*by_size, *kept.rows("seasons", "a level that lasts", _lasting_rows)])
 
 
-def _season_rows() -> Iterator[Row]:
-    for n_rows in SIZES:
-        for amplitude in AMPLITUDES:
-            found = [lived(stream(seed, n_rows, amplitude)) for seed in range(SEEDS)]
-            what, counts = f"amplitude {amplitude}, {n_rows:,} rows a month", [it.deployments for it in found]
-            figure = (
-                f"{np.mean(counts):.1f}, {max(counts)} at most; {np.mean([len(it.alerts) for it in found]):.1f} alerts"
-            )
-            yield f"{what}: deployments", figure, f"≤ {MOST_DEPLOYED}", max(counts) <= MOST_DEPLOYED
-            held, of_all = (float(np.mean([getattr(it, name) for it in found])) for name in ("held", "held_of_all"))
-            figure = f"{held:.0%} of months ({of_all:.0%})"
-            yield f"{what}: expected leavers held", figure, f"≥ {FEWEST_HELD:.0%}", held >= FEWEST_HELD
+def _season_rows(n_rows: int, amplitude: float) -> Iterator[Row]:
+    found = [lived(stream(seed, n_rows, amplitude)) for seed in range(SEEDS)]
+    what, counts = f"amplitude {amplitude}, {n_rows:,} rows a month", [it.deployments for it in found]
+    figure = f"{np.mean(counts):.1f}, {max(counts)} at most; {np.mean([len(it.alerts) for it in found]):.1f} alerts"
+    yield f"{what}: deployments", figure, f"≤ {MOST_DEPLOYED}", max(counts) <= MOST_DEPLOYED
+    held, of_all = (float(np.mean([getattr(it, name) for it in found])) for name in ("held", "held_of_all"))
+    figure = f"{held:.0%} of months ({of_all:.0%})"
+    yield f"{what}: expected leavers held", figure, f"≥ {FEWEST_HELD:.0%}", held >= FEWEST_HELD
 
 
 def _lasting_rows() -> Iterator[Row]:

@@ -19,8 +19,10 @@ from risk.modeling import fitting, selection
 from risk.modeling.metrics import Floats, Marks
 from risk.modeling.selection import Challenger
 from risk.settings.decision_rules import GateRule
-from tests.benchmarks.decisions import CHANGE, GRADUAL, PLAIN_CHANGE, SEGMENT, WORTH, Row, Stream
+from tests.benchmarks import kept
+from tests.benchmarks.decisions import CHANGE, GRADUAL, PLAIN_CHANGE, SEGMENT, WORTH, Stream
 from tests.benchmarks.feeds import at_least, at_most
+from tests.benchmarks.kept import Row
 from tests.benchmarks.measure import Table
 
 KINDS = {"a": "numeric", "b": "numeric", "c": "categorical"}
@@ -187,7 +189,7 @@ def bench() -> Table:
         "Pure noise has 600 to 2,000 rows of which a fifth leave. Equal candidates know the truth but for noise of the "
         "same size. A world that relies on time has months in which the share of leavers goes up and down, and a "
         "figure that tells the month. In brackets the one-sided 95 % bound, which is compared with the goal.",
-        [*_noise_rows(), *_choice_rows(), *_cost_rows(), *_forward_rows()],
+        [row for part, measured in PARTS.items() for row in kept.rows("selection", part, measured)],
     )
 
 
@@ -230,3 +232,6 @@ def _forward_rows() -> Iterator[Row]:
     what = "truly better challengers, two files of 500 after a change: refused forward"
     figure = f"{wrong} of {len(better)}, {asked} of them judged forward (≤ {bound:.1%})"
     yield what, figure, "≤ 2 %", bound <= MOST_REFUSED
+
+
+PARTS = {"noise": _noise_rows, "choice": _choice_rows, "cost": _cost_rows, "forward": _forward_rows}

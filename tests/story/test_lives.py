@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import lives
+from tests.benchmarks import kept, lives
 from tests.benchmarks.lives import KINDS, Deployed, Kind, Life
 
 
@@ -45,3 +45,24 @@ def test_a_small_change_is_found_later_by_less_chance() -> None:
 
     assert all(min(ps) < 1e-4 for ps in looks)
     assert float(lives.median_files(looks, 0.005)) <= float(lives.median_files(looks, 0.0001))
+
+
+def test_a_part_that_was_measured_by_this_very_program_is_not_measured_again(tmp_path: Path) -> None:
+    path, source = tmp_path / "kept" / "parts.jsonl", tmp_path / "rules.py"
+    source.write_text("from here import it\n\nLIMIT = 1\n")
+    times = iter("123")
+
+    def measured() -> list[kept.Row]:
+        return [("files at which it rings", next(times), "≤ 1 %", True)]
+
+    def figure(part: str = "alarms") -> str:
+        return kept.rows("decisions", part, measured, path, [str(source)])[0][1]
+
+    first, again, other = figure(), figure(), figure("lists")
+    source.write_text("from there import it\n\nLIMIT = 1\n")
+    moved = figure()
+    path.write_text(path.read_text() + '{"bench": "decisions", "part": "ala')
+    torn = figure()
+    source.write_text("from there import it\n\nLIMIT = 2\n")
+
+    assert (first, again, other, moved, torn, figure()) == ("1", "1", "2", "1", "1", "3")
