@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from risk.decision import gate, no_alert, seasons
 from risk.decision.gate import Forward, Gate
 from risk.decision.seasons import Levels
-from risk.drift import scan
+from risk.drift import scan, season
 from risk.drift.finding import Scan
 from risk.drift.moved import sentence as in_words
+from risk.drift.season import History
 from risk.drift.window import Window
 from risk.modeling.families import AUTO, outgrown, short_of
 from risk.modeling.fitting import rate
@@ -197,23 +198,24 @@ def judged(
 ) -> Gate:  # fmt: skip
     """Return the gate's verdict on a challenger's nested out-of-fold risks against the champion's, or the base rate's.
 
-    `reason` is the one it was trained for, `scan` what was found then: where nothing has changed, more is asked of it,
-    unless disjoint checks speak against that; where the champion was made for a change, less. `forward` holds the risks
-    of the newest rows by its recipe without them, and NaN elsewhere; the base rate is that of the others then.
-
-    Raises: GateError when the gate fails its own test.
+    `reason` is the one it was trained for, `scan` what was found then: where nothing has changed more is asked of it,
+    unless disjoint checks speak against that, and of who leaves, not of how many; where the champion was made for a
+    change, less. `forward` holds the risks of the newest rows by its recipe without them, and NaN elsewhere; the base
+    rate is that of the others then. Raises: GateError when the gate fails its own test.
     """
-    k, clients = list_length(rule.top_share, len(left)), pd.factorize(np.asarray(clients))[0]
-    newest = None
+    k, clients, newest = list_length(rule.top_share, len(left)), pd.factorize(np.asarray(clients))[0], None
     if forward is not None and (told := ~np.isnan(forward)).any():
         beside = np.full(len(left), rate(left[~told])) if by_base_rate else against
         newest = Forward(left[told], beside[told], forward[told], clients[told])
-    steady = reason in STEADY and not by_base_rate and not (scan and scan.doubts >= DOUBTS)
+    steady, whom = reason in STEADY and not by_base_rate, "the base rate" if by_base_rate else "the champion"
+    if steady:  # how many leave gave no alert
+        against, risks = (season.levelled(History(np.full(len(left), ""), left, it)) for it in (against, risks))
+        steady, whom = not (scan and scan.doubts >= DOUBTS), "the champion, the level of both set right"
     with threadpool_limits(1):
         found = gate.judge(
             left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
             steady_gain=rule.steady_gain if steady else None, follows_change=bool(scan and scan.follows_change),
-            against="the base rate" if by_base_rate else "the champion", newest=newest,
+            against=whom, newest=newest,
         )  # fmt: skip
         if found.outcome != NOT_ENOUGH:
             gate.self_test(left, risks, clients, k)

@@ -118,6 +118,19 @@ def test_more_is_asked_of_a_challenger_where_nothing_has_changed(reason: str | N
     assert found.outcome == outcome
 
 
+@pytest.mark.parametrize(("reason", "outcome"), [(policy.DOUBLED, "refuse"), ("drift", "deploy")])
+def test_a_challenger_of_more_rows_does_not_win_by_how_many_leave(reason: str, outcome: str) -> None:
+    frame, risks = rows(3_000, 3)
+    left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
+    low = 1 / (1 + (1 - risks) / risks * np.exp(1.0))  # a season: the same clients, fewer of them
+    scan = Scan("no drift", (), doubts=2, follows_change=True)
+
+    found = policy.judged(left, low, risks, clients, GateRule(), reason, scan=scan)
+
+    assert found.outcome == outcome
+    assert ("the level of both set right" in found.sentence) == (reason == policy.DOUBLED)
+
+
 @pytest.mark.parametrize(
     ("scan", "outcome"),
     [
@@ -130,7 +143,7 @@ def test_more_is_asked_of_a_challenger_where_nothing_has_changed(reason: str | N
 def test_more_is_asked_only_where_the_world_looks_steady(scan: Scan | None, outcome: str) -> None:
     frame, risks = rows(3_000, 3)
     left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
-    timid = 1 / (1 + ((1 - risks) / risks) ** 0.6)
+    timid = 1 / (1 + ((1 - risks) / risks) ** 0.4)
 
     found = policy.judged(left, timid, risks, clients, GateRule(), policy.DOUBLED, scan=scan)
 
