@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from risk.disk.word_search import word_search
 from risk.text import markdown
 
 PUT = "[erased]"  # stands where a name stood
@@ -59,7 +60,7 @@ class ClientNames:
 
     def may_be_in(self, text: str) -> bool:
         """Whether any way to write a name is in the text, as part of a longer word too."""
-        return any(form in text for form in self.forms)
+        return self.anywhere.search(text) is not None
 
     def cut(self, value: Any) -> Any:
         """What JSON holds, without the names: entries of such a client are left out, in texts another word stands."""
@@ -100,6 +101,11 @@ class ClientNames:
     @functools.cached_property
     def forms(self) -> tuple[str, ...]:
         return tuple(sorted({form for name in self.names for form in _forms(name)}))
+
+    @functools.cached_property
+    def anywhere(self) -> re.Pattern[str]:
+        """Every way to write a name, in a cell of a CSV too, wherever it stands."""
+        return word_search(written for form in self.forms for written in (form, form.replace('"', '""')))
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -156,9 +162,12 @@ def without_rows(text: str, columns: Collection[str], names: ClientNames) -> str
         return text
     kept: list[str] = []
     header: list[str] | None = None
-    for raw, record in records(text):
+    for raw, record in records(text, names):
         if record is None:
             kept += [] if names.count(raw) else [raw]
+            continue
+        if not record:
+            kept.append(raw)
             continue
         at = [place for place, name in enumerate(header or ()) if name in columns]
         if header is None:
@@ -179,8 +188,43 @@ def _without_note(raw: str, record: list[str], header: list[str], names: ClientN
     return line.getvalue()
 
 
-def records(text: str) -> Iterator[tuple[str, list[str] | None]]:
-    """Yield each record of a CSV as it is written, with its fields; None for a line that belongs to none."""
+def records(text: str, names: ClientNames | None = None) -> Iterator[tuple[str, list[str] | None]]:
+    """Yield each record of a CSV as it is written, with its fields; None for a line that belongs to none.
+
+    With names, what lies between the first record and those in which one of them may stand comes as it is written,
+    without fields.
+    """
+    if names is None or not _is_record_each_line(text):
+        yield from _each_record(text)
+        return
+    place = _end_of_line(text, len(text) - len(text.lstrip("\r\n")))
+    yield from _each_record(text[:place])
+    while found := names.anywhere.search(text, place):
+        begin, end = text.rfind("\n", place, found.start()) + 1 or place, _end_of_line(text, found.end() - 1)
+        if begin > place:
+            yield text[place:begin], []
+        yield from _each_record(text[begin:end])
+        place = end
+    if place < len(text):
+        yield text[place:], []
+
+
+def _end_of_line(text: str, place: int) -> int:
+    return text.find("\n", place) + 1 or len(text)
+
+
+def _is_record_each_line(text: str) -> bool:
+    """Whether no quote stays open at the end of a line, so that every line can be read by itself."""
+    if "\r" in text and text.count("\r") != text.count("\r\n"):
+        return False
+    with_quotes = [line for line in text.split("\n") if '"' in line] if '"' in text else []
+    try:
+        return sum(1 for _ in csv.reader(with_quotes, strict=True)) == len(with_quotes)
+    except csv.Error:
+        return False
+
+
+def _each_record(text: str) -> Iterator[tuple[str, list[str] | None]]:
     lines = io.StringIO(text, newline="").readlines()
     reader, done = csv.reader(iter(lines), strict=True), 0
     while True:
