@@ -21,7 +21,8 @@ from risk.dataset._erased_parts import ClientParts, ErasedPart
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest
 from risk.disk import paths
-from risk.disk.redaction import ClientNames, records, without_rows
+from risk.disk.redacted_csv import records, without_rows
+from risk.disk.redaction import ClientNames
 from risk.disk.staging import Rewrite
 from risk.reading.reader import Content, Slice
 from risk.settings.schema import Schema

@@ -18,7 +18,8 @@ from risk.dataset import outcomes
 from risk.dataset.erasure import Erasure
 from risk.dataset.manifest import State
 from risk.disk import paths
-from risk.disk.redaction import CLIENT, ClientNames, records
+from risk.disk.redacted_csv import records
+from risk.disk.redaction import CLIENT, ClientNames
 from risk.reading import erased
 from risk.reading.sql import connect, quoted
 from risk.registry.releases import object_in
@@ -76,7 +77,7 @@ def names(home: Home, clients: Collection[str]) -> ClientNames:
     alone = ClientNames(frozenset(clients))
     longer, shared = Erasure(home.ingested, home.schema, alone).of_clients.values_of_others()
     written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
-    alone = ClientNames(alone.names, frozenset(longer))
+    alone = ClientNames(alone.names, frozenset(filter(alone.may_name, longer)))
     ours = set(get_args(State)) | _keys(object_in(home.models / paths.SNAPSHOT))
     ours |= _keys(object_in(home.models / paths.CARD))
     shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names

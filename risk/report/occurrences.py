@@ -20,7 +20,8 @@ from typing import Any
 import duckdb
 
 from risk.disk import paths
-from risk.disk.redaction import CLIENT, ClientNames, records
+from risk.disk.redacted_csv import records
+from risk.disk.redaction import CLIENT, ClientNames
 from risk.errors import SourceError
 from risk.reading import column_search, plain
 from risk.reading.sql import connect, quoted

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
 
-from risk.disk import journal, redaction
-from risk.disk.redaction import PUT, ClientNames, without_rows
-from risk.disk.word_search import word_search
+from risk.disk import journal, redacted_csv
+from risk.disk.redacted_csv import without_rows
+from risk.disk.redaction import PUT, ClientNames
+from risk.disk.word_search import longest_of, word_search
 from risk.text import event
 
 NAMES = ClientNames(frozenset({"acme", 'O\'Neil, "Zoë"', "=1+1"}), frozenset({"acme-x", "big acme"}))
@@ -119,7 +121,7 @@ def test_a_csv_is_cut_as_if_each_record_were_read(seed: int) -> None:
 
 def _record_by_record(text: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redaction, "_is_record_each_line", lambda text: False)
+        patch.setattr(redacted_csv, "_is_record_each_line", lambda text: False)
         return without_rows(text, ("client",), NAMES)
 
 
@@ -130,3 +132,20 @@ def test_one_of_many_words_is_found_wherever_it_stands() -> None:
     assert all(search.search(f"of {word}s") for word in words)
     assert not any(search.search(text) for text in ("", "c00001", "Z", "(x", "zo", "a" * 63))
     assert not word_search(()).search("anything")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_many_words_the_longest_is_taken_as_if_each_were_tried_by_itself(seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(300):
+        words = {"".join(draw.choices("ab.-", k=draw.randint(1, 5))) for _ in range(6)} | {"ab" * draw.choice((1, 40))}
+        text = "".join(draw.choices("ab.- ", k=60)) + "ab" * 40
+        one_by_one = "|".join(re.escape(it) + _bound(it[-1]) for it in sorted(words, key=len, reverse=True))
+
+        found = re.findall(longest_of(words, _bound), text)
+
+        assert found == re.findall(one_by_one, text)
+
+
+def _bound(last: str) -> str:
+    return r"(?!\w)" if last.isalnum() else ""
