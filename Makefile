@@ -117,7 +117,7 @@ soak: .venv/.installed-dev ## measure the service under load alone: 1,000 swaps,
 bench-scale: .venv/.installed-dev java spark ## measure DuckDB beside Spark with one worker and two (ARGS="--rows 2000000")
 	@$(PY) -m tests.benchmarks scale $(ARGS)
 
-bench-erasing: .venv/.installed-dev ## measure an erasure beside rewriting the same parts (ARGS="--rows 10000000")
+bench-erasing: .venv/.installed-dev ## measure an erasure beside rewriting the same parts (ARGS="--rows 1000000")
 	@$(PY) -m tests.benchmarks erasing $(ARGS)
 
 # --- cron -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ which part are gone. The digests of the sources, and so the names of the version
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +21,10 @@ from risk.dataset._erased_parts import ClientParts, ErasedPart
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest
 from risk.disk import paths
-from risk.disk.redaction import ClientNames, records, without_rows
+from risk.disk.redacted_csv import records, without_rows
+from risk.disk.redaction import ClientNames
 from risk.disk.staging import Rewrite
 from risk.reading.reader import Content, Slice
-from risk.reading.sql import literal
 from risk.settings.schema import Schema
 from risk.text import as_csv
 
@@ -38,9 +37,9 @@ class Erasure:
     def __init__(self, folder: Path, schema: Schema, names: ClientNames) -> None:
         self._folder, self._schema, self._names = folder, schema, names
         self._parts = folder / paths.PARTS
-        self._clients = sorted(names.names)
         self.of_clients = ClientParts(self._parts, schema, names.names)
         self.parts: dict[str, ErasedPart] = {}
+        self._in_memory: dict[str, tuple[str, int]] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -55,9 +54,11 @@ class Erasure:
         """Yield what changes beside the parts: versions, manifests of releases, refusals, and what is to go."""
         for path in sorted(self._parts.glob("[!.]*.refused")):
             yield from self._text(path, self._refusals)
-        for folder, manifest in manifests.read_all(self._folder / paths.VERSIONS, production / paths.RELEASES).items():
-            if manifest and (after := self.cut(manifest)) != manifest:
-                yield Rewrite(folder / paths.MANIFEST, after.as_json())
+        known = manifests.read_all(self._folder / paths.VERSIONS, production / paths.RELEASES)
+        with self.of_clients.rows.as_parts() as self._in_memory:
+            for folder, manifest in known.items():
+                if manifest and (after := self.cut(manifest)) != manifest:
+                    yield Rewrite(folder / paths.MANIFEST, after.as_json())
         for folder in sorted((self._folder / paths.VERSIONS).glob("[0-9]*")):
             yield from self._text(folder / paths.FINAL_DATA, lambda text: without_rows(text, self.columns, self._names))
             yield from self._text(folder / paths.REJECTED, self._rejected)
@@ -105,7 +106,7 @@ class Erasure:
             if (part := self.parts.get(piece.part)) is None:
                 slices.append(piece)
                 continue
-            begin, end = (bisect_left(part.rows, place) for place in (piece.first, piece.first + piece.rows))
+            begin, end = part.within(piece)
             n_rows += end - begin
             n_labelled += sum(place in part.labelled for place in part.rows[begin:end])
             left = Slice(part.name, piece.first - begin, piece.rows - (end - begin))
@@ -128,7 +129,7 @@ class Erasure:
         gone = self._positions(manifest)
         if not gone or manifest.schema != self._schema.identity or manifest.events:
             return None
-        rows = Dataset(derived.given(manifest), self._schema, self._parts)
+        rows = self._theirs(derived.given(manifest))
         given = {(entry.path, it.digest): it.n_given for entry in manifest.entries for it in entry.contents}
         for place, n_rows in self._brought(rows).items():
             given[place] -= min(n_rows, given[place])
@@ -136,22 +137,33 @@ class Erasure:
 
     def _counts(self, manifest: Manifest) -> dict[str, int]:
         """The counts of a manifest less the clients' rows of the set."""
-        rows = Dataset(manifest, self._schema, self._parts)._rows
-        gone = f"select count(*), count({rows.target}) from ({rows.resolved(self._theirs(rows.client))})"
-        n_rows, n_labelled = rows.run(gone).fetchall()[0]
+        rows = self._theirs(manifest)._rows
+        n_rows, n_labelled = rows.run(f"select count(*), count({rows.target}) from ({rows.resolved()})").fetchall()[0]
         return manifest.counts | {
             name: manifest.counts[name] - int(n) for name, n in (("n_rows", n_rows), ("n_labelled", n_labelled))
         }
 
-    def _theirs(self, client: str) -> str:
-        return f"{client} in ({', '.join(map(literal, self._clients))})"
+    def _theirs(self, manifest: Manifest) -> Dataset:
+        """The clients' rows alone of a manifest, as they lie in memory: which of them count depends on no other row."""
+        entries = (
+            replace(entry, contents=tuple(replace(it, slices=tuple(self._held(it))) for it in entry.contents))
+            for entry in manifest.entries
+        )
+        return Dataset(replace(manifest, entries=tuple(entries)), self._schema, self._parts)
+
+    def _held(self, content: Content) -> Iterator[Slice]:
+        for piece in content.slices:
+            if piece.part in self._in_memory:
+                begin, end = self.parts[piece.part].within(piece)
+                path, first = self._in_memory[piece.part]
+                if end > begin:
+                    yield Slice(path, first + begin, end - begin)
 
     def _brought(self, rows: Dataset) -> dict[tuple[str, str], int]:
         """How many rows of the clients each content gives to the set."""
         accepted, entries = rows._rows, rows.manifest.entries
-        theirs = self._theirs(accepted.client)
         brought: dict[tuple[str, str], int] = {}
-        for (position,) in accepted.run(f"select position from ({accepted.resolved(theirs)})").fetchall():
+        for (position,) in accepted.run(f"select position from ({accepted.resolved()})").fetchall():
             place = rows._places[int(rows._at(np.array([position]))[0])]
             key = (entries[place.source].path, place.content.digest)
             brought[key] = brought.get(key, 0) + 1
@@ -163,9 +175,9 @@ class Erasure:
         for source, entry in enumerate(manifest.entries):
             begin = source * SPAN
             for piece in (piece for content in entry.contents for piece in content.slices):
-                rows = self.parts[piece.part].rows if piece.part in self.parts else ()
-                inside = rows[bisect_left(rows, piece.first) : bisect_left(rows, piece.first + piece.rows)]
-                found += [begin + place - piece.first for place in inside]
+                if part := self.parts.get(piece.part):
+                    inside = slice(*part.within(piece))
+                    found += [begin + place - piece.first for place in part.rows[inside]]
                 begin += piece.rows
         return found
 

@@ -1,4 +1,4 @@
-"""Redaction: the names of clients taken out of texts, JSON, CSV and the raw bytes of logs, and found in them.
+"""Redaction: the names of clients taken out of texts, JSON and the raw bytes of logs, and found in them.
 
 A name counts as a word of its own, and never within the longer name of another client. One that also means something
 else (a number, a level of a feature) counts where a client is meant alone: in its column, or in quotes.
@@ -6,16 +6,15 @@ else (a number, a level of a feature) counts where a client is meant alone: in i
 
 from __future__ import annotations
 
-import csv
 import functools
 import html
-import io
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from risk.disk.word_search import longest_of, word_search
 from risk.text import markdown
 
 PUT = "[erased]"  # stands where a name stood
@@ -25,6 +24,7 @@ CLIENT = "client"  # the key and column that hold a client in what we write
 NOTE = "note"  # the key and column of what a person wrote about a client: there a name means one
 NAMING = (CLIENT, "value")  # the keys whose whole text may be a client; a refusal shows a value
 _FORMULA = tuple("=+-@\t\r")  # cells that begin so carry an apostrophe
+_QUOTE_AFTER = r"(?=\\?['\"`])"
 _NUMBER = re.compile(r"[\d.,+-]+")
 
 
@@ -52,6 +52,11 @@ class ClientNames:
         """What a person wrote, without the names; one that is a bare number may be any, and stays."""
         return self.note_pattern.sub(lambda it: it[0] if it["other"] else PUT, text) if self.may_be_in(text) else text
 
+    def may_name(self, client: str) -> bool:
+        """Whether one of the names might be read in the id of another client."""
+        is_plain = client[:1].isalnum() and client[-1:].isalnum() and "," not in client
+        return not is_plain or self.note_pattern.search(client) is not None
+
     def count(self, text: str, key: str = "") -> int:
         """How often a name stands in the text, which may be that of a note."""
         pattern = self.note_pattern if key == NOTE else self.pattern
@@ -59,7 +64,7 @@ class ClientNames:
 
     def may_be_in(self, text: str) -> bool:
         """Whether any way to write a name is in the text, as part of a longer word too."""
-        return any(form in text for form in self.forms)
+        return self.anywhere.search(text) is not None
 
     def cut(self, value: Any) -> Any:
         """What JSON holds, without the names: entries of such a client are left out, in texts another word stands."""
@@ -102,32 +107,38 @@ class ClientNames:
         return tuple(sorted({form for name in self.names for form in _forms(name)}))
 
     @functools.cached_property
+    def anywhere(self) -> re.Pattern[str]:
+        """Every way to write a name, in a cell of a CSV too, wherever it stands."""
+        return word_search(written for form in self.forms for written in (form, form.replace('"', '""')))
+
+    @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
         """Every way in which a name may be written, after the longer names of others."""
         return self._pattern_of(self.plain)
 
     @functools.cached_property
     def note_pattern(self) -> re.Pattern[str]:
+        """As `pattern`, with those that mean a client in a note alone as words, too."""
         return self._pattern_of({it for it in self.names if not _NUMBER.fullmatch(it)})
 
     def _pattern_of(self, plain: Collection[str]) -> re.Pattern[str]:
         """Names that are `plain` as words, all others in quotes."""
-        others = "|".join(map(re.escape, sorted(self.others, key=len, reverse=True))) or r"(?!)"
         free = {form for name in self.names for form in _forms(name) if name in plain}
         quoted = {form for name in self.names for form in _forms(name)} - free
-        words = [_as_word(form) for form in sorted(free, key=len, reverse=True)]
-        words += [rf"(?<=['\"`]){re.escape(it)}(?=\\?['\"`])" for it in sorted(quoted, key=len, reverse=True)]
-        return re.compile(f"(?P<other>{_bounded(others)})|(?:{'|'.join(words) or '(?!)'})")
+        words = [rf"(?<!\w){_words(form for form in free if _is_of_words(form[0]))}"]
+        words += [_words(form for form in free if not _is_of_words(form[0]))]
+        words += [rf"(?<=['\"`]){longest_of(quoted, lambda last: _QUOTE_AFTER)}"]
+        others = longest_of(self.others, lambda last: r"(?!\w)")
+        return re.compile(rf"(?P<other>(?<!\w){others})|(?:{'|'.join(words)})")
 
 
-def _bounded(alternatives: str) -> str:
-    return rf"(?<!\w)(?:{alternatives})(?!\w)"
+def _words(forms: Iterable[str]) -> str:
+    """Any of the forms, where no longer word goes on behind it."""
+    return longest_of(forms, lambda last: r"(?!\w)" if _is_of_words(last) else "")
 
 
-def _as_word(form: str) -> str:
-    before = r"(?<!\w)" if form[0].isalnum() or form[0] == "_" else ""
-    after = r"(?!\w)" if form[-1].isalnum() or form[-1] == "_" else ""
-    return f"{before}{re.escape(form)}{after}"
+def _is_of_words(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
 
 
 def _forms(name: str) -> set[str]:
@@ -142,54 +153,3 @@ def _forms(name: str) -> set[str]:
 
 def _raw(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-# --- CSV --------------------------------------------------------------------------------------------------------------
-
-
-def without_rows(text: str, columns: Collection[str], names: ClientNames) -> str:
-    """A CSV without the records of these clients, whose column has one of these names; the others as they are.
-
-    In cells of other columns the names are taken out. What is no CSV to its end keeps the lines without a name.
-    """
-    if not names.may_be_in(text):
-        return text
-    kept: list[str] = []
-    header: list[str] | None = None
-    for raw, record in records(text):
-        if record is None:
-            kept += [] if names.count(raw) else [raw]
-            continue
-        at = [place for place, name in enumerate(header or ()) if name in columns]
-        if header is None:
-            header = record
-        elif any(names.is_client(record[place]) for place in at or range(len(record)) if place < len(record)):
-            continue
-        kept.append(names.in_text(_without_note(raw, record, header, names)))
-    return "".join(kept)
-
-
-def _without_note(raw: str, record: list[str], header: list[str], names: ClientNames) -> str:
-    """The record as it is written, without the names in its note."""
-    place = header.index(NOTE) if NOTE in header else len(record)
-    if place >= len(record) or (note := names.in_note(record[place])) == record[place]:
-        return raw
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow([*record[:place], note, *record[place + 1 :]])
-    return line.getvalue()
-
-
-def records(text: str) -> Iterator[tuple[str, list[str] | None]]:
-    """Yield each record of a CSV as it is written, with its fields; None for a line that belongs to none."""
-    lines = io.StringIO(text, newline="").readlines()
-    reader, done = csv.reader(iter(lines), strict=True), 0
-    while True:
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield from ((line, None) for line in lines[done:])
-            return
-        yield "".join(lines[done : reader.line_num]), record
-        done = reader.line_num

@@ -41,10 +41,10 @@ class SourceFile:
     without lines these are its rows, which `place_of` names; `typed` are its columns that hold numbers, not texts.
     """
 
-    def __init__(self, path: Path, schema: Schema | None = None, name: str = "") -> None:
+    def __init__(self, path: Path, schema: Schema | None = None, name: str = "", *, has_digest: bool = True) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         self._before = os.fstat(self._descriptor)
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256() if has_digest else None
         self._name, self._cap = (name or path.name).lower(), NO_CAP
         self._schema = schema or Schema()
         self.form = self._schema.format
@@ -137,7 +137,7 @@ class SourceFile:
             line_end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, len(block) - 1) + 1
             cut = len(block) if place >= self.size else line_end
             if cut:
-                yield b"".join((rest, memoryview(block)[:cut]))
+                yield block if not rest and cut == len(block) else b"".join((rest, memoryview(block)[:cut]))
                 rest = block[cut:]
             else:
                 rest += block
@@ -147,18 +147,19 @@ class SourceFile:
             yield rest
 
     def finish(self) -> str | None:
-        """The SHA-256 of the whole file, or None where it changed while it was read."""
+        """The SHA-256 of the whole file, or None where it changed while it was read, or none is wanted."""
         while self._read(BLOCK):
             pass
         after = os.fstat(self._descriptor)
         same = all(
             getattr(self._before, key) == getattr(after, key) for key in ("st_size", "st_mtime_ns", "st_ctime_ns")
         )
-        return self._hash.hexdigest() if same else None
+        return self._hash.hexdigest() if same and self._hash else None
 
     def _read(self, size: int) -> bytes:
         block = os.read(self._descriptor, size)
-        self._hash.update(block)
+        if self._hash:
+            self._hash.update(block)
         return block
 
 

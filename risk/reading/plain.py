@@ -19,7 +19,7 @@ def as_csv(path: Path, name: str, schema: Schema, size_cap: int, *, is_sample: b
 
     Its lines have the numbers that they have in the file; a sample has the first ones. Raises: Fault, OSError.
     """
-    with SourceFile(path, schema, name) as file:
+    with SourceFile(path, schema, name, has_digest=False) as file:
         file.check(size_cap)
         written, size = list[bytes](), 0
         for chunk in file.chunks():

@@ -80,10 +80,8 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
         with command.writing(places[place]):
             certificates[place] = erasing.erase(_home(places[place]), named, asked.reason)
     certificates = {place: certificates[place] for place in places if place in certificates}
-    numbers = {
-        erased.read(places[place].production).digests_of([name])[0]: number
-        for place in certificates for number, name in enumerate(named, 1)
-    }  # fmt: skip
+    registers = [erased.read(places[place].production) for place in certificates]
+    numbers = {it.digests_of([name])[0]: number for it in registers for number, name in enumerate(named, 1)}
     told = answer(certificates, settings, numbers)
     return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from risk.disk import files, paths
-from risk.disk.redaction import CLIENT, ClientNames, without_rows
+from risk.disk.redacted_csv import without_rows
+from risk.disk.redaction import CLIENT, ClientNames
 from risk.disk.staging import Rewrite
 from risk.reading.sql import connect, literal, pattern
 from risk.registry.releases import object_in

@@ -18,7 +18,8 @@ from risk.dataset import outcomes
 from risk.dataset.erasure import Erasure
 from risk.dataset.manifest import State
 from risk.disk import paths
-from risk.disk.redaction import CLIENT, ClientNames, records
+from risk.disk.redacted_csv import records
+from risk.disk.redaction import CLIENT, ClientNames
 from risk.reading import erased
 from risk.reading.sql import connect, quoted
 from risk.registry.releases import object_in
@@ -61,8 +62,11 @@ def known(home: Home, clients: Collection[str]) -> set[str]:
     found = {it for it in clients if register.holds(it)}
     found |= {it.client for it in outcomes.read(home.outcomes, home.size_cap).contacts} & set(clients)
     names, columns = ClientNames(frozenset(clients)), (CLIENT, home.schema.client)
+    parts = Erasure(home.ingested, home.schema, names).of_clients
+    found |= parts.named()
+    asked = set(parts.rows.having(home.schema.client))
     for path in (it for folder in home.kept for it in sorted(folder.rglob("*"))):
-        read = _READERS.get(path.suffix) if path.is_file() and not path.is_symlink() else None
+        read = _READERS.get(path.suffix) if path.is_file() and not path.is_symlink() and path not in asked else None
         if read and not found >= names.names:
             found |= set(read(path, names, columns))
     return found & names.names
@@ -71,14 +75,15 @@ def known(home: Home, clients: Collection[str]) -> set[str]:
 def names(home: Home, clients: Collection[str]) -> ClientNames:
     """The names, beside what else they may mean: values of other columns, words of ours, parts of longer names."""
     alone = ClientNames(frozenset(clients))
-    longer, shared = Erasure(home.ingested, home.schema, alone).of_clients.values_of_others(alone.forms)
+    longer, shared = Erasure(home.ingested, home.schema, alone).of_clients.values_of_others()
     written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
-    alone = ClientNames(alone.names, frozenset(longer))
+    alone = ClientNames(alone.names, frozenset(filter(alone.may_name, longer)))
     ours = set(get_args(State)) | _keys(object_in(home.models / paths.SNAPSHOT))
     ours |= _keys(object_in(home.models / paths.CARD))
     shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
     texts = f"{home.schema!r}\n{_our_texts(alone)}"
-    shared |= {it for it in alone.names if it in ours or re.search(rf"(?<!\w){re.escape(it)}(?!\w)", texts)}
+    spoken = (it for it in alone.names if it in texts and re.search(rf"(?<!\w){re.escape(it)}(?!\w)", texts))
+    shared |= {it for it in alone.names if it in ours} | set(spoken)
     return ClientNames(alone.names, alone.others, frozenset(shared))
 
 
@@ -118,7 +123,7 @@ def _in_csv(path: Path, names: ClientNames, columns: Collection[str]) -> Iterato
     if not names.may_be_in(text):
         return
     at: list[int] | None = None
-    for _, record in records(text):
+    for _, record in records(text, names):
         at = [place for place, name in enumerate(record or ()) if name in columns] if at is None else at
         cells = [record[place] for place in at if record and place < len(record)]
         yield from (name for it in cells if names.is_client(it) for name in (it, it[1:]))

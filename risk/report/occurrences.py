@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import contextlib
 import csv
 import html
@@ -13,17 +14,16 @@ import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
-from itertools import repeat
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from risk.disk import paths
-from risk.disk.redaction import CLIENT, ClientNames, records
+from risk.disk.redacted_csv import records
+from risk.disk.redaction import CLIENT, ClientNames
 from risk.errors import SourceError
-from risk.reading import plain
+from risk.reading import column_search, plain
 from risk.reading.sql import connect, quoted
 from risk.settings.schema import Schema
 
@@ -83,7 +83,7 @@ def _in_json(value: Any, names: ClientNames, key: str = "") -> int:
 
 def _in_csv(text: str, names: ClientNames, columns: Collection[str]) -> int:
     n, header = 0, list[str]()
-    for raw, record in records(text):
+    for raw, record in records(text, names):
         if record is None:
             n += names.count(raw)
             continue
@@ -159,9 +159,9 @@ def in_sources(folders: Iterable[Path], names: ClientNames, schema: Schema, size
 
 def _in_source(path: Path, names: ClientNames, schema: Schema, size_cap: int) -> int:
     try:
-        text = plain.as_csv(path, path.name, schema, size_cap).decode("utf-8-sig", "replace")
-        first, _, rest = text.lstrip("\r\n").partition("\n")
-        header = [name.strip() for name in next(csv.reader([first]), [])]
+        content = plain.as_csv(path, path.name, schema, size_cap).removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+        start = content.find(b"\n") + 1 or len(content)
+        header = [name.strip() for name in next(csv.reader([content[:start].decode("utf-8", "replace")]), [])]
     except (OSError, SourceError, UnicodeDecodeError, csv.Error):
         try:
             return names.count(path.read_bytes().decode("utf-8", "replace"))
@@ -169,11 +169,10 @@ def _in_source(path: Path, names: ClientNames, schema: Schema, size_cap: int) ->
             return -1
     columns = (CLIENT, schema.client)
     place = next((at for at, name in enumerate(header) if name in columns), None)
+    if place is not None and (n := column_search.n_rows(content, start, place, len(header), names.names)) is not None:
+        return n
+    text = content[start:].decode("utf-8", "replace")
+    rows = (record if record is not None else [raw] for raw, record in records(text, names))
     if place is None:  # of another kind: a row with such a cell
-        rows = (record or [raw] for raw, record in records(rest))
         return sum(any(cell.strip(" ") in names.names for cell in row) for row in rows)
-    cells: Iterable[str] = (record[place] for _, record in records(rest) if record and place < len(record))
-    lines = rest.splitlines()
-    if '"' not in rest and min(map(str.count, lines, repeat(",")), default=0) >= place:
-        cells = map(itemgetter(place), map(str.split, lines, repeat(","), repeat(place + 1)))
-    return sum(map(names.names.__contains__, map(str.strip, cells, repeat(" "))))
+    return sum(row[place].strip(" ") in names.names for row in rows if place < len(row))

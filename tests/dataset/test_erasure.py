@@ -202,3 +202,32 @@ def test_only_rows_of_the_client_are_counted_in_the_files_of_others(project: Pro
 
     found = {Path(path).name: n for path, n in said.json["certificates"]["production"]["sources"].items()}
     assert found == {"a.csv": 1, "calls.csv": 1}
+
+
+def test_whole_numbers_and_fractions_in_many_parts_give_the_set_of_the_others(project: Project) -> None:
+    rows = {
+        1: "acme,1,2,3,0\nb,1,2,3,0\n",
+        2: "acme,1.5,2,3,0\nb,1,2,3,1\n",
+        3: "acme,1,2,3,1\nacme,7,7,7,\nd,1,2,3,0\n",
+    }
+    for number, text in rows.items():
+        drop(project, HEADER, {f"{number}.csv": text})
+        ingest(project)
+    others = [row for row in final(project) if not row.startswith("acme,")]
+    before = current(project).counts
+
+    erased(project)
+
+    assert final(project) == others
+    assert current(project).counts == {"n_rows": before["n_rows"] - 4, "n_labelled": len(others)}
+
+
+@pytest.mark.slow
+def test_the_rows_of_others_stay_in_order(project: Project) -> None:
+    names = ["acme" if number % 997 == 5 else f"c{number}" for number in range(300_000)]  # some row groups of a part
+    drop(project, HEADER, {"a.csv": "".join(f"{name},1,2,3,0\n" for name in names)})
+    ingest(project)
+
+    erased(project)
+
+    assert [row.split(",")[0] for row in final(project)] == [name for name in names if name != "acme"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
 
 import pytest
 
-from risk.disk import journal
-from risk.disk.redaction import PUT, ClientNames, without_rows
+from risk.disk import journal, redacted_csv
+from risk.disk.redacted_csv import without_rows
+from risk.disk.redaction import PUT, ClientNames
+from risk.disk.word_search import longest_of, word_search
 from risk.text import event
 
 NAMES = ClientNames(frozenset({"acme", 'O\'Neil, "Zoë"', "=1+1"}), frozenset({"acme-x", "big acme"}))
@@ -82,3 +86,66 @@ def test_a_note_names_a_client_whatever_else_the_name_means_but_a_bare_number() 
     text = f'client,note\nb,"{told}"\nc,42\n'
     assert without_rows(text, ("client",), names) == f'client,note\n"b","{without}"\nc,42\n'
     assert (names.count(told, "note"), names.count(without, "note")) == (2, 0)
+
+
+LETTERS = (
+    "acme",
+    "O'Neil",
+    '""',
+    "a",
+    ",",
+    "\n",
+    "\r\n",
+    "\r",
+    '"',
+    "x",
+    "big acme",
+    '""Zoë""',
+    "'=1+1",
+    "client",
+    " ",
+)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_csv_is_cut_as_if_each_record_were_read(seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(300):
+        lines = [
+            draw.choice(("acme,x", 'x,"acme, y"', '"O\'Neil, ""Zoë""",2', "big acme,3", "x,acme-x")) for _ in "123"
+        ]
+        text = "client,note\n" + "\n".join(lines) + "\n" + "".join(draw.choices(LETTERS, k=12))
+
+        assert without_rows(text, ("client",), NAMES) == _record_by_record(text)
+
+
+def _record_by_record(text: str) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redacted_csv, "_is_record_each_line", lambda text: False)
+        return without_rows(text, ("client",), NAMES)
+
+
+def test_one_of_many_words_is_found_wherever_it_stands() -> None:
+    words = [f"c{number:05d}" for number in range(0, 50_000, 7)] + ["(x|y)*", "Zoë", "Zo", "a" * 500]
+    search = word_search(words)
+
+    assert all(search.search(f"of {word}s") for word in words)
+    assert not any(search.search(text) for text in ("", "c00001", "Z", "(x", "zo", "a" * 63))
+    assert not word_search(()).search("anything")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_many_words_the_longest_is_taken_as_if_each_were_tried_by_itself(seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(300):
+        words = {"".join(draw.choices("ab.-", k=draw.randint(1, 5))) for _ in range(6)} | {"ab" * draw.choice((1, 40))}
+        text = "".join(draw.choices("ab.- ", k=60)) + "ab" * 40
+        one_by_one = "|".join(re.escape(it) + _bound(it[-1]) for it in sorted(words, key=len, reverse=True))
+
+        found = re.findall(longest_of(words, _bound), text)
+
+        assert found == re.findall(one_by_one, text)
+
+
+def _bound(last: str) -> str:
+    return r"(?!\w)" if last.isalnum() else ""
