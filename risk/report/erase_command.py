@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from risk.report.named_clients import Home
 
 RETRAIN = "python fullprocess.py --force"
+DEPLOY = "python deployment.py --force REASON"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -128,14 +129,20 @@ def _home(settings: Settings) -> Home:
 
 def _retrained(told: Answer, settings: Settings, *, practice: bool) -> Answer:
     """Train a challenger on what is left, in a process of its own, and add what it says."""
-    script = Path(__file__).parents[2] / "fullprocess.py"
+    from risk.decision.approval import WAITING
+
+    script, log_of_runs = Path(__file__).parents[2] / "fullprocess.py", settings.production / paths.JOURNAL
     words = [sys.executable, str(script), "--force", "--config", str(settings.source_file)]
+    under_way = journal.next_run(log_of_runs)
     run = subprocess.run([*words, *(["--practice"] if practice else [])], capture_output=True, text=True, check=False)
-    said = (run.stdout.strip() or run.stderr.strip()).splitlines() or ["nothing"]
-    line = f"{told.line}\n  retrained: {said[-1]}"
-    return replace(
-        told, line=line, fields={**told.fields, "retrained": said[-1]}, exit_code=told.exit_code or run.returncode
-    )
+    said = run.stdout.splitlines()[:1] or run.stderr.splitlines()[-1:] or [f"it ended with exit code {run.returncode}"]
+    record = next((it for it in journal.runs(log_of_runs) if it["run"] >= under_way), {})
+    is_trained = bool(record.get("challenger"))
+    lines = [told.line, f"  {'retrained' if is_trained else 'not retrained'}: {said[0]}"]
+    if is_trained and record["outcome"] not in ("deployed", WAITING):
+        lines.append(f"  the live release stays; to deploy the challenger all the same: {DEPLOY}")
+    fields = {**told.fields, "retrained": is_trained, "retraining": said[0]}
+    return replace(told, line="\n".join(lines), fields=fields, exit_code=told.exit_code or run.returncode)
 
 
 def clients(asked: argparse.Namespace) -> list[str]:
