@@ -45,7 +45,8 @@ from tests.conftest import Project, Said, table
 from tests.once import remember_fits
 
 KILLED = 137
-WRITTEN = ("ingesteddata", "models", "production_deployment")  # the folders that a run writes into
+# the folders that a run writes into
+WRITTEN = ("ingesteddata", "models", "production_deployment", "practicemodels")
 ONE_PATH = ("unlink", "remove", "mkdir", "rmdir")
 TWO_PATHS = ("rename", "replace", "link")
 DATASET = tuple(f"ingesteddata/{name}" for name in paths.DATASET_LINKS)

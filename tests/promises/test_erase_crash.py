@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 from killing import State
 
 from risk.disk import journal, paths
+from risk.settings.settings import for_practice
 from tests.conftest import Project, table
 from tests.kept_texts import holding
 
 CLIENT, OTHER = "c00007", "c00008"
 ASKED = ("--erase", CLIENT, "--reason", "request 12")
+PRACTICE = ("--practice",)
 SAMPLE, RUNS = 30, 8
 VERIFIED = 3  # after every so many kills both scripts look at all digests, which takes as long as all the rest
 
@@ -33,19 +36,34 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, killing.R
     return project, done
 
 
-def faults(project: Project, *, all_digests: bool = True) -> list[str]:
+@pytest.fixture(scope="module")
+def beside_practice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, killing.Recording]:
+    """Return the same of a project with practice, where the client is too."""
+    root = tmp_path_factory.mktemp("practised")
+    project = killing.installation(root / "project")
+    project.drop("practicedata/dataset1.csv", table(40, seed=5))
+    for words in ((), PRACTICE):
+        assert killing.run(project, *words, script="ingestion").code == 0
+    done = killing.record(project, root / "shelf", *ASKED, script="ingestion")
+    assert done.said.code == 0, done.said
+    return project, done
+
+
+def faults(project: Project, *, all_digests: bool = True, practice: bool = False) -> list[str]:
     """Return what is wrong after an erasure: someone left, a digest that does not hold, work that is left."""
-    found = killing.apart(lambda: [*holding(project.root, CLIENT), *(_verified(project) if all_digests else ())])
-    journal.verify(project.settings.production / paths.JOURNAL)
+    places = (project.settings, for_practice(project.settings))[: 2 if practice else 1]
+    words = ((), PRACTICE)[: len(places)]
+    found = killing.apart(lambda: [*holding(project.root, CLIENT), *(_verified(project, words) if all_digests else ())])
     left = [name for name in killing.tree(project.root) if paths.STAGED in name or name.endswith(paths.ERASING)]
-    steps = [
-        it["step"] for it in journal.read(project.settings.production / paths.JOURNAL) if it["kind"] == journal.ERASE
-    ]
-    return [*found, *left, *([] if steps == ["intent", "replaced", "done"] else steps)]
+    for place in places:
+        journal.verify(place.production / paths.JOURNAL)
+        steps = [it["step"] for it in journal.read(place.production / paths.JOURNAL) if it["kind"] == journal.ERASE]
+        left += [] if steps == ["intent", "replaced", "done"] else [f"{place.output_model_path}: {steps}"]
+    return [*found, *left]
 
 
-def _verified(project: Project) -> list[str]:
-    said = [project.run(script, "--verify") for script in ("diagnostics", "ingestion")]
+def _verified(project: Project, places: tuple[tuple[str, ...], ...]) -> list[str]:
+    said = [project.run(script, "--verify", *words) for script in ("diagnostics", "ingestion") for words in places]
     return [it.out for it in said if it.code]
 
 
@@ -57,14 +75,14 @@ def distinct(states: tuple[State, ...]) -> tuple[State, ...]:
     return tuple(found.values())
 
 
-def check(project: Project, states: tuple[State, ...], finish: Callable[[], object]) -> None:
+def check(project: Project, states: tuple[State, ...], finish: Callable[[], object], *, practice: bool = False) -> None:
     failed = []
     for place, state in enumerate(states):
         killing.put_back(project.root, state.folder)
         order = project.root / "production_deployment" / paths.ERASING
         has_begun = order.exists() and b"\n" in order.read_bytes()
         said = finish()
-        if has_begun and (wrong := faults(project, all_digests=place % VERIFIED == 0)):
+        if has_begun and (wrong := faults(project, all_digests=place % VERIFIED == 0, practice=practice)):
             failed.append(f"{state}: {wrong} {said}")
     assert not failed, f"{len(failed)} of {len(states)} states:\n" + "\n".join(failed)
 
@@ -131,6 +149,73 @@ def test_the_same_words_again_finish_an_erasure_and_print_its_certificate(
         assert said.out.splitlines()[:2] == done.said.out.splitlines()[:2]
         assert "1 accepted row left the parts" in said.out
         assert faults(project) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["production", "practice"])
+def test_the_run_that_finishes_an_erasure_finishes_it_in_practice_too(
+    beside_practice: tuple[Project, killing.Recording], first: str
+) -> None:
+    project, done = beside_practice
+    assert [it for it in done.states if journal_of_practice(it.folder)]
+    states = distinct(done.states)[0 if first == "production" else 1 :: 3]
+
+    def finish() -> object:
+        if first == "practice":
+            killing.run(project, *PRACTICE, script="ingestion")
+        return killing.run(project, script="ingestion")
+
+    check(project, states, finish, practice=True)
+
+
+@pytest.mark.slow
+def test_what_a_run_has_finished_is_told_when_the_same_words_come_again(
+    killed: tuple[Project, killing.Recording],
+) -> None:
+    project, done = killed
+    killing.put_back(project.root, of_step(done, "replaced").folder)
+    killing.run(project, script="ingestion")
+
+    said = killing.run(project, *ASKED, script="ingestion")
+
+    assert said.code == 0, said
+    assert "(request 12): 1 accepted row of 1 client left the parts, " in said.out
+    assert "; trained on them then: 1-" in said.out
+    digests = {line for line in done.said.out.splitlines() if line.startswith("  digest ")}
+    assert digests
+    assert digests <= set(said.out.splitlines())
+
+
+@pytest.mark.slow
+def test_what_a_run_has_finished_in_practice_is_told_too(beside_practice: tuple[Project, killing.Recording]) -> None:
+    project, done = beside_practice
+    killing.put_back(project.root, next(it for it in done.states if journal_of_practice(it.folder)).folder)
+    killing.run(project, script="ingestion")
+
+    said = killing.run(project, *ASKED, script="ingestion")
+
+    assert said.code == 0, said
+    assert said.out.count("(request 12): 1 accepted row of 1 client left the parts, ") == 2
+
+
+@pytest.mark.slow
+def test_an_erasure_is_finished_where_practice_was_taken_away_meanwhile(
+    beside_practice: tuple[Project, killing.Recording],
+) -> None:
+    project, done = beside_practice
+    killing.put_back(project.root, of_step(done, "done").folder)
+    shutil.rmtree(project.root / paths.PRACTICE_MODELS)
+
+    said = killing.run(project, script="ingestion")
+
+    assert said.code == 0, said
+    assert faults(project, practice=True, all_digests=False) == []
+
+
+def journal_of_practice(folder: Path) -> list[object]:
+    """Return the lines in which the journal of practice tells of an erasure."""
+    path = folder / paths.PRACTICE_MODELS / paths.PRODUCTION / paths.JOURNAL
+    return [it for it in journal.read(path) if it["kind"] == journal.ERASE]
 
 
 OF_OTHERS = (
