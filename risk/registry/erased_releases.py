@@ -52,10 +52,11 @@ class TrainedModels:
         return [*found, *([ON_DESK] if self._is_of_them(self.desk, found) else [])]
 
     def _is_of_them(self, folder: Path, trained: Collection[str]) -> bool:
-        """Whether a model was trained on one of the clients, or is one of those that were, stated by other risks."""
-        if object_in(folder / paths.CARD).get("learned") != RECALIBRATED:
-            return bool(self._n_rows(folder, "learned"))
-        base = object_in(folder / paths.VERDICT).get("champion") or releases.name_of(self.production)
+        """Whether a model was trained on one of the clients, or is one that was, come back or recalibrated."""
+        card = object_in(folder / paths.CARD)
+        base = card.get("release")
+        if card.get("learned") == RECALIBRATED:
+            base = object_in(folder / paths.VERDICT).get("champion") or releases.name_of(self.production)
         return base in trained or bool(self._n_rows(folder, "learned"))
 
     @property
