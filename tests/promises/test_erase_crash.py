@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,21 +14,31 @@ from killing import State
 
 from risk.disk import journal, paths
 from risk.settings.settings import for_practice
-from tests.conftest import Project, table
+from tests.conftest import HEADER, Project, Said, table
+from tests.keeping import with_releases
 from tests.kept_texts import holding
 
-CLIENT, OTHER = "c00007", "c00008"
+CLIENT, OTHER = "zoe-limited", "c00008"
 ASKED = ("--erase", CLIENT, "--reason", "request 12")
 PRACTICE = ("--practice",)
 SAMPLE, RUNS = 30, 8
-VERIFIED = 3  # after every so many kills both scripts look at all digests, which takes as long as all the rest
+RELEASES, EVERY = 50, 150  # how many, and of how many operations one is killed at beside one of each kind
+CLEAN: set[str] = set()  # digests of contents without the client
+VERIFIED = 3  # after each of so many kills both scripts look at all digests, which takes as long as all the rest
+
+
+def installation(root: Path) -> Project:
+    """Return a project with the client and others."""
+    project = killing.installation(root)
+    project.drop("sourcedata/dataset0.csv", f"{HEADER}\n{CLIENT},5,6,7,1\n")
+    return project
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, killing.Recording]:
     """Return a project of two runs and of what an erasure in it would leave behind wherever it was killed."""
     root = tmp_path_factory.mktemp("erased")
-    project = killing.installation(root / "project")
+    project = installation(root / "project")
     assert killing.run(project).code == 0
     project.drop("sourcedata/dataset2.csv", table(40, seed=3, first=110))
     project.drop("production_deployment/fullprocess.log", f"source warning='{CLIENT}'\n")
@@ -40,8 +52,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, killing.R
 def beside_practice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, killing.Recording]:
     """Return the same of a project with practice, where the client is too."""
     root = tmp_path_factory.mktemp("practised")
-    project = killing.installation(root / "project")
-    project.drop("practicedata/dataset1.csv", table(40, seed=5))
+    project = installation(root / "project")
+    project.drop("practicedata/dataset1.csv", f"{table(40, seed=5)}{CLIENT},5,6,7,1\n")
     for words in ((), PRACTICE):
         assert killing.run(project, *words, script="ingestion").code == 0
     done = killing.record(project, root / "shelf", *ASKED, script="ingestion")
@@ -53,13 +65,25 @@ def faults(project: Project, *, all_digests: bool = True, practice: bool = False
     """Return what is wrong after an erasure: someone left, a digest that does not hold, work that is left."""
     places = (project.settings, for_practice(project.settings))[: 2 if practice else 1]
     words = ((), PRACTICE)[: len(places)]
-    found = killing.apart(lambda: [*holding(project.root, CLIENT), *(_verified(project, words) if all_digests else ())])
+    found, verified, clean = killing.apart(
+        lambda: (holding(project.root, CLIENT, clean=CLEAN), _verified(project, words) if all_digests else [], CLEAN)
+    )
+    CLEAN.update(clean)
     left = [name for name in killing.tree(project.root) if paths.STAGED in name or name.endswith(paths.ERASING)]
     for place in places:
         journal.verify(place.production / paths.JOURNAL)
         steps = [it["step"] for it in journal.read(place.production / paths.JOURNAL) if it["kind"] == journal.ERASE]
         left += [] if steps == ["intent", "replaced", "done"] else [f"{place.output_model_path}: {steps}"]
-    return [*found, *left]
+    return [*found, *verified, *left]
+
+
+def faults_before(project: Project, *, all_digests: bool = True, practice: bool = False) -> list[str]:
+    """Return what is wrong where the order was not whole: then nothing was asked for, and nobody is erased."""
+    places = ((), PRACTICE)[: 2 if practice else 1]
+    held, wrong = killing.apart(
+        lambda: (holding(project.root, CLIENT), _verified(project, places) if all_digests else [])
+    )
+    return [*wrong, *([] if len(held) > 5 else [f"erased without an order: {held}"])]
 
 
 def _verified(project: Project, places: tuple[tuple[str, ...], ...]) -> list[str]:
@@ -75,14 +99,20 @@ def distinct(states: tuple[State, ...]) -> tuple[State, ...]:
     return tuple(found.values())
 
 
-def check(project: Project, states: tuple[State, ...], finish: Callable[[], object], *, practice: bool = False) -> None:
+def check(
+    project: Project, states: tuple[State, ...], finish: Callable[[], Said], *, practice: bool = False,
+    verified: int = VERIFIED,
+) -> None:  # fmt: skip
     failed = []
     for place, state in enumerate(states):
         killing.put_back(project.root, state.folder)
-        order = project.root / "production_deployment" / paths.ERASING
-        has_begun = order.exists() and b"\n" in order.read_bytes()
+        production = project.root / "production_deployment"
+        order, told = production / paths.ERASING, journal.read(production / paths.JOURNAL)
+        has_begun = (order.exists() and b"\n" in order.read_bytes()) or told[-1]["kind"] == journal.ERASE
         said = finish()
-        if has_begun and (wrong := faults(project, all_digests=place % VERIFIED == 0, practice=practice)):
+        look = faults if has_begun else faults_before
+        wrong = look(project, all_digests=place % verified == 0, practice=practice)
+        if wrong or said.code not in (0, 4):
             failed.append(f"{state}: {wrong} {said}")
     assert not failed, f"{len(failed)} of {len(states)} states:\n" + "\n".join(failed)
 
@@ -113,7 +143,7 @@ def test_an_erasure_killed_anywhere_is_finished_by_the_next_ingestion(
 def test_the_next_whole_run_finishes_an_erasure_and_goes_on(killed: tuple[Project, killing.Recording]) -> None:
     project, done = killed
 
-    def whole() -> object:
+    def whole() -> Said:
         said = killing.run(project)
         assert said.code in (0, 4), said.err
         return said
@@ -160,7 +190,7 @@ def test_the_run_that_finishes_an_erasure_finishes_it_in_practice_too(
     assert [it for it in done.states if journal_of_practice(it.folder)]
     states = distinct(done.states)[0 if first == "production" else 1 :: 3]
 
-    def finish() -> object:
+    def finish() -> Said:
         if first == "practice":
             killing.run(project, *PRACTICE, script="ingestion")
         return killing.run(project, script="ingestion")
@@ -216,6 +246,40 @@ def journal_of_practice(folder: Path) -> list[object]:
     """Return the lines in which the journal of practice tells of an erasure."""
     path = folder / paths.PRACTICE_MODELS / paths.PRODUCTION / paths.JOURNAL
     return [it for it in journal.read(path) if it["kind"] == journal.ERASE]
+
+
+class Places:
+    """Where an erasure beside many releases is killed: everywhere, or at each kind of operation and evenly beside.
+
+    A kind is what is done while the journal tells of the same step; once files are put in place, to which of them.
+    """
+
+    def __init__(self, journal_path: Path, part: str) -> None:
+        self._journal, self._seen = journal_path, set[str]()
+        self._part, self._parts = (int(it) for it in part.split("/")) if part else (0, 0)
+
+    def __call__(self, operation: killing.Operation) -> bool:
+        if self._parts:
+            return operation.number % self._parts == self._part % self._parts
+        step = str(journal.read(self._journal)[-1].get("step"))
+        file = re.sub("[0-9a-f-]{6,}", "", Path(operation.path).name) if step == "replaced" else ""
+        is_new = (kind := f"{step} {operation.name} {file}") not in self._seen
+        self._seen.add(kind)
+        return is_new or operation.number % EVERY == 0
+
+
+@pytest.mark.slow
+def test_an_erasure_beside_fifty_releases_is_finished_wherever_it_was_killed(tmp_path: Path) -> None:
+    """Killed at a sample of the durable operations; at each of them with KILL_EVERYWHERE=1/1 (1/2, 2/2: a half)."""
+    project = installation(tmp_path / "project")
+    killing.apart(lambda: with_releases(project, RELEASES))
+    places = Places(project.settings.production / paths.JOURNAL, os.environ.get("KILL_EVERYWHERE", ""))
+    done = killing.record(project, tmp_path / "shelf", *ASKED, script="ingestion", wanted=places)
+    assert done.said.code == 0, done.said
+    assert done.said.out.count("trained on them: ") == RELEASES + 1
+    assert len(done.operations) > 20 * RELEASES
+
+    check(project, done.states, lambda: killing.run(project, script="ingestion"), verified=1)
 
 
 OF_OTHERS = (
