@@ -76,18 +76,16 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
             f"no such client: {', '.join(map(in_short, nobody))}. Nothing was changed. "
             "Name them exactly as the files do; who was never taken in needs no erasing."
         )
-    place = "production" if known["production"] else "practice"
-    if place not in certificates:
-        with command.writing(of := places[place]):
-            # Whoever leaves production leaves practice as well, also where practice has not met them yet.
-            follows = place == "production" and "practice" in places
-            erasing.begin(_home(of), erasing.new_order(named, asked.reason, practice=follows))
-            certificates |= _placed(place, _carried_out(of))
+    # Whoever leaves production leaves practice as well, also where practice has not met them yet.
+    for place in places if known["production"] else ("practice",):
+        if place not in certificates:
+            with command.writing(of := places[place]):
+                follows = place == "production" and "practice" in places
+                erasing.begin(_home(of), erasing.new_order(named, asked.reason, practice=follows))
+                certificates |= _placed(place, _carried_out(of))
     certificates = {place: certificates[place] for place in places if place in certificates}
-    numbers = {
-        erased.read(places[place].production).digests_of([name])[0]: number
-        for place in certificates for number, name in enumerate(named, 1)
-    }  # fmt: skip
+    registers = [erased.read(places[place].production) for place in certificates]
+    numbers = {it.digests_of([name])[0]: number for it in registers for number, name in enumerate(named, 1)}
     told = certificate.answer(certificates, settings.root, settings.holdout, numbers)
     return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
 
