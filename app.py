@@ -1,7 +1,7 @@
 """Serve predictions, the newest figures and the page.
 
 Reads:  production_deployment/current, models/reports/current, models/lists, outcomes_path; test, input and practice
-        files that a request names
+        files that a request names; of output_folder_path, whether the link `current` is there
 Writes: outcomes_path: recorded.csv, one line for each contact that is recorded; the access log, where one is named
 """
 
@@ -72,7 +72,7 @@ def create_app(settings: Settings, host: str | None = None, access_log: str | No
     app = Flask(__name__)
     app.url_map.merge_slashes = False  # nothing is redirected
     admitted = security.guard_for(settings.server, settings.root, host or settings.server.host)
-    watch = live.Watch(settings.production, settings.models, settings.schema, settings.own)
+    watch = live.Watch(settings.production, settings.models, settings.schema, settings.own, settings.ingested)
     kept, instance = (
         contacts.ContactLog(settings.outcomes, settings.size_cap, settings.production),
         live.instance(settings.production),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Project, Said, deploy, table
+from tests.conftest import HEADER, Project, Said, deploy, table
 
 RELEASES = 4
 
@@ -28,3 +28,15 @@ def with_history(project: Project) -> None:
             assert said.code == 0, said
         assert on(project, f"2026-11-0{number}", "reporting").code == 0
     assert project.run("fullprocess").code == 0
+
+
+def with_releases(project: Project, n: int) -> None:
+    """Do a first run, and make releases until there are so many: each of one row more, against its verdict."""
+    assert project.run("fullprocess", whole=True).code == 0
+    for number in range(2, n + 1):
+        project.drop(f"sourcedata/more{number}.csv", f"{HEADER}\nmore{number},{number},{7 * number % 50},3,0\n")
+        for script, *words in (["ingestion"], ["training"], ["scoring"], ["deployment", "--force", "we must"]):
+            said = project.run(script, *words)
+            assert said.code == 0, said
+    assert project.run("fullprocess", whole=True).code in (0, 4)
+    assert len(list((project.settings.production / "releases").iterdir())) == n

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pypdfium2  # type: ignore[import-untyped]
 
-from risk.disk import paths
+from risk.disk import files, paths
 
 KEPT = ("ingesteddata", "models", "production_deployment", "practicemodels", "outcomes/recorded.csv")
 
@@ -30,17 +30,25 @@ def texts(path: Path) -> list[str]:
     return [path.read_bytes().decode(errors="replace")]
 
 
-def holding(root: Path, name: str, others: Collection[str] = ()) -> list[str]:
-    """Return the files that hold a name as it is, or as CSV, JSON and XML write it; not within the name of another."""
+def holding(root: Path, name: str, others: Collection[str] = (), clean: set[str] | None = None) -> list[str]:
+    """Return the files that hold a name as it is, or as CSV, JSON and XML write it; not within the name of another.
+
+    `clean` are the digests of contents that were found without it before, and grows.
+    """
     forms = {name, name.replace('"', '""'), json.dumps(name)[1:-1], json.dumps(name, ensure_ascii=False)[1:-1]}
     forms |= {name.replace('"', "&quot;")}
     found = []
     for place in KEPT:
         for path in sorted([root / place] if (root / place).is_file() else (root / place).rglob("*")):
             if path.is_file() and not path.is_symlink() and path.name != paths.ERASED_KEY:
+                known = "" if clean is None else f"{path.suffix} {files.digest_file(path)}"
+                if clean and known in clean:
+                    continue
                 written = texts(path)
                 for longer in others:
                     written = [text.replace(longer, "") for text in written]
                 if any(form in text for form in forms for text in written):
                     found.append(str(path.relative_to(root)))
+                elif clean is not None:
+                    clean.add(known)
     return found

@@ -45,7 +45,8 @@ from tests.conftest import Project, Said, table
 from tests.once import remember_fits
 
 KILLED = 137
-WRITTEN = ("ingesteddata", "models", "production_deployment")  # the folders that a run writes into
+# the folders that a run writes into
+WRITTEN = ("ingesteddata", "models", "production_deployment", "practicemodels")
 ONE_PATH = ("unlink", "remove", "mkdir", "rmdir")
 TWO_PATHS = ("rename", "replace", "link")
 DATASET = tuple(f"ingesteddata/{name}" for name in paths.DATASET_LINKS)
@@ -76,6 +77,7 @@ class Operation:
 
 
 Meet = Callable[[Operation], None]
+Wanted = Callable[[Operation], bool]
 
 
 @dataclass(frozen=True)
@@ -198,12 +200,14 @@ def kill_at(root: Path, number: int) -> Meet:
     return meet
 
 
-def record(project: Project, shelf: Path, *words: str, script: str = "fullprocess") -> Recording:
-    """Run a script undisturbed and keep on the shelf every different state that a kill would leave."""
+def record(
+    project: Project, shelf: Path, *words: str, script: str = "fullprocess", wanted: Wanted = lambda operation: True
+) -> Recording:
+    """Run a script undisturbed and keep on the shelf every different state that a kill would leave, or those wanted."""
 
     def work() -> Recording:
         remember()
-        keeper = _Keeper(project.root, shelf)
+        keeper = _Keeper(project.root, shelf, wanted)
         Watch(project.root, keeper.meet).start()
         said = project.run(script, *words, whole=True)
         return Recording(tuple(keeper.operations), tuple(keeper.states), said)
@@ -278,13 +282,15 @@ def alike(root: Path) -> str:
 class _Keeper:
     """Keeps a copy of the disk before each operation, unless nothing has changed since the copy before."""
 
-    def __init__(self, root: Path, shelf: Path) -> None:
-        self._root, self._shelf, self._last = root, shelf, ""
+    def __init__(self, root: Path, shelf: Path, wanted: Wanted) -> None:
+        self._root, self._shelf, self._wanted, self._last = root, shelf, wanted, ""
         self.operations: list[Operation] = []
         self.states: list[State] = []
 
     def meet(self, operation: Operation) -> None:
         self.operations.append(operation)
+        if not self._wanted(operation):
+            return
         now = "" if operation.name == "half of file" else digest(tree(self._root))
         if now and now == self._last:
             self.states[-1] = replace(self.states[-1], operations=(*self.states[-1].operations, operation))

@@ -1,6 +1,7 @@
 """Released models that compete with a new one, on the labelled rows of today: the live one and the one before it.
 
-No model rates a row that it was trained on: such a row keeps the out-of-fold risk that its release remembers.
+No model rates a row that it was trained on: such a row keeps the out-of-fold risk that its release remembers. A model
+that was trained on a client who is erased since competes no more: what is made of it would rest on that client too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from risk.drift.season import Forecast, History
 from risk.drift.window import Window
 from risk.errors import DataError, ModelError
 from risk.modeling.selection import Incumbent
-from risk.registry import out_of_fold, proven, releases
+from risk.registry import erased_releases, out_of_fold, proven, releases
 from risk.registry.model import Model
 from risk.registry.proven import LiveRelease
 from risk.registry.releases import Release
@@ -98,6 +99,9 @@ def level_ahead(rows: Dataset, model: Model, folder: Path) -> Forecast:
 
 def _incumbent(model: Model, release: Release, labelled: pd.DataFrame, schema: Schema) -> Incumbent | None:
     if not model.fits(schema):
+        return None
+    if release.name in erased_releases.trained_on_erased(release.folder.parents[1]):
+        log.info(event("trained on a client who is erased since, so it does not compete", release=release.name))
         return None
     risks = pd.Series(model.risks(labelled), index=labelled.index)
     honest = out_of_fold.replace_learned(risks, labelled[schema.client], labelled["row"], release.folder)

@@ -34,10 +34,13 @@ def check_erased(production: Path) -> None:
         raise ErasureError(f"{order}: {told} python ingestion.py or fullprocess.py, which finishes it.")
 
 
-def check(production: Path, ingested: Path, models: Path, *, finishes_erasure: bool = False) -> None:
+def check(
+    production: Path, ingested: Path, models: Path, *, finishes_erasure: bool = False, reads_dataset: bool = True
+) -> None:
     """Raise JournalError or DataError where journal or dataset are gone, or the journal is older than what is there.
 
-    Raise ErasureError where an erasure was cut off, except for what finishes it.
+    Raise ErasureError where an erasure was cut off, except for what finishes it. Who may not read the dataset sees
+    only whether it is there.
 
     A run that is killed never leaves that: the journal is begun before anything else, and grows before what names it.
     """
@@ -47,7 +50,7 @@ def check(production: Path, ingested: Path, models: Path, *, finishes_erasure: b
         raise JournalError(f"{production}: {told}. Nothing was done. Run python fullprocess.py --restore FILE again.")
     if not finishes_erasure:
         check_erased(production)
-    traces = list(_traces(production, ingested, models))
+    traces = list(_traces(production, ingested, models, reads_dataset))
     folders = f"{ingested.name}, {models.name} and {production.name}"
     over = f"To start over instead, move {folders} away (make clean) and run again."
     if not path.exists():
@@ -76,20 +79,20 @@ def give_up(production: Path, ingested: Path) -> None:
             journal.append(production / paths.JOURNAL, {"kind": "act", "act": REREAD})
 
 
-def fault(production: Path, ingested: Path, models: Path) -> str | None:
+def fault(production: Path, ingested: Path, models: Path, **how: bool) -> str | None:
     """What `check` would raise, as a sentence; None where nothing is wiped."""
     try:
-        check(production, ingested, models)
+        check(production, ingested, models, **how)
     except RiskError as error:
         return str(error)
     return None
 
 
-def _traces(production: Path, ingested: Path, models: Path) -> Iterator[Trace]:
+def _traces(production: Path, ingested: Path, models: Path, reads_dataset: bool) -> Iterator[Trace]:
     """What only runs leave, beside the journal."""
     link = ingested / paths.CURRENT
     if os.path.lexists(link) or _holds(ingested / paths.VERSIONS):
-        manifest = _object_in(link / paths.MANIFEST)
+        manifest = _object_in(link / paths.MANIFEST) if reads_dataset else {}
         lists = [it for it in (manifest.get("entries"), manifest.get("events")) if isinstance(it, list)]
         runs = (_number(it.get("judged_run")) for entries in lists for it in entries if isinstance(it, dict))
         yield Trace(link, max(runs, default=0))

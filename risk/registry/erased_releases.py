@@ -6,7 +6,7 @@ The model file stays: it holds coefficients or trees and the levels of categoric
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,22 @@ from numpy.typing import NDArray
 
 from risk.dataset import manifest as manifests
 from risk.dataset.manifest import Manifest
-from risk.disk import files, paths
+from risk.disk import files, journal, paths
 from risk.disk.redaction import ClientNames
 from risk.disk.staging import Rewrite
+from risk.modeling.selection import RECALIBRATED
 from risk.reading.sql import connect, literal
 from risk.registry import releases
 from risk.registry.releases import object_in
 
 Moved = Callable[[Manifest | None, NDArray[np.int64]], NDArray[np.int64]]
+ON_DESK = "the challenger on the desk"
+
+
+def trained_on_erased(production: Path) -> set[str]:
+    """The releases that were trained on clients who are erased since, as the journal tells of each erasure."""
+    told = (it for it in journal.read(production / paths.JOURNAL) if it.get("kind") == journal.ERASE)
+    return {name for it in told for name in it.get("trained", ())}
 
 
 @dataclass(frozen=True)
@@ -38,16 +46,37 @@ class TrainedModels:
 
     def trained_on_them(self) -> list[str]:
         """The releases whose model was trained on one of the clients, oldest first."""
-        found = [it.name for it in releases.all_of(self.production) if self._n_rows(it.folder, "learned")]
-        return [*found, *(["the challenger on the desk"] if self._n_rows(self.desk, "learned") else [])]
+        found: list[str] = []
+        for it in releases.all_of(self.production):
+            found += [it.name] if self._is_of_them(it.folder, found) else []
+        return [*found, *([ON_DESK] if self._is_of_them(self.desk, found) else [])]
+
+    def _is_of_them(self, folder: Path, trained: Collection[str]) -> bool:
+        """Whether a model was trained on one of the clients, or is one that was, come back or recalibrated."""
+        card = object_in(folder / paths.CARD)
+        base = card.get("release")
+        if card.get("learned") == RECALIBRATED:
+            base = object_in(folder / paths.VERDICT).get("champion") or releases.name_of(self.production)
+        return base in trained or bool(self._n_rows(folder, "learned"))
+
+    @property
+    def _is_under_way(self) -> bool:
+        """Whether the challenger on the desk is of a run that was cut off: the next one would go on with it."""
+        run = object_in(self.desk / paths.CARD).get("run")
+        return isinstance(run, int) and run > journal.finished(self.production / paths.JOURNAL)
 
     def rewrites(self, moved: Moved) -> Iterator[Rewrite]:
-        """Yield what changes; `moved` tells where rows of a manifest are that come after rows which go."""
+        """Yield what changes; `moved` tells where rows of a manifest are that come after rows which go.
+
+        A challenger that was trained on them is trained again by the next run, where one would go on with it.
+        """
         for release in releases.all_of(self.production):
             yield from self._papers(release.folder, manifests.read_whole(release.folder), moved)
         dataset = object_in(self.desk / paths.CARD).get("dataset")
         version = manifests.read_whole(self.versions / dataset) if isinstance(dataset, str) else None
         yield from self._papers(self.desk, version, moved)
+        if self._is_under_way and ON_DESK in self.trained_on_them():
+            yield Rewrite(self.desk / paths.CARD, None)
 
     def _papers(self, folder: Path, manifest: Manifest | None, moved: Moved) -> Iterator[Rewrite]:
         digests: dict[str, str] = {}

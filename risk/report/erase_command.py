@@ -11,8 +11,7 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,14 +19,15 @@ from risk import command
 from risk.command import Answer
 from risk.disk import journal, paths
 from risk.errors import DataError, UsageError
+from risk.report import certificate
+from risk.report.certificate import Certificate
 from risk.settings.settings import Settings, for_practice
-from risk.text import counted, event, in_short, log, one_line
+from risk.text import counted, event, in_short, log
 
 if TYPE_CHECKING:
-    from risk.report.erasing import Certificate
     from risk.report.named_clients import Home
 
-RETRAIN = "python fullprocess.py --force"
+DEPLOY = "python deployment.py --force REASON"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -67,23 +67,54 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
     certificates: dict[str, Certificate] = {}
     for place, of in places.items():
         with command.writing(of, finishes_erasure=True):
-            done = erasing.resume(_home(of))
+            done = _carried_out(of)
             known[place] = named_clients.known(_home(of), named)
-            if done and set(done.clients) == set(erased.read(of.production).digests_of(named)):
-                certificates[place] = done  # the same was asked for before, and cut off
+            if done and set(done[0].clients) == set(erased.read(of.production).digests_of(named)):
+                certificates |= _placed(place, done)  # the same was asked for before, and cut off
     if nobody := [it for it in named if not any(it in some for some in known.values())]:
         raise DataError(
             f"no such client: {', '.join(map(in_short, nobody))}. Nothing was changed. "
             "Name them exactly as the files do; who was never taken in needs no erasing."
         )
-    for place in [it for it, some in known.items() if some and it not in certificates]:
-        with command.writing(places[place]):
-            certificates[place] = erasing.erase(_home(places[place]), named, asked.reason)
+    # Whoever leaves production leaves practice as well, also where practice has not met them yet.
+    for place in places if known["production"] else ("practice",):
+        if place not in certificates:
+            with command.writing(of := places[place]):
+                follows = place == "production" and "practice" in places
+                erasing.begin(_home(of), erasing.new_order(named, asked.reason, practice=follows))
+                certificates |= _placed(place, _carried_out(of))
     certificates = {place: certificates[place] for place in places if place in certificates}
     registers = [erased.read(places[place].production) for place in certificates]
     numbers = {it.digests_of([name])[0]: number for it in registers for number, name in enumerate(named, 1)}
-    told = answer(certificates, settings, numbers)
+    told = certificate.answer(certificates, settings.root, settings.holdout, numbers)
     return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
+
+
+def _carried_out(settings: Settings) -> list[Certificate]:
+    """Carry out the order of an installation, and in practice where that follows; nothing where there is none.
+
+    The order goes when both are done: whoever is killed before leaves it to the next run. The caller holds the lock.
+    """
+    from risk.report import erasing
+
+    home = _home(settings)
+    if (order := erasing.ordered(home)) is None:
+        return []
+    done = [erasing.carry_out(home, order)]
+    if order.practice:
+        practice = for_practice(settings)
+        with command.writing(practice, finishes_erasure=True):
+            there = _carried_out(practice)  # what was begun there comes first, and may be this
+            if not erasing.is_done(_home(practice), order):
+                erasing.begin(_home(practice), replace(order, practice=False))
+                there = _carried_out(practice)
+        done += [it for it in there if it.order == order.id]
+    erasing.close(home)
+    return done
+
+
+def _placed(place: str, done: list[Certificate]) -> dict[str, Certificate]:
+    return dict(zip((place, "practice"), done, strict=False))
 
 
 def renew_register(settings: Settings, reason: str) -> Answer:
@@ -103,15 +134,11 @@ def finish(settings: Settings, *, is_locked: bool = False) -> None:
     """Finish an erasure that was cut off, if one was."""
     if not (settings.production / paths.ERASING).exists():
         return
-    from risk.report import erasing
-
     with contextlib.nullcontext() if is_locked else command.writing(settings, finishes_erasure=True):
-        if done := erasing.resume(_home(settings)):
-            left = sum(done.left.values())
+        if done := _carried_out(settings):
+            n_clients, left = len(done[0].clients), sum(sum(it.left.values()) for it in done)
             again = "type the same --erase again for the certificate"
-            log.warning(
-                event("an erasure that was cut off is finished", clients=len(done.clients), left=left, now=again)
-            )
+            log.warning(event("an erasure that was cut off is finished", clients=n_clients, left=left, now=again))
 
 
 def _home(settings: Settings) -> Home:
@@ -126,14 +153,20 @@ def _home(settings: Settings) -> Home:
 
 def _retrained(told: Answer, settings: Settings, *, practice: bool) -> Answer:
     """Train a challenger on what is left, in a process of its own, and add what it says."""
-    script = Path(__file__).parents[2] / "fullprocess.py"
+    from risk.decision.approval import WAITING
+
+    script, log_of_runs = Path(__file__).parents[2] / "fullprocess.py", settings.production / paths.JOURNAL
     words = [sys.executable, str(script), "--force", "--config", str(settings.source_file)]
+    under_way = journal.next_run(log_of_runs)
     run = subprocess.run([*words, *(["--practice"] if practice else [])], capture_output=True, text=True, check=False)
-    said = (run.stdout.strip() or run.stderr.strip()).splitlines() or ["nothing"]
-    line = f"{told.line}\n  retrained: {said[-1]}"
-    return replace(
-        told, line=line, fields={**told.fields, "retrained": said[-1]}, exit_code=told.exit_code or run.returncode
-    )
+    said = run.stdout.splitlines()[:1] or run.stderr.splitlines()[-1:] or [f"it ended with exit code {run.returncode}"]
+    record = next((it for it in journal.runs(log_of_runs) if it["run"] >= under_way), {})
+    is_trained = bool(record.get("challenger"))
+    lines = [told.line, f"  {'retrained' if is_trained else 'not retrained'}: {said[0]}"]
+    if is_trained and record["outcome"] not in ("deployed", WAITING):
+        lines.append(f"  the live release stays; to deploy the challenger all the same: {DEPLOY}")
+    fields = {**told.fields, "retrained": is_trained, "retraining": said[0]}
+    return replace(told, line="\n".join(lines), fields=fields, exit_code=told.exit_code or run.returncode)
 
 
 def clients(asked: argparse.Namespace) -> list[str]:
@@ -161,49 +194,3 @@ def _cell(line: str) -> str:
     except csv.Error:
         return line
     return record[0].strip(" ") if len(record) == 1 else line
-
-
-def answer(certificates: Mapping[str, Certificate], settings: Settings, numbers: Mapping[str, int]) -> Answer:
-    """The certificate, installation by installation; exit code 1 where a client is left in anything that is kept.
-
-    `numbers` are the places of the clients, by their digests, among those who were named.
-    """
-    n_clients = len({*numbers.values()})
-    lines = [f"erased: {counted(n_clients, 'client')}"]
-    for place, it in certificates.items():
-        lines += [f"{place}:" if len(certificates) > 1 else "", *_lines(it, settings, numbers)]
-    left = sum(sum(it.left.values()) for it in certificates.values())
-    told = {place: asdict(it) for place, it in certificates.items()}
-    fields = {"outcome": "erased", "n_clients": n_clients, "left": left, "certificates": told}
-    return Answer("\n".join(line for line in lines if line), fields, exit_code=1 if left else 0)
-
-
-def _lines(it: Certificate, settings: Settings, numbers: Mapping[str, int]) -> list[str]:
-    """First what came of it, then the details."""
-    root, rows, files = settings.root, counted(it.n_rows, "accepted row"), counted(len(it.rewritten), "file")
-    lines = [f"  searched everything that is kept: {counted(sum(it.left.values()), 'occurrence')} left"]
-    lines += [f"  LEFT: {n} in {_below(path, root)}" for path, n in it.left.items()]
-    for path, n in it.sources.items():
-        what = counted(n, "row") if n >= 0 else "it could not be read"
-        is_tested = Path(path).is_relative_to(settings.holdout)
-        after = "it is test data, and is read as it is" if is_tested else "such rows are refused"
-        lines.append(f"  a file of others still holds them: {_below(path, root)} ({what}); {after}")
-    lines += [f"  trained on them: {name}" for name in it.trained]
-    if it.trained:
-        lines.append(f"  a model file holds no client's name; for one that never saw these rows: {RETRAIN}")
-    for name, n_levels in it.levels.items():
-        values = counted(n_levels, "value")
-        lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")
-    if it.ambiguous:
-        which = ", ".join(map(str, sorted(numbers.get(digest, 0) for digest in it.ambiguous)))
-        told = "is a number or a word of other things too: looked for where a client is meant, and in quotes"
-        lines.append(f"  of those named, number {which} {told}")
-    lines.append(f"  {rows} left the parts; {files} rewritten, {len(it.gone)} removed")
-    lines += [f"  keyed digest {digest}" for digest in it.clients]
-    lines += [f"  rewritten: {_below(path, root)}" for path in it.rewritten]
-    lines += [f"  removed: {_below(path, root)}" for path in it.gone]
-    return [*lines, *(f"  digest {was[:16]}… is now {now[:16]}…" for was, now in it.replaced.items())]
-
-
-def _below(path: str, root: Path) -> str:
-    return one_line(path.removeprefix(f"{root}/"))

@@ -1,4 +1,4 @@
-"""Erasing clients from everything that is kept, in all versions and releases, and the certificate of it.
+"""Erasing clients from everything that is kept, in all versions and releases.
 
 Reads:  everything that is kept, and the files of others, which are only told of
 Writes: erasing.jsonl (the order, then the plan), the register, the journal, every file that holds one of the clients
@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from risk.dataset import dataset, derived
@@ -28,44 +28,36 @@ from risk.lists import erased_lists
 from risk.reading import erased
 from risk.registry.erased_releases import TrainedModels
 from risk.registry.releases import object_in
-from risk.report import erased_reports, named_clients, occurrences
+from risk.report import certificate, erased_reports, named_clients, occurrences
+from risk.report.certificate import DONE, INTENT, REPLACED, Certificate
 from risk.report.named_clients import Home
 
-INTENT, REPLACED, DONE = "intent", "replaced", "done"
 UNCHANGED = "Nothing was changed."
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """What was erased and what is left: files by their path, with how often the clients stand there."""
+class Order:
+    """Who is to be erased and why, under a name of its own; `practice` says that practice follows."""
 
+    id: str
+    clients: tuple[str, ...]
     reason: str
-    clients: tuple[str, ...]  # their keyed digests
-    n_rows: int
-    rewritten: tuple[str, ...]
-    gone: tuple[str, ...]
-    replaced: dict[str, str]
-    trained: tuple[str, ...]
-    levels: dict[str, int]
-    ambiguous: tuple[str, ...]  # those of them that are a number or a word of other things too
-    left: dict[str, int]
-    sources: dict[str, int]
+    practice: bool = False
 
 
-def erase(home: Home, clients: Collection[str], reason: str) -> Certificate:
-    """Erase clients from everything that an installation keeps. The caller holds the lock and has checked them.
+def new_order(clients: Collection[str], reason: str, *, practice: bool) -> Order:
+    return Order(os.urandom(8).hex(), tuple(sorted(set(clients))), reason, practice)
 
-    Raises: ErasureError with nothing changed; DiskError, after which the next run goes on.
-    """
+
+def begin(home: Home, order: Order) -> None:
+    """Write an order down; from then on it is carried out, if need be by the next run. The caller holds the lock."""
     files.remove(home.production / paths.TICK)
-    order = {"id": os.urandom(8).hex(), "clients": sorted(set(clients)), "reason": reason}
     files.remove(home.order)
-    files.append(home.order, _line(order))
-    return _finish(home, order, None)
+    files.append(home.order, _line(asdict(order)))
 
 
-def resume(home: Home) -> Certificate | None:
-    """Finish the erasure that was cut off, if one was. The caller holds the lock. Raises: as `erase`."""
+def ordered(home: Home) -> Order | None:
+    """The order that is not done yet, if there is one. The caller holds the lock. Raises: DiskError."""
     try:
         *lines, torn = home.order.read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -76,9 +68,19 @@ def resume(home: Home) -> Certificate | None:
     if torn:
         with files.refusals(home.order):
             os.truncate(home.order, home.order.stat().st_size - len(torn))
-    told = [json.loads(line) for line in lines]
-    plan = staging.planned(told[1]["plan"], home.production) if len(told) > 1 else None
-    return _finish(home, told[0], plan)
+    told = json.loads(lines[0])
+    return Order(told["id"], tuple(told["clients"]), told["reason"], told.get("practice", False))
+
+
+def is_done(home: Home, order: Order) -> bool:
+    """Whether the journal tells that an order was carried out."""
+    return DONE in certificate.lines_of(journal.read(home.journal), order.id)
+
+
+def close(home: Home) -> None:
+    """Take the order away, once everything that it asks for is done."""
+    files.remove(home.order)
+    files.sync(home.production)
 
 
 def check(clients: Sequence[str], reason: str) -> None:
@@ -93,47 +95,52 @@ def check(clients: Sequence[str], reason: str) -> None:
         raise UsageError(f"{told}. {UNCHANGED} Say the reason without it, as the number of a request.")
 
 
-def _finish(home: Home, order: dict[str, Any], plan: StagingPlan | None) -> Certificate:
-    """Do what is left of an order: every step asks whether it is done."""
-    clients, reason, name = order["clients"], order["reason"], order["id"]
-    lines = {
-        it.get("step"): it for it in journal.read(home.journal) if it.get("kind") == ERASE and it.get("id") == name
-    }
+def carry_out(home: Home, order: Order) -> Certificate:
+    """Erase the clients of an order from everything that an installation keeps; every step asks whether it is done.
+
+    The caller holds the lock, has checked the clients, and closes the order.
+    Raises: ErasureError with nothing changed; DiskError, after which the next run goes on.
+    """
+    clients, reason, name = order.clients, order.reason, order.id
+    records = journal.read(home.journal)
+    lines = certificate.lines_of(records, name)
     digests = erased.add(home.production, clients)
     if INTENT not in lines:
         told = {"step": INTENT, "id": name, "reason": reason, "clients": digests, "n_clients": len(clients)}
         told |= {"check": erased.check_of(home.production)}
         journal.append(home.journal, {"kind": ERASE} | told)
-    if plan is None:
-        names = named_clients.names(home, clients)
-        plan, facts = _staged(home, names)
-        order |= facts | {"others": sorted(names.others), "shared": sorted(names.shared)}
-        files.append(
-            home.order, _line({"plan": plan.told(home.production), "facts": {key: order[key] for key in _FACTS}})
-        )
-    else:
-        order |= json.loads(home.order.read_bytes().split(b"\n")[1])["facts"]
-    names = ClientNames(frozenset(clients), frozenset(order["others"]), frozenset(order["shared"]))
+    plan, facts = _planned(home, clients)
+    names = ClientNames(frozenset(clients), frozenset(facts["others"]), frozenset(facts["shared"]))
     if REPLACED not in lines:
         journal.append(home.journal, {"kind": ERASE, "step": REPLACED, "id": name, "replaced": dict(plan.replaced)})
     staging.put_in_place(plan)
     _in_place(home, names)
     _derive_again(home)
     left = occurrences.kept(home.kept, names, home.schema.client)
-    certificate = Certificate(
-        reason, tuple(digests), order["n_rows"], plan.staged, plan.gone, dict(plan.replaced), tuple(order["trained"]),
-        order["levels"], tuple(erased.read(home.production).digests_of(names.names - names.plain)), left,
+    ambiguous = erased.read(home.production).digests_of(names.names - names.plain)
+    done = Certificate(
+        name, reason, tuple(digests), facts["n_rows"], plan.staged, plan.gone, dict(plan.replaced),
+        tuple(facts["trained"]), facts["levels"], tuple(ambiguous), left,
         occurrences.in_sources(home.others, names, home.schema.files or home.schema, home.size_cap),
+        certificate.earlier(records, name, digests),
     )  # fmt: skip
     if DONE not in lines:
-        counts = {"n_rows": order["n_rows"], "n_files": len(plan.staged), "left": sum(left.values())}
-        journal.append(home.journal, {"kind": ERASE, "step": DONE, "id": name, "trained": order["trained"]} | counts)
-    files.remove(home.order)
-    files.sync(home.production)
-    return certificate
+        counts = {"n_rows": facts["n_rows"], "n_files": len(plan.staged), "left": sum(left.values())}
+        journal.append(home.journal, {"kind": ERASE, "step": DONE, "id": name, "trained": facts["trained"]} | counts)
+    return done
 
 
-_FACTS = ("n_rows", "trained", "levels", "others", "shared")
+def _planned(home: Home, clients: Collection[str]) -> tuple[StagingPlan, dict[str, Any]]:
+    """The plan of an order, with what a person should know; staged and written down where that is not done yet."""
+    _, *lines = home.order.read_bytes().splitlines()
+    if lines:
+        told = json.loads(lines[0])
+        return staging.planned(told["plan"], home.production), told["facts"]
+    names = named_clients.names(home, clients)
+    plan, facts = _staged(home, names)
+    facts |= {"others": sorted(names.others), "shared": sorted(names.shared)}
+    files.append(home.order, _line({"plan": plan.told(home.production), "facts": facts}))
+    return plan, facts
 
 
 def _staged(home: Home, names: ClientNames) -> tuple[StagingPlan, dict[str, Any]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from risk.disk import files, journal, paths, tick
+from risk.disk import files, journal, paths, tick, wiped
 from risk.errors import DataError, ModelError, ReleaseError, RiskError
 from risk.modeling.families import is_own
 from risk.registry import audit, proven, releases
@@ -43,9 +43,14 @@ OLD_CARD = (
 class Watch:
     """Keeps `live` current: a thread polls links, files and journal, loads and proves what is new, assigns it."""
 
-    def __init__(self, production: Path, models: Path, schema: Schema, own: OwnFamilies = NO_FAMILIES) -> None:
+    def __init__(
+        self, production: Path, models: Path, schema: Schema, own: OwnFamilies = NO_FAMILIES,
+        ingested: Path | None = None,
+    ) -> None:  # fmt: skip
         self._own, self._production, self.reports, self.schema = own, production, models / paths.REPORTS, schema
+        self._ingested, above = ingested, [ingested.parent, ingested.parent.resolve()] if ingested else []
         self._roots = [str(root) for path in (models, production) for root in (path, path.resolve())]
+        self._roots += map(str, above)
         self._seen: tuple[Any, ...] | None = None
         self._proven: tuple[Any, ...] | None = None
         self._live, self._again = LiveState(), 0.0
@@ -84,7 +89,8 @@ class Watch:
         former = self._live
         is_due = bool(former.wrong) and time.monotonic() > self._again
         seen = tuple(tick.contents(str(folder / paths.CURRENT)) for folder in (self._production, self.reports))
-        recorded = (tick.signature(str(self._production / paths.JOURNAL)), seen[0])
+        has_dataset = self._ingested and os.path.lexists(self._ingested / paths.CURRENT)  # that alone is looked at
+        recorded = (tick.signature(str(self._production / paths.JOURNAL)), seen[0], has_dataset)
         is_news = is_due or (recorded, seen) != (self._proven, self._seen)
         if recorded != self._proven or is_due:
             self._proven, self._again = recorded, time.monotonic() + PATIENCE
@@ -100,13 +106,20 @@ class Watch:
             log.warning(event("fault", reason=fault))
 
     def _broken(self) -> str | None:
-        """The fault of the journal, or that another release is live; None where all is well."""
+        """The fault of the journal, a wiped folder, or that another release is live; None where all is well."""
         try:
             broken = journal.fault(self._production / paths.JOURNAL)
-            faults = [f"the record cannot be proven: {broken}"] if broken else audit.misplaced(self._production)
+            faults = [f"the record cannot be proven: {broken}"] if broken else []
+            faults = faults or self._wiped() or audit.misplaced(self._production)
         except Exception as error:
             faults = [f"the record cannot be proven: {_words(error)}"]
         return self._named(faults[0]) if faults else None
+
+    def _wiped(self) -> list[str]:
+        """What of an installation is gone, so that runs refuse to work; of the dataset, whether it is there."""
+        ingested, models, how = self._ingested, self.reports.parent, {"finishes_erasure": True, "reads_dataset": False}
+        found = wiped.fault(self._production, ingested, models, **how) if ingested else None
+        return [f"no run can work: {found}"] if found else []
 
     def _last_runs(self) -> dict[str, Any]:
         """The last runs, the last one, and the last that came to its end; None where nobody can read them."""

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app import create_app
 from risk.disk import files, journal, paths
 from risk.disk.paths import LIST_COLUMNS
 from risk.errors import DataError
 from risk.service import live
 from risk.service.predictions import LiveState
 from risk.settings.settings import Settings
+from tests.conftest import Project
 from tests.installation import HOSTILE, deploy, lay_out, report
 
 
@@ -369,3 +371,48 @@ def test_a_fault_of_the_list_names_no_client(settings: Settings, watch: live.Wat
 
     assert "cannot be shown" in watch.live.faults[0]
     assert "Acme" not in watch.live.faults[0]
+
+
+WIPED = {
+    "the journal": ("production_deployment/journal.jsonl", "journal.jsonl: the journal is missing"),
+    "the dataset": ("ingesteddata/current", "ingesteddata/current: the link is missing"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lost", "told"), WIPED.values(), ids=WIPED)
+def test_a_wiped_folder_is_told_by_health_and_every_page(
+    deployed: Project, monkeypatch: pytest.MonkeyPatch, lost: str, told: str
+) -> None:
+    monkeypatch.setattr(live, "PAUSE", 0.01)
+    app = create_app(deployed.settings)
+    asked, path = app.test_client(), deployed.root / lost
+    assert asked.get("/health").json["status"] == "ok"
+
+    path.rename(deployed.root / "lost")
+    app.extensions["rooms"].watch.poll()
+
+    health = asked.get("/health")
+    assert (health.status_code, health.json["status"]) == (503, "faulty")
+    assert health.json["detail"].startswith(f"no run can work: {told}")
+    assert str(deployed.root) not in health.json["detail"]
+    for page in ("/", "/clients", "/trackrecord", "/model", "/drift", "/data", "/runs"):
+        assert told in asked.get(page, headers={"Accept": "text/html"}).text
+    assert asked.post("/prediction", json=[{}]).status_code != 503
+    (deployed.root / "lost").rename(path)
+    app.extensions["rooms"].watch.poll()
+    assert asked.get("/health").json["status"] == "ok"
+    app.extensions["rooms"].watch.stop()
+
+
+@pytest.mark.slow
+def test_a_wiped_folder_is_known_without_a_look_at_the_dataset(deployed: Project) -> None:
+    settings = deployed.settings
+    link = files.resolve(settings.ingested / paths.CURRENT)
+    assert link
+    (link / paths.MANIFEST).write_text("torn")
+    watch = live.Watch(settings.production, settings.models, settings.schema, ingested=settings.ingested)
+
+    watch.poll()
+
+    assert watch._live.wrong == ()

@@ -262,3 +262,73 @@ def test_counts_of_former_reports_stay_and_runs_say_that_rows_had_gone(kept: Pro
     former = kept.json(f"models/reports/{before['run']}/snapshot.json")
     assert (former["clients"], len(former["risks"])) == (before["clients"], len(before["risks"]) - len(ERASED))
     assert "of erased clients had gone" in kept.run("diagnostics", "--explain", "last").out
+
+
+@pytest.mark.slow
+def test_retrain_lays_a_challenger_without_the_client_on_the_desk_and_judges_it(kept: Project) -> None:
+    former, live = kept.json("models/trainedmodel.json"), os.readlink(kept.settings.production / paths.CURRENT)
+
+    said = kept.run("ingestion", "--erase", "acme", "--reason", REASON, "--retrain")
+
+    assert said.code == 0, (said.out, said.err)
+    erasing, run = records(kept)[-2:]
+    assert (erasing["step"], run["script"]) == ("done", "fullprocess")
+    assert (run["reason_to_train"], run["outcome"]) == ("asked for by --force", "not enough evidence")
+    assert run["gate"]["sentence"] == run["sentence"]
+    assert said.out.splitlines()[-2:] == [
+        f"  retrained: not enough evidence: {run['sentence']}",
+        "  the live release stays; to deploy the challenger all the same: python deployment.py --force REASON",
+    ]
+    assert [it.partition("-")[0] for it in erasing["trained"]] == ["1", "2", "the challenger on the desk"]
+    assert all(f"  trained on them: {it}\n" in said.out for it in erasing["trained"])
+    card = kept.json("models/trainedmodel.json")
+    assert (card["run"], card["n_rows"]) == (run["run"], former["n_rows"] - 3)  # of three months with an outcome
+    assert card["sha256"] == run["challenger"] != former["sha256"]
+    assert holding(kept.root, "acme", OTHERS) == []
+    assert os.readlink(kept.settings.production / paths.CURRENT) == live
+    assert kept.run("diagnostics", "--verify").code == 0
+    assert kept.run("deployment", "--force", "request 2026-17").code == 0
+
+
+@pytest.mark.slow
+def test_retrain_says_that_nothing_was_trained_where_too_few_rows_are_left(project: Project) -> None:
+    project.drop("sourcedata/a.csv", f"{HEADER}\nacme,1,2,3,1\nb,1,2,3,0\nc,4,5,6,0\n")
+    assert project.run("ingestion").code == 0
+
+    said = project.run("ingestion", "--erase", "acme", "--reason", REASON, "--retrain")
+
+    assert said.code == 0, (said.out, said.err)
+    told = "2 labelled rows with 1 kind of outcome: no model can be trained on them."
+    assert said.out.splitlines()[-1] == f"  not retrained: not enough evidence: {told}"
+    assert "trained on them:" not in said.out
+    assert records(project)[-1]["outcome"] == "not enough evidence"
+
+
+@pytest.mark.slow
+def test_no_model_that_was_trained_on_the_client_competes_once_it_is_erased(kept: Project) -> None:
+    kept.drop("sourcedata/2026-05.csv", month(5))
+    run_of_day(kept, "2026-07-20", "--force")
+    before = [it["name"] for it in records(kept)[-1]["candidates"]]
+    assert erase(kept, "acme").code == 0
+    kept.drop("sourcedata/2026-06.csv", month(6))
+
+    run_of_day(kept, "2026-07-21", "--force")
+
+    assert "recalibrated, logistic" in before
+    assert [it["name"] for it in records(kept)[-1]["candidates"]] == ["all rows, logistic", "recent rows, logistic"]
+
+
+@pytest.mark.slow
+def test_a_challenger_of_a_run_that_was_cut_off_is_trained_again_without_the_client(kept: Project) -> None:
+    kept.drop("sourcedata/2026-05.csv", month(5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scoring.judge", lambda *_: 1 / 0)
+        assert kept.run("fullprocess", "--force").code == 1
+    former = kept.json("models/trainedmodel.json")
+    assert erase(kept, "acme").code == 0
+
+    run_of_day(kept, "2026-07-20", "--force")
+
+    card = kept.json("models/trainedmodel.json")
+    assert card["dataset"] == former["dataset"]
+    assert (card["n_rows"], card["sha256"] == former["sha256"]) == (former["n_rows"] - 3, False)  # called in May
