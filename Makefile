@@ -14,7 +14,7 @@ OUTPUTS := ingesteddata models practicemodels production_deployment
 
 .DEFAULT_GOAL := help
 .PHONY: help run try upgrade-check test test-fast test-extras check browser pictures serve simulate demo-database bench bench-decisions \
-        bench-calling bench-lives bench-models bench-service bench-scale bench-erasing soak servers cron uncron xlsx spark java lock clean reset-demo broken
+        bench-calling bench-lives bench-seasons bench-models bench-service bench-scale bench-erasing soak servers cron uncron xlsx spark java lock clean reset-demo broken
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -96,8 +96,11 @@ demo-database: .venv/.installed-dev ## fill clients.db with the shipped files, t
 bench: .venv/.installed-dev ## run the benchmarks
 	@$(PY) -m tests.benchmarks $(ARGS)
 
-bench-decisions: .venv/.installed-dev ## measure the decisions beside the familiar rules (a quarter of an hour)
-	@$(PY) -m tests.benchmarks decisions selection seasons
+bench-decisions: .venv/.installed-dev ## measure the decisions beside the familiar rules (hours; a run that was cut off goes on)
+	@$(PY) -m tests.benchmarks decisions selection
+
+bench-seasons: .venv/.installed-dev ## measure what a yearly cycle does to alerts and deployments (a quarter of an hour)
+	@$(PY) -m tests.benchmarks seasons
 
 bench-calling: .venv/.installed-dev ## measure what calling does to alerts and model (half an hour)
 	@$(PY) -m tests.benchmarks calling

@@ -16,7 +16,8 @@ from tests.benchmarks.measure import Table
 
 HALVES = {
     "bench": ("ticks", "runs", "feeds", "ingestion", "formats", "models", "quiet", "lists"),
-    "bench-decisions": ("decisions", "selection", "seasons"),
+    "bench-decisions": ("decisions", "selection"),
+    "bench-seasons": ("seasons",),
     "bench-calling": ("calling",),
     "bench-lives": ("lives",),
     "bench-models": ("contenders",),
