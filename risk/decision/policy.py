@@ -209,8 +209,8 @@ def judged(
         newest = Forward(left[told], beside[told], forward[told], clients[told])
     steady, whom = reason in STEADY and not by_base_rate, "the base rate" if by_base_rate else "the champion"
     if steady:  # how many leave gave no alert
-        against, risks = (season.levelled(History(np.full(len(left), ""), left, it)) for it in (against, risks))
-        steady, whom = not (scan and scan.doubts >= DOUBTS), "the champion, the level of both set right"
+        against = season.levelled(History(np.full(len(left), ""), left, against))
+        steady, whom = not (scan and scan.doubts >= DOUBTS), "the champion with its level set right"
     with threadpool_limits(1):
         found = gate.judge(
             left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,

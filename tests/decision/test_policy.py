@@ -128,7 +128,19 @@ def test_a_challenger_of_more_rows_does_not_win_by_how_many_leave(reason: str, o
     found = policy.judged(left, low, risks, clients, GateRule(), reason, scan=scan)
 
     assert found.outcome == outcome
-    assert ("the level of both set right" in found.sentence) == (reason == policy.DOUBLED)
+    assert ("its level set right" in found.sentence) == (reason == policy.DOUBLED)
+
+
+def test_a_challenger_of_more_rows_that_tells_who_leaves_is_refused_where_its_own_level_is_wrong() -> None:
+    frame, risks = rows(3_000, 3)
+    left, clients = frame["left"].to_numpy(), frame["client"].to_numpy()
+    timid, loud = (1 / (1 + odds) for odds in (((1 - risks) / risks) ** 0.4, (1 - risks) / risks / np.exp(1.0)))
+
+    scan = Scan("no drift", (), doubts=2)
+
+    found = [policy.judged(left, timid, it, clients, GateRule(), policy.DOUBLED, scan=scan) for it in (risks, loud)]
+
+    assert [it.outcome for it in found] == ["deploy", "refuse"]
 
 
 @pytest.mark.parametrize(
