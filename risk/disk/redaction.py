@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[\d.,+-]+")
 
 @dataclass(frozen=True)
 class ClientNames:
-    """The names to be taken out; the names of `others` that hold one of them; those that are `shared` with values."""
+    """The names to be taken out; texts of `others` that hold one and stay; the names that are `shared` with values."""
 
     names: frozenset[str]
     others: frozenset[str] = frozenset()
@@ -128,7 +128,8 @@ class ClientNames:
         words = [rf"(?<!\w){_words(form for form in free if _is_of_words(form[0]))}"]
         words += [_words(form for form in free if not _is_of_words(form[0]))]
         words += [rf"(?<=['\"`]){longest_of(quoted, lambda last: _QUOTE_AFTER)}"]
-        others = longest_of(self.others, lambda last: r"(?!\w)")
+        written = {form for name in self.others for form in _forms(name)}
+        others = longest_of(self.others | written.difference(self.forms), lambda last: r"(?!\w)")
         return re.compile(rf"(?P<other>(?<!\w){others})|(?:{'|'.join(words)})")
 
 
