@@ -90,6 +90,32 @@ def test_a_note_names_a_client_whatever_else_the_name_means_but_a_bare_number() 
     assert (names.count(told, "note"), names.count(without, "note")) == (2, 0)
 
 
+PLANS = ("Gold Plus", "Gold, Pro", 'The "Gold" plan', "Gold' 7", "Golden")
+
+
+@pytest.mark.parametrize("value", PLANS)
+def test_a_value_of_another_column_that_holds_a_name_as_a_word_stays_however_it_is_written(value: str) -> None:
+    names = ClientNames(frozenset({"Gold"})).beside(PLANS)
+    row = 'b,"' + value.replace('"', '""') + '"\n'
+    held = {"plan": value, "text": f"plan {value!r}", "log": event("plan", value=value)}
+
+    assert names.shared == {"Gold"}
+    assert without_rows(f"client,plan\n{row}Gold,Plus\n", ("client",), names) == f"client,plan\n{row}"
+    assert names.cut(held) == held
+    assert names.masked(row.encode()) == row.encode()
+    assert [names.count(it) for it in (value, row, json.dumps(held))] == [0, 0, 0]
+    assert names.cut({"text": "of 'Gold'", "list": [{"client": "Gold"}]}) == {"text": f"of '{PUT}'", "list": []}
+
+
+def test_each_name_that_a_value_holds_is_shared_and_no_other() -> None:
+    names = ClientNames(frozenset({"Gold", "Gold Plus", "Fischer", "A & B", "Zoe"}), frozenset({"Zoe Ltd"}))
+
+    beside = names.beside({"Gold Plus Extra", "Fischers", "A &amp; B 2", "Zoe Ltd", "'Fischer'", "'Zoe'"})
+
+    assert beside.shared == {"Gold", "Gold Plus", "A & B", "Fischer", "Zoe"}
+    assert beside.in_text("of 'Fischer'") == f"of '{PUT}'"
+
+
 NORD = 'Müller & Söhne "Nord", GmbH'
 
 
