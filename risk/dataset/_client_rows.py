@@ -1,6 +1,7 @@
 """The rows of some clients in all parts, found in one pass over each part and kept in memory.
 
-Beside them stand the ids of others that hold one of the names, which must not be taken for it.
+Beside them stand the ids of others, and the values of other columns, that hold one of the names and must not be taken
+for it.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ class PartRows:
     """What one part holds of the clients: the places of their rows in it, and which of these are labelled.
 
     It was asked by some text `columns`: that of clients, or all where it has another schema. `named` are those of the
-    clients who stand in its client column, `longer` are ids of others that hold a name, and `shared` are names that
-    another column holds too. Its rows lie in the `table` in memory, from the row `first` on.
+    clients who stand in its client column, `longer` are ids of others that hold a name, and `values` those of other
+    columns that are or hold one. Its rows lie in the `table` in memory, from the row `first` on.
     """
 
     rows: tuple[int, ...]
     labelled: frozenset[int]
     named: frozenset[str]
     longer: frozenset[str]
-    shared: frozenset[str]
+    values: frozenset[str]
     columns: tuple[str, ...]
     table: str
     first: int
@@ -59,7 +60,8 @@ class ClientRows:
         self._folder, self._client, self._target = folder, client, target
         self._texts: dict[str, list[str]] = {}  # columns, by the part
         self._theirs = among(clients)
-        self._alike = _alike(quoted(client), ClientNames(frozenset(clients)).forms)
+        self._names = ClientNames(frozenset(clients))
+        self._alike = _alike(quoted(client), self._names.forms)
         self._connection = connect()
         self._tables: dict[tuple[tuple[str, str], ...], str] = {}
         self.parts = {path.name: self._of_part(path) for path in sorted(folder.glob(WHOLE))}
@@ -104,15 +106,20 @@ class ClientRows:
         return PartRows(
             tuple(place for place, _ in found), frozenset(place for place, is_labelled in found if is_labelled),
             self._ids(theirs) if is_ours else NOBODY, self._ids(f"not ({theirs})") if is_ours else NOBODY,
-            self._shared(part, texts) if is_ours else NOBODY, tuple(named), table, first,
+            self._held(part, texts) if is_ours else NOBODY, tuple(named), table, first,
         )  # fmt: skip
 
     def _ids(self, condition: str) -> frozenset[str]:
         return self._distinct(self._client, f"near where {condition}")
 
-    def _shared(self, part: str, texts: Iterable[str]) -> frozenset[str]:
-        others = [name for name in texts if name != self._client]
-        return NOBODY.union(*(self._distinct(it, f"{part} where {quoted(it)} in {self._theirs}") for it in others))
+    def _held(self, part: str, texts: Iterable[str]) -> frozenset[str]:
+        """The values of other columns that are or hold a name; each is searched once, however many rows have it."""
+        found, alike = set[str](), _alike("value", self._names.forms)
+        for name in (it for it in texts if it != self._client):
+            values = f"select distinct {quoted(name)} as value from {part}"
+            self._connection.execute(f"create or replace temp table held as {values}")
+            found |= self._distinct("value", f"held where {alike}")
+        return frozenset(filter(self._names.may_name, found))
 
     def _distinct(self, column: str, rows: str) -> frozenset[str]:
         return frozenset(it for (it,) in self._run(f"select distinct {quoted(column)} from {rows}") if it)

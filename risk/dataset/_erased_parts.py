@@ -73,9 +73,9 @@ class ClientParts:
         return found
 
     def values_of_others(self) -> tuple[set[str], set[str]]:
-        """Ids of other clients that hold a form of one of the names, and the names that other columns hold too."""
+        """Ids of other clients that hold a form of one of the names, and values of other columns that do."""
         parts = self.rows.parts.values()
-        return {name for it in parts for name in it.longer}, {name for it in parts for name in it.shared}
+        return {name for it in parts for name in it.longer}, {value for it in parts for value in it.values}
 
     def _without(self, path: Path, columns: Iterable[str]) -> tuple[str, str]:
         unfinished = self._parts / f"{paths.UNFINISHED}erasing.parquet"

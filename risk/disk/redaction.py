@@ -1,7 +1,7 @@
 """Redaction: the names of clients taken out of texts, JSON and the raw bytes of logs, and found in them.
 
 A name counts as a word of its own, and never within the longer name of another client. One that also means something
-else (a number, a level of a feature) counts where a client is meant alone: in its column, or in quotes.
+else (a number, a level of a feature, a word in one) counts where a client is meant alone: in its column, or in quotes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[\d.,+-]+")
 
 @dataclass(frozen=True)
 class ClientNames:
-    """The names to be taken out; the names of `others` that hold one of them; those that are `shared` with values."""
+    """The names to be taken out; texts of `others` that hold one and stay; the names that are `shared` with values."""
 
     names: frozenset[str]
     others: frozenset[str] = frozenset()
@@ -52,10 +52,28 @@ class ClientNames:
         """What a person wrote, without the names; one that is a bare number may be any, and stays."""
         return self.note_pattern.sub(lambda it: it[0] if it["other"] else PUT, text) if self.may_be_in(text) else text
 
-    def may_name(self, client: str) -> bool:
-        """Whether one of the names might be read in the id of another client."""
-        is_plain = client[:1].isalnum() and client[-1:].isalnum() and "," not in client
-        return not is_plain or self.note_pattern.search(client) is not None
+    def may_name(self, text: str) -> bool:
+        """Whether one of the names might be read in the id of another client, or in a value."""
+        is_plain = text[:1].isalnum() and text[-1:].isalnum() and "," not in text
+        return not is_plain or self.note_pattern.search(text) is not None
+
+    def beside(self, values: Collection[str]) -> ClientNames:
+        """The names, where these are values of other columns: those that one holds as a word are shared.
+
+        A value that holds one in quotes, as if a client were meant alone, is itself of others.
+        """
+        by_form: dict[str, set[str]] = {}
+        for name in self.names:
+            for form in _forms(name):
+                by_form.setdefault(form, set()).add(name)
+        names = ClientNames(self.names, self.others, self.shared.union(self.names.intersection(values)))
+        while found := {name for it in names._found(values) for name in by_form[it]} - names.shared:
+            names = ClientNames(self.names, self.others, names.shared | found)  # then a shorter one within it is found
+        others = (it for it in values if it.strip("'\"`") not in self.names and names.count(f'"{it}"'))
+        return ClientNames(self.names, self.others.union(others), names.shared)
+
+    def _found(self, texts: Iterable[str]) -> set[str]:
+        return {it[0] for text in texts for it in self.pattern.finditer(text) if not it["other"]}
 
     def count(self, text: str, key: str = "") -> int:
         """How often a name stands in the text, which may be that of a note."""
@@ -128,7 +146,8 @@ class ClientNames:
         words = [rf"(?<!\w){_words(form for form in free if _is_of_words(form[0]))}"]
         words += [_words(form for form in free if not _is_of_words(form[0]))]
         words += [rf"(?<=['\"`]){longest_of(quoted, lambda last: _QUOTE_AFTER)}"]
-        others = longest_of(self.others, lambda last: r"(?!\w)")
+        written = {form for name in self.others for form in _forms(name)}
+        others = longest_of(self.others | written.difference(self.forms), lambda last: r"(?!\w)")
         return re.compile(rf"(?P<other>(?<!\w){others})|(?:{'|'.join(words)})")
 
 

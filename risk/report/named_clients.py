@@ -75,16 +75,16 @@ def known(home: Home, clients: Collection[str]) -> set[str]:
 def names(home: Home, clients: Collection[str]) -> ClientNames:
     """The names, beside what else they may mean: values of other columns, words of ours, parts of longer names."""
     alone = ClientNames(frozenset(clients))
-    longer, shared = Erasure(home.ingested, home.schema, alone).of_clients.values_of_others()
+    longer, values = Erasure(home.ingested, home.schema, alone).of_clients.values_of_others()
     written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
     alone = ClientNames(alone.names, frozenset(filter(alone.may_name, longer)))
     ours = set(get_args(State)) | _keys(object_in(home.models / paths.SNAPSHOT))
     ours |= _keys(object_in(home.models / paths.CARD))
-    shared |= {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
+    shared = {it.group() for it in alone.pattern.finditer(written) if not it["other"]} & alone.names
     texts = f"{home.schema!r}\n{_our_texts(alone)}"
     spoken = (it for it in alone.names if it in texts and re.search(rf"(?<!\w){re.escape(it)}(?!\w)", texts))
     shared |= {it for it in alone.names if it in ours} | set(spoken)
-    return ClientNames(alone.names, alone.others, frozenset(shared))
+    return ClientNames(alone.names, alone.others, frozenset(shared)).beside(values)
 
 
 def _our_texts(names: ClientNames) -> str:

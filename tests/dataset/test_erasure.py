@@ -177,6 +177,36 @@ def test_a_client_whose_name_is_a_form_of_the_erased_one_keeps_it(project: Proje
     assert final(project) == ["A &amp; B,1,2,3,0", "C\\_D,1,2,3,0"]
 
 
+def test_values_of_others_that_hold_the_name_as_a_word_stay(project: Project) -> None:
+    project.configure(schema={"features": {"size": "numeric", "plan": "categorical"}, "owner": "owner"})
+    rows = ["b,1,Gold Plus,0,Anna Gold", "d,2,Gold Pro,1,Team A", 'e,3,"The ""Gold"" plan",1,Gold Team']
+    drop(project, "corporation,size,plan,exited,owner", {"a.csv": "\n".join([*rows, "Gold,4,Pro,0,b"])})
+    ingest(project)
+    others = final(project)[:3]
+
+    said = project.run("ingestion", "--erase", "Gold", "--reason", "request", "--json")
+
+    assert said.code == 0, said.out
+    assert said.json["left"] == 0
+    assert final(project) == others
+    certificate = said.json["certificates"]["production"]
+    assert certificate["ambiguous"] == certificate["clients"]
+
+
+def test_a_longer_name_of_another_stays_as_files_write_it(project: Project) -> None:
+    longer = '"Müller & Söhne ""Nord"", GmbH",1,2,3,0'
+    drop(project, HEADER, {"a.csv": f"{longer}\nMüller,1,2,3,0\nb,1,2,3,1\n", "b.csv": longer.replace(",0", ",x")})
+    ingest(project)
+
+    said = project.run("ingestion", "--erase", "Müller", "--reason", "request 7")
+    assert said.code == 0, said.out
+    assert final(project) == [longer, "b,1,2,3,1"]
+
+    said = project.run("ingestion", "--erase", 'Müller & Söhne "Nord", GmbH', "--reason", "request 8")
+    assert said.code == 0, said.out
+    assert holding(project.root, "Müller") == holding(project.root, "Nord") == []
+
+
 @pytest.mark.slow
 def test_sentences_stay_that_only_hold_the_same_word_as_a_client(deployed: Project) -> None:
     deployed.drop("sourcedata/odd.csv", f"{HEADER}\ntrained,1,2,3,0\n")

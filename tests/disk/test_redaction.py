@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import random
 import re
 from pathlib import Path
@@ -12,7 +14,7 @@ from risk.disk import journal, redacted_csv
 from risk.disk.redacted_csv import without_rows
 from risk.disk.redaction import PUT, ClientNames
 from risk.disk.word_search import longest_of, word_search
-from risk.text import event
+from risk.text import event, markdown
 
 NAMES = ClientNames(frozenset({"acme", 'O\'Neil, "Zoë"', "=1+1"}), frozenset({"acme-x", "big acme"}))
 
@@ -86,6 +88,57 @@ def test_a_note_names_a_client_whatever_else_the_name_means_but_a_bare_number() 
     text = f'client,note\nb,"{told}"\nc,42\n'
     assert without_rows(text, ("client",), names) == f'client,note\n"b","{without}"\nc,42\n'
     assert (names.count(told, "note"), names.count(without, "note")) == (2, 0)
+
+
+PLANS = ("Gold Plus", "Gold, Pro", 'The "Gold" plan', "Gold' 7", "Golden")
+
+
+@pytest.mark.parametrize("value", PLANS)
+def test_a_value_of_another_column_that_holds_a_name_as_a_word_stays_however_it_is_written(value: str) -> None:
+    names = ClientNames(frozenset({"Gold"})).beside(PLANS)
+    row = 'b,"' + value.replace('"', '""') + '"\n'
+    held = {"plan": value, "text": f"plan {value!r}", "log": event("plan", value=value)}
+
+    assert names.shared == {"Gold"}
+    assert without_rows(f"client,plan\n{row}Gold,Plus\n", ("client",), names) == f"client,plan\n{row}"
+    assert names.cut(held) == held
+    assert names.masked(row.encode()) == row.encode()
+    assert [names.count(it) for it in (value, row, json.dumps(held))] == [0, 0, 0]
+    assert names.cut({"text": "of 'Gold'", "list": [{"client": "Gold"}]}) == {"text": f"of '{PUT}'", "list": []}
+
+
+def test_each_name_that_a_value_holds_is_shared_and_no_other() -> None:
+    names = ClientNames(frozenset({"Gold", "Gold Plus", "Fischer", "A & B", "Zoe"}), frozenset({"Zoe Ltd"}))
+
+    beside = names.beside({"Gold Plus Extra", "Fischers", "A &amp; B 2", "Zoe Ltd", "'Fischer'", "'Zoe'"})
+
+    assert beside.shared == {"Gold", "Gold Plus", "A & B", "Fischer", "Zoe"}
+    assert beside.in_text("of 'Fischer'") == f"of '{PUT}'"
+
+
+NORD = 'Müller & Söhne "Nord", GmbH'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [NORD, NORD.replace('"', '""'), json.dumps(NORD), html.escape(NORD), markdown(NORD), event("x", a=NORD)],
+)
+def test_a_longer_name_of_another_client_stays_in_every_form(written: str) -> None:
+    shorter, longer = ClientNames(frozenset({"Müller"}), frozenset({NORD})), ClientNames(frozenset({NORD}))
+
+    assert shorter.in_text(f"Müller, {written}") == f"{PUT}, {written}"
+    assert shorter.masked(written.encode()) == written.encode()
+    assert shorter.count(written) == 0
+    assert longer.count(written) == 1
+    assert "Nord" not in longer.in_text(written)
+
+
+def test_what_is_cut_off_where_a_longer_name_goes_on_is_the_name() -> None:
+    name = "a" * 80
+
+    assert ClientNames(frozenset({name}), frozenset({f"{name} 2"})).in_text(f"{name} and {name} 2") == (
+        f"{PUT} and {name} 2"
+    )
 
 
 LETTERS = (
