@@ -20,7 +20,7 @@ from risk.command import Answer
 from risk.disk import journal, paths
 from risk.errors import DataError, UsageError
 from risk.report import certificate
-from risk.report.certificate import Certificate
+from risk.report.certificate import PRACTICE, PRODUCTION, Certificate
 from risk.settings.settings import Settings, for_practice
 from risk.text import counted, event, in_short, log
 
@@ -54,15 +54,18 @@ def is_asked(asked: argparse.Namespace) -> bool:
 
 
 def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
-    """Erase clients from everything that is kept, practice included, and return the certificate."""
+    """Erase clients from everything that is kept, practice included, and return the certificate.
+
+    All places refuse them from then on, also one that has not met them; with --practice it is practice alone.
+    """
     from risk.reading import erased
     from risk.report import erasing, named_clients
 
     named, practice = clients(asked), for_practice(settings)
     erasing.check(named, asked.reason)
-    places = {"production": settings}
+    places = {PRACTICE if asked.practice else PRODUCTION: settings}
     if not asked.practice and os.path.lexists(practice.ingested / paths.CURRENT):
-        places["practice"] = practice
+        places[PRACTICE] = practice
     known: dict[str, set[str]] = {}
     certificates: dict[str, Certificate] = {}
     for place, of in places.items():
@@ -76,11 +79,10 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
             f"no such client: {', '.join(map(in_short, nobody))}. Nothing was changed. "
             "Name them exactly as the files do; who was never taken in needs no erasing."
         )
-    # Whoever leaves production leaves practice as well, also where practice has not met them yet.
-    for place in places if known["production"] else ("practice",):
+    for place, of in places.items():
         if place not in certificates:
-            with command.writing(of := places[place]):
-                follows = place == "production" and "practice" in places
+            with command.writing(of):
+                follows = place == PRODUCTION and PRACTICE in places
                 erasing.begin(_home(of), erasing.new_order(named, asked.reason, practice=follows))
                 certificates |= _placed(place, _carried_out(of))
     certificates = {place: certificates[place] for place in places if place in certificates}
@@ -114,7 +116,7 @@ def _carried_out(settings: Settings) -> list[Certificate]:
 
 
 def _placed(place: str, done: list[Certificate]) -> dict[str, Certificate]:
-    return dict(zip((place, "practice"), done, strict=False))
+    return dict(zip((place, PRACTICE), done, strict=False))
 
 
 def renew_register(settings: Settings, reason: str) -> Answer:

@@ -128,6 +128,38 @@ def test_practice_is_erased_with_production(project: Project) -> None:
     assert project.run("ingestion", "--practice", "--verify").code == 0
 
 
+def test_who_is_in_practice_alone_is_refused_in_production_too(project: Project) -> None:
+    rows = f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n"
+    project.drop("practicedata/p.csv", rows)
+    assert project.run("ingestion", "--practice").code == 0
+
+    said = project.run("ingestion", *ASKED, "--json")
+
+    assert said.code == 0, said.err
+    assert list(said.json["certificates"]) == ["production", "practice"]
+    assert said.json["certificates"]["practice"]["n_rows"] == 1
+    project.drop("sourcedata/a.csv", rows)
+    ingest(project)
+    assert final(project) == ["b,1,2,3,1"]
+    assert project.run("ingestion", "--verify").code == 0
+
+
+def test_with_practice_named_the_client_is_erased_there_alone(project: Project) -> None:
+    rows = f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n"
+    project.drop("practicedata/p.csv", rows)
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    ingest(project)
+    assert project.run("ingestion", "--practice").code == 0
+    before = final(project)
+
+    said = project.run("ingestion", *ASKED, "--practice")
+
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[:2] == ["erased: 1 client", "practice:"]
+    assert final(project) == before
+    assert [path for path in holding(project.root, "acme", ("acme2",)) if path.startswith("practicemodels")] == []
+
+
 def test_names_are_read_from_command_line_and_file_as_ingestion_reads_them(project: Project, tmp_path: Path) -> None:
     drop(project, HEADER, {"a.csv": '"Acme, Inc.",1,2,3,0\nZoe Ltd,1,2,3,0\nacme,1,2,3,1\nb,1,2,3,1\n'})
     ingest(project)
