@@ -48,6 +48,11 @@ class Certificate:
     sources: dict[str, int]
     earlier: tuple[Earlier, ...]
 
+    @property
+    def was_trained_on(self) -> bool:
+        """Whether a model was trained on them, now or when an earlier order was carried out."""
+        return bool(self.trained) or any(it.trained for it in self.earlier)
+
 
 def lines_of(records: Sequence[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
     """The lines of the journal on an order, by their step."""
