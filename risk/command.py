@@ -151,7 +151,7 @@ def _settings(config: Path, asked: argparse.Namespace, during_erasure: Collectio
 def say(text: str) -> None:
     """Print, also where nobody reads to the end. Raises: DiskError where what is said cannot be written."""
     try:
-        print(text, flush=True)
+        print(text.encode("utf-8", "backslashreplace").decode(), flush=True)  # the name of a file may be any bytes
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes there at the end
         if not isinstance(error, BrokenPipeError):

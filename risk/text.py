@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from risk.errors import UsageError
+
 log = logging.getLogger("risk")
 
 NOTHING = "–"
@@ -55,6 +57,14 @@ def placed(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
         return {placed(key, names): placed(it, names) for key, it in value.items()}
     return [placed(it, names) for it in value] if isinstance(value, list | tuple) else value
+
+
+def check_text(option: str, text: str) -> None:
+    """Raise UsageError where a word of the command line is not UTF-8: no client and no line of the journal is."""
+    if not text.isascii() and any("\ud800" <= it <= "\udfff" for it in text):
+        raise UsageError(
+            f"{option}: it is not UTF-8 ({in_short(text)}). Nothing was changed. Type it in a terminal that is UTF-8."
+        )
 
 
 def in_short(value: Any) -> str:

@@ -13,6 +13,7 @@ from risk.registry import audit_export
 from risk.report import client_sheet, snapshot
 from risk.report.client_sheet import Shelves
 from risk.settings.settings import Settings
+from risk.text import check_text
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,7 @@ def _audit_export(settings: Settings, path: Path) -> Answer:
 
 def _client(settings: Settings, name: str, page: Path | None) -> Answer:
     """Tell everything that is kept about a client. Raises: UsageError, DiskError."""
+    check_text("--client", name)
     if not name.strip():
         raise UsageError("--client: the name is blank. Nothing was read. Give it as it stands in the client column.")
     if page:

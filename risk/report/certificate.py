@@ -12,7 +12,8 @@ from risk.disk.journal import ERASE
 from risk.text import counted, one_line
 
 INTENT, REPLACED, DONE = "intent", "replaced", "done"
-RETRAIN = "python fullprocess.py --force"
+PRODUCTION, PRACTICE = "production", "practice"
+RETRAIN = {PRODUCTION: "python fullprocess.py --force", PRACTICE: "python fullprocess.py --practice --force"}
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Certificate:
     sources: dict[str, int]
     earlier: tuple[Earlier, ...]
 
+    @property
+    def was_trained_on(self) -> bool:
+        """Whether a model was trained on them, now or when an earlier order was carried out."""
+        return bool(self.trained) or any(it.trained for it in self.earlier)
+
 
 def lines_of(records: Sequence[dict[str, Any]], name: str) -> dict[str, dict[str, Any]]:
     """The lines of the journal on an order, by their step."""
@@ -74,14 +80,15 @@ def answer(certificates: Mapping[str, Certificate], root: Path, holdout: Path, n
     n_clients = len({*numbers.values()})
     lines = [f"erased: {counted(n_clients, 'client')}"]
     for place, it in certificates.items():
-        lines += [f"{place}:" if len(certificates) > 1 else "", *_lines(it, root, holdout, numbers)]
+        is_said = len(certificates) > 1 or place == PRACTICE
+        lines += [f"{place}:" if is_said else "", *_lines(it, place, root, holdout, numbers)]
     left = sum(sum(it.left.values()) for it in certificates.values())
     told = {place: asdict(it) for place, it in certificates.items()}
     fields = {"outcome": "erased", "n_clients": n_clients, "left": left, "certificates": told}
     return Answer("\n".join(line for line in lines if line), fields, exit_code=1 if left else 0)
 
 
-def _lines(it: Certificate, root: Path, holdout: Path, numbers: Mapping[str, int]) -> list[str]:
+def _lines(it: Certificate, place: str, root: Path, holdout: Path, numbers: Mapping[str, int]) -> list[str]:
     """First what came of it, then the details."""
     rows, files = counted(it.n_rows, "accepted row"), counted(len(it.rewritten), "file")
     lines = [f"  searched everything that is kept: {counted(sum(it.left.values()), 'occurrence')} left"]
@@ -94,7 +101,7 @@ def _lines(it: Certificate, root: Path, holdout: Path, numbers: Mapping[str, int
     lines += [_erased_before(before) for before in it.earlier]
     lines += [f"  trained on them: {name}" for name in it.trained]
     if it.trained:
-        lines.append(f"  a model file holds no client's name; for one that never saw these rows: {RETRAIN}")
+        lines.append(f"  a model file holds no client's name; for one that never saw these rows: {RETRAIN[place]}")
     for name, n_levels in it.levels.items():
         values = counted(n_levels, "value")
         lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")

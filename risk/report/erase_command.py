@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING
 from risk import command
 from risk.command import Answer
 from risk.disk import journal, paths
-from risk.errors import DataError, UsageError
+from risk.errors import UsageError
 from risk.report import certificate
-from risk.report.certificate import Certificate
+from risk.report.certificate import PRACTICE, PRODUCTION, Certificate
 from risk.settings.settings import Settings, for_practice
-from risk.text import counted, event, in_short, log
+from risk.text import check_text, counted, event, in_short, log
 
 if TYPE_CHECKING:
     from risk.report.named_clients import Home
 
-DEPLOY = "python deployment.py --force REASON"
+DEPLOY = {
+    PRODUCTION: "python deployment.py --force REASON",
+    PRACTICE: "python deployment.py --practice --force REASON",
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -54,15 +57,18 @@ def is_asked(asked: argparse.Namespace) -> bool:
 
 
 def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
-    """Erase clients from everything that is kept, practice included, and return the certificate."""
+    """Erase clients from everything that is kept, practice included, and return the certificate.
+
+    All places refuse them from then on, also one that has not met them; with --practice it is practice alone.
+    """
     from risk.reading import erased
     from risk.report import erasing, named_clients
 
     named, practice = clients(asked), for_practice(settings)
     erasing.check(named, asked.reason)
-    places = {"production": settings}
+    places = {PRACTICE if asked.practice else PRODUCTION: settings}
     if not asked.practice and os.path.lexists(practice.ingested / paths.CURRENT):
-        places["practice"] = practice
+        places[PRACTICE] = practice
     known: dict[str, set[str]] = {}
     certificates: dict[str, Certificate] = {}
     for place, of in places.items():
@@ -72,22 +78,21 @@ def erase(settings: Settings, asked: argparse.Namespace) -> Answer:
             if done and set(done[0].clients) == set(erased.read(of.production).digests_of(named)):
                 certificates |= _placed(place, done)  # the same was asked for before, and cut off
     if nobody := [it for it in named if not any(it in some for some in known.values())]:
-        raise DataError(
+        raise UsageError(
             f"no such client: {', '.join(map(in_short, nobody))}. Nothing was changed. "
             "Name them exactly as the files do; who was never taken in needs no erasing."
         )
-    # Whoever leaves production leaves practice as well, also where practice has not met them yet.
-    for place in places if known["production"] else ("practice",):
+    for place, of in places.items():
         if place not in certificates:
-            with command.writing(of := places[place]):
-                follows = place == "production" and "practice" in places
+            with command.writing(of):
+                follows = place == PRODUCTION and PRACTICE in places
                 erasing.begin(_home(of), erasing.new_order(named, asked.reason, practice=follows))
                 certificates |= _placed(place, _carried_out(of))
     certificates = {place: certificates[place] for place in places if place in certificates}
     registers = [erased.read(places[place].production) for place in certificates]
     numbers = {it.digests_of([name])[0]: number for it in registers for number, name in enumerate(named, 1)}
     told = certificate.answer(certificates, settings.root, settings.holdout, numbers)
-    return _retrained(told, settings, practice=asked.practice) if asked.retrain else told
+    return _retrained(told, settings, certificates) if asked.retrain else told
 
 
 def _carried_out(settings: Settings) -> list[Certificate]:
@@ -114,13 +119,14 @@ def _carried_out(settings: Settings) -> list[Certificate]:
 
 
 def _placed(place: str, done: list[Certificate]) -> dict[str, Certificate]:
-    return dict(zip((place, "practice"), done, strict=False))
+    return dict(zip((place, PRACTICE), done, strict=False))
 
 
 def renew_register(settings: Settings, reason: str) -> Answer:
     """Make the register of journal and key, or give it up where the key is lost; a person's act in the journal."""
     from risk.reading import erased
 
+    check_text("--renew-register", reason)
     with command.writing(settings, finishes_erasure=True):
         n = erased.renew(settings.production)
         act = {"kind": "act", "act": erased.RENEWED, "reason": reason, "n_clients": n}
@@ -151,28 +157,45 @@ def _home(settings: Settings) -> Home:
     )  # fmt: skip
 
 
-def _retrained(told: Answer, settings: Settings, *, practice: bool) -> Answer:
-    """Train a challenger on what is left, in a process of its own, and add what it says."""
+def _retrained(told: Answer, settings: Settings, certificates: dict[str, Certificate]) -> Answer:
+    """Train a challenger on what is left where a model was trained on them, and add what it says."""
+    lines, exit_code = [told.line], told.exit_code
+    is_trained, sentences = dict[str, bool](), dict[str, str]()
+    for place in (place for place, it in certificates.items() if it.was_trained_on):
+        is_trained[place], sentences[place], code = _challenger(settings, place, lines)
+        exit_code = exit_code or code
+    if not is_trained:
+        lines.append("  nothing is to be retrained: no model was trained on them")
+    fields = {**told.fields, "retrained": is_trained, "retraining": sentences}
+    return replace(told, line="\n".join(lines), fields=fields, exit_code=exit_code)
+
+
+def _challenger(settings: Settings, place: str, lines: list[str]) -> tuple[bool, str, int]:
+    """Train a challenger in a process of its own, add lines on it; return whether there is one, its words, the code."""
     from risk.decision.approval import WAITING
 
-    script, log_of_runs = Path(__file__).parents[2] / "fullprocess.py", settings.production / paths.JOURNAL
-    words = [sys.executable, str(script), "--force", "--config", str(settings.source_file)]
+    of = for_practice(settings) if place == PRACTICE else settings
+    script, log_of_runs = Path(__file__).parents[2] / "fullprocess.py", of.production / paths.JOURNAL
+    options = ["--practice"] if place == PRACTICE else []
+    words = [sys.executable, str(script), *options, "--force", "--config", str(settings.source_file)]
     under_way = journal.next_run(log_of_runs)
-    run = subprocess.run([*words, *(["--practice"] if practice else [])], capture_output=True, text=True, check=False)
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
     said = run.stdout.splitlines()[:1] or run.stderr.splitlines()[-1:] or [f"it ended with exit code {run.returncode}"]
     record = next((it for it in journal.runs(log_of_runs) if it["run"] >= under_way), {})
     is_trained = bool(record.get("challenger"))
-    lines = [told.line, f"  {'retrained' if is_trained else 'not retrained'}: {said[0]}"]
+    where = " in practice" if place == PRACTICE else ""
+    lines.append(f"  {'retrained' if is_trained else 'not retrained'}{where}: {said[0]}")
     if is_trained and record["outcome"] not in ("deployed", WAITING):
-        lines.append(f"  the live release stays; to deploy the challenger all the same: {DEPLOY}")
-    fields = {**told.fields, "retrained": is_trained, "retraining": said[0]}
-    return replace(told, line="\n".join(lines), fields=fields, exit_code=told.exit_code or run.returncode)
+        lines.append(f"  the live release stays; to deploy the challenger all the same: {DEPLOY[place]}")
+    return is_trained, said[0], run.returncode
 
 
 def clients(asked: argparse.Namespace) -> list[str]:
     """The ids that are named on the command line and in the file. Raises: UsageError."""
     if asked.reason is None:
         raise UsageError("--erase needs --reason. Nothing was changed. Say why, without the name of the client.")
+    check_text("--erase", asked.erase or "")
+    check_text("--reason", asked.reason)
     lines: list[str] = []
     if asked.erase_file is not None:
         try:

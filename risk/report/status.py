@@ -65,7 +65,7 @@ def status(settings: Settings) -> Answer:
         "warnings": next((it["warnings"] for it in reversed(runs) if "warnings" in it), []),
         "late": snapshot.overdue(expectation(settings), time.time()) if sound else None,
         "rejected_rows": current.n_refused,
-        "journal": chain,
+        "journal": chain if path.exists() or not damaged else "missing",
         "misplaced": misplaced[0] if misplaced else None,
         "other_versions": releases.other_versions(made_with),
         "damaged": damaged,

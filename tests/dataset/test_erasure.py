@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from ingesting import current, final, ingest
 
-from tests.conftest import HEADER, Project
+from risk.disk import journal, paths
+from tests.conftest import HEADER, Project, table
 from tests.kept_texts import holding
 
 ASKED = ("--erase", "acme", "--reason", "request 7")
@@ -128,6 +129,38 @@ def test_practice_is_erased_with_production(project: Project) -> None:
     assert project.run("ingestion", "--practice", "--verify").code == 0
 
 
+def test_who_is_in_practice_alone_is_refused_in_production_too(project: Project) -> None:
+    rows = f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n"
+    project.drop("practicedata/p.csv", rows)
+    assert project.run("ingestion", "--practice").code == 0
+
+    said = project.run("ingestion", *ASKED, "--json")
+
+    assert said.code == 0, said.err
+    assert list(said.json["certificates"]) == ["production", "practice"]
+    assert said.json["certificates"]["practice"]["n_rows"] == 1
+    project.drop("sourcedata/a.csv", rows)
+    ingest(project)
+    assert final(project) == ["b,1,2,3,1"]
+    assert project.run("ingestion", "--verify").code == 0
+
+
+def test_with_practice_named_the_client_is_erased_there_alone(project: Project) -> None:
+    rows = f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n"
+    project.drop("practicedata/p.csv", rows)
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    ingest(project)
+    assert project.run("ingestion", "--practice").code == 0
+    before = final(project)
+
+    said = project.run("ingestion", *ASKED, "--practice")
+
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[:2] == ["erased: 1 client", "practice:"]
+    assert final(project) == before
+    assert [path for path in holding(project.root, "acme", ("acme2",)) if path.startswith("practicemodels")] == []
+
+
 def test_names_are_read_from_command_line_and_file_as_ingestion_reads_them(project: Project, tmp_path: Path) -> None:
     drop(project, HEADER, {"a.csv": '"Acme, Inc.",1,2,3,0\nZoe Ltd,1,2,3,0\nacme,1,2,3,1\nb,1,2,3,1\n'})
     ingest(project)
@@ -152,9 +185,66 @@ def test_who_is_no_client_is_refused_by_name_and_nothing_is_erased(
 
     said = project.run("ingestion", "--erase-file", str(tmp_path / "leave"), "--reason", "request")
 
-    assert said.code == 1
+    assert said.code == 2
     assert f"no such client: '{unknown}'." in said.err
     assert project.seen() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--erase", ("--erase", "a\udcff", "--reason", "request")),
+        ("--reason", ("--erase", "acme", "--reason", "a\udcff")),
+        ("--renew-register", ("--renew-register", "a\udcff")),
+    ],
+)
+def test_words_that_are_not_utf_8_are_refused_in_one_sentence(
+    project: Project, option: str, words: tuple[str, ...]
+) -> None:
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    ingest(project)
+    before = project.seen()
+
+    said = project.run("ingestion", *words)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"{option}: it is not UTF-8 ('a\\udcff'). Nothing was changed. ")
+    assert said.err.count("\n") == 1
+    assert project.seen() == before
+
+
+def test_a_file_whose_name_is_not_utf_8_is_named_in_one_sentence(project: Project) -> None:
+    said = project.run("ingestion", "--erase-file", "a\udcff", "--reason", "request", "--json")
+
+    assert said.code == 2
+    assert said.json["error"].startswith("--erase-file: a\udcff cannot be read (No such file or directory).")
+    assert said.out.isascii()
+
+
+def test_retrain_says_where_no_model_was_trained_on_them(project: Project) -> None:
+    drop(project, HEADER, {"a.csv": FILES["a.csv"]})
+    ingest(project)
+
+    said = project.run("ingestion", *ASKED, "--retrain")
+
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[-1] == "  nothing is to be retrained: no model was trained on them"
+
+
+@pytest.mark.slow
+def test_retrain_trains_where_a_model_was_trained_on_the_client(deployed: Project) -> None:
+    rows = table(200, seed=4, first=2000)
+    deployed.drop("practicedata/p.csv", f"{rows}acme,1,2,3,0\n")
+    assert deployed.run("fullprocess", "--practice").code in (0, 4)
+    before = journal.next_run(deployed.settings.production / paths.JOURNAL)
+
+    said = deployed.run("ingestion", *ASKED, "--retrain")
+
+    assert said.code == 0, (said.out, said.err)
+    assert "  retrained in practice: " in said.out
+    assert "retrained: " not in said.out
+    assert "for one that never saw these rows: python fullprocess.py --practice --force" in said.out
+    assert journal.next_run(deployed.settings.production / paths.JOURNAL) == before
 
 
 def test_who_was_refused_called_or_erased_before_is_a_client(project: Project) -> None:

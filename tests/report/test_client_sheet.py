@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Installations, Project, table
+from tests.conftest import HEADER, Installations, Project, table
 
 HOSTILE = "<script>alert('x')</script>"
 FORMULA = "=HYPERLINK(1)"
@@ -112,6 +112,16 @@ def test_without_a_name_nothing_is_told(company: Project, name: str) -> None:
 
     assert (said.code, said.out) == (2, "")
     assert "--client: the name is blank. Nothing was read." in said.err
+
+
+def test_a_name_that_is_not_utf_8_is_refused_in_one_sentence(project: Project) -> None:
+    project.drop("sourcedata/a.csv", f"{HEADER}\nacme,1,2,3,0\nb,1,2,3,1\n")
+    assert project.run("ingestion").code == 0
+
+    said = project.run("diagnostics", "--client", "a\udcff")
+
+    assert said.code == 2
+    assert said.err.startswith("--client: it is not UTF-8 ('a\\udcff'). Nothing was changed. ")
 
 
 def test_a_name_that_begins_with_a_dash_is_found(project: Project) -> None:

@@ -11,7 +11,7 @@ from risk.disk import files, journal
 from risk.errors import ConfigError
 from risk.report import snapshot, status
 from risk.text import hours_of
-from tests.conftest import Installations, Project, deploy
+from tests.conftest import Installations, Project, deploy, table
 
 
 def deploy_daily(project: Project) -> None:
@@ -52,6 +52,19 @@ def test_another_interval_is_refused_in_one_sentence(project: Project, text: str
 
     with pytest.raises(ConfigError, match=r"'expected_every'.*such as '24 hours' or '7 days'"):
         _ = project.settings
+
+
+def test_a_journal_that_is_missing_is_not_called_sound(project: Project) -> None:
+    assert "journal:  0 lines, sound" in project.run("fullprocess", "--status").out
+    project.drop("sourcedata/a.csv", table(20))
+    assert project.run("ingestion").code == 0
+    (project.settings.production / "journal.jsonl").unlink()
+
+    said = project.run("fullprocess", "--status")
+
+    assert said.code == 1
+    assert "journal:  missing\n" in said.out
+    assert "the journal is missing, but " in said.out
 
 
 @pytest.mark.slow
