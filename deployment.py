@@ -27,7 +27,7 @@ from risk.registry.releases import Release
 from risk.report import model_card
 from risk.report import snapshot as snapshots
 from risk.settings.settings import Settings
-from risk.text import event, log
+from risk.text import check_text, event, log
 
 PAPERS = (paths.MODEL, paths.CARD, paths.LEARNED_RISKS, paths.LATEST_SCORE)
 
@@ -186,6 +186,7 @@ def _rejected(settings: Settings, run: Run, reason: str) -> Answer:
 
 def _check_reason(settings: Settings, option: str, reason: str) -> None:
     """Raise UsageError where a reason names a client: the journal keeps it for ever, and a client must be erasable."""
+    check_text(option, reason)
     if dataset.current(settings.ingested, settings.input_folder_path, settings.schema).names_a_client(reason):
         raise UsageError(
             f"{option}: the reason names a client, and the journal keeps it for ever. Nothing was done. "

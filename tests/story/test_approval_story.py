@@ -242,6 +242,15 @@ def test_a_reason_that_is_blank_or_names_a_client_is_refused(second: Project, op
     assert lines(second) == before
 
 
+@pytest.mark.parametrize("option", ["--force", "--approve", "--reject"])
+def test_a_reason_that_is_not_utf_8_is_refused(second: Project, option: str) -> None:
+    before = lines(second)
+
+    said = second.run("deployment", option, "asked by Z\udcfcrich")
+
+    assert (said.code, "not UTF-8" in said.err, lines(second)) == (2, True, before)
+
+
 @pytest.mark.slow
 def test_the_pages_and_the_report_show_what_waits(second: Project, client: FlaskClient) -> None:
     index, model = (client.get(path).text for path in ("/", "/model"))
