@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--erase-file", metavar="FILE", help="erase the clients of a file, one on each line")
     parser.add_argument("--reason", metavar="TEXT", help="with --erase: why, for the journal; without the name")
     parser.add_argument(
-        "--renew-register", metavar="REASON", help="make the register of erased clients anew of journal and key"
+        "--renew-register", metavar="REASON", help="make the register of erased clients again from journal and key"
     )
     parser.add_argument("--retrain", action="store_true", help="with --erase: train a challenger without them at once")
 

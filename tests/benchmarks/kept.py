@@ -38,12 +38,13 @@ def rows(
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             stored = json.loads(line)
-        except ValueError:  # a line that was cut off
+        except ValueError:  # a line that was cut off, or a blank one
             continue
         if [stored.get(name) for name in ("bench", "part", "program")] == [bench, part, program]:
             return [(what, figure, goal, held) for what, figure, goal, held in stored["rows"]]
     found = list(measured())
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"bench": bench, "part": part, "program": program, "rows": found}) + "\n")
+        told = json.dumps({"bench": bench, "part": part, "program": program, "rows": found})
+        file.write(f"\n{told}\n")  # what was cut off before has no end of its line
     return found

@@ -234,7 +234,7 @@ def all_lived(lives: int, path: Path) -> list[Life]:
             if (kind.name, seed) not in there:
                 life = there[kind.name, seed] = lived(kind, seed)
                 with path.open("a", encoding="utf-8") as file:
-                    file.write(line(life, program))
+                    file.write("\n" + line(life, program))  # what was cut off before has no end of its line
     return [it for it in there.values() if it.seed <= lives]
 
 
