@@ -64,7 +64,8 @@ def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     reason, x = str(why.name) if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
     champion = incumbents.champion(live, labelled, schema, reason)
     former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None
-    teach = partial(selection.teach, x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family)
+    given = x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family
+    teach = partial(selection.teach, *given, order_holds=why is None or why.order_holds)
     packed = challenger_file.of(teach, x, left, settings.own, schema.kinds, live, (champion, former))
     challenger = packed.challenger
     _tell(run, packed.faults)

@@ -143,11 +143,14 @@ class View:
     def of_all_rows(self) -> Challenger:
         return self.trained(np.zeros(self.end, dtype=bool))
 
-    def trained(self, recent: Marks, champion: Incumbent | None = None, former: Incumbent | None = None) -> Challenger:
+    def trained(
+        self, recent: Marks, champion: Incumbent | None = None, former: Incumbent | None = None, *,
+        order_holds: bool = True,
+    ) -> Challenger:  # fmt: skip
         """Return what training makes of the rows; without recent ones the best family on all."""
         kinds, when = self.rows.names.kinds, self.rows.step[: self.end]
         rules, rows = self.rules, (self.x, self.left, self.clients, when, recent, kinds)
-        return selection.teach(*rows, rules.choice, champion, former, rules.own)
+        return selection.teach(*rows, rules.choice, champion, former, rules.own, order_holds=order_holds)
 
     def live(self, taught: Challenger, number: int, provisional: bool = False) -> ReplayedModel:
         """Return a model as it goes live now. No later training changes the risks that it will state."""
@@ -169,7 +172,8 @@ def ours(view: View, production: Production) -> Decided:
         return Decided(why.outcome, "")
     oldest = max(live.known, view.step - (why.recent or view.step)) + 1
     recent = np.arange(end) >= rows.between(oldest, view.step).start
-    taught = view.trained(recent, live.up_to(end), former.up_to(end) if former else None)
+    was = former.up_to(end) if former else None
+    taught = view.trained(recent, live.up_to(end), was, order_holds=why.order_holds)
     production.n_tried, production.family_tried = end, taught.family
     judged = policy.judged(
         view.left[recent], live.risks[:end][recent], taught.nested[recent], view.clients[recent], rules.gate, why.name,

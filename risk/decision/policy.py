@@ -13,9 +13,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from risk.decision import gate, no_alert, seasons
 from risk.decision.gate import Forward, Gate
 from risk.decision.seasons import Levels
-from risk.drift import scan, season
+from risk.drift import moved, scan, season
 from risk.drift.finding import Scan
-from risk.drift.moved import sentence as in_words
 from risk.drift.season import History
 from risk.drift.window import Window
 from risk.modeling.families import AUTO, outgrown, short_of
@@ -29,12 +28,10 @@ NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; t
 DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
 DRIFT, PROVISIONAL = "drift", "the live model is provisional"  # reasons to train; the others:
 NOTHING_DEPLOYED, OTHER_SCHEMA = "nothing is deployed", "another schema"
-DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"
-FAMILY = "the configured family has changed"
+STEADY = DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"  # nothing else has changed
+FAMILY, TRUSTED = "the configured family has changed", "a column is trusted now"
 FORCED, BY_HAND = "asked for by --force", "asked for by hand"
 BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
-TRUSTED = "a column is trusted now"
-STEADY = (DOUBLED, RICHER)  # reasons by which nothing has changed for the clients
 WINDOWS = (1, 2, 4, 8)  # contents; and all since the release was trained
 DOUBTS = 2  # disjoint checks that speak against a steady world, from which it is not believed
 MOST_OLDER_ROWS = 5_000  # of contents before these: about so many are scanned
@@ -55,6 +52,11 @@ class Reason(Stored):
     def recent(self) -> int | None:
         """How many of the newest contents are recent: those in which a change was found; None for all that are new."""
         return self.scan.moved_in if self.scan else None
+
+    @property
+    def order_holds(self) -> bool:
+        """Whether no alert says that the order of the risks is another, or tells more or less than before."""
+        return self.name != DRIFT or moved.is_level(self.verdict, self.scan.moved if self.scan else None)
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,9 @@ def reason(
         found = replace(found, verdict="no drift", moved=again)
         return Reason(False, None, NO_DRIFT, NO_DRIFT, f"{again[:1].upper()}{again[1:]}.", found)
     if verdict in ("recalibrate", "retrain"):
-        return train(DRIFT, in_words(verdict, found.moved), verdict, found)
+        return train(DRIFT, moved.sentence(verdict, found.moved), verdict, found)
     if champion.provisional:
-        sentence = "The live model is provisional and new labels have come."
-        return train(PROVISIONAL, sentence, verdict, found)
+        return train(PROVISIONAL, "The live model is provisional and new labels have come.", verdict, found)
     if champion.has_doubled(n_labelled):
         sentence = "The labelled rows that a model could be trained on have doubled since one was trained last."
         return train(DOUBLED, sentence, verdict, found)
@@ -140,8 +141,7 @@ def reason(
     if verdict == NOT_ENOUGH:
         sentence = f"{len(news)} new labelled rows are too few to decide; about {found.rows_needed} more are needed."
         return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, found)
-    sentence = no_alert.sentence(found, champion.reference, len(news), rule)
-    return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, found)
+    return Reason(False, None, NO_DRIFT, NO_DRIFT, no_alert.sentence(found, champion.reference, len(news), rule), found)
 
 
 def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_labelled: int) -> Reason:

@@ -18,15 +18,24 @@ from risk.text import counted, one_line
 CARRIED_P = 0.01  # the tail p from which features are believed to carry a part of χ²
 LONGEST = 40  # characters of a level in a sentence
 UNKNOWN = "the model was not trained on"
+CONFIDENCE = "the risks are too"
 MOVED, MOST_NAMED = 3.0, 3  # a term is named from so many standard errors; at most so many are
 
 
 def sentence(verdict: Verdict, words: str | None) -> str:
     """What an alert means: only another reason for leaving is called so, neither a level nor clients nobody knew."""
-    if verdict == "recalibrate":
+    if is_level(verdict, words):
         return f"How many leave has changed and not who, as in a busy or a quiet season: {words}."
+    if verdict == "recalibrate":
+        way = "more" if f"{CONFIDENCE} timid" in str(words) else "less"
+        return f"The reasons for leaving tell {way} than before: {words}."
     known = UNKNOWN not in (words or "").split("; ")[0]
     return f"{'The reason for leaving has changed' if known else 'Clients of a new kind leave otherwise'}: {words}."
+
+
+def is_level(verdict: str | None, words: str | None) -> bool:
+    """Whether an alert is about how many leave alone: the risks have neither another order nor other distances."""
+    return verdict == "recalibrate" and CONFIDENCE not in (words or "")
 
 
 def moved(window: Window, found: Residuals, reference: Reference, minimum_gain: float) -> tuple[Verdict, str]:
@@ -74,7 +83,7 @@ def _words(window: Window, steps: Sequence[float], reference: Reference) -> list
     moved = zip(reference.words, steps[2:], strict=False)
     effects = [f"the effect of {name} {'rose' if step > 0 else 'fell'}" for name, step in moved]
     share = f"the share of leavers {way} from about {expected:.1f} % expected to {found:.1f} %"
-    return [share, f"the risks are too {confidence}", *effects, *_new_clients(window, reference)]
+    return [share, f"{CONFIDENCE} {confidence}", *effects, *_new_clients(window, reference)]
 
 
 def _new_clients(window: Window, reference: Reference) -> list[str]:

@@ -89,11 +89,12 @@ class Challenger:
 def teach(
     x: pd.DataFrame, left: Floats, clients: Array, when: Array, recent: Marks, kinds: Kinds,
     choice: str = AUTO, champion: Incumbent | None = None, former: Incumbent | None = None,
-    own: Sequence[Family] = (),
+    own: Sequence[Family] = (), *, order_holds: bool = True,
 ) -> Challenger:  # fmt: skip
     """Return the best of the `candidates` by out-of-fold log-loss on the recent rows (on all, where none is recent).
 
-    Of those within one standard error of the best the first one is taken. `when` orders the rows in time: rows of one
+    Of those within one standard error of the best the first one is taken; where the order of the champion's risks does
+    not hold (`order_holds`), a new sigmoid, which keeps it, comes last. `when` orders the rows in time: rows of one
     value came together. Everything is fitted on one thread, so that equal rows give equal bytes. Families of one's
     `own` compete too, until they fail; where one that fails is the choice, all others compete.
     Raises: ValueError when the labels are all the same.
@@ -102,7 +103,8 @@ def teach(
     while True:
         try:
             fixed = choice if not is_own(choice) or choice in {it.name for it in able} else AUTO
-            return replace(_best(rows, when, fixed, champion, former, able), faults=tuple(faults))
+            found = _best(rows, when, fixed, champion, former, able, order_holds)
+            return replace(found, faults=tuple(faults))
         except FamilyError as error:
             faults.append(error)
             able = [it for it in able if it.name != error.family]
@@ -110,11 +112,12 @@ def teach(
 
 def _best(
     rows: Labelled, when: Array, choice: str, champion: Incumbent | None, former: Incumbent | None,
-    own: Sequence[Family],
+    own: Sequence[Family], order_holds: bool,
 ) -> Challenger:  # fmt: skip
     left = rows.left
     with threadpool_limits(1):
         found = list(candidates(rows, choice, champion, former, own))
+        found.sort(key=lambda it: isinstance(it, Recalibrated) and not order_holds)
         judged = rows.recent if rows.recent.any() else rows.everyone
         told_first = sorted(found, key=lambda it: not is_own(it.family))  # if one's own fails, it fails early
         rated = {id(it): it.risks() for it in told_first}

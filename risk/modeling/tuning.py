@@ -1,14 +1,16 @@
 """How far a family follows its rows: the size that does best on clients it has not seen, along the family's ladder.
 
 A size is a strength (the inverse penalty of a regression, the leaves of a tree) and, of trees, how many. The climb
-begins in the middle of the ladder and goes on while it helps; trees are added while the last ones helped. All folds
-say how far to climb; which of the sizes rates a fold is chosen by the others.
+begins in the middle of the ladder and goes on while it helps; trees are added while the last ones helped. As many folds
+as are needed say how far to climb; which of the sizes that all have tried rates a fold is chosen by the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,7 @@ from risk.modeling.metrics import Array, Codes, Floats, Kinds, Marks, log_losses
 MOST_TUNED = 30_000  # rows; of more a sample shows what a size does
 FIRST_LEAVES, MOST_LEAVES = 1_600, 6_400  # of all trees: by which strengths are compared, and that one may grow to
 MOST_FIRST_TREES = 200  # at most: many small trees are nearer to their best than few large ones
-SCOUTS, FEWEST_SCOUTED = 3, 2_000  # folds that compare the strengths of trees, from so many rows on
+FEWEST_SCOUTED, FEWEST_SCOUTS = 1_000, 2  # rows, and folds that hold them, by which sizes are compared
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,13 @@ class Labelled:
     @property
     def everyone(self) -> Marks:
         return np.ones(len(self.left), dtype=bool)
+
+    @cached_property
+    def coded(self) -> pd.DataFrame:
+        """The features with levels as numbers in the order of their names: models make the same of them, and sooner."""
+        texts = [name for name, kind in self.kinds.items() if kind == "categorical"]
+        places = {name: pd.factorize(self.x[name], sort=True)[0] for name in texts}
+        return self.x.assign(**{name: np.where(place < 0, np.nan, place) for name, place in places.items()})
 
     @property
     def recent_tells(self) -> bool:
@@ -112,15 +121,14 @@ class _Climb:
     def __init__(self, family: Family, labelled: Labelled, rows: Marks):
         self._family, self._labelled, self._rows = family, labelled, rows
         self._tried: dict[Size, Floats] = {}
-        scouts = SCOUTS if family.stages and rows.sum() >= FEWEST_SCOUTED else N_FOLDS
+        scouts = min(N_FOLDS, max(FEWEST_SCOUTS, ceil(N_FOLDS * FEWEST_SCOUTED / max(1, rows.sum()))))
         with family.guard():
             self._folds = [self._fold(number) for number in range(N_FOLDS)]
             self._asked = self._rows & (labelled.fold < scouts)
             best = self._walk(range(scouts))
-            self._asked = self._rows
-            self._add(best, range(scouts, N_FOLDS), 0)
-            while self._grows(best):
-                self._add(best, range(N_FOLDS), max(self._trees(best)))
+            while trees := self._more(best):
+                self._add(best, range(scouts), trees)
+            self._add(best, range(scouts, N_FOLDS), max(self._first_trees(best), self._best_trees(best)))
 
     @property
     def risks(self) -> dict[Size, Floats]:
@@ -128,57 +136,60 @@ class _Climb:
         return {size: risks for size, risks in self._tried.items() if not np.isnan(risks).any()}
 
     def _walk(self, folds: range) -> float:
-        """Return the best strength: go up the ladder while a rung is better than the one before, else down."""
+        """Return the best strength: go down the ladder while a rung is better than the one before, else up."""
         ladder, start = self._family.ladder, self._family.ladder.index(self._family.first.strength)
         if self._family.floor:
-            self._add(ladder[0], folds, 0)
-        self._add(ladder[start], folds, 0)
+            self._add(ladder[0], range(N_FOLDS))
+        self._add(ladder[start], folds)
         best = ladder[start]
-        for rungs in (ladder[start + 1 :], ladder[:start][::-1]):
+        for rungs in (ladder[:start][::-1], ladder[start + 1 :]):
             for strength in rungs if best == ladder[start] else ():
-                self._add(strength, folds, 0)
+                self._add(strength, folds)
                 if self._loss_at(strength) >= self._loss_at(best):
                     break
                 best = strength
         return best
 
-    def _grows(self, strength: float) -> bool:
-        """Return whether the last trees of a strength helped and more may be added."""
-        if not self._family.stages:
-            return False
-        trees, most = max(self._trees(strength)), min(self._family.stages[-1], MOST_LEAVES // int(strength))
-        return trees < most and self._loss(Size(strength, trees)) <= self._loss_at(strength)
+    def _more(self, strength: float) -> int:
+        """Return up to how many trees a strength may go on, if the last ones helped; 0 where it may not."""
+        tried = max(self._trees(strength))
+        further = [it for it in self._family.stages if tried < it <= MOST_LEAVES / strength]
+        return further[0] if further and self._best_trees(strength) == tried else 0
+
+    def _best_trees(self, strength: float) -> int:
+        return min(self._trees(strength), key=lambda trees: self._loss(Size(strength, trees)))
 
     def _trees(self, strength: float) -> list[int]:
         return [size.trees for size in self._tried if size.strength == strength]
 
     def _loss_at(self, strength: float) -> float:
-        return min(self._loss(Size(strength, trees)) for trees in self._trees(strength))
+        return self._loss(Size(strength, self._best_trees(strength)))
 
     def _loss(self, size: Size) -> float:
         return float(log_losses(self._labelled.left[self._asked], self._tried[size][self._asked]).mean())
 
-    def _add(self, strength: float, folds: range, before: int) -> None:
-        """Fit a strength on some folds: its first trees, with as many leaves for each; then as many trees again."""
-        trees = 2 * before or min(MOST_FIRST_TREES, int(FIRST_LEAVES / strength))
+    def _add(self, strength: float, folds: range, trees: int | None = None) -> None:
+        """Fit a strength on some folds with so many trees, or at first with as many leaves in all for each strength."""
         for number in folds:
-            self._fit(number, strength, before, min(trees, self._family.stages[-1]) if self._family.stages else 0)
+            self._fit(number, strength, self._first_trees(strength) if trees is None else trees)
+
+    def _first_trees(self, strength: float) -> int:
+        return min(MOST_FIRST_TREES, int(FIRST_LEAVES / strength)) if self._family.stages else 0
 
     def _fold(self, number: int) -> _Fold | None:
         here, left = self._labelled.fold == number, self._labelled.left
         rows = self._rows & ~here
         if not here.any() or _too_few(left[rows]):
             return None
-        x, y = self._labelled.x[rows], left[rows].astype(np.int64)
+        x, y = self._labelled.coded[rows], left[rows].astype(np.int64)
         pipeline = self._family.make(self._labelled.kinds, x)
         columns = pipeline[:-1].fit_transform(x, y)
-        return _Fold(pipeline[-1], columns, y, pipeline[:-1].transform(self._labelled.x[here]))
+        return _Fold(pipeline[-1], columns, y, pipeline[:-1].transform(self._labelled.coded[here]))
 
-    def _fit(self, number: int, strength: float, before: int, after: int) -> None:
-        """Fit one fold's model, or add trees to it, and note its risks at each size since `before` trees."""
+    def _fit(self, number: int, strength: float, trees: int) -> None:
+        """Fit one fold's model, or add trees to it, and note its risks at each size."""
         here, fold = self._labelled.fold == number, self._folds[number]
-        trees = [it for it in self._family.stages if before < it <= after]
-        sizes = [Size(strength, it) for it in trees or [0]]
+        sizes = [Size(strength, it) for it in self._family.stages if it <= trees] or [Size(strength)]
         for size in sizes:
             self._tried.setdefault(size, np.full(len(here), np.nan))
         if fold is None:
@@ -186,7 +197,7 @@ class _Climb:
                 self._tried[size][here] = rate(self._labelled.left[self._rows & ~here])
             return
         model = fold.models.setdefault(strength, clone(fold.last))
-        model.set_params(**self._family.sized(Size(strength, after)), **({"warm_start": True} if after else {}))
+        model.set_params(**self._family.sized(Size(strength, trees)), **({"warm_start": True} if trees else {}))
         model.fit(fold.columns, fold.y)
         for size, risks in _staged(model, fold.unseen, sizes):
             self._tried[size][here] = np.round(risks, 12)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from risk.drift._balance import balanced
-from risk.drift.moved import sentence
+from risk.drift.moved import is_level, sentence
 from risk.drift.scan import Scan, scan
 from risk.drift.window import Window
 from risk.modeling.reference import Reference, reference
@@ -174,6 +174,11 @@ def test_weaker_reasons_are_called_over_confidence(champions: list[Champion]) ->
 
     assert sum(one.verdict == "recalibrate" for one in found) >= 36
     assert sum("over-confidence" in one.moved for one in found) >= 36
+    told = [sentence(one.verdict, one.moved) for one in found if one.verdict == "recalibrate"]
+    assert (
+        sum(it.startswith("The reasons for leaving tell less than before: the risks are too bold") for it in told) > 30
+    )
+    assert not any(is_level(one.verdict, one.moved) for one in found if "over-confidence" in one.moved)
 
 
 def test_a_rule_that_turns_round_is_called_so() -> None:
@@ -237,6 +242,7 @@ def test_a_level_alone_is_never_called_another_reason_for_leaving() -> None:
     told = sentence(found.verdict, found.moved)
 
     assert found.verdict == "recalibrate"
+    assert is_level(found.verdict, found.moved)
     assert told.startswith(
         "How many leave has changed and not who, as in a busy or a quiet season: the share of leavers"
     )

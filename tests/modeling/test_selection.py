@@ -189,6 +189,21 @@ def test_when_only_the_share_of_leavers_has_changed_the_champion_is_recalibrated
 
 
 @pytest.mark.slow
+def test_where_the_order_of_the_risks_does_not_hold_a_new_model_is_preferred_to_a_new_sigmoid() -> None:
+    x, left = world(3_000)
+    recent = np.arange(3_000) >= 2_500
+    champion = released(x, left, recent)
+    weaker = 1 / (1 + np.exp(1 - 0.2 * np.log(champion.risks / (1 - champion.risks))))
+    left = np.where(recent, np.random.default_rng(2).random(3_000) < weaker, left).astype(float)
+
+    kept, freed = (taught_after(left, x, recent, champion=champion, order_holds=holds) for holds in (True, False))
+
+    assert kept.learned == selection.RECALIBRATED
+    assert freed.learned == selection.RECENT_ROWS
+    assert {it.name: it.log_loss for it in kept.compared} == {it.name: it.log_loss for it in freed.compared}
+
+
+@pytest.mark.slow
 def test_a_recalibrated_champion_may_be_recalibrated_and_still_has_one_sigmoid() -> None:
     x, left = world(3_000)
     recent = np.arange(3_000) >= 2_500

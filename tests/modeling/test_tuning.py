@@ -71,12 +71,75 @@ def test_no_regression_is_worse_out_of_fold_than_the_share_of_leavers_where_that
 
 
 @pytest.mark.slow
-def test_a_signal_in_small_pieces_is_followed_by_larger_trees() -> None:
-    x, kinds = table(4_000, 4)
-    pieces = sum((np.floor(2 * x[name]).astype(int) % 2) * 2**place for place, name in enumerate(kinds))
-    left = (np.random.default_rng(1).random(4_000) < np.where(np.isin(pieces, [1, 4, 7, 10, 13]), 0.95, 0.05)).astype(
-        float
+def test_the_share_of_leavers_competes_on_all_rows_where_some_folds_choose() -> None:
+    chosen = []
+    for seed in range(6):
+        x, kinds = table(2_500, 3, seed)
+        left = np.random.default_rng(seed + 50).permutation(np.repeat([0.0, 1.0], [2_000, 500]))
+        rows = labelled(x, left, kinds)
+
+        found = tuning.tune(families.KNOWN[0], rows, rows.everyone)
+
+        losses = {size: log_losses(left, risks).mean() for size, risks in found.risks.items()}
+        best = found.best(left, rows.everyone)
+        assert losses[best] == min(losses.values()) <= losses[Size(families.NOTHING)]
+        chosen.append(best)
+    assert Size(families.NOTHING) in chosen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rates", [False, True])
+def test_levels_as_numbers_give_the_risks_that_their_names_give(rates: bool) -> None:
+    x, kinds = table(1_200, 2)
+    draw = np.random.default_rng(4)
+    x["plan"] = pd.Series(draw.choice(["gold", "Basic", "plus", "", "é"], 1_200), dtype=object).where(
+        draw.random(1_200) > 0.1, np.nan
     )
+    x["place"] = pd.Series([f"p{it:.0f}" for it in draw.exponential(25, 1_200)], dtype=object)
+    kinds |= {"plan": "categorical", "place": "categorical"}
+    left = (draw.random(1_200) < np.where(x["plan"] == "gold", 0.6, 0.2)).astype(float)
+    named, coded = labelled(x, left, kinds), labelled(x, left, kinds)
+    vars(named)["coded"] = x
+
+    for family in families.KNOWN:
+        family = (family.with_rates or family) if rates else family
+        by_name, by_number = (tuning.tune(family, rows, rows.everyone).risks for rows in (named, coded))
+
+        assert by_name.keys() == by_number.keys()
+        assert all(np.array_equal(by_name[size], by_number[size]) for size in by_name)
+
+
+@pytest.mark.slow
+def test_trees_are_added_no_further_than_one_step_beyond_those_that_helped(monkeypatch: pytest.MonkeyPatch) -> None:
+    grown = dict[tuple[float, int], int]()
+    fit = tuning._Climb._fit
+
+    def noted(self: tuning._Climb, number: int, strength: float, trees: int) -> None:
+        grown[strength, number] = trees
+        fit(self, number, strength, trees)
+
+    monkeypatch.setattr(tuning._Climb, "_fit", noted)
+    x, kinds = table(3_000, 6)
+    pull = np.sin(3 * x["c0"]) * np.sin(3 * x["c1"]) + np.sin(4 * x["c2"])
+    left = (np.random.default_rng(1).random(3_000) < 1 / (1 + np.exp(-5 * pull))).astype(float)
+    rows = labelled(x, left, kinds)
+
+    found = tuning.tune(families.KNOWN[2], rows, rows.everyone)
+
+    best = found.best(left, rows.everyone)
+    most = [grown[best.strength, number] for number in range(fitting.N_FOLDS)]
+    known = [size.trees for size in found.risks if size.strength == best.strength]
+    steps = families.TREES
+    assert max(known) > tuning.FIRST_LEAVES / best.strength  # it grew
+    assert max(most) <= steps[min(steps.index(max(known)) + 1, len(steps) - 1)]
+    assert most[tuning.FEWEST_SCOUTS :] == [max(known)] * (fitting.N_FOLDS - tuning.FEWEST_SCOUTS)
+
+
+@pytest.mark.slow
+def test_a_signal_in_small_pieces_is_followed_by_larger_trees() -> None:
+    x, kinds = table(4_000, 2)
+    pieces = (np.floor(2 * x["c0"]) + np.floor(2 * x["c1"])) % 2  # a chessboard
+    left = (np.random.default_rng(1).random(4_000) < np.where(pieces == 1, 0.95, 0.05)).astype(float)
     smooth = (np.random.default_rng(1).random(4_000) < 1 / (1 + np.exp(2 - 2 * (x["c0"] > 0)))).astype(float)
     boosting = families.KNOWN[2]
 
