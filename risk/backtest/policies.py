@@ -166,7 +166,7 @@ def ours(view: View, production: Production) -> Decided:
     rows, rules, end = view.rows, view.rules, view.end
     news, champion = rows.between(live.known + 1, view.step), _champion(live, rows, production, end)
     new_rows = rows.frame[news].assign(content=rows.step[news])
-    why = policy.reason(new_rows, live.risks[news], rules.names, champion, end, rules.scan, rules.choice)
+    why = policy.reason(new_rows, live.risks[news], rules.names, champion, end, rules.scan)
     why = policy.by_family(why, champion, rules.choice, view.left, end)
     if not why.train:
         return Decided(why.outcome, "")

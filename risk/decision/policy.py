@@ -17,7 +17,7 @@ from risk.drift import moved, scan, season
 from risk.drift.finding import Scan
 from risk.drift.season import History
 from risk.drift.window import Window
-from risk.modeling.families import AUTO, outgrown, short_of
+from risk.modeling.families import AUTO, short_of
 from risk.modeling.fitting import rate
 from risk.modeling.metrics import Floats, Marks, list_length
 from risk.modeling.reference import Reference
@@ -28,7 +28,7 @@ NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; t
 DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
 DRIFT, PROVISIONAL = "drift", "the live model is provisional"  # reasons to train; the others:
 NOTHING_DEPLOYED, OTHER_SCHEMA = "nothing is deployed", "another schema"
-STEADY = DOUBLED, RICHER = "labelled rows have doubled", "a richer family would help"  # nothing else has changed
+DOUBLED = "labelled rows have doubled"  # by which nothing has changed for the clients
 FAMILY, TRUSTED = "the configured family has changed", "a column is trusted now"
 FORCED, BY_HAND = "asked for by --force", "asked for by hand"
 BY_A_PERSON = (FORCED, BY_HAND)  # these need no live model that can be opened
@@ -105,12 +105,10 @@ class Names:
     period: str | None = None
 
 
-def reason(
-    news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: Drift, choice: str
-) -> Reason:
+def reason(news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, n_labelled: int, rule: Drift) -> Reason:
     """The reason to train that labelled rows new to the champion (with its risks) give, or why there is none.
 
-    `choice` is the setting of the family. No rows are no reason.
+    No rows are no reason.
     """
     if news.empty:
         return Reason(False, None, NO_DRIFT, None, "No labelled row is new to the live model.")
@@ -134,10 +132,6 @@ def reason(
     if champion.has_doubled(n_labelled):
         sentence = "The labelled rows that a model could be trained on have doubled since one was trained last."
         return train(DOUBLED, sentence, verdict, found)
-    tried = champion.n_tried > champion.n_labelled  # and refused: until the rows have doubled, more would be noise
-    if verdict == "richer family" and not tried and outgrown(champion.family, choice, n_labelled):
-        sentence = "Squares and products of the features carry a signal that the live model lacks."
-        return train(RICHER, sentence, verdict, found)
     if verdict == NOT_ENOUGH:
         sentence = f"{len(news)} new labelled rows are too few to decide; about {found.rows_needed} more are needed."
         return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, found)
@@ -149,7 +143,7 @@ def by_family(found: Reason, champion: Champion, choice: str, left: Floats, n_la
 
     `left` are the outcomes that can be trained on, `n_labelled` counts all of them.
     """
-    if (found.train and found.name not in STEADY) or not champion.may_be(choice, left, n_labelled):
+    if (found.train and found.name != DOUBLED) or not champion.may_be(choice, left, n_labelled):
         return found
     sentence = f"The settings ask for {choice}, and the live model is {champion.family}."
     return train(FAMILY, sentence, found.verdict, found.scan)
@@ -207,7 +201,7 @@ def judged(
     if forward is not None and (told := ~np.isnan(forward)).any():
         beside = np.full(len(left), rate(left[~told])) if by_base_rate else against
         newest = Forward(left[told], beside[told], forward[told], clients[told])
-    steady, whom = reason in STEADY and not by_base_rate, "the base rate" if by_base_rate else "the champion"
+    steady, whom = reason == DOUBLED and not by_base_rate, "the base rate" if by_base_rate else "the champion"
     if steady:  # how many leave gave no alert
         against = season.levelled(History(np.full(len(left), ""), left, against))
         steady, whom = not (scan and scan.doubts >= DOUBTS), "the champion with its level set right"

@@ -8,7 +8,7 @@ from typing import Literal
 from risk.drift._rao import ScoreTest
 from risk.modeling.stored import Stored
 
-Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain", "richer family"]
+Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,6 @@ class Scan(Stored):
     moved: str | None = None
     moved_in: int | None = None
     rows_needed: int | None = None
-    richer: ScoreTest | None = None
     doubts: int = 0
     follows_change: bool = False
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ import pandas as pd
 from risk.drift import _rao
 from risk.drift._balance import balanced
 from risk.drift._centring import before, centred
-from risk.drift._rao import SMALLEST_EIGENVALUE, Limits, Residuals, ScoreTest
+from risk.drift._rao import Limits, Residuals
 from risk.drift.finding import Scan, WindowResult
 from risk.drift.moved import moved
 from risk.drift.window import Window
@@ -28,13 +27,12 @@ from risk.modeling.metrics import Floats, client_sums
 from risk.modeling.reference import Reference
 
 N_WINDOWS = 5  # share alpha, also while there are fewer of them
-MOST_TERMS, ROWS_PER_TERM = 60, 5  # squares and products: at most so many, with so many leavers and stayers each
 DOUBTFUL_P = 0.05  # the tail p from which a check speaks against a steady world
 
 
 def scan(
     windows: Sequence[Window], reference: Reference, *, alpha: float = 0.0005, minimum_gain: float = 0.01,
-    minimum: int = 30, learned: Callable[[], Window | None] = lambda: None, richer: bool = True,
+    minimum: int = 30, learned: Callable[[], Window | None] = lambda: None,
 ) -> Scan:  # fmt: skip
     """Test each window and say whether the reason for leaving has changed.
 
@@ -59,8 +57,7 @@ def scan(
         return Scan("not enough evidence", results, rows_needed=_rows_needed(widest, reference, minimum))
     doubts = _doubts(windows, bare, reference, minimum)
     if not (ringing := [index for index, result in enumerate(results) if result.rings]):
-        curves = _richer(widest, bare[-1], limits) if richer else None
-        return Scan("richer family" if curves and curves.rings else "no drift", results, richer=curves, doubts=doubts)
+        return Scan("no drift", results, doubts=doubts)
     clearest = min(ringing, key=lambda index: (results[index].p, -results[index].chi2))
     verdict, words = moved(windows[clearest], found[clearest], then[clearest], minimum_gain)
     return Scan(verdict, results, words, windows[clearest].contents, doubts=doubts)
@@ -123,25 +120,6 @@ def _result(window: Window, found: Residuals, limits: Limits) -> WindowResult:
     test = vars(_rao.score_test(found, limits))
     n_rows, leavers = window.n_rows, window.leavers
     return WindowResult(**test, contents=window.contents, n_rows=n_rows, leavers=leavers, stayers=n_rows - leavers)
-
-
-def _richer(window: Window, bare: Residuals, limits: Limits) -> ScoreTest | None:
-    """The test of squares and products beyond the terms of the scan; None where they are too many for the rows.
-
-    It is not centred: it asks whether they carry anything at all, from the first day on. What goes with the terms of
-    the scan is taken out of them, so that neither drift nor the estimation error of a linear champion rings here.
-    """
-    rarer, risks, first = min(window.leavers, window.n_rows - window.leavers), bare.risks, bare.design
-    terms = range(2, first.shape[1])
-    pairs = [*zip(terms, terms, strict=True), *combinations(terms, 2)][: min(MOST_TERMS, rarer // ROWS_PER_TERM)]
-    second = np.column_stack([first[:, i] * first[:, j] for i, j in pairs])
-    weights = (risks * (1 - risks))[:, None]
-    slopes = np.linalg.pinv(first.T @ (weights * first), rcond=1e-9, hermitian=True) @ (first.T @ (weights * second))
-    rest = second - first @ slopes
-    new = np.sum(weights * rest**2, axis=0) > SMALLEST_EIGENVALUE * np.sum(weights * second**2, axis=0)
-    if not new.any():
-        return None
-    return _rao.score_test(_rao.residuals(rest[:, new], window.labels, risks, window.clients), limits)
 
 
 def _rows_needed(widest: Window | None, reference: Reference, minimum: int) -> int:

@@ -122,13 +122,6 @@ def short_of(choice: str, left: Floats) -> str | None:
     return f"model.family is {choice!r}, which needs {needed}; {found}, so {KNOWN[0].name} takes its place."
 
 
-def outgrown(name: str, choice: str, n_rows: int) -> bool:
-    """Return True when a family competes on so many rows that can follow more than the one of this name."""
-    names = [family.name for family in KNOWN]
-    place = names.index(name) if name in names else len(names)
-    return any(names.index(family.name) > place for family in families(choice, n_rows, n_rows))
-
-
 def by_rate(kinds: Kinds, x: pd.DataFrame, left: Floats) -> bool:
     """Return True where a family that knows very many levels by their rates competes too."""
     return len(left) >= FEWEST_ROWS and rarer(left) >= FEWEST_OF_EACH and bool(many_levels(kinds, x))

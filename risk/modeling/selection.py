@@ -116,16 +116,15 @@ def _best(
 ) -> Challenger:  # fmt: skip
     left = rows.left
     with threadpool_limits(1):
-        found = list(candidates(rows, choice, champion, former, own))
-        found.sort(key=lambda it: isinstance(it, Recalibrated) and not order_holds)
+        listed = list(candidates(rows, choice, champion, former, own))
+        found = sorted(listed, key=lambda it: isinstance(it, Recalibrated) and not order_holds)
         judged = rows.recent if rows.recent.any() else rows.everyone
         told_first = sorted(found, key=lambda it: not is_own(it.family))  # if one's own fails, it fails early
         rated = {id(it): it.risks() for it in told_first}
         risks = [rated[id(it)] for it in found]
         chosen = _choice(rows, found, risks, judged)
         best = found[chosen.index]
-        told = enumerate(zip(found, chosen.log_losses, strict=True))
-        compared = tuple(Compared(it.name, loss, place == chosen.index) for place, (it, loss) in told)
+        compared = tuple(Compared(it.name, chosen.log_losses[found.index(it)], it is best) for it in listed)
         out_of_fold = risks[chosen.index]
         threshold = (
             best.incumbent.threshold if best.incumbent else best_threshold(left[best.rows], out_of_fold[best.rows])

@@ -15,7 +15,7 @@ FINDINGS = {
     "not enough evidence": "too few outcomes are known to say whether the reasons for leaving have changed",
     "recalibrate": "the order of the clients still holds, but the stated risks were too high or too low",
     "retrain": "others leave than the model was trained to expect",
-    "richer family": "a richer kind of model might describe better why clients leave",
+    "richer family": "a richer kind of model might describe better why clients leave",  # of programs up to 1.5
 }
 EXPLAINED = "more or fewer left than stated, which a level explains: who leaves sooner has not changed"
 

@@ -120,7 +120,7 @@ class _Living:
         news, rule = pd.concat([self.older, *self.last], ignore_index=True), self.rules.scan
         return scan.scan(
             policy.windows(news, news["risk"].to_numpy(), self.rules.names), champion.reference, alpha=rule.alpha,
-            minimum_gain=rule.minimum_gain, minimum=rule.minimum, learned=champion.learned, richer=False,
+            minimum_gain=rule.minimum_gain, minimum=rule.minimum, learned=champion.learned,
         )  # fmt: skip
 
     def champion(self) -> policy.Champion:
@@ -301,7 +301,7 @@ def delays(size: float, seeds: int = DELAYS) -> list[list[float]]:
         ps = []
         for end in range(17, len(files) + 1):
             news = pd.concat(files[4:end], ignore_index=True)
-            looked = scan.scan(policy.windows(news, live.risks(news), names), live.reference, alpha=1e-12, richer=False)
+            looked = scan.scan(policy.windows(news, live.risks(news), names), live.reference, alpha=1e-12)
             told = (it.p for it in looked.windows if it.relative_gain > Drift().minimum_gain)
             ps.append(N_WINDOWS * min(told, default=1.0))
             if ps[-1] < min(ALPHAS):

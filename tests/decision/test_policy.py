@@ -40,7 +40,7 @@ def given(
     known = reference({"size": learned["size"].to_numpy()}, {"size": "numeric"}, learned["left"].to_numpy(), risks)
     news, told = rows(400, 2, turned=turned)
     champion = Champion("logistic", 1_000, n_learned, known, provisional, n_tried)
-    return policy.reason(news, told, NAMES, champion, n_labelled, Drift(), "auto")
+    return policy.reason(news, told, NAMES, champion, n_labelled, Drift())
 
 
 def test_news_without_a_change_are_no_reason() -> None:
@@ -79,7 +79,7 @@ def test_no_news_are_no_reason() -> None:
     known = reference({"size": learned["size"].to_numpy()}, {"size": "numeric"}, learned["left"].to_numpy(), risks)
     champion = Champion("logistic", 100, 100, known, True, 0)
 
-    found = policy.reason(learned.iloc[:0], risks[:0], NAMES, champion, 100, Drift(), "auto")
+    found = policy.reason(learned.iloc[:0], risks[:0], NAMES, champion, 100, Drift())
 
     assert (found.train, found.scan) == (False, None)
 
@@ -101,7 +101,6 @@ def test_the_gate_is_told_whom_it_compares_with() -> None:
     ("reason", "outcome"),
     [
         (policy.DOUBLED, "refuse"),
-        (policy.RICHER, "refuse"),
         ("drift", "deploy"),
         ("--force", "deploy"),
         (None, "deploy"),

@@ -52,7 +52,7 @@ def found(
     )
     levels = Levels(lambda: history(pd.concat([before, news])), followed)
     champion = Champion("logistic", 60_000, 60_000, known, False, 0, levels=levels)
-    return policy.reason(news, stated(news), names, champion, 60_000, Drift(), "logistic")
+    return policy.reason(news, stated(news), names, champion, 60_000, Drift())
 
 
 def test_a_level_that_was_there_and_went_again_is_a_season_and_trains_nothing() -> None:

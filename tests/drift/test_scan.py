@@ -260,19 +260,10 @@ def test_a_change_too_small_to_matter_does_not_ring() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("bent", [{"curved": 0.4}, {"joint": 0.6}])
-def test_a_truth_with_squares_or_products_asks_for_a_richer_family(bent: dict[str, float]) -> None:
+def test_a_truth_that_was_bent_from_the_first_is_no_drift(bent: dict[str, float]) -> None:
     found = [trained(seed, **bent).scan(np.random.default_rng(seed), 2_000, **bent) for seed in range(20)]
 
-    assert sum(one.verdict == "richer family" for one in found) >= 18
     assert rings(found) == 0
-
-
-@pytest.mark.slow
-def test_a_straight_truth_asks_for_no_richer_family(champions: list[Champion]) -> None:
-    found = scans(champions, 5, 1_000)
-
-    assert sum(one.verdict == "richer family" for one in found) <= 2
-    assert all(one.richer is not None for one in found)
 
 
 @pytest.mark.slow

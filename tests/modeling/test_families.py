@@ -33,17 +33,6 @@ def test_one_family_can_be_fixed_and_the_simplest_stands_in_for_it() -> None:
     assert names("logistic", 5_000, 900) == ["logistic"]
 
 
-def test_a_family_is_outgrown_where_a_richer_one_competes() -> None:
-    assert families.outgrown("logistic", "auto", 500)
-    assert families.outgrown("logistic", "boosting", 500)
-    assert not families.outgrown("logistic", "auto", 499)
-    assert not families.outgrown("logistic", "logistic", 500)
-    assert families.outgrown("quadratic", "auto", 500)
-    assert not families.outgrown("quadratic", "quadratic", 500)
-    assert not families.outgrown("boosting", "auto", 500)
-    assert not families.outgrown("a family of their own", "auto", 500)
-
-
 def test_every_family_can_be_named_in_the_settings() -> None:
     allowed = get_args(model_choice.BuiltIn)
 
