@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import training
+from risk.command import Run
 from risk.decision import policy
 from risk.disk import journal, paths
+from risk.drift.finding import Scan, Verdict
+from risk.modeling import selection
 from risk.registry import out_of_fold, releases
+from risk.settings.settings import load
 from tests.conftest import Installations, Project, table
 
 
@@ -76,6 +81,34 @@ def test_the_card_and_the_journal_tell_what_was_compared(turned: Project) -> Non
     assert [it["chosen"] for it in told] == [False, False, True]
     line = turned.text(f"production_deployment/{paths.JOURNAL}").splitlines()[-1]
     assert '"candidates": [{"name": "all rows, logistic"' in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("verdict", "words", "holds"),
+    [
+        ("retrain", "the effect of size rose", False),
+        ("recalibrate", "the share of leavers rose", True),
+        ("recalibrate", "the risks are too bold (over-confidence)", False),
+    ],
+)
+def test_a_training_is_told_whether_the_order_of_the_risks_holds(
+    small: Project, monkeypatch: pytest.MonkeyPatch, verdict: Verdict, words: str, holds: bool
+) -> None:
+    class ToldError(Exception):
+        """Ends the training once it was told."""
+
+    def teach(*_: object, order_holds: bool = True, **__: object) -> None:
+        raise ToldError(order_holds)
+
+    monkeypatch.setattr(selection, "teach", teach)
+    settings = load(small.root / "config.json")
+    why = policy.train(policy.DRIFT, "", verdict, Scan(verdict, (), words, 1))
+
+    with pytest.raises(ToldError) as told:
+        training.train(settings, Run(settings, "fullprocess", 2), why)
+
+    assert told.value.args == (holds,)
 
 
 @pytest.mark.slow

@@ -68,6 +68,21 @@ def test_our_policy_deploys_once_the_outcomes_after_a_change_are_known(turned: R
 
 
 @pytest.mark.slow
+def test_a_replayed_training_is_told_whether_the_order_of_the_risks_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    told, trained = list[bool](), policies.View.trained
+
+    def noted(view: policies.View, *given: Any, order_holds: bool = True) -> Any:
+        told.append(order_holds)
+        return trained(view, *given, order_holds=order_holds)
+
+    monkeypatch.setattr(policies.View, "trained", noted)
+
+    replay.replay(rows_of(contents(TURNS + 1)), RULES, {policies.OURS: policies.ours})
+
+    assert (told[0], told[-1]) == (True, False)  # the first model; after the change
+
+
+@pytest.mark.slow
 def test_never_retrain_keeps_its_first_model_and_always_retrain_none(turned: Replay) -> None:
     never, always = turned.story(policies.NEVER), turned.story(policies.ALWAYS)
 

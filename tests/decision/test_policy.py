@@ -97,6 +97,11 @@ def test_the_gate_is_told_whom_it_compares_with() -> None:
     assert by_champion.capture_k == 60
 
 
+@pytest.mark.parametrize("name", [policy.DOUBLED, policy.FORCED, policy.PROVISIONAL])
+def test_without_an_alert_the_order_of_the_risks_holds(name: str) -> None:
+    assert policy.train(name, "", "no drift", Scan("no drift", ())).order_holds
+
+
 @pytest.mark.parametrize(
     ("reason", "outcome"),
     [
