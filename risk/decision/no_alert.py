@@ -8,12 +8,10 @@ from __future__ import annotations
 import math
 
 from risk.drift.finding import Scan, WindowResult
-from risk.drift.scan import N_WINDOWS
+from risk.drift.scan import N_WINDOWS, UNCLEAR_P, telling
 from risk.modeling.reference import Reference
 from risk.settings.decision_rules import Drift
 from risk.text import counted, number, percent
-
-UNCLEAR_P = 0.01  # the tail p below which "no change" is not said
 
 
 def sentence(scan: Scan, reference: Reference, n_news: int, rule: Drift) -> str:
@@ -21,27 +19,27 @@ def sentence(scan: Scan, reference: Reference, n_news: int, rule: Drift) -> str:
     strange = sorted((it for it in scan.windows if it.p < UNCLEAR_P), key=lambda it: it.p)
     if not strange:
         return f"The live model's errors on {n_news} new labelled rows show no change in why clients leave."
-    telling = [it for it in strange if it.relative_gain > rule.minimum_gain]
-    if not telling:
+    clearest = telling(scan.windows, rule.minimum_gain)
+    if not clearest:
         won = f"a new model would win about {percent(max(strange[0].relative_gain, 0.0))} of the error"
         least = percent(rule.minimum_gain)
         return f"{_errors(strange[0])} show a change too small to matter: {won}, and an alert takes more than {least}."
     limit = rule.alpha / N_WINDOWS
-    if telling[0].balanced_p is not None:
+    if clearest.balanced_p is not None:
         return (
-            f"{_errors(telling[0])} have a pattern that those on training rows of such clients have as well: more of "
+            f"{_errors(clearest)} have a pattern that those on training rows of such clients have as well: more of "
             "these clients have come, and the reasons for leaving have not changed."
         )
-    chance = f"by chance {_often(telling[0].p)}, and an alert takes less than {_often(limit)}"
+    chance = f"by chance {_often(clearest.p)}, and an alert takes less than {_often(limit)}"
     first = "It is not clear yet whether the reasons for leaving have changed."
-    n_before = reference.n_rows + scan.windows[-1].n_rows - telling[0].n_rows
-    end = _settled(telling[0], n_before, limit)
-    return f"{first} {_errors(telling[0])} have a pattern that comes {chance}. {end}"
+    n_before = reference.n_rows + scan.windows[-1].n_rows - clearest.n_rows
+    end = _settled(clearest, n_before, limit)
+    return f"{first} {_errors(clearest)} have a pattern that comes {chance}. {end}"
 
 
 def _errors(window: WindowResult) -> str:
-    contents = "content" if window.contents == 1 else f"{number(window.contents)} contents"
-    return f"The live model's errors on the last {contents} ({counted(window.n_rows, 'row')})"
+    files = "file" if window.contents == 1 else f"{number(window.contents)} files"
+    return f"The live model's errors on the last {files} ({counted(window.n_rows, 'row')})"
 
 
 def _often(p: float) -> str:

@@ -120,7 +120,9 @@ def reason(news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, 
             return scan.scan(of_news, champion.reference, learned=champion.learned, **limits)  # type: ignore[arg-type]
 
         found = scanned(risks)
-        again = seasons.only_a_level(found, news, risks, names.target, names.period, champion.levels, scanned)
+        again = seasons.only_a_level(
+            found, news, risks, names.target, names.period, champion.levels, scanned, rule.minimum_gain
+        )
     found, verdict = replace(found, follows_change=champion.n_learned < champion.n_labelled), found.verdict
     if again:
         found = replace(found, verdict="no drift", moved=again)

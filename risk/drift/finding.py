@@ -27,7 +27,7 @@ class Scan(Stored):
     """A verdict, the windows it comes from, what moved and in the last how many contents, how many rows are missing.
 
     `doubts` counts the disjoint checks that speak against a steady world; `follows_change` says that the live model was
-    itself made for a change.
+    itself made for a change, `unclear` that a pattern is there which is neither an alert nor likely by chance.
     """
 
     verdict: Verdict
@@ -37,6 +37,7 @@ class Scan(Stored):
     rows_needed: int | None = None
     doubts: int = 0
     follows_change: bool = False
+    unclear: bool = False
 
     @property
     def is_explained(self) -> bool:

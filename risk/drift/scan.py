@@ -28,6 +28,7 @@ from risk.modeling.reference import Reference
 
 N_WINDOWS = 5  # share alpha, also while there are fewer of them
 DOUBTFUL_P = 0.05  # the tail p from which a check speaks against a steady world
+UNCLEAR_P = 0.01  # the tail p below which "no change" is not said
 
 
 def scan(
@@ -57,10 +58,18 @@ def scan(
         return Scan("not enough evidence", results, rows_needed=_rows_needed(widest, reference, minimum))
     doubts = _doubts(windows, bare, reference, minimum)
     if not (ringing := [index for index, result in enumerate(results) if result.rings]):
-        return Scan("no drift", results, doubts=doubts)
+        clearest_yet = telling(results, minimum_gain)
+        unclear = bool(clearest_yet and clearest_yet.balanced_p is None)
+        return Scan("no drift", results, doubts=doubts, unclear=unclear)
     clearest = min(ringing, key=lambda index: (results[index].p, -results[index].chi2))
     verdict, words = moved(windows[clearest], found[clearest], then[clearest], minimum_gain)
     return Scan(verdict, results, words, windows[clearest].contents, doubts=doubts)
+
+
+def telling(results: Sequence[WindowResult], minimum_gain: float) -> WindowResult | None:
+    """The window of least p whose pattern is neither likely by chance nor too small to matter; None where none is."""
+    found = [it for it in results if it.p < UNCLEAR_P and it.relative_gain > minimum_gain]
+    return min(found, key=lambda it: it.p, default=None)
 
 
 def _design(window: Window, reference: Reference) -> Floats:

@@ -84,13 +84,15 @@ def last_period(history: History) -> str | None:
 
 
 def familiar(now: History, past: History) -> Level | None:
-    """The level before that is most like that of `now`; None where none is, or levels have only gone one way so far.
+    """The level before that is most like that of `now` and has gone since; None where none is.
 
-    Levels of as many periods are compared. Of `past` only periods before those of now count.
+    Levels of as many periods are compared. Of `past` only periods before those of now count, and these must have risen
+    and fallen.
     """
     past = past.among(past.periods.astype(str) < min(now.periods.astype(str).tolist()))
     width = len(set(now.periods.tolist()))
     single, known = levels(past), levels(past, width)
+    known = [it for it in known if any(one.first > it.last and abs(one.above(it)) > SURE for one in single)]
     if len(single) < FEWEST or not known or not _swings(single):
         return None
     lowest, highest = (pick(known, key=lambda it: it.offset) for pick in (min, max))
@@ -130,12 +132,14 @@ class Forecast:
 def forecast(past: History, ahead: int = 1) -> Forecast:
     """The level `ahead` periods after the last: as it was last, or by the month of the year where that has told better.
 
-    The calendar competes from two years of months on. Both are asked of each past period by those before it.
+    The calendar competes from two years of months on, where a period is a month. Both are asked of each past period by
+    those before it.
     """
     found = levels(past)
     if len(found) < 2 or not _uneven(found):
         return Forecast()
-    ways = [_as_last] + ([_by_month] if len(found) >= 2 * YEAR and all(_month(it.last) for it in found) else [])
+    months = {it.last[:7] for it in found if _month(it.last)}
+    ways = [_as_last] + ([_by_month] if len(found) == len(months) >= 2 * YEAR else [])
     told = []
     for way in ways:
         first = YEAR if way is _by_month else 1

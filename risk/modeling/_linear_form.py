@@ -15,9 +15,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
 from risk.modeling import _levels
+from risk.modeling.encoding import FAR
 from risk.modeling.metrics import Array, Floats
 
-PLAIN, LOGGED, BLANK = "plain", "logged", "blank"
+PLAIN, LOGGED, BESIDE, BLANK = "plain", "logged", "beside", "blank"
 CUT = 3.0
 ROWS = 8192  # at once: what stays near the processor
 
@@ -26,7 +27,7 @@ Levels = dict[str | None, int]
 
 @dataclass(frozen=True)
 class LinearTerm:
-    """One standardised number: of a column as it is, of its logarithm, or whether it is blank."""
+    """One standardised number: of a column as it is, of its logarithm, as it is beside that, or whether it is blank."""
 
     place: int
     how: str
@@ -39,6 +40,7 @@ class LinearTerm:
             return np.where(np.isnan(values), self.missing, (0.0 - self.mean) / self.scale)
         values = np.log1p(np.maximum(values, 0.0)) if self.how == LOGGED else values
         found = (values - self.mean) / self.scale
+        found = np.clip(found, -FAR, FAR) if self.how == BESIDE else found
         return np.where(np.isnan(found), self.missing, found)
 
 
@@ -61,6 +63,8 @@ class Linear:
                 standard = term.missing
             elif term.how == PLAIN:
                 standard = (value - term.mean) / term.scale
+            elif term.how == BESIDE:
+                standard = min(max((value - term.mean) / term.scale, -FAR), FAR)
             elif term.how == LOGGED:
                 standard = (math.log1p(max(value, 0.0)) - term.mean) / term.scale
             else:
@@ -107,7 +111,7 @@ def linear(pipeline: Pipeline, names: Sequence[str]) -> tuple[dict[str, Levels],
     found = Linear(float(regression.intercept_[0]), (), (), (), ())
     known: dict[str, Levels] = {}
     for name, part, columns in table.transformers_:
-        if name in (PLAIN, LOGGED):
+        if name in (PLAIN, LOGGED, BESIDE):
             terms = _standardised(part, [place[column] for column in columns])
             weights, left = left[: len(terms)], left[len(terms) :]
             found = replace(found, terms=(*found.terms, *terms), weights=(*found.weights, *weights))
@@ -132,14 +136,18 @@ def linear(pipeline: Pipeline, names: Sequence[str]) -> tuple[dict[str, Levels],
 
 def _standardised(part: Pipeline, places: Sequence[int]) -> list[LinearTerm]:
     """The terms that a pipeline makes of columns: it may take logarithms, then fills gaps and standardises."""
-    *first, imputer, scaler = (step for _, step in part.steps)
+    steps = [step for _, step in part.steps]
+    beside = _is_cut(steps[-1], FAR)
+    *first, imputer, scaler = steps[:-1] if beside else steps
     _expect(type(imputer) is SimpleImputer and type(scaler) is StandardScaler)
     _expect([it.func for it in first if isinstance(it, FunctionTransformer)] in ([], [np.clip, np.log1p]))
     _expect(len(first) in (0, 2) and all(it.kw_args in (None, {"a_min": 0, "a_max": None}) for it in first))
     gaps = imputer.indicator_.features_.tolist() if imputer.add_indicator else []
     means, scales = scaler.mean_.tolist(), scaler.scale_.tolist()
     fills = [*imputer.statistics_.tolist(), *(1.0 for _ in gaps)]
-    terms = [(place, LOGGED if first else PLAIN) for place in places] + [(places[gap], BLANK) for gap in gaps]
+    _expect(not (first and beside))
+    how = LOGGED if first else BESIDE if beside else PLAIN
+    terms = [(place, how) for place in places] + [(places[gap], BLANK) for gap in gaps]
     _expect(len(terms) == len(means) == len(fills))
     return [
         LinearTerm(place, how, mean, scale, (fill - mean) / scale)
@@ -151,7 +159,7 @@ def _products(part: Pipeline, place: Mapping[str, int], found: Linear, left: lis
     """The terms, squares and products of numbers, all standardised once more: their weights are folded."""
     table, cut, powers, scaler = part
     _expect(type(powers) is PolynomialFeatures and type(scaler) is StandardScaler and not found.terms)
-    _expect(cut.func is np.clip and cut.kw_args == {"a_min": -CUT, "a_max": CUT})
+    _expect(_is_cut(cut, CUT))
     terms: list[LinearTerm] = []
     for name, inner, columns in table.transformers_:
         _expect(name in (PLAIN, LOGGED) or inner == "drop")
@@ -167,6 +175,11 @@ def _products(part: Pipeline, place: Mapping[str, int], found: Linear, left: lis
             weights[first] = float(weight / scale)
     made = Linear(constant, tuple(terms), tuple(weights), tuple(map(tuple, pairs)), found.levels)
     return made, left[len(powers.powers_) :]
+
+
+def _is_cut(step: Any, limit: float) -> bool:
+    known = type(step) is FunctionTransformer and step.func is np.clip
+    return known and step.kw_args == {"a_min": -limit, "a_max": limit}
 
 
 def _widths(encoder: OneHotEncoder) -> list[int]:

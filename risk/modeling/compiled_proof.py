@@ -15,9 +15,10 @@ import pandas as pd
 
 from risk.modeling import fitting
 from risk.modeling._levels import UNKNOWN
-from risk.modeling._linear_form import CUT, PLAIN
+from risk.modeling._linear_form import BESIDE, CUT, LOGGED
 from risk.modeling._tree_form import Trees, inputs_of
 from risk.modeling.compiled import Compiled, form_of
+from risk.modeling.encoding import FAR
 from risk.modeling.metrics import Array, Codes, Floats, Kinds
 
 CLOSE = 1e-9
@@ -72,9 +73,10 @@ def _values(form: Compiled, place: int, edges: Mapping[str, list[float]]) -> lis
     if isinstance(form.form, Trees):
         return [None, *EXTREMES, LARGEST, -LARGEST, *_beside(edges.get(form.names[place], []))]
     cuts = [
-        float(limit if term.how == PLAIN else np.expm1(min(limit, LARGEST_LOGARITHM)))
+        float(np.expm1(min(limit, LARGEST_LOGARITHM)) if term.how == LOGGED else limit)
         for term in form.form.terms if term.place == place
-        for limit in (term.mean - CUT * term.scale, term.mean, term.mean + CUT * term.scale)
+        for cut in [(FAR if term.how == BESIDE else CUT) * term.scale]
+        for limit in (term.mean - cut, term.mean, term.mean + cut)
     ]  # fmt: skip
     return [None, *EXTREMES, *_beside(cuts)]
 

@@ -19,6 +19,7 @@ Group = tuple[str, object, list[str]]  # of columns: its name, what becomes of t
 
 MOST_LEVELS = 200  # of one column; the rarest share one
 MANY_LEVELS = 50  # of one column; with more of them, a regression competes with rates in place of levels too
+FAR = 4.0  # standard deviations
 SMOOTH = 20.0  # rows of the average rate that are added to those of a level: rare ones tell little
 # The rows come in the order of a hash, so they need not be mixed; scikit-learn says so in another way before 1.9.
 _SPLITS = "cv_object" in TargetEncoder._parameter_constraints["cv"]
@@ -39,15 +40,24 @@ def columns(groups: list[Group]) -> ColumnTransformer:
 
 
 def standardised(kinds: Kinds, x: pd.DataFrame, both: bool = False) -> list[Group]:
-    """Return each number as it is, or its logarithm where that is less skew; where asked both of them there."""
+    """Return each number as it is, or its logarithm where that is less skew; where asked both of them there.
+
+    Beside its logarithm a number counts as far as ±`FAR`: how large it grows with clients yet to come nobody has seen.
+    """
     numeric = of_kind(kinds, "numeric")
     logged = [name for name in numeric if _is_skew(x[name].dropna().to_numpy())]
-    plain = [name for name in numeric if both or name not in logged]
+    plain, beside = [name for name in numeric if name not in logged], logged if both else []
     positive = FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": None})  # log1p of less gives no number
     return [
-        ("logged", make_pipeline(positive, FunctionTransformer(np.log1p), *_numbers(blanks=not both)), logged),
+        ("logged", make_pipeline(positive, FunctionTransformer(np.log1p), *_numbers()), logged),
         ("plain", make_pipeline(*_numbers()), plain),
+        ("beside", make_pipeline(*_numbers(blanks=False), cut(FAR)), beside),
     ]
+
+
+def cut(limit: float) -> FunctionTransformer:
+    """Cut standardised values at ± this limit."""
+    return FunctionTransformer(np.clip, kw_args={"a_min": -limit, "a_max": limit})
 
 
 def _is_skew(values: Floats) -> bool:

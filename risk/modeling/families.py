@@ -23,7 +23,7 @@ from sklearn.preprocessing import (
 
 from risk.modeling import allowed_names
 from risk.modeling.allowed_names import Name
-from risk.modeling.encoding import Group, by_rates, columns, levels, many_levels, of_kind, standardised
+from risk.modeling.encoding import Group, by_rates, columns, cut, levels, many_levels, of_kind, standardised
 from risk.modeling.metrics import Floats, Kinds
 
 AUTO = "auto"
@@ -142,9 +142,8 @@ def _quadratic(kinds: Kinds, x: pd.DataFrame, rates: bool = False) -> Pipeline:
     Standardised values are cut at ±3: beyond what was often seen a square would run away.
     """
     numeric = of_kind(kinds, "numeric")
-    cut = FunctionTransformer(np.clip, kw_args={"a_min": -3, "a_max": 3})
     terms = PolynomialFeatures(2 if len(numeric) <= MOST_SQUARED else 1, include_bias=False)
-    numbers = make_pipeline(columns(standardised(kinds, x)), cut, terms, StandardScaler())
+    numbers = make_pipeline(columns(standardised(kinds, x)), cut(3), terms, StandardScaler())
     groups = [("numbers", numbers, numeric), *levels(kinds, x, rates)]
     return make_pipeline(columns(groups), LogisticRegression(max_iter=1000))
 

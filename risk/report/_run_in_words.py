@@ -14,7 +14,7 @@ from risk.drift.finding import WindowResult
 from risk.registry.judgement import HoldoutScores
 from risk.registry.releases import BASE_RATE
 from risk.report.run_decision import RunDecision
-from risk.report.season_words import alarm, meaning
+from risk.report.season_words import alarm, verdict
 from risk.report.words import OUTCOMES, STATES, TROUBLED, p_value
 from risk.text import counted, interval, moment, number, one_line, percent
 
@@ -133,7 +133,7 @@ def _reason(decision: RunDecision) -> list[str]:
         told.append("The live model's errors, on rows that it was not trained on, were searched for a pattern:")
         told += [f"- {_window(it)}: {ALARMS[alarm(scan, it)]}" for it in scan.windows]
     if scan.verdict:
-        told.append(f"Finding: {scan.verdict} ({meaning(scan.verdict, scan) or 'as recorded'}).")
+        told.append(f"Finding: {verdict(scan)}.")
     if scan.rows_needed:
         told.append(f"About {counted(scan.rows_needed, 'more row')} with a known outcome are needed to decide.")
     return told

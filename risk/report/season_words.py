@@ -18,11 +18,20 @@ FINDINGS = {
     "richer family": "a richer kind of model might describe better why clients leave",  # of programs up to 1.5
 }
 EXPLAINED = "more or fewer left than stated, which a level explains: who leaves sooner has not changed"
+UNCLEAR = "it is not clear yet whether the reasons for leaving have changed"
 
 
 def meaning(verdict: str, scan: Scan | None) -> str | None:
     """What a verdict of the drift check means; None for one that nobody knows."""
-    return EXPLAINED if scan and scan.is_explained else FINDINGS.get(verdict)
+    if scan and (scan.is_explained or scan.unclear):
+        return EXPLAINED if scan.is_explained else UNCLEAR
+    return FINDINGS.get(verdict)
+
+
+def verdict(scan: Scan) -> str:
+    """The verdict of a check with what it means; what is not clear yet is said alone."""
+    means = meaning(scan.verdict, scan) or "as recorded"
+    return means if scan.unclear else f"{scan.verdict} ({means})"
 
 
 def alarm(scan: Scan, window: WindowResult) -> str:

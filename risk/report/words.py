@@ -20,7 +20,7 @@ OUTCOMES = {
     "deployed": "a new model was deployed",
     "challenger rejected": "a new model was trained and not deployed",
     "waiting for approval": "a new model passed the gate and waits for a person's approval",
-    "no drift": "no change was found; the deployed model stays",
+    "no drift": "there was no reason to train; the deployed model stays",
     "not enough evidence": "there is not enough evidence yet to decide",
     "rolled back": "a former model is back in service",
     "no new data": "there was no new data",
@@ -46,6 +46,11 @@ def finding(decision: RunDecision) -> str | None:
     """The verdict of the drift check as a sentence; None where there is none."""
     verdict = decision.verdict
     return None if verdict is None else _sentence(meaning(verdict, decision.scan) or f"verdict: {verdict}")
+
+
+def because(snapshot: Facts) -> str:
+    """Why the run decided so, without the finding, which stands before it."""
+    return str(snapshot["reason"] or "").removeprefix(finding(RunDecision.of(snapshot)) or "").strip()
 
 
 def banner(release: Facts | None) -> tuple[str, str] | None:

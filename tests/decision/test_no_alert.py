@@ -29,7 +29,7 @@ def test_what_is_unusual_and_gave_no_alert_is_not_clear_yet_with_the_figure_and_
     sentence = told(QUIET, replace(NEAR, contents=2))
 
     assert sentence.startswith("It is not clear yet whether the reasons for leaving have changed.")
-    assert "the last 2 contents (600 rows) have a pattern that comes by chance 18 times in 10,000" in sentence
+    assert "the last 2 files (600 rows) have a pattern that comes by chance 18 times in 10,000" in sentence
     assert "an alert takes less than once in 10,000" in sentence
     assert sentence.endswith("more rows with outcomes will settle it.")
     assert "no change" not in sentence

@@ -42,10 +42,11 @@ def history(rows: pd.DataFrame) -> History:
 
 
 def found(
-    past: list[float], now: list[float], *, followed: bool = False, effect: float = 1.0, names: Names = NAMES
-) -> Reason:
+    past: list[float], now: list[float], *, followed: bool = False, effect: float = 1.0, names: Names = NAMES,
+    n_rows: int = 2_000,
+) -> Reason:  # fmt: skip
     """What the rules make of new months after others, where the model states the risks without any level."""
-    before, news = frame(past), frame(now, first=len(past), effect=effect)
+    before, news = frame(past), frame(now, first=len(past), effect=effect, n_rows=n_rows)
     learned = frame([0.0], first=900)
     known = reference(
         {"size": learned["size"].to_numpy()}, {"size": "numeric"}, learned["left"].to_numpy(), stated(learned)
@@ -73,6 +74,17 @@ def test_a_level_that_was_never_gone_again_is_followed(past: list[float]) -> Non
     assert told.sentence.startswith("How many leave has changed and not who")
 
 
+def test_a_level_that_came_and_has_not_gone_is_no_season() -> None:
+    assert found([0.0, 0.5, 0.0, 1.2, 1.2], [1.2]).train
+
+
+def test_the_level_that_is_named_as_one_before_has_gone_since() -> None:
+    told = found([*YEAR, 0.0, 0.5, 0.86, 1.0], [1.0])
+
+    assert told.train is False
+    assert "as in 2024-0" in told.sentence, "those of 2025 are still there"
+
+
 def test_a_level_beyond_all_seasons_is_followed() -> None:
     assert found(YEAR, [1.8]).train
 
@@ -81,6 +93,19 @@ def test_another_reason_for_leaving_alerts_in_any_season() -> None:
     told = found(YEAR, [YEAR[3]], effect=-0.5)
 
     assert (told.train, told.verdict) == (True, "retrain")
+
+
+@pytest.mark.parametrize(("effect", "n_rows"), [(0.5, 200), (0.5, 300), (0.4, 400), (0.4, 600)])
+def test_a_level_explains_no_alert_of_which_a_clear_pattern_is_left(effect: float, n_rows: int) -> None:
+    told = found(YEAR, [YEAR[3]], effect=effect, n_rows=n_rows)
+
+    assert "no new reason" not in told.sentence
+    assert told.train
+
+
+def test_the_sentence_of_a_level_names_its_periods() -> None:
+    assert "share of leavers of 2025-01 is" in found(YEAR, [YEAR[3]]).sentence
+    assert "share of leavers of 2025-01 to 2025-02 is" in found(YEAR, [YEAR[3]] * 2, n_rows=100).sentence
 
 
 def test_a_model_that_has_followed_a_level_follows_none_for_half_a_year() -> None:
@@ -100,6 +125,14 @@ def test_after_two_years_the_month_of_the_year_tells_the_level_that_comes() -> N
     assert told.calendar
     assert told.level == pytest.approx(YEAR[3], abs=0.15)
     assert told.deviation < 0.15
+
+
+def test_periods_of_a_week_have_no_month_of_the_year() -> None:
+    rows = frame([*YEAR, *YEAR, *YEAR[:3]])
+    weeks = pd.date_range("2024-01-01", periods=27, freq="7D").strftime("%Y-%m-%d").to_numpy(str)
+    past = History(weeks[rows["content"].to_numpy()], rows["left"].to_numpy(), stated(rows))
+
+    assert season.forecast(past).calendar is False
 
 
 def test_before_two_years_the_last_level_does() -> None:

@@ -66,3 +66,15 @@ def test_an_alarm_that_a_level_explains_is_told_as_explained(
     assert snapshot.of_history([run])[0]["scan"]["rings"] is colour
     assert ("which a level explains" in str(words.finding(decision))) == (word == "explained")
     assert ("(more or fewer left than stated, which a level explains" in str(of_run(run))) == (word == "explained")
+
+
+def test_what_is_not_clear_yet_is_nowhere_called_no_change() -> None:
+    reason = "It is not clear yet whether the reasons for leaving have changed. The errors have a pattern."
+    told = a_run("no drift", rings=False) | {"reason": reason}
+    told["scan"] |= {"moved": None, "unclear": True}
+    shown = told | {"decision": {"reason_to_train": None, "scan": told["scan"], "gate": None, "sentence": None}}
+    everywhere = [words.headline(shown), str(words.finding(RunDecision.of(shown))), words.because(shown), *of_run(told)]
+
+    assert words.finding(RunDecision.of(shown)) == "It is not clear yet whether the reasons for leaving have changed."
+    assert words.because(shown) == "The errors have a pattern."
+    assert not [it for it in everywhere if "no change" in it.lower()]
