@@ -125,8 +125,8 @@ def reason(news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, 
         )
     found, verdict = replace(found, follows_change=champion.n_learned < champion.n_labelled), found.verdict
     if again:
-        found = replace(found, verdict="no drift", moved=again)
-        return Reason(False, None, NO_DRIFT, NO_DRIFT, f"{again[:1].upper()}{again[1:]}.", found)
+        sentence = f"{str(again.moved)[:1].upper()}{str(again.moved)[1:]}."
+        return Reason(False, None, NO_DRIFT, NO_DRIFT, sentence, replace(again, follows_change=found.follows_change))
     if verdict in ("recalibrate", "retrain"):
         return train(DRIFT, moved.sentence(verdict, found.moved), verdict, found)
     if champion.provisional:

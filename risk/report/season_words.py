@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from risk.decision.seasons import HOLDS, NOT_CLEAR
 from risk.drift.finding import Scan, WindowResult
 from risk.text import counted, number, one_line
 
@@ -17,21 +18,21 @@ FINDINGS = {
     "retrain": "others leave than the model was trained to expect",
     "richer family": "a richer kind of model might describe better why clients leave",  # of programs up to 1.5
 }
-EXPLAINED = "more or fewer left than stated, which a level explains: who leaves sooner has not changed"
+EXPLAINED = "more or fewer left than stated, which a level explains"
 UNCLEAR = "it is not clear yet whether the reasons for leaving have changed"
 
 
 def meaning(verdict: str, scan: Scan | None) -> str | None:
     """What a verdict of the drift check means; None for one that nobody knows."""
-    if scan and (scan.is_explained or scan.unclear):
-        return EXPLAINED if scan.is_explained else UNCLEAR
-    return FINDINGS.get(verdict)
+    if scan and scan.is_explained:
+        return f"{EXPLAINED}: {NOT_CLEAR if scan.unclear else HOLDS}"
+    return UNCLEAR if scan and scan.unclear else FINDINGS.get(verdict)
 
 
 def verdict(scan: Scan) -> str:
     """The verdict of a check with what it means; what is not clear yet is said alone."""
     means = meaning(scan.verdict, scan) or "as recorded"
-    return means if scan.unclear else f"{scan.verdict} ({means})"
+    return means if means == UNCLEAR else f"{scan.verdict} ({means})"
 
 
 def alarm(scan: Scan, window: WindowResult) -> str:
