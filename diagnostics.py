@@ -162,7 +162,7 @@ def _verify(settings: Settings) -> Answer:
 def _backtest(settings: Settings) -> Answer:
     """Replay the policies over the labelled rows in their order, and keep what came of it for the next report."""
     schema = settings.schema
-    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema, needed=True)
     manifest, frame = current.manifest, _rows(settings, current).labelled(settings.model.max_training_rows)
     names = policy.Names(schema.client, schema.target, schema.kinds, schema.period)
     families = own_families.told_of(settings.own, schema.kinds)
@@ -187,7 +187,7 @@ def _bar(done: int, total: int) -> None:
 def _compare(settings: Settings) -> Answer:
     """Show every family on the labelled rows of today beside the live model; desk and production stay as they are."""
     schema, live = settings.schema, proven.live(settings.production, settings.own)
-    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema, needed=True)
     labelled = _rows(settings, current, live.manifest if live else None).labelled(settings.model.max_training_rows)
     if labelled[schema.target].nunique() < 2:
         raise DataError(f"dataset {current.manifest.name}: no labelled rows of both outcomes; nothing can be compared")

@@ -26,7 +26,7 @@ from risk.dataset.manifest import Manifest
 from risk.dataset.source_warnings import passed_over, sentences
 from risk.disk import files, journal, paths
 from risk.engine.cluster import on_this_machine
-from risk.errors import DataError, RiskError, UsageError
+from risk.errors import RiskError, UsageError
 from risk.reading import erased
 from risk.reading.erased import Erased
 from risk.registry import releases, retention
@@ -102,8 +102,8 @@ def shelf_of(settings: Settings) -> versions.Versions:
     return versions.Versions(settings.ingested, shelf, settings.schema, *limits, desk["dataset"])
 
 
-def _current(settings: Settings) -> Dataset:
-    return dataset.current(settings.ingested, settings.input_folder_path, settings.schema)
+def _current(settings: Settings, *, needed: bool = False) -> Dataset:
+    return dataset.current(settings.ingested, settings.input_folder_path, settings.schema, needed=needed)
 
 
 def _pulled(settings: Settings, manifest: Manifest, run: Run, gone: Erased) -> database.Pulled:
@@ -166,7 +166,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         return erase_command.renew_register(settings, asked.renew_register)
     if not (asked.rejected or asked.verify or asked.export):
         erase_command.finish(settings)
-    rows = _current(settings)
+    rows = _current(settings, needed=bool(asked.export or asked.verify))
     current = rows.manifest
     if asked.rejected:
         refusals = intake.refused_rows(current, rows.parts)
@@ -181,7 +181,6 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         fields |= {"outcomes": [asdict(it) for it in of_calls]}
         return Answer("\n".join(lines) or "no row is refused", fields)
     if asked.export:
-        _check_there(settings, current)
         files.write(Path(asked.export), rows.write_final_data)
         return Answer(f"{asked.export}: {current.counts.get('n_labelled', 0)} labelled rows", {"file": asked.export})
     if asked.verify:
@@ -207,7 +206,7 @@ def _propose(settings: Settings, asked: argparse.Namespace) -> Answer:
 
 def _verify(settings: Settings, current: Manifest) -> Answer:
     """Say that the current version is sound, or what is not; exit code 1 then."""
-    folder = _check_there(settings, current)
+    folder = (settings.ingested / paths.CURRENT).resolve()
     faults = versions.faults(current, folder, settings.schema, settings.ingested / paths.PARTS)
     fields = {"dataset": current.name, "sound": not faults, "faults": faults}
     line = f"sound: dataset {current.name}, {len(current.parts)} parts, {current.counts['n_rows']} rows"
@@ -227,14 +226,6 @@ def _by_hand(settings: Settings, run: Run, name: str, outcome: str) -> Answer:
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
     line = f"{outcome}: {name}; dataset {after.name} with {after.counts['n_rows']} rows"
     return Answer(line, {"outcome": outcome, "source": name})
-
-
-def _check_there(settings: Settings, current: Manifest) -> Path:
-    """The folder of the current version. Raises: DataError where there is none."""
-    folder = files.resolve(settings.ingested / paths.CURRENT)
-    if folder is None or not current.counts:
-        raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
-    return folder
 
 
 def _answer(ingested: Ingested) -> Answer:

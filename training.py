@@ -45,7 +45,7 @@ def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     `why` is the reason to train as the drift check gave it: kept in the card, so that a killed run can go on.
     """
     schema = settings.schema
-    current = dataset.current(settings.ingested, settings.input_folder_path, schema)
+    current = dataset.current(settings.ingested, settings.input_folder_path, schema, needed=True)
     manifest = current.manifest
     on_desk = model.read_card(settings.models)
     under_way = on_desk and on_desk.run > journal.finished(settings.production / paths.JOURNAL)
@@ -117,8 +117,6 @@ def _labelled(settings: Settings, rows: Dataset, has_live: bool, why: Reason | N
 
 def _check(settings: Settings, run: Run, manifest: Manifest, left: Floats) -> None:
     """Raise DataError where no model can be trained; warn where the family of the settings cannot."""
-    if manifest.number == 0:
-        raise DataError(f"{settings.ingested}: there is no dataset yet; run python ingestion.py first")
     if len(set(left)) < 2:
         found = f"{counted(len(left), 'labelled row')} with {counted(len(set(left)), 'kind')} of outcome"
         raise DataError(f"dataset {manifest.name}: {found}; a model needs clients who left and clients who stayed")

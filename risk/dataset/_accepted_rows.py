@@ -36,6 +36,10 @@ UNITED_IN_TEXT = f"""select path_in_schema from parquet_metadata(?) where type i
     max(greatest(abs(try_cast(stats_min_value as double)), abs(try_cast(stats_max_value as double))))
     >= {EXACT_INTEGER}"""
 
+COLUMNS = "select file_name, name, type from parquet_schema(?) where type is not null"
+KINDS = {"INT64": "number", "DOUBLE": "number", "INT32": "target"}  # of a part's columns by their type; others are text
+Columns = dict[str, str]  # c0, c1, … as a part calls them
+
 
 @dataclass(frozen=True)
 class Place:
@@ -112,6 +116,17 @@ class AcceptedRows:
         )
         return f"select {self.client}, {self.period}, {differences} from ({self.resolved()})"
 
+    def unknown(self, rows: str, among: str) -> str:
+        """The query of those of these rows that are like none of the known ones, `k`, that satisfy a condition.
+
+        Alike are rows with an outcome that are equal, as far as the parts of both have the columns. Where they have no
+        client in common, none are.
+        """
+        have = set(self.names.values()).intersection(*self._former.values())
+        alike = [f"k.{it} is not distinct from r.{it}" for it in self.names.values() if it in have]
+        same = " and ".join([f"k.{self.target} is not null", *alike, among, str(self.client in have)])
+        return f"select * from ({rows}) r where not exists (select 1 from accepted k where k.known and {same})"
+
     def row(self) -> str:
         """The expression of a key that is the same for the same client, period and features, ever after."""
         schema = self._schema
@@ -157,17 +172,43 @@ class AcceptedRows:
             types = (kinds.get(column.kind, "varchar") for column in self._schema.columns)
             empty = ", ".join(f"cast(null as {kind}) as c{index}" for index, kind in enumerate(types))
             return f"select {empty}, '' as file, 0 as nth where false"
-        paths = sorted({pattern(path) for path, *_ in self._slices})
-        texts = {name for (name,) in connection.execute(UNITED_IN_TEXT, [paths]).fetchall()}
-        apart = [[path] for path in paths] if texts else [paths]
-        return " union all ".join(self._part_sql(some, texts) for some in apart)
+        paths = sorted({path for path, *_ in self._slices})
+        united = [pattern(path) for path in paths]
+        texts = {name for (name,) in connection.execute(UNITED_IN_TEXT, [united]).fetchall()}
+        ours = {inner: name for name, inner in self.names.items()}
+        groups: dict[tuple[object, ...], list[str]] = {}
+        for path in paths:
+            groups.setdefault((path if texts else "", *self._former.get(path, ours).items()), []).append(path)
+        found = ((some, self._former.get(some[0], ours)) for some in groups.values())
+        return " union all ".join(self._part_sql(some, columns, texts) for some, columns in found)
 
-    def _part_sql(self, paths: Iterable[str], texts: set[str]) -> str:
-        named = ((PLAIN.format(x=quoted(n)) if n in texts else quoted(n), c) for n, c in self.names.items())
+    @functools.cached_property
+    def _former(self) -> dict[str, Columns]:
+        """The columns of each part of known rows alone: it may be of another schema.
+
+        A column of another kind is another one, and the one of outcomes is the same whatever it is called.
+        """
+        ours = {path for path, *_, known in self._slices if not known}
+        former = [pattern(path) for path in sorted({path for path, *_ in self._slices} - ours)]
+        kinds = {it.name: it.kind if it.kind in KINDS.values() else "text" for it in self._schema.columns}
+        found: dict[str, Columns] = {}
+        try:
+            with connect() as connection:
+                for path, name, stored in connection.execute(COLUMNS, [former]).fetchall() if former else ():
+                    columns, kind = found.setdefault(path, {}), KINDS.get(stored, "text")
+                    now = self._schema.target if kind == "target" else name
+                    columns |= {self.names[now]: name} if kinds.get(now) == kind else {}
+        except duckdb.Error as error:
+            raise self._refusal(error) from error
+        return found
+
+    def _part_sql(self, paths: Iterable[str], columns: Columns, texts: set[str]) -> str:
+        named = ((columns.get(inner), inner) for inner in self.names.values())
+        shown = ((PLAIN.format(x=quoted(n)) if n in texts else quoted(n) if n else "null", c) for n, c in named)
         options = "filename = ' file', file_row_number = true, union_by_name = true, hive_partitioning = false"
         return (
-            f'select {", ".join(f"{x} as {inner}" for x, inner in named)}, " file" as file, file_row_number as nth '
-            f"from read_parquet([{', '.join(map(literal, paths))}], {options})"
+            f'select {", ".join(f"{x} as {inner}" for x, inner in shown)}, " file" as file, file_row_number as nth '
+            f"from read_parquet([{', '.join(literal(pattern(path)) for path in paths)}], {options})"
         )
 
     def _refusal(self, error: duckdb.Error) -> DiskError:

@@ -83,7 +83,7 @@ class ClientRows:
 
     def values(self, column: str) -> set[str]:
         """The values that the rows have in a column, where their part has it."""
-        tables = [name for columns, name in self._tables.items() if column in dict(columns)]
+        tables = [name for columns, name in self._tables.items() if dict(columns).get(column) == "VARCHAR"]
         return {value for name in tables for value in self._distinct(column, name)}
 
     def having(self, *columns: str) -> list[Path]:

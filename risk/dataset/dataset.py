@@ -90,16 +90,10 @@ class Dataset(ComparableRows):
         whole = not self.schema.period or self.schema.changes
         during = None if whole else periods_of(place.content for place in fresh)
         beside = self._places if self.schema.period and fresh else fresh
-        former = self._placed(self.known, True) if self.known else []
+        former = self._placed(self.known, True) if self.known and fresh else []
         rows = self._rows_of([it for it in (*beside, *former) if overlaps(it.content, during)])
-        alike = (f"k.{name} is not distinct from r.{name}" for name in rows.names.values())
-        same = " and ".join([*alike, self._is_in_none(f"k.{rows.period}", again)])
         fresh_rows = rows.resolved(f"{self._tells()} and {self._during(during)}", labelled=True)
-        frame = self._frame(
-            rows,
-            f"""select * from ({fresh_rows}) r where not exists
-                (select 1 from accepted k where k.known and k.{rows.target} is not null and {same})""",
-        )
+        frame = self._frame(rows, rows.unknown(fresh_rows, self._is_in_none(f"k.{rows.period}", again)))
         found = frame[frame["content"].isin([it.order for it in fresh])]
         if again:
             seen = found["content"].isin([it.order for it in fresh if it.content.digest in before])
@@ -234,10 +228,11 @@ def shown(column: Column, schema: Schema, name: str) -> str:
     return PLAIN.format(x=name) if column.kind == "number" else name
 
 
-def current(ingested: Path, input_folder: str, schema: Schema) -> Dataset:
+def current(ingested: Path, input_folder: str, schema: Schema, *, needed: bool = False) -> Dataset:
     """The dataset of the current version; an empty one for another input folder, another schema, or none.
 
-    Raises: DataError where the version that the link names is missing or has no whole manifest: its rows may be lost.
+    Raises: DataError where it would be empty but is `needed`, and where the version that the link names is missing or
+    has no whole manifest: its rows may be lost.
     """
     link = ingested / paths.CURRENT
     folder = files.resolve(link)
@@ -247,4 +242,7 @@ def current(ingested: Path, input_folder: str, schema: Schema) -> Dataset:
         raise DataError(f"{sentence}. Put it back; without a backup remove the link, and all sources are read again.")
     empty = Manifest(input_folder.rstrip("/"), schema.identity, number=manifest.number if manifest else 0)
     same = manifest and (manifest.input_folder, manifest.schema) == (empty.input_folder, empty.schema)
+    if needed and not same:
+        why = "the dataset is of another input folder or schema" if manifest else "there is no dataset yet"
+        raise DataError(f"{ingested}: {why}; run python ingestion.py first")
     return Dataset(manifest if manifest and same else empty, schema, ingested / paths.PARTS)

@@ -60,8 +60,12 @@ class LaggedRows(DatasetCounts):
 
     @functools.cached_property
     def _open_then(self) -> tuple[str, ...]:
-        """The periods of which the known manifest had only some outcomes: these are news once all are known."""
-        return LaggedRows(self.known, self.schema, self.parts).lag.open if self.known else ()
+        """The periods of which the known manifest had only some outcomes: these are news once all are known.
+
+        None where it is of another schema: no model of these columns has learned from it.
+        """
+        is_ours = self.known and self.known.schema == self.schema.identity
+        return LaggedRows(self.known, self.schema, self.parts).lag.open if self.known and is_ours else ()
 
     def _joined(self, news: pd.DataFrame) -> pd.DataFrame:
         """News with the rows of a period in one content, the last, where outcomes come late: else a half would tell."""

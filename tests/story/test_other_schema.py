@@ -1,0 +1,130 @@
+"""Another schema is another dataset: all sources are read again, and runs go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import Installations, Project
+
+HEADER = "corporation,period,owner,site,activity,worth,exited"
+FEATURES = {"activity": {"minimum": 0}}
+SITE = {"site": "numeric"}
+PLAIN: dict[str, Any] = {"features": FEATURES, "period": "period"}
+ALL: dict[str, Any] = {"features": FEATURES | SITE, "period": "period", "owner": "owner", "value": "worth"}
+
+
+def clients(month: int, n: int = 250, first: int = 0) -> str:
+    draw = np.random.default_rng(month)
+    activity, site, worth = draw.lognormal(4, 1, n).round(4), draw.integers(1, 4, n), draw.integers(90, 900, n)
+    left = draw.random(n) < 1 / (1 + np.exp(1 + 1.4 * (np.log(activity) - 4) + (site - 2)))
+    rows = zip(range(first, first + n), activity, site, worth, left.astype(int), strict=True)
+    lines = [f"c{i:05d},2026-{month:02d},{'AB'[i % 2]},{where},{a},{v},{mark}" for i, a, where, v, mark in rows]
+    return "\n".join([HEADER, *lines]) + "\n"
+
+
+def deploy(project: Project, schema: dict[str, Any]) -> None:
+    project.configure(schema=schema)
+    project.drop("testdata/testdata.csv", clients(9, 150, first=90_000))
+    for month in (1, 2):
+        project.drop(f"sourcedata/2026-{month:02d}.csv", clients(month))
+    assert project.run("fullprocess", "--json").json["outcome"] == "deployed"
+
+
+def deploy_plain(project: Project) -> None:
+    deploy(project, PLAIN)
+
+
+def deploy_all(project: Project) -> None:
+    deploy(project, ALL)
+
+
+@pytest.fixture
+def plain(installations: Installations, tmp_path: Path) -> Project:
+    return installations.copy(deploy_plain, tmp_path)
+
+
+@pytest.fixture
+def whole(installations: Installations, tmp_path: Path) -> Project:
+    return installations.copy(deploy_all, tmp_path)
+
+
+def is_well(project: Project, n_rows: int) -> None:
+    """Run, and again with another month: the sources are read, a model of these columns is live, its list is made."""
+    for month in (3, 4):
+        answer = project.run("fullprocess", "--json")
+        assert answer.code == 0, answer.err
+        assert answer.json["outcome"] == ("deployed" if month == 3 else "no drift"), answer.json
+        shown = project.json("models/snapshot.json")
+        assert (shown["dataset"]["n_rows"], len(shown["call_list"])) == (n_rows, 50)
+        project.drop(f"sourcedata/2026-{month:02d}.csv", clients(month))
+        n_rows += 250
+    for script in ("ingestion", "diagnostics"):
+        assert project.run(script, "--verify").out.startswith("sound")
+
+
+MORE = [
+    {"value": "worth"},
+    {"owner": "owner"},
+    {"features": FEATURES | SITE},
+    {"period": None},
+    {"features": FEATURES | {"change": {"change_of": "activity"}}},
+]
+
+
+@pytest.mark.parametrize("more", [MORE[0], *(pytest.param(it, marks=pytest.mark.slow) for it in MORE[1:])])
+def test_where_a_column_is_added_all_sources_are_read_again(plain: Project, more: dict[str, Any]) -> None:
+    plain.configure(schema=PLAIN | more)
+
+    is_well(plain, 500)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "schema", [PLAIN, PLAIN | {"period": None}, ALL | {"features": FEATURES | {"site": "categorical"}}]
+)
+def test_where_a_column_goes_or_is_of_another_kind_all_sources_are_read_again(
+    whole: Project, schema: dict[str, Any]
+) -> None:
+    whole.configure(schema=schema)
+
+    is_well(whole, 500)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["target", "client", "period"])
+def test_where_a_column_is_called_otherwise_all_sources_are_read_again(plain: Project, key: str) -> None:
+    former = {"target": "exited", "client": "corporation", "period": "period"}[key]
+    plain.configure(schema=PLAIN | {key: "new"})
+    for path in [*plain.root.glob("sourcedata/*"), *plain.root.glob("testdata/*")]:
+        plain.drop(str(path.relative_to(plain.root)), path.read_text().replace(former, "new"))
+
+    answer = plain.run("fullprocess", "--json")
+
+    assert (answer.code, answer.json["outcome"]) == (0, "deployed"), answer.err
+    assert plain.json("models/snapshot.json")["dataset"]["n_rows"] == 500
+
+
+def test_before_they_are_read_again_everything_that_needs_them_says_so(plain: Project) -> None:
+    plain.configure(schema=PLAIN | {"value": "worth"})
+    asked = ("training",), ("ingestion", "--verify"), ("diagnostics", "--backtest"), ("diagnostics", "--compare")
+
+    answers = [plain.run(*words) for words in asked]
+
+    told = "the dataset is of another input folder or schema; run python ingestion.py first"
+    assert [(it.code, told in it.err) for it in answers] == [(1, True)] * len(asked)
+
+
+@pytest.mark.slow
+def test_a_client_is_erased_from_parts_in_which_a_column_is_of_another_kind(whole: Project) -> None:
+    whole.configure(schema=ALL | {"features": FEATURES | {"site": "categorical"}})
+    assert whole.run("fullprocess").code == 0
+
+    answer = whole.run("ingestion", "--erase", "c00003", "--reason", "asked")
+
+    assert answer.code == 0, answer.err
+    for script in ("ingestion", "diagnostics"):
+        assert whole.run(script, "--verify").out.startswith("sound")
