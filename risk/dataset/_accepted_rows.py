@@ -119,20 +119,24 @@ class AcceptedRows:
     def unknown(self, rows: str, among: str) -> str:
         """The query of those of these rows that are like none of the known ones, `k`, that satisfy a condition.
 
-        Alike are rows with an outcome that are equal, as far as the parts of both have the columns. Where they have no
-        client in common, none are.
+        Alike are rows with an outcome of which a model learns the same, as far as the parts of both have it. Where they
+        have no client in common, none are.
         """
         have = set(self.names.values()).intersection(*self._former.values())
-        alike = [f"k.{it} is not distinct from r.{it}" for it in self.names.values() if it in have]
+        alike = [f"k.{it} is not distinct from r.{it}" for it in (*self._taught.values(), self.target) if it in have]
         same = " and ".join([f"k.{self.target} is not null", *alike, among, str(self.client in have)])
         return f"select * from ({rows}) r where not exists (select 1 from accepted k where k.known and {same})"
 
-    def row(self) -> str:
-        """The expression of a key that is the same for the same client, period and features, ever after."""
+    @functools.cached_property
+    def _taught(self) -> Columns:
+        """Client, period and features by their names: what a model learns from beside the outcome."""
         schema = self._schema
         others = {schema.owner, schema.value, schema.renewal, schema.outcome.ended_on, schema.target}
-        others -= set(schema.features)
-        named = [(inner, name in self._numbers) for name, inner in self.names.items() if name not in others]
+        return {name: inner for name, inner in self.names.items() if name not in others - set(schema.features)}
+
+    def row(self) -> str:
+        """The expression of a key that is the same for the same client, period and features, ever after."""
+        named = [(inner, name in self._numbers) for name, inner in self._taught.items()]
         texts = (f"cast({inner} as double)" if number else inner for inner, number in named)
         pieces = ", ".join(f"coalesce(cast({text} as varchar), chr(30))" for text in texts)
         return f"md5_number_lower(concat_ws(chr(31), {pieces}))"

@@ -83,7 +83,7 @@ class Dataset(ComparableRows):
         return self.untreated(self._frame(self._rows, self._with_outcome(where)))
 
     def news(self) -> pd.DataFrame:
-        """The labelled rows of contents that the known manifest does not have, without rows that it knew whole."""
+        """The labelled rows of contents that the known manifest does not have, but for what it taught already."""
         before, again = self.known.contents if self.known else {}, self._open_then
         old = {digest for digest, it in before.items() if not any(overlaps(it, (period, period)) for period in again)}
         fresh = [place for place in self._places if place.content.digest not in old and place.content.n_labelled]

@@ -100,3 +100,27 @@ def test_nothing_is_news_where_the_schema_changed_and_no_file(project: Project) 
     ingest(project)
     assert current(project).counts == {"n_rows": 2, "n_labelled": 2}
     assert rows_of(project, known=learned).news().empty
+
+
+@pytest.mark.parametrize("period", [None, "month"])
+def test_a_change_in_a_column_that_no_model_learns_from_brings_no_news(project: Project, period: str | None) -> None:
+    schema = {"features": FEATURES, "period": period, "owner": "owner", "value": "worth"}
+
+    assert news(project, schema, schema, *LATER) == ["c"]
+
+
+def test_a_change_in_a_worth_that_is_a_feature_too_brings_news(project: Project) -> None:
+    schema = {"features": {"activity": "numeric", "worth": "numeric"}, "period": "month", "value": "worth"}
+
+    assert news(project, schema, schema, *LATER) == ["b", "c"]
+
+
+def test_a_known_row_whose_outcome_came_is_news_though_its_worth_changed_too(project: Project) -> None:
+    schema = {"features": FEATURES, "period": "month", "value": "worth"}
+    project.configure(schema=schema)
+    project.drop("sourcedata/m1.csv", of("a,2026-01,Ann,1,5,100,", "b,2026-01,Bo,2,5.5,200,1", header=HEADER))
+    learned = ingest(project).manifest
+    project.drop("sourcedata/m1.csv", of("a,2026-01,Ann,1,5,300,0", "b,2026-01,Bo,2,5.5,300,1", header=HEADER))
+    ingest(project)
+
+    assert rows_of(project, known=learned).news()["corporation"].tolist() == ["a"]

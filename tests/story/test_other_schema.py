@@ -128,3 +128,17 @@ def test_a_client_is_erased_from_parts_in_which_a_column_is_of_another_kind(whol
     assert answer.code == 0, answer.err
     for script in ("ingestion", "diagnostics"):
         assert whole.run(script, "--verify").out.startswith("sound")
+
+
+def test_a_file_that_changes_worth_and_manager_alone_is_not_news_to_the_live_model(whole: Project) -> None:
+    header, *lines = clients(2).splitlines()
+    fields = (line.split(",") for line in lines)
+    moved = [",".join([*it[:2], "C", *it[3:5], str(int(it[5]) + 7), it[6]]) for it in fields]
+    whole.drop("sourcedata/2026-02.csv", "\n".join([header, *moved]) + "\n")
+
+    answer = whole.run("fullprocess", "--json")
+
+    assert answer.code == 0, answer.err
+    assert answer.json["reason"] == "No labelled row is new to the live model."
+    calls = whole.json("models/snapshot.json")["call_list"]
+    assert {call["owner"] for call in calls} == {"C"}
