@@ -177,8 +177,8 @@ def load(path: Path, practice: bool = False) -> Settings:
     settings = for_practice(settings) if practice else settings
     if settings.capacity.order == BY_GAIN and settings.schema.value is None:
         told = f"key 'capacity.order' is {BY_GAIN!r}, which needs the value of each client"
-        raise ConfigError(f"{settings.source_file}: {told}; name its column in 'schema.value', or order by 'risk'")
-    _check_folders(settings)
+        raise ConfigError(f"{path}: {told}; name its column in 'schema.value', or order by 'risk'")
+    _check_folders(settings, path)
     return settings
 
 
@@ -211,9 +211,9 @@ def changed(settings: Settings, **changes: Any) -> Settings:
     return found
 
 
-def _check_folders(settings: Settings) -> None:
+def _check_folders(settings: Settings, file: Path) -> None:
     for key in ("output_folder_path", "output_model_path", "prod_deployment_path", *_FOLDERS):
-        path, where = settings.root / getattr(settings, key), f"{settings.source_file}: key {key!r}"
+        path, where = settings.root / getattr(settings, key), f"{file}: key {key!r}"
         if path.is_dir():
             continue
         if path.exists():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import is_dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,17 @@ def test_five_keys_are_enough(project: Project) -> None:
         "number_of_employees",
         "exited",
     ]
+
+
+def test_every_error_names_the_file_as_it_was_asked_for(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = [{"capacity": {"acceptance": 30}}, {"capacity": {"order": "expected gain"}}, {"test_data_path": "absent"}]
+    monkeypatch.chdir(project.root)
+
+    for sections in wrong:
+        (project.root / "config.json").write_text(json.dumps(FIVE_KEYS | sections))
+        for path in (Path("config.json"), project.root / "config.json"):
+            with pytest.raises(ConfigError, match=rf"^{re.escape(str(path))}: key '"):
+                settings.load(path)
 
 
 def test_byte_order_marks_before_the_settings_are_passed_over(project: Project) -> None:
