@@ -15,6 +15,7 @@ from risk.modeling.encoding import MANY_LEVELS
 from risk.modeling.metrics import Scores
 from risk.modeling.reasons import Predict
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
+from risk.registry.judgement import HoldoutScores
 from risk.registry.releases import BASE_RATE
 from risk.report import words
 from risk.text import NOTHING, counted, markdown, number, percent
@@ -37,7 +38,7 @@ def text(card: Facts, verdict: Verdict, dataset: Facts, predict: Predict) -> byt
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
         "## What it is not for": NOT_FOR,
-        "## Data": _data(card, dataset),
+        "## Data": _data(card, dataset, verdict.scores),
         "## Factors": [family, "", *_table(FACTOR, factors(card, predict)), "", ASKED],
         "## Scores": _scores(own, verdict),
         "## Calibration": _calibration(own, verdict),
@@ -53,8 +54,7 @@ def _family(card: Facts) -> str:
     told = (
         f", of {markdown(own['module'])} (SHA-256 {markdown(own['sha256'])}), code of this installation" if own else ""
     )
-    size = f", {card['size']}" if card.get("size") else ""
-    return f"Family: {markdown(card.get('family'))}{size}{told}."
+    return f"Family: {markdown(card.get('family'))}{', ' + card['size'] if card.get('size') else ''}{told}."
 
 
 NOT_FOR = [
@@ -121,14 +121,14 @@ def _use(card: Facts) -> list[str]:
     ]
 
 
-def _data(card: Facts, dataset: Facts) -> list[str]:
+def _data(card: Facts, dataset: Facts, tested: HoldoutScores) -> list[str]:
     share = card.get("base_rate")
     sources = [it for it in dataset.get("sources", ()) if it.get("accepted") and it.get("state") in ("in", "gone")]
     first, last = dataset.get("first_period"), dataset.get("last_period")
     version, n_labelled = markdown(dataset.get("version")), number(dataset.get("n_labelled"))
     told = [
         f"- Dataset {version}: {number(dataset.get('n_rows'))} rows, {n_labelled} of them with a known outcome.",
-        f"- {_trained_on(card)}, {percent(share)} of them leavers.",
+        f"- {_trained_on(card, tested)}, {percent(share)} of them leavers.",
         f"- Target: {markdown(card.get('target'))}. Horizon: {markdown(card.get('horizon'))}.",
         *(f"- {markdown(it, 400)}" for it in dataset.get("derived", ())),
         f"- Periods: {markdown(first)} to {markdown(last)}." if first else "- Periods: the files have none.",
@@ -139,14 +139,17 @@ def _data(card: Facts, dataset: Facts) -> list[str]:
     return told + named + ([f"  - and {number(rest)} more, all named in ingestedfiles.txt"] if rest > 0 else [])
 
 
-def _trained_on(card: Facts) -> str:
-    """What was fitted on how many rows: of very many a sample, of a recalibrated model its sigmoid alone."""
+def _trained_on(card: Facts, tested: HoldoutScores) -> str:
+    """What was fitted on how many rows: of clients who are held out by hash on none, of very many on a sample."""
     n_rows, n_labelled, learned = card.get("n_rows") or 0, card.get("n_labelled") or 0, card.get("learned", ALL_ROWS)
     rows = counted(n_rows, "row")
     if learned == RECALIBRATED:
         return f"The former model, its risks set right (recalibrated) on {rows}"
     if learned == ALL_ROWS and n_labelled > n_rows:
-        return f"Trained on {rows} (a sample of all {number(n_labelled)})"
+        n_out = tested.n_rows if "by hash" in tested.scored_on else 0
+        if n_rows + n_out == n_labelled:
+            return f"Trained on {rows} (all {number(n_labelled)} but the {number(n_out)} of held-out clients)"
+        return f"Trained on {rows} (a part of all {number(n_labelled)}{', without held-out clients' if n_out else ''})"
     return f"Trained on {rows} ({markdown(learned)})"
 
 

@@ -159,9 +159,24 @@ def test_what_it_was_trained_on_is_told_as_it_was() -> None:
     sample = section(told(facts(n_labelled=900)), "Data")
     mended = told(facts(learned="recalibrated"))
 
-    assert "Trained on 90 rows (a sample of all 900), 20.0 % of them leavers." in sample
+    assert "Trained on 90 rows (a part of all 900), 20.0 % of them leavers." in sample
     assert "The former model, its risks set right (recalibrated) on 90 rows" in section(mended, "Data")
     assert section(mended, "Factors").count("as in the model whose risks were set right") == 2
+
+
+@pytest.mark.parametrize(
+    ("scored_on", "n_labelled", "words"),
+    [
+        ("held-out clients (20 % of all, by hash; testdata/ is empty)", 115, "all 115 but the 25 of held-out clients"),
+        ("held-out clients (20 % of all, by hash; testdata/ is empty)", 900, "a part of all 900, without held-out"),
+        ("held-out clients", 115, "a part of all 115"),
+        ("seen clients", 115, "a part of all 115"),
+    ],
+)
+def test_rows_of_clients_who_are_held_out_are_no_sample(scored_on: str, n_labelled: int, words: str) -> None:
+    verdict = {"scores": {"n_rows": 25, "scored_on": scored_on}}
+
+    assert f"Trained on 90 rows ({words}" in section(told(facts(n_labelled=n_labelled), verdict), "Data")
 
 
 def test_the_card_says_where_its_scores_come_from() -> None:
