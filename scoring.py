@@ -54,7 +54,15 @@ def judge(settings: Settings, run: Run) -> Verdict:
         back = challenger.digest in releases.rolled_back(settings.production, card.dataset)
         scores = _score(settings, challenger, held_out)
         found = verdict.conclude(
-            covered, run.number, evidence, leaks, live, scores, comes_back=bool(card.release), rolled_back=back
+            covered,
+            run.number,
+            evidence,
+            leaks,
+            live,
+            scores,
+            comes_back=bool(card.release),
+            rolled_back=back,
+            size=card.size,
         )
         files.write(settings.models / paths.LATEST_SCORE, f"{found.scores.f1}\n".encode())
         files.write(settings.models / paths.VERDICT, files.as_json(found.as_dict()))

@@ -36,8 +36,6 @@ from risk.registry.model import Card
 from risk.settings.settings import Settings
 from risk.text import counted, event, log
 
-NO_FEATURE = "No feature tells who leaves: the share of leavers, the same for every client, was the best of all models."
-
 
 def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     """Train a challenger and write it with its card; what a run that was cut off has left is not made again.
@@ -140,7 +138,7 @@ def _write_model(
         facts |= {"probes": probes, "packages": command.packages(), "own": packed.own}
         card = model.describe(challenger, x, left, schema, settings.gate.top_share, files.digest(content), facts)
     files.write(settings.models / paths.MODEL, content)
-    files.write(settings.models / paths.CARD, model.card_bytes(card))
+    files.write(settings.models / paths.CARD, files.as_json(asdict(card)))
     return card
 
 
@@ -156,7 +154,7 @@ def _noted(settings: Settings, run: Run, card: Card) -> Card:
     """Keep for the record what was compared, and warn of the columns that know the answer."""
     if families.is_own(card.family):
         run.note(card=files.digest_file(settings.models / paths.CARD))
-    told = [*leakage.words(card.leaks), *([NO_FEATURE] if card.size == families.BASE_RATE else [])]
+    told = [*leakage.words(card.leaks), *([families.NO_FEATURE] if card.size == families.BASE_RATE else [])]
     for leak in card.leaks:
         log.warning(event("leak", column=leak["column"], reason=leak["sentence"]))
     run.note(challenger=card.sha256, reason_to_train=card.reason, candidates=card.candidates, leaks=card.leaks)

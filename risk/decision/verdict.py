@@ -17,6 +17,8 @@ from risk.decision.policy import Reason
 from risk.disk import files, paths
 from risk.errors import ModelError, NotFavouredError
 from risk.modeling import fitting, leakage
+from risk.modeling.families import BASE_RATE as BASE_SIZE
+from risk.modeling.families import NO_FEATURE
 from risk.modeling.metrics import Floats, log_losses
 from risk.registry import out_of_fold
 from risk.registry.judgement import HoldoutScores, Judgement
@@ -27,6 +29,8 @@ from risk.settings.decision_rules import GateRule
 
 NOT_JUDGED = "not judged"
 ROLLED_BACK_HERE = "This very model was rolled back on this dataset; it is not proposed again."
+UNPROVEN = "Nothing is proven for these columns, so it is deployed as provisional: do not rely on it."
+ALIKE = "So it is deployed as provisional, until one tells more."
 SPOILED = 1.1  # times the out-of-fold log-loss: on rows that it was trained on a model answers better than that
 
 
@@ -118,11 +122,11 @@ def _spoiled(left: Floats, stated: Floats, answered: Floats) -> str | None:
 
 def conclude(
     covered: Mapping[str, Any], run: int, evidence: Evidence, leaks: Sequence[Mapping[str, Any]], live: Release | None,
-    scores: HoldoutScores, *, comes_back: bool, rolled_back: bool,
+    scores: HoldoutScores, *, comes_back: bool, rolled_back: bool, size: str = "",
 ) -> Verdict:  # fmt: skip
     """What follows from the evidence. `leaks` are those that nobody has settled; a challenger that was `rolled_back`
 
-    on this dataset is refused.
+    on this dataset is refused. Of one whose `size` is the base rate no figures say that it is worse than that.
     """
     ruling = policy.decide(
         evidence.gate, compared=evidence.gate.against != BASE_RATE, proven=live is not None and not live.provisional,
@@ -130,8 +134,10 @@ def conclude(
         objection=ROLLED_BACK_HERE if rolled_back else evidence.objection,
     )  # fmt: skip
     sentence = finding = ruling.objection or evidence.gate.sentence
+    if alike := ruling.deploy and size == BASE_SIZE:
+        sentence = finding = NO_FEATURE if evidence.gate.outcome == "refuse" else f"{sentence} {NO_FEATURE}"
     if ruling.deploy and evidence.gate.outcome != "deploy":
-        sentence += " Nothing is proven for these columns, so it is deployed as provisional: do not rely on it."
+        sentence += f" {ALIKE if alike else UNPROVEN}"
     elif ruling.deploy and leaks:
         sentence += " It is only provisional, for a column seems to know the answer."
     return Verdict(

@@ -75,7 +75,7 @@ def listed(rows: Dataset, model: Model | None, folder: Path | None, capacity: Ca
     frame, risks = rated(rows, model.risks if model else None, is_portable=not own)
     if model is None or folder is None:
         return CallList(ranked(frame.iloc[:0], risks.iloc[:0], 1.0, schema), [], _about(past, [], [], [], None))
-    risks = out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], folder)
+    risks = out_of_fold.shown(model, risks, frame[schema.client], frame["row"], folder)
     everyone = ranked(frame, risks, model.card.threshold, schema)
     by_client = dict(zip(everyone["client"], everyone["risk"], strict=True)) if past.reached else {}
     off = moves.snoozed(past.reached, past.day, capacity, by_client, past.then)

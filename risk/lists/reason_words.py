@@ -88,6 +88,7 @@ def _why(
         [
             (of.schema.labels[name][0], round(rise[name], 3))
             for name in sorted(order, key=lambda name: -abs(rise[name]))[:MOST_DRIVERS]
+            if any(round(it, 3) for it in rise.values())
         ],
         (moved[0], of.direction(moved[0])) if moved else None,
     )

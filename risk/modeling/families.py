@@ -83,6 +83,7 @@ class Family:
         return replace(self, make=self.by_rate, by_rate=None, encoding=BY_RATE) if self.by_rate else None
 
 
+NO_FEATURE = "No feature tells who leaves: the share of leavers, the same for every client, was the best of all models."
 BASE_RATE = "which is the share of leavers alone"
 NOTHING = 1e-9  # the inverse penalty at which nothing but the share of leavers is left
 PENALTIES = (NOTHING, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)

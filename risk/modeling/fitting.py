@@ -59,6 +59,11 @@ def risks_of(estimator: Any, x: pd.DataFrame) -> Floats:
     return np.round(stated[:, 1], 12)
 
 
+def of_nobody(estimator: Any, kinds: Kinds) -> float:
+    """The risk that a model states of a client of whom nothing is known."""
+    return float(risks_of(estimator, features(pd.DataFrame({name: [None] for name in kinds}), kinds))[0])
+
+
 def base_rate(left: Floats, clients: Array) -> Floats:
     """The share of leavers in the other folds, for every row: the model that knows nothing."""
     fold = folds(clients, left)

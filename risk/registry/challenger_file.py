@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -47,6 +47,8 @@ def of(
             faults.append(error)
             able = [it for it in able if it.name != error.family]
             continue
+        if live and found.learned == RECALIBRATED:
+            found = replace(found, size=live.model.card.size)
         return ChallengerFile(found, content, _told(found, own, faults, classes, live), tuple(faults))
 
 

@@ -23,7 +23,7 @@ from risk.modeling import allowed_names, families
 from risk.modeling.allowed_names import Name
 from risk.modeling.compiled import MANY, Compiled
 from risk.modeling.compiled_proof import proved
-from risk.modeling.fitting import features, risks_of
+from risk.modeling.fitting import features, of_nobody, risks_of
 from risk.modeling.metrics import Floats, evaluate, list_length
 from risk.modeling.reference import Reference, reference
 from risk.modeling.selection import Challenger
@@ -98,6 +98,11 @@ class Model:
         """Its compiled form, proved when it is first asked for; else why scikit-learn answers."""
         return "a family of your own" if families.is_own(self.card.family) else proved(self.taught, self.card.features)
 
+    @functools.cached_property
+    def same_risk(self) -> float | None:
+        """The one risk that it states for everybody where it is the base rate; None for any other."""
+        return of_nobody(self.estimator, self.card.features) if self.card.size == families.BASE_RATE else None
+
     @property
     def taught(self) -> Any:
         """The estimator as it was fitted: without the threshold."""
@@ -108,6 +113,8 @@ class Model:
         missing = [name for name in self.card.features if name not in frame]
         if missing:
             raise ModelError(f"model {self.name}: the rows have no column {missing[0]!r}; it was trained on it")
+        if self.same_risk is not None:  # what its figures would add to that is not even rounding
+            return np.full(len(frame), self.same_risk)
         try:
             if len(frame) >= MANY and isinstance(self.compiled, Compiled):
                 return self.compiled.of_frame(frame, self.estimator, self.card.features)
@@ -136,14 +143,12 @@ def describe(
     """Return the card of a model that was made now; `facts` are the fields that only its training knows."""
     rows, n_rows, threshold = challenger.rows, challenger.n_rows, challenger.threshold
     left, risks = left[rows], challenger.risks[rows]
-    values = {name: x[rows][name].to_numpy() for name in schema.kinds}
     return Card(
         sha256=digest, family=challenger.family, learned=challenger.learned, n_rows=n_rows, threshold=threshold,
         encoding=challenger.encoding, size=challenger.size, features=dict(schema.kinds), target=schema.target,
-        horizon=schema.horizon, schema=schema.identity,
-        base_rate=float(left.mean()),
+        horizon=schema.horizon, schema=schema.identity, base_rate=float(left.mean()),
         scores=asdict(evaluate(left, risks, threshold, list_length(top_share, n_rows))),
-        reference=reference(values, schema.kinds, left, risks).as_dict(),
+        reference=reference({it: x[rows][it].to_numpy() for it in schema.kinds}, schema.kinds, left, risks).as_dict(),
         **facts,
     )  # fmt: skip
 
@@ -192,10 +197,6 @@ def whole(folder: Path) -> bool:
     return card is not None and path.is_file() and files.digest_file(path) == card.sha256
 
 
-def card_bytes(card: Card) -> bytes:
-    return files.as_json(asdict(card))
-
-
 class _Plain(pickle._Pickler):
     """Writes equal texts as one, whichever objects they are: equal models give equal bytes in every process."""
 
@@ -238,11 +239,10 @@ class _Listening(pickle.Unpickler):
 def _open(path: Path, content: bytes, card: Card, other: str | None, more: frozenset[Name]) -> Any:
     """Return the estimator; one that other versions made must also answer a client of whom nothing is known."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InconsistentVersionWarning)  # one a part of the model: `other` is one line
+        with warnings.catch_warnings(action="ignore", category=InconsistentVersionWarning):  # `other` says it once
             found = _Closed(content, more).load()
         if other:
-            risks_of(found, features(pd.DataFrame({name: [None] for name in card.features}), card.features))
+            of_nobody(found, card.features)
         return found
     except Exception as error:  # whatever a damaged file makes of the unpickler: the file is not opened
         if other:

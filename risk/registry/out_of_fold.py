@@ -63,6 +63,11 @@ def read(folder: Path) -> pd.DataFrame:
     return found if "nested" in found else found.assign(nested=found["risk"], forward=np.nan)  # of an older program
 
 
+def shown(model: Model, risks: pd.Series, clients: pd.Series, rows: pd.Series, folder: Path) -> pd.Series:
+    """The risks of a model as they are shown: out of fold where it was trained on the row, unless all are the same."""
+    return risks if model.same_risk is not None else replace_learned(risks, clients, rows, folder)
+
+
 def replace_learned(risks: pd.Series, clients: pd.Series, rows: pd.Series, folder: Path) -> pd.Series:
     """The risks, those of training rows replaced by their out-of-fold risks."""
     found = pd.Series(remembered(clients, rows, folder), index=risks.index)
@@ -103,6 +108,7 @@ def scores(found: RatedRows, schema: Schema, threshold: float, top_share: float)
         "n_sources": len(sources),
         "sampled": found.rows.sampled,
         "n_out_of_fold": found.n_out_of_fold,
+        "same_risk": bool(np.ptp(risks) == 0),
     }
 
 
@@ -118,7 +124,8 @@ def newest_rated(rows: Dataset, model: Model, folder: Path, most: int) -> RatedR
     if not _enough(found.frame, rows.schema.target):
         return None
     unseen = remembered(found.frame[rows.schema.client], found.frame["row"], folder)
-    risks = np.where(np.isnan(unseen), model.risks(found.frame), unseen)
+    answers = np.isnan(unseen) | (model.same_risk is not None)
+    risks = np.where(answers, model.risks(found.frame), unseen)
     return RatedRows(found, risks, int((~np.isnan(unseen)).sum()))
 
 

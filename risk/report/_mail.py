@@ -119,7 +119,11 @@ def _first(calls: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _caveat(shown: Shown) -> list[str]:
-    return [_in_text(". ".join(banner), 2 * LONGEST_LINE)] if (banner := words.banner(shown["release"])) else []
+    return (
+        [_in_text(". ".join(banner), 2 * LONGEST_LINE)]
+        if (banner := words.banner(shown["release"], shown.get("capacity")))
+        else []
+    )
 
 
 def _in_text(text: str, longest: int = LONGEST_LINE) -> str:

@@ -35,8 +35,8 @@ def of_run(
     `published` are its intents, each with the line that ended it; `settings` is the digest of the present settings.
     """
     decision = RunDecision.from_dict(run)
-    gate, scores = decision.gate, decision.scores
-    judged = [decision.sentence] if gate and decision.sentence else []
+    gate, scores = decision.measured, decision.scores
+    judged = [decision.sentence] if decision.gate and decision.sentence else []
     sections = {
         "What was known": _known(run),
         "Was there a reason to train?": _reason(decision),

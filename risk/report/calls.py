@@ -114,7 +114,7 @@ def _opinions(rows: Dataset, frame: pd.DataFrame, model: Model, folder: Path) ->
     if some.empty:
         return None
     risks = pd.Series(model.risks(some), index=some.index)
-    risks = out_of_fold.replace_learned(risks, some[schema.client], some["row"], folder)
+    risks = out_of_fold.shown(model, risks, some[schema.client], some["row"], folder)
     said = np.array([it == LEAVES for it in last if it])
     grades = graded(said, (risks >= model.card.threshold).to_numpy(), (some[schema.target] == 1).to_numpy())
     return asdict(grades) if grades else None

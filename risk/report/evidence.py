@@ -29,7 +29,8 @@ def of(rows: Dataset, model: Model, everyone: pd.DataFrame) -> dict[str, Any]:
     """What moves the risk, and how the ranked clients differ from the rows whose outcome is known."""
     schema, clients = rows.schema, call_list.features_of(everyone)
     moved = shift(rows.labelled(MOST_ROWS), clients, schema.kinds, schema.labels)
-    return {"factors": factors(model.risks, clients, schema.kinds, schema.labels), "shift": moved}
+    moves = factors(model.risks, clients, schema.kinds, schema.labels) if model.same_risk is None else []
+    return {"factors": moves, "shift": moved}
 
 
 def factors(predict: Predict, clients: pd.DataFrame, kinds: Kinds, labels: Labels) -> list[dict[str, Any]]:

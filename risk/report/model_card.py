@@ -17,7 +17,7 @@ from risk.modeling.reasons import Predict
 from risk.modeling.selection import ALL_ROWS, RECALIBRATED
 from risk.registry.judgement import HoldoutScores
 from risk.registry.releases import BASE_RATE
-from risk.report import words
+from risk.report import base_rate_words, words
 from risk.text import NOTHING, counted, markdown, number, percent
 
 Facts = Mapping[str, Any]
@@ -33,7 +33,8 @@ def text(card: Facts, verdict: Verdict, dataset: Facts, predict: Predict) -> byt
     `card` is trainedmodel.json, `dataset` is what `snapshot.of_dataset` tells of the manifest, with the sentences
     `derived`; `predict` is the model itself (a frame of features to risks), asked for what each feature does.
     """
-    family, own = _family(card), Scores.from_dict(card.get("scores") or {})
+    family, same = _family(card), base_rate_words.is_base_rate(card)
+    own = Scores.from_dict(card.get("scores") or {})
     parts = {
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),
@@ -41,7 +42,7 @@ def text(card: Facts, verdict: Verdict, dataset: Facts, predict: Predict) -> byt
         "## Data": _data(card, dataset, verdict.scores),
         "## Factors": [family, "", *_table(FACTOR, factors(card, predict)), "", ASKED],
         "## Scores": _scores(own, verdict),
-        "## Calibration": _calibration(own, verdict),
+        "## Calibration": base_rate_words.calibration(card) if same else _calibration(own, verdict),
         "## Caveats": _caveats(card, own, verdict),
         "## What it cannot see": UNSEEN,
         "## How it came here": _origin(card, verdict),
@@ -103,7 +104,7 @@ def _standing(card: Facts, verdict: Verdict) -> list[str]:
         why = "It uses a column that seems to know the answer, so nothing proves it; see the caveats."
         return [f"**Provisional.** {why}"]
     if verdict.provisional:
-        return ["**Provisional.** It is not proven better than the average risk: do not rely on its percentages."]
+        return [f"**Provisional.** {base_rate_words.provisional(card)}"]
     if not verdict.deploy:
         return ["Why it was deployed is not recorded."]
     live = f"the model that was live, {markdown(verdict.champion)}"
@@ -114,8 +115,8 @@ def _standing(card: Facts, verdict: Verdict) -> list[str]:
 def _use(card: Facts) -> list[str]:
     horizon, threshold = markdown(card.get("horizon")), number(card.get("threshold"), 3)
     return [
-        f"It states for every current client the risk, a probability, of leaving in {horizon}. The list in order of "
-        "this risk tells a team whom to call first.",
+        f"It states for every current client the risk, a probability, of leaving in {horizon}. "
+        f"{base_rate_words.order(card)}",
         f"Where an answer of 0 or 1 is asked for, a risk of {threshold} or more is 1: the threshold at which its F1 "
         "was best, out of fold.",
     ]
@@ -160,7 +161,7 @@ def factors(card: Facts, predict: Predict) -> list[list[str]]:
     """
     probes = card.get("probes") or []
     described = {it["name"]: it for it in (card.get("reference") or {}).get("features") or ()}
-    effects = reasons.effects(predict, probes)
+    effects = base_rate_words.effects(card, reasons.effects(predict, probes))
     kinds = {name: feature["kind"] for name, feature in (described | {it["name"]: it for it in probes}).items()}
     levels = Counter({it["name"]: len(set(it["values"]) - {None}) + it["n_unasked"] for it in probes})
     unknown = [NOTHING, "not recorded: the program that trained it kept no values to ask about"]
@@ -218,7 +219,7 @@ def _calibration(own: Scores, verdict: Verdict) -> list[str]:
 
 def _caveats(card: Facts, own: Scores, verdict: Verdict) -> list[str]:
     caveats = [f"{number(own.n_leavers)} of its rows are of leavers; the intervals say how little or much that is."]
-    if verdict.provisional:
+    if verdict.provisional and not base_rate_words.is_base_rate(card):
         caveats.append("It is provisional: use the order of its list with care, and do not rely on the percentages.")
     if _overruled(verdict):
         caveats.append("The gate did not ask for it; a person did.")

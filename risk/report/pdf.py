@@ -118,7 +118,7 @@ def _decisions(snapshot: Snapshot) -> list[Flowable]:
     shown += [text(decision.sentence)] if decision.sentence and decision.sentence != decision.reason else []
     shown += [text(words.reason_to_train(decision)), *([text(since)] if since else [])]
     gate = decision.gate
-    shown += titled_table(tables.gate(gate)) if gate else []
+    shown += titled_table(tables.gate(it)) if (it := decision.measured) else []
     return [*shown, *([text(gate.sentence)] if gate and gate.sentence not in told else [])]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from risk.decision.gate import Gate
 from risk.drift.finding import Scan
+from risk.modeling.families import NO_FEATURE
 from risk.modeling.stored import Stored
 from risk.registry.judgement import HoldoutScores
 
@@ -24,6 +25,11 @@ class RunDecision(Stored):
     scan: Scan | None
     gate: Gate | None
     scores: HoldoutScores | None = None
+
+    @property
+    def measured(self) -> Gate | None:
+        """The figures of the gate; None where they are of the base rate beside itself: what these say is chance."""
+        return None if self.gate and self.gate.sentence.startswith(NO_FEATURE) else self.gate
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> RunDecision:

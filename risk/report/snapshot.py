@@ -61,7 +61,7 @@ def of_release(model: Model | None, provisional: bool, forced: str | None = None
     if model is None:
         return None
     card = model.card
-    shown = ("family", "threshold", "dataset", "n_rows", "base_rate", "features", "run")
+    shown = ("family", "threshold", "dataset", "n_rows", "base_rate", "size", "features", "run")
     told = {name: getattr(card, name) for name in shown}
     told |= {"leaks": [leak["column"] for leak in card.leaks], "forced": forced}
     return {"name": model.name, "digest": model.digest, "provisional": provisional, **told}

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from math import log
 from typing import Any
 
+from risk.modeling.families import NO_FEATURE
 from risk.modeling.metrics import Confusion, Scores
+from risk.report.base_rate_words import all_alike, clients, is_base_rate
 from risk.report.run_decision import RunDecision
 from risk.report.season_words import meaning, of_lag, of_level
 from risk.text import NOTHING, amount, counted, interval, number, percent
@@ -53,14 +55,16 @@ def because(snapshot: Facts) -> str:
     return str(snapshot["reason"] or "").removeprefix(finding(RunDecision.of(snapshot)) or "").strip()
 
 
-def banner(release: Facts | None) -> tuple[str, str] | None:
+def banner(release: Facts | None, capacity: Facts | None = None) -> tuple[str, str] | None:
     """Title and text of what must be known first about the live release; None where all is well."""
     if release is None:
         why = "No model is deployed, so no risks can be stated. Run fullprocess.py when there is data to train on."
         return "No release yet", why
     if release.get("forced"):
         why = f"The verdict did not favour it; the reason that was given: {release['forced']}"
-        return "A person deployed this release", why
+        return "A person deployed this release", f"{why}. {NO_FEATURE}" if is_base_rate(release) else why
+    if is_base_rate(release):
+        return all_alike(release, capacity)
     if not release["provisional"]:
         return None
     why = f"It was trained on {counted(release['n_rows'], 'row')} and has not been proven better than the average risk"
@@ -91,7 +95,7 @@ def key_figures(snapshot: Facts) -> list[tuple[str, str]]:
     where = _where(scores) if scores else ""
     first = f"of the leavers were in the first {number(scores.get('capture_k'))} of {number(scores.get('n_rows'))}"
     figures = [
-        (number(snapshot["clients"]), "clients, ranked by their risk" if release else "clients"),
+        (number(snapshot["clients"]), clients(release)),
         (number(len(snapshot["call_list"])), "clients on the call list"),
         (percent(release.get("base_rate")), "of the rows it was trained on are of leavers"),
         (percent(scores.get("capture"), 0), f"{first}: {where}"),
@@ -150,10 +154,11 @@ def _sentence(clause: str) -> str:
 
 def newest_on(newest: Facts) -> str:
     """Which rows the newest outcomes are, and how each of them was rated."""
-    rows, n_known = counted(newest["n_rows"], "row"), newest["n_out_of_fold"]
+    rows, n_known, left = counted(newest["n_rows"], "row"), newest["n_out_of_fold"], number(newest["n_leavers"])
     sample = "a sample of " if newest["sampled"] else ""
-    measured = f"Measured on {sample}{rows}: {_where(newest)}, the newest that are known;"
-    measured = f"{measured} {number(newest['n_leavers'])} had left."
+    measured = f"Measured on {sample}{rows}: {_where(newest)}, the newest that are known; {left} had left."
+    if newest.get("same_risk"):
+        return f"{measured} The model states the same risk for all of them."
     if not n_known:
         return f"{measured} The model was not trained on them."
     if n_known == newest["n_rows"]:

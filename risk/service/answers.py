@@ -167,6 +167,7 @@ class ReleaseTold(msgspec.Struct, forbid_unknown_fields=True):
     base_rate: float
     features: dict[str, str]
     run: int
+    size: str | UnsetType = UNSET
     leaks: list[str] | UnsetType = UNSET
     forced: Kept = UNSET
 

@@ -18,6 +18,7 @@ from risk.disk import paths
 from risk.disk.paths import LIST_COLUMNS
 from risk.errors import DataError
 from risk.modeling import leakage
+from risk.modeling.families import NO_FEATURE
 from risk.report.situation import level, levels
 from risk.service import row_warnings
 from risk.service.problems import Problem
@@ -164,7 +165,7 @@ def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
     current = now.shown is not None and now.shown.release == now.model.name
     ranks = now.shown.clients.ranks(at_once) if now.shown and current else [None] * len(risks)
     told |= {"risks": risks, "ranks": ranks, "clients": asked.clients, "bands": levels(at_once)}
-    warnings = [*_leaks(now), *row_warnings.of_rows(asked.columns, asked.kinds, now.trained)]
+    warnings = [*_of_model(now), *row_warnings.of_rows(asked.columns, asked.kinds, now.trained)]
     if current:
         return told | {"warnings": warnings}
     old = OLD_LIST.format(now.shown.release) if now.shown and now.shown.release else now.torn or NO_REPORT
@@ -173,6 +174,8 @@ def predicted(now: LiveState, asked: RequestedRows) -> dict[str, Any]:
 
 def _risks(model: Model, asked: RequestedRows) -> list[float]:
     """The risks by the compiled form where it is proved and numbers are not too large for it, else by scikit-learn."""
+    if model.same_risk is not None:
+        return [model.same_risk] * len(asked.clients)
     form = model.compiled
     risks = form.listed(asked.columns) if not isinstance(form, str) and asked.clients else [math.nan]
     if any(map(math.isnan, risks)):
@@ -194,17 +197,16 @@ def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
     told |= {"predictions": [int(listed.cells[place][3]) for place in places], "risks": risks.tolist()}
     told |= {"ranks": listed.ranks(risks), "clients": asked.clients, "bands": levels(risks.tolist())}
     stale = now.model.name != released["name"]
-    return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else _leaks(now)}
+    return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else _of_model(now)}
 
 
-def _leaks(now: LiveState) -> list[dict[str, Any]]:
-    """Warn of every column of the model that seems to know the answer and that nobody trusts."""
+def _of_model(now: LiveState) -> list[dict[str, Any]]:
+    """Warn of a model that states one risk, and of its columns that seem to know the answer and that nobody trusts."""
     assert now.model is not None
     assert now.contract is not None
-    if not now.model.card.leaks:
-        return []
+    told = [_warning(NO_FEATURE)] if now.model.same_risk is not None else []
     leaks = leakage.still(now.model.card.leaks, now.contract.kinds, now.contract.trusted)
-    return [_warning(words, leak["column"]) for leak, words in zip(leaks, leakage.words(leaks), strict=True)]
+    return told + [_warning(words, leak["column"]) for leak, words in zip(leaks, leakage.words(leaks), strict=True)]
 
 
 def _warning(message: str, field: str | None = None) -> dict[str, Any]:

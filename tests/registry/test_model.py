@@ -7,7 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ def desk(tmp_path: Path) -> Path:
     taught = selection.teach(x, left, np.arange(300).astype(str), np.zeros(300), np.zeros(300, dtype=bool), KINDS)
     content = model.pack(taught, x, left)
     (tmp_path / paths.MODEL).write_bytes(content)
-    (tmp_path / paths.CARD).write_bytes(model.card_bytes(card(files.digest(content), taught.threshold)))
+    (tmp_path / paths.CARD).write_bytes(files.as_json(asdict(card(files.digest(content), taught.threshold))))
     return tmp_path
 
 
@@ -81,7 +81,7 @@ def test_a_foreign_pickle_is_never_executed_even_with_a_card(desk: Path, monkeyp
     monkeypatch.chdir(desk)
     content = pickle.dumps(Evil())
     (desk / paths.MODEL).write_bytes(content)
-    (desk / paths.CARD).write_bytes(model.card_bytes(card(files.digest(content), 0.5)))
+    (desk / paths.CARD).write_bytes(files.as_json(asdict(card(files.digest(content), 0.5))))
 
     with pytest.raises(ModelError, match=r"names posix\.mkdir"):
         model.load(desk)
@@ -153,7 +153,7 @@ def test_a_model_that_knows_levels_by_their_rates_opens_and_is_the_same_in_every
     content = model.pack(made, x, left)
     (desk / paths.MODEL).write_bytes(content)
     told = replace(card(files.digest(content), 0.5), features=TOWN_KINDS, encoding=made.encoding)
-    (desk / paths.CARD).write_bytes(model.card_bytes(told))
+    (desk / paths.CARD).write_bytes(files.as_json(asdict(told)))
 
     opened = model.load(desk)
 
@@ -178,7 +178,7 @@ def test_equal_rows_give_equal_bytes_in_every_process(choice: str) -> None:
 def test_a_boosting_model_is_a_plain_object_that_answers_by_column_names(desk: Path) -> None:
     content = packed("boosting")
     (desk / paths.MODEL).write_bytes(content)
-    (desk / paths.CARD).write_bytes(model.card_bytes(card(files.digest(content), 0.5)))
+    (desk / paths.CARD).write_bytes(files.as_json(asdict(card(files.digest(content), 0.5))))
     x, _ = world(50)
 
     opened, plain = model.load(desk), pickle.loads(content)
