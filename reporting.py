@@ -34,7 +34,7 @@ from risk.lists.kept_lists import KeptLists
 from risk.lists.list_files import ListFacts
 from risk.modeling import leakage
 from risk.registry import out_of_fold, proven, releases
-from risk.report import calls, evidence, explain, figures, pdf, plots, snapshot, spreadsheet, status
+from risk.report import calls, evidence, explain, figures, pdf, plots, snapshot, spreadsheet, status, unknown_levels
 from risk.report import subject as subjects
 from risk.report.subject import Subject
 from risk.service import live
@@ -55,6 +55,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     stands = snapshot.identity(published) == identity
     if current and stands:
         run.note(as_of=published["as_of"], next_change=published["list"]["next_change"])
+        unknown_levels.warn(run, published["unknown_levels"])
         lists.keep()
         return current
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
@@ -115,6 +116,8 @@ def _gather(
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
     made = call_list.listed(rows, model, subject.folder, settings.capacity, past)
     everyone, listed = made.everyone, made.calls
+    unknown = unknown_levels.sentences(model, everyone) if model else {}
+    unknown_levels.warn(run, unknown)
     to_be_called = [call for call in listed if not call["control"]]
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
@@ -138,6 +141,7 @@ def _gather(
         "steps": run.steps,
         "dependencies": status.packages(settings.production / paths.JOURNAL),
         "leaks": leaks,
+        "unknown_levels": unknown,
         "clients": len(everyone),
         "risks": everyone["risk"].tolist(),
         "renewals": snapshot.of_renewals(everyone, settings.schema),

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from flask import Blueprint, Flask, Response, current_app, render_template, request
 from jinja2 import UndefinedError
 
@@ -143,7 +142,10 @@ def _client(name: str) -> Response:
         why = told | {"drivers": [(it["feature"], it["log_odds"]) for it in told["drivers"]]}
         rows = [it | {"values": list(it["values"].values())} for it in told["rows"]]
         found = {"told": told, "call": call, "why": why, "rows": rows, "form": form}
-        return found | {"features": _features(shown, name)}
+        features = _features(shown, name)
+        levels = now.trained.levels if (now := _places().watch.live).model else {}
+        new = {it: value for it, value in features.items() if value and value not in levels.get(it, {value})}
+        return found | {"features": features, "new_levels": new}
 
     return _page("client.html", facts)
 
@@ -229,12 +231,10 @@ def _owners(names: set[str | None]) -> list[str]:
 
 def _features(shown: Shown, name: str) -> dict[str, Any]:
     """The features of a current client; none where the set does not hold them."""
-    place = shown.clients.places[name]
-    if len(shown.features) <= place + 1:
-        return {}
-    names, values = (msgspec.json.decode(shown.features[at]) for at in (0, place + 1))
-    whole = [int(it) if isinstance(it, float) and it.is_integer() else it for it in values]
-    return dict(zip(names, whole, strict=True))
+    columns = shown.columns([shown.clients.places[name]])
+    return {
+        it: int(value) if isinstance(value, float) and value.is_integer() else value for it, (value,) in columns.items()
+    }
 
 
 def _clip(text: object, longest: int = LONGEST) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,8 +53,7 @@ class Clients:
         """Return 1 + the number of current clients with a higher risk, for each."""
         if len(risks) <= FEW:
             return [1 + len(self.ascending) - bisect_right(self.ascending, risk) for risk in risks]
-        ranks: NDArray[np.int64] = 1 + len(self.ascending) - self.ascending.searchsorted(risks, side="right")
-        found: list[int] = ranks.tolist()
+        found: list[int] = (1 + len(self.ascending) - self.ascending.searchsorted(risks, side="right")).tolist()
         return found
 
     def row(self, place: int) -> dict[str, Any]:
@@ -102,6 +102,13 @@ class Shown:
     figures: dict[str, bytes] = field(default_factory=dict)
     features: list[bytes] = field(default_factory=list)
 
+    def columns(self, places: Sequence[int]) -> dict[str, list[Any]]:
+        """The features of the clients at these places, by column; none where the set does not hold them."""
+        if len(self.features) <= max(places, default=0) + 1:
+            return {}
+        names, *rows = (msgspec.json.decode(self.features[at]) for at in (0, *(place + 1 for place in places)))
+        return {name: [row[at] for row in rows] for at, name in enumerate(names)}
+
     @property
     def as_of(self) -> str:
         """The day (ISO) of its list."""
@@ -137,7 +144,7 @@ class LiveState:
     def trained(self) -> row_warnings.Trained:
         """What the rows held that the live model was trained on."""
         assert self.model is not None
-        return row_warnings.Trained.of(self.model.card)
+        return row_warnings.Trained.of(self.model)
 
     @property
     def published(self) -> Shown:
@@ -196,8 +203,11 @@ def listed(now: LiveState, asked: Ids) -> dict[str, Any]:
     told = {"release": released["name"], "threshold": released["threshold"]}
     told |= {"predictions": [int(listed.cells[place][3]) for place in places], "risks": risks.tolist()}
     told |= {"ranks": listed.ranks(risks), "clients": asked.clients, "bands": levels(risks.tolist())}
-    stale = now.model.name != released["name"]
-    return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))] if stale else _of_model(now)}
+    if now.model.name != released["name"]:
+        return told | {"warnings": [_warning(OLD_RISKS.format(released["name"]))]}
+    columns = now.shown.columns(places)
+    strange = row_warnings.of_rows(columns, now.model.card.features, now.trained) if columns else []
+    return told | {"warnings": [*_of_model(now), *strange]}
 
 
 def _of_model(now: LiveState) -> list[dict[str, Any]]:

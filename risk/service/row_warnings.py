@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from risk.modeling.selection import RECALIBRATED
+from risk.registry import known_levels
 from risk.text import MORE, in_short, number
 
 if TYPE_CHECKING:
-    from risk.registry.model import Card
+    from risk.registry.model import Model
 
 MOST = 100  # warnings in an answer
 MANY = 30  # rows, from which on numpy looks through a column sooner
@@ -33,11 +35,11 @@ class Trained:
     levels: Mapping[str, frozenset[str]]
 
     @classmethod
-    def of(cls, card: Card) -> Trained:
-        """That of a card; what an older program left out is not known."""
-        told = card.reference.get("features", ())
+    def of(cls, model: Model) -> Trained:
+        """That of a model; not known is what an older program left out, and of a recalibrated one the range."""
+        told = () if model.card.learned == RECALIBRATED else model.card.reference.get("features", ())
         ranges = {it["name"]: (it["low"], it["high"]) for it in told if it.get("low") is not None}
-        return cls(ranges, {it["name"]: frozenset(it["known"]) for it in told if it.get("known")})
+        return cls(ranges, known_levels.of(model))
 
 
 def of_rows(columns: Columns, kinds: Mapping[str, str], trained: Trained) -> list[dict[str, Any]]:

@@ -1,0 +1,73 @@
+"""A level that the live model was not trained on, among current clients: told when it comes, before any outcome."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from tests.conftest import HEADER, Installations, Project, table
+
+FEATURES = dict.fromkeys(HEADER.split(",")[1:-1], "numeric") | {"site": "categorical"}
+TOLD = "20 clients of site = Site 99, a level the model was not trained on: their risk is that of an unknown level."
+NOTED = "20 clients of a level of site that the model was not trained on: their risk is that of an unknown level."
+HINT = "<bdi>site = Site 99</bdi>: the model was not trained on this level"
+
+
+def at_sites(text: str, sites: list[str]) -> str:
+    """Return a client file with the site of each row in turn."""
+    head, *rows = text.splitlines()
+    parts = [row.rpartition(",") for row in rows]
+    lines = [f"{figures},{sites[at % len(sites)]},{mark}" for at, (figures, _, mark) in enumerate(parts)]
+    return "\n".join([f"{head.rpartition(',')[0]},site,exited", *lines]) + "\n"
+
+
+def trained(project: Project) -> None:
+    project.configure(schema={"features": FEATURES})
+    rare = ["Site 7", *["Site 1", "Site 2"] * 200]  # three rows are of Site 7, which shares an indicator
+    project.drop("sourcedata/dataset1.csv", at_sites(table(900), rare))
+    project.drop("testdata/testdata.csv", at_sites(table(200, seed=9, first=90_000), rare))
+    assert project.run("fullprocess").code == 0
+
+
+@pytest.fixture
+def later(installations: Installations, tmp_path: Path) -> Project:
+    """The project after a file without outcomes of clients of sites known, rare, missing and new."""
+    project = installations.copy(trained, tmp_path)
+    news = table(60, seed=3, first=7_000, labels=False)
+    project.drop("sourcedata/dataset2.csv", at_sites(news, ["Site 99", "Site 1", "Site 99", "Site 7", "Site 2", ""]))
+    return project
+
+
+def test_run_status_and_report_tell_of_the_clients_of_a_level_that_is_new(later: Project) -> None:
+    assert "site" not in str(later.json("models/snapshot.json")["warnings"])
+
+    later.run("fullprocess", whole=True)
+
+    assert later.json("models/snapshot.json")["warnings"].count(TOLD) == 1
+    journal = later.text("production_deployment/journal.jsonl")
+    assert NOTED in journal
+    assert "Site 99" not in journal
+    assert NOTED in later.run("fullprocess", "--status").out
+    assert later.run("fullprocess").out == "no new data\n"
+
+
+def test_page_client_and_predictions_tell_of_it(later: Project) -> None:
+    later.run("fullprocess")
+    app = create_app(later.settings)
+    client = app.test_client()
+    names = ["c07000", "c07001", "c07003"]
+    figures = [client.get(f"/clients/{name}").json["rows"][0]["values"] for name in names]
+    rows = [{name: it[name] for name in FEATURES} for it in figures]
+    by_name, by_figures = (client.post("/prediction", json=it).json["warnings"] for it in ({"ids": names}, rows))
+    pages = [
+        client.get(f"/{it}", headers={"Accept": "text/html"}).text for it in ("", *(f"clients/{n}" for n in names))
+    ]
+    app.extensions["rooms"].watch.stop()
+
+    assert by_name == by_figures
+    assert [(it["row"], it["field"]) for it in by_name] == [(0, "site")]
+    assert "Please note" in pages[0]
+    assert TOLD in pages[0]
+    assert [HINT in page for page in pages[1:]] == [True, False, False]
