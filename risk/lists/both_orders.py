@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from risk.lists import call_list, expected_gain, moves
+from risk.modeling.metrics import Floats
 from risk.registry import out_of_fold
 from risk.settings.capacity import BY_GAIN, BY_RISK, Capacity
 from risk.settings.schema import Schema
@@ -29,7 +30,8 @@ class Saved:
     """The lists of one order: who of them left, and what calls would have saved.
 
     `saved` is acceptance × value of the listed leavers - cost of the calls; for a leaver without a value the middle one
-    of its period stands.
+    of its period stands. By the risks leavers worth `value_expected` were to come, with 95 % certainty `value_low` to
+    `value_high`, where lists and values are as they are and who leaves is drawn by the risks.
     """
 
     order: str
@@ -37,17 +39,21 @@ class Saved:
     n_left: int
     value_left: float
     saved: float
+    value_expected: float
+    value_low: float
+    value_high: float
 
 
 def of_newest(rated: out_of_fold.RatedRows | None, schema: Schema, capacity: Capacity) -> dict[str, Any] | None:
     """Both orders on the newest outcomes; None without values, or where too few outcomes are known."""
     if rated is None or not schema.value:
         return None
-    frame, risks = rated.rows.frame, pd.Series(rated.risks)
-    if rated.rows.sampled or frame[schema.value].isna().all():  # the list of a sample is none
+    frame, risks, key = rated.rows.frame, pd.Series(rated.risks), schema.period or "content"
+    frame = frame[frame.groupby(key)[schema.value].transform("count") > 0]  # those of which a value was known
+    if rated.rows.sampled or frame.empty:  # the list of a sample is none
         return None
     past = []
-    for _, places in frame.groupby(schema.period or "content", sort=True).groups.items():
+    for _, places in frame.groupby(key, sort=True).groups.items():
         clients = call_list.ranked(frame.loc[places], risks[places], 1.0, schema)
         left = frame.loc[places, schema.target].to_numpy(np.float64)[clients["row"].to_numpy()]
         past.append(clients.assign(left=left))
@@ -67,10 +73,12 @@ def compared(past: Sequence[pd.DataFrame], capacity: Capacity) -> dict[str, Any]
     for order, places in lists.items():
         value_left, cost = float((worth * left)[places].sum()), capacity.call_cost * len(places)
         saved = capacity.acceptance * value_left - cost
-        found.append(Saved(order, len(places), int(left[places].sum()), value_left, saved))
+        value, half = float((worth * risk)[places].sum()), _half(worth[places], risk[places])
+        found.append(
+            Saved(order, len(places), int(left[places].sum()), value_left, saved, value, value - half, value + half)
+        )
     alone = np.setxor1d(lists[BY_RISK], lists[BY_GAIN])  # on one of the lists
-    variance = float(np.sum(worth[alone] ** 2 * risk[alone] * (1 - risk[alone])))
-    difference, half = found[1].saved - found[0].saved, TWO_SIDED_95 * capacity.acceptance * math.sqrt(variance)
+    difference, half = found[1].saved - found[0].saved, capacity.acceptance * _half(worth[alone], risk[alone])
     return {
         "n_rows": len(left),
         "n_leavers": int(left.sum()),
@@ -83,6 +91,11 @@ def compared(past: Sequence[pd.DataFrame], capacity: Capacity) -> dict[str, Any]
         "low": difference - half,
         "high": difference + half,
     }
+
+
+def _half(worth: Floats, risk: Floats) -> float:
+    """Half the 95 % interval of the value of those who leave, where each leaves as its risk says."""
+    return TWO_SIDED_95 * math.sqrt(float(np.sum(worth**2 * risk * (1 - risk))))
 
 
 def _listed(past: Sequence[pd.DataFrame], capacity: Capacity) -> Places:

@@ -54,6 +54,7 @@ def of_owner(shown: Shown, owner: str) -> EmailMessage:
     if any("expected_gain" in it for it in calls):
         gain = money_words.gain(calls, shown.get("money"))
         told.append(f"{gain[:1].upper()}{gain[1:]}.")
+    told += filter(None, [money_words.kept_promise(shown)])
     attached = _list_file(listed, (shown.get("schema") or {}).get("currency"))
     text = [" ".join(told), *_first(calls), f"All of them, with the reasons: {', '.join(attached)}."]
     return _message(shown, len(calls), "\n\n".join([*text, *_caveat(shown)]), attached)
@@ -73,7 +74,12 @@ def of_everyone(shown: Shown, folder: Path, known: Sequence[str]) -> EmailMessag
     strangers = sorted({it["owner"] or "clients without an owner" for it in calls if it["owner"] not in known})
     missing = f"No address is known for: {', '.join(map(_in_text, strangers))}." if known and strangers else ""
     text = [_how_many(calls, "to call"), words.headline(shown), words.capacity(shown), *map(_in_text, attention)]
-    text += [money_words.of_list(shown) or "", missing, f"The list and the report: {', '.join(names)}."]
+    text += [
+        money_words.of_list(shown) or "",
+        money_words.kept_promise(shown) or "",
+        missing,
+        f"The list and the report: {', '.join(names)}.",
+    ]
     return _message(shown, len(_to_call(calls)), "\n\n".join(it for it in [*text, *_caveat(shown)] if it), attached)
 
 

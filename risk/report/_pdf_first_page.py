@@ -59,7 +59,7 @@ def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
     of = f" · list of {day(as_of)}" if as_of and snapshot["call_list"] else ""
     since, gone = situation.since_last_list(snapshot), situation.gone(snapshot, n_gone) if n_gone else None
     parts = [text(situation.situation(snapshot, snapshot["call_list"]), "lead")]
-    parts += [text(it, longest=500) for it in (since, gone) if it]
+    parts += [text(it, longest=500) for it in (money_words.kept_promise(snapshot), since, gone) if it]
     return [
         text("Clients at risk of leaving", "title"),
         text(f"Run {snapshot['run']} of {moment(snapshot['made_at'])}{of} · {name}", "small"),

@@ -64,6 +64,32 @@ def both_orders(snapshot: Facts) -> str | None:
     )
 
 
+def kept_promise(snapshot: Facts) -> str | None:
+    """Where lists of the newest outcomes brought clearly less or more than risk × value had promised: both figures."""
+    found = snapshot.get("orders")
+    if not found or not snapshot.get("money") or not snapshot["call_list"]:
+        return None
+    schema, order = snapshot["schema"], snapshot["capacity"]["order"]
+    past = next(it for it in found["orders"] if it["order"] == order)
+    if "value_expected" not in past:  # of an older program
+        return None
+    value, came = past["value_expected"], past["value_left"]
+    if past["value_low"] <= came <= past["value_high"]:  # within chance
+        return None
+    if order == "risk":
+        sums = [amount(it, schema.get("currency")) for it in (value, came)]
+        said = f"held {sums[0]} at risk by the same reckoning, and clients worth {sums[1]} left"
+    else:
+        promised = past["saved"] + found["acceptance"] * (value - came)
+        sums = [amount(it, schema.get("currency")) for it in (promised, past["saved"])]
+        said = f"was to gain {sums[0]} by the same reckoning and would have gained {sums[1]}"
+    advice = f"name '{schema['value']}' in schema.features too, so that the risks know what a client is worth"
+    if schema["value"] in schema["features"]:
+        advice = "count on the second figure rather than on the first"
+    way = "less" if came < value else "more"
+    return f"On the newest outcomes such a list {said}, clearly {way}: {advice}."
+
+
 def measured(snapshot: Facts) -> str | None:
     """The acceptance that the control group shows, beside the one that is set; None where nothing was measured."""
     control = (snapshot.get("outcomes") or {}).get("control") or {}

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from risk.lists import both_orders, expected_gain, moves
 from risk.lists.moves import FormerList
+from risk.registry.out_of_fold import NewestRows, RatedRows
 from risk.settings.capacity import BY_GAIN, Capacity
+from risk.settings.schema import Feature, Schema
 
 IN_ORDER = Capacity(2, order=BY_GAIN, acceptance=0.5, call_cost=10)
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6), st.integers(0, 50).map(float))
@@ -133,8 +135,10 @@ def test_both_orders_are_compared_by_who_left_and_what_they_were_worth() -> None
     found = both_orders.compared([past(1, 1, 0, 0, 1), past(0, 0, 1, 1, 1)], IN_ORDER)
 
     by_risk, by_gain = found["orders"]
-    assert by_risk == {"order": "risk", "n_listed": 4, "n_left": 2, "value_left": 110.0, "saved": 15.0}
-    assert by_gain == {"order": "expected gain", "n_listed": 4, "n_left": 2, "value_left": 300.0, "saved": 110.0}
+    known = ("order", "n_listed", "n_left", "value_left", "saved")
+    assert [by_risk[name] for name in known] == ["risk", 4, 2, 110.0, 15.0]
+    assert [by_gain[name] for name in known] == ["expected gain", 4, 2, 300.0, 110.0]
+    assert [it["value_expected"] for it in (by_risk, by_gain)] == pytest.approx([178.0, 360.0])
     assert both_orders.compared([past(0, 0, 0, 0, 1)], replace(IN_ORDER, call_cost=0))["orders"][1]["value_left"] == 0
     assert (found["n_rows"], found["n_leavers"], found["n_lists"], found["n_without_value"]) == (10, 6, 2, 2)
     assert (found["difference"], found["low"] < 95 < found["high"]) == (95.0, True)
@@ -152,4 +156,31 @@ def test_equal_lists_differ_by_nothing_with_certainty() -> None:
 def test_the_order_by_gain_may_call_nobody_and_saves_nothing(acceptance: float) -> None:
     found = both_orders.compared([past(1, 1, 1, 1, 1)[:4]], replace(IN_ORDER, acceptance=acceptance, call_cost=1000.0))
 
-    assert found["orders"][1] | {"order": ""} == {"order": "", "n_listed": 0, "n_left": 0, "value_left": 0, "saved": 0}
+    assert not any(it for name, it in found["orders"][1].items() if name != "order")
+
+
+def test_what_the_risks_promised_of_a_list_has_the_spread_of_who_leaves_by_them() -> None:
+    rng = np.random.default_rng(0)
+    everyone = clients(*((risk, 100.0, None) for risk in rng.uniform(0.1, 0.9, 300)))
+    risk = everyone["risk"].to_numpy()
+
+    def inside(truth: Any) -> float:
+        left = (everyone.assign(left=(rng.random(300) < truth).astype(float)) for _ in range(200))
+        found = [both_orders.compared([it], replace(IN_ORDER, calls_per_week=300))["orders"][0] for it in left]
+        return float(np.mean([it["value_low"] <= it["value_left"] <= it["value_high"] for it in found]))
+
+    assert 0.9 <= inside(risk) <= 0.99
+    assert inside(0.6 * risk) < 0.05
+
+
+def test_a_past_period_in_which_no_value_was_known_is_not_counted() -> None:
+    schema = Schema(client="client", target="left", features={"x": Feature("numeric")}, value="value", period="period")
+    rows = pd.concat([past(1, 0, 1, 0, 1).assign(period=period, x=1.0) for period in ("2026-01", "2026-02")])
+    rows = rows.assign(value=rows["value"].where(rows["period"] == "2026-02")).reset_index(drop=True)
+    rated = RatedRows(NewestRows(rows, {}, sampled=False), rows["risk"].to_numpy(), 0)
+
+    found = both_orders.of_newest(rated, schema, IN_ORDER)
+
+    assert found is not None
+    assert (found["n_lists"], found["n_rows"], found["first_period"]) == (1, 5, "2026-02")
+    assert found["orders"][0]["saved"] == pytest.approx(0.5 * 10 - 20)

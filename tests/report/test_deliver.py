@@ -254,9 +254,15 @@ def test_mails_of_a_list_by_expected_gain_say_what_its_calls_gain() -> None:
     money = {"currency": "€", "listed": 360.0, "everyone": 900.0, "owners": []}
     shown = {"made_at": "2026-11-27T06:00:00Z", "call_list": calls, "money": money, "release": {"provisional": False}}
 
-    message = _mail.of_owner(shown, "Anna")
+    past = {"order": "risk", "value_left": 90.0, "value_expected": 50.0, "value_low": 40.0, "value_high": 60.0}
+    schema = {"value": "worth", "features": {}}
+    told = shown | {"orders": {"orders": [past]}, "capacity": {"order": "risk"}, "schema": schema}
+
+    message, other = _mail.of_owner(shown, "Anna"), _mail.of_owner(told, "Anna")
 
     assert "Value at risk (value × risk): 180 €. The calls are expected to gain 42 €." in body(message)
+    assert "newest" not in body(message)
+    assert "gain 42 €. On the newest outcomes such a list held 50 at risk" in " ".join(body(other).split())
 
 
 def test_an_owner_without_clients_is_told_and_one_without_an_address_is_named_to_the_head(

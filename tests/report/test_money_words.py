@@ -69,6 +69,37 @@ def test_both_orders_are_told_with_leavers_money_and_interval() -> None:
     ]
 
 
+def of_past(expected: float, half: float, came: float, order: str = "expected gain", **schema: Any) -> str | None:
+    """Return what is said of lists of past clients whose leavers were to be worth so much, and were worth what came."""
+    bounds = {"value_expected": expected, "value_low": expected - half, "value_high": expected + half}
+    lists = [it | bounds | {"value_left": came, "saved": 0.3 * came - 2400} for it in ORDERS["orders"]]
+    schema = {"currency": "€", "value": "revenue", "features": {"x": "numeric"}} | schema
+    changes = {"orders": ORDERS | {"orders": lists}, "schema": schema, "capacity": CAPACITY | {"order": order}}
+    return money_words.kept_promise(by_gain() | changes)
+
+
+def test_where_the_newest_outcomes_brought_less_or_more_than_the_risks_promised_both_figures_are_told() -> None:
+    assert of_past(238_873.7, 108_118, 98_622) == (
+        "On the newest outcomes such a list was to gain 69,262 € by the same reckoning and would have gained 27,187 €, "
+        "clearly less: name 'revenue' in schema.features too, so that the risks know what a client is worth."
+    )
+    assert of_past(90_000.0, 1000, 98_622, features={"revenue": "numeric"}) == (
+        "On the newest outcomes such a list was to gain 24,600 € by the same reckoning and would have gained 27,187 €, "
+        "clearly more: count on the second figure rather than on the first."
+    )
+    assert of_past(90_000.0, 1000, 98_622, "risk", value="worth", features={"worth": "numeric"}) == (
+        "On the newest outcomes such a list held 90,000 € at risk by the same reckoning, and clients worth 98,622 € "
+        "left, clearly more: count on the second figure rather than on the first."
+    )
+
+
+def test_a_promise_that_was_kept_or_of_which_nothing_is_known_is_not_told() -> None:
+    assert of_past(238_873.7, 150_000, 98_622) is None
+    assert of_past(0.0, 0, 0) is None
+    assert money_words.kept_promise(by_gain()) is None
+    assert money_words.kept_promise(by_gain() | {"orders": ORDERS}) is None  # of an older program
+
+
 def test_the_acceptance_that_the_control_group_shows_stands_beside_the_one_that_is_set() -> None:
     left, drawn = [1] * 14 + [0] * 26 + [1] * 20 + [0] * 20, [False] * 40 + [True] * 40
     found = control.compare(left, drawn)  # type: ignore[arg-type]

@@ -236,6 +236,20 @@ def test_the_first_page_says_how_things_stand_in_a_managers_words() -> None:
     assert "1 held back · 8 rows refused · 1 warning · nothing needs attention." in text
 
 
+BROKEN = {"order": "risk", "value_left": 90.0, "value_expected": 50.0, "value_low": 40.0, "value_high": 60.0}
+
+
+def test_the_first_page_says_beside_the_situation_what_such_lists_brought() -> None:
+    capacity = make_snapshot()["capacity"] | {"order": "risk"}
+    orders = {"orders": [BROKEN | {"n_listed": 4, "n_left": 2, "saved": 9.0}], "n_rows": 9, "n_leavers": 3}
+    orders |= {"acceptance": 0.3, "call_cost": 5.0, "difference": 0.0, "low": -1.0, "high": 1.0}
+    orders |= {"first_period": None, "last_period": None}
+
+    text = first_page(pdf.report(make_snapshot(**make_week(40), orders=orders, capacity=capacity), {}))
+
+    assert "18,400 € are at risk. On the newest outcomes such a list held 50 at risk by the same reckoning" in text
+
+
 def test_a_currency_may_say_the_period_of_the_sums() -> None:
     week, monthly = make_week(3), "€ a month"
     schema = {**make_snapshot()["schema"], "currency": monthly}

@@ -396,6 +396,18 @@ def test_the_downloads_of_an_owners_list_hold_the_calls_of_this_owner(tmp_path: 
     assert found.get("/calllist.csv?q=acme").status_code == 422
 
 
+PAST = {"value_left": 90.0, "value_expected": 50.0, "value_low": 40.0, "value_high": 60.0}
+BROKEN_PROMISE = {
+    "orders": {
+        **dict.fromkeys(("n_rows", "n_leavers", "acceptance", "call_cost", "difference", "low", "high"), 1.0),
+        **dict.fromkeys(("first_period", "last_period")),
+        "orders": [{"order": it, "n_listed": 4, "n_left": 2, "saved": 9.0} | PAST for it in ("risk", "expected gain")],
+    },
+    "money": {"currency": None, "listed": 50.0, "everyone": 90.0, "owners": []},
+    "capacity": {"calls_per_week": 9, "per": "all", "order": "risk"},
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "told"),
@@ -406,6 +418,7 @@ def test_the_downloads_of_an_owners_list_hold_the_calls_of_this_owner(tmp_path: 
         ({"call_list": []}, "There is nobody to call"),
         ({"warnings": ["look at this"]}, "look at this"),
         ({"held": ["odd.csv"]}, "ingestion.py --release NAME"),
+        (BROKEN_PROMISE, "On the newest outcomes such a list held 50 at risk by the same reckoning"),
         ({"expected": {"every": "1 day", "last_arrival": "2026-11-01T00:00:00+00:00", "due": 1.0}}, "No new data."),
     ],
 )
