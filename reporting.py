@@ -212,7 +212,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         run.day, run.is_preview = asked.as_of or run.day, asked.as_of not in (None, run.day)
         folder = report(settings, run, RESTED)
         shown = files.read_json(folder / paths.SNAPSHOT)
-        ranked = f"{shown['clients']} clients, {len(shown['call_list'])} to call"
+        n_calls = sum(not call["control"] for call in shown["call_list"])
+        ranked = f"{shown['clients']} clients, {n_calls} to call"
         line = ranked if shown["release"] else "no model is deployed, so nobody is ranked"
         return Answer(f"{RESTED}: {line}; {settings.models / paths.REPORT}", {"outcome": RESTED, "folder": str(folder)})
 

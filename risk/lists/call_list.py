@@ -118,19 +118,20 @@ def expected_leavers(model: Model, calls: Sequence[Facts], n_clients: int, level
 
 
 def money(everyone: pd.DataFrame, calls: Sequence[Facts], schema: Schema) -> dict[str, Any] | None:
-    """The value at risk (value × risk) on the list, of each owner's clients and of all; None where no value is known.
+    """The value at risk (value × risk) of `calls`, of each owner's clients and of all; None where no value is known.
 
-    Clients whose value is missing are left out.
+    Clients whose value is missing are left out; the owner of those who have none is None.
     """
     at_risk = everyone["value"].astype("float64") * everyone["risk"]
     if at_risk.isna().all():
         return None
-    owners = at_risk.groupby(everyone["owner"].astype(object)).sum().sort_values(ascending=False, kind="stable")
+    named = everyone["owner"].astype(object)
+    owners = at_risk.groupby(named, dropna=bool(named.isna().all())).sum().sort_values(ascending=False, kind="stable")
     return {
         "currency": schema.currency,
         "listed": sum(call["value_at_risk"] or 0.0 for call in calls),
         "everyone": float(at_risk.sum()),
-        "owners": [{"owner": name, "at_risk": float(total)} for name, total in owners.items()],
+        "owners": [{"owner": _plain(name), "at_risk": float(total)} for name, total in owners.items()],
     }
 
 
@@ -214,8 +215,7 @@ def risks_csv(everyone: pd.DataFrame) -> bytes:
 
 def features_of(everyone: pd.DataFrame) -> pd.DataFrame:
     """The features of the ranked clients, under their own names."""
-    found = everyone.filter(regex=f"^{FEATURE}")
-    return found.rename(columns=lambda name: name.removeprefix(FEATURE))
+    return everyone.filter(regex=f"^{FEATURE}").rename(columns=lambda name: name.removeprefix(FEATURE))
 
 
 def features_jsonl(everyone: pd.DataFrame) -> bytes:

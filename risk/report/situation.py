@@ -21,7 +21,7 @@ MANY = 30  # risks, from which on numpy finds their words sooner
 LEVELS = ((0.75, "very high"), (0.5, "high"), (0.25, "raised"), (0.1, "moderate"), (0.0, "low"))
 MOVES = {"new": "new", "risen": "▲", "fallen": "▼"}
 FIRST_LIST = "This is the first list; from next week on, what has changed is said here."
-OTHERS = "others"
+OTHERS, NO_OWNER = "others", "no owner"
 NOT_WORTH = "There is nobody to call: no call is expected to gain more than it costs."
 
 
@@ -32,8 +32,8 @@ def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None)
         nobody = NOT_WORTH if by_gain and by_gain["n_losing"] else NOBODY
         return NO_LIST if snapshot["release"] is None else nobody
     expected, money = snapshot["expected_leavers"], snapshot.get("money")
-    to_call, n_new = [it for it in calls if not it.get("control")], sum(it.get("move") == "new" for it in calls)
-    n_control = len(calls) - len(to_call)
+    to_call = [it for it in calls if not it.get("control")]
+    n_new, n_control = sum(it.get("move") == "new" for it in to_call), len(calls) - len(to_call)
     controls = "1 more is a control" if n_control == 1 else f"{number(n_control)} more are controls"
     kept = f"; {controls}, not to be called" if n_control else ""
     whose, new = f" for {owner}" if owner else "", f", {number(n_new)} new" if n_new else ""
@@ -80,13 +80,17 @@ def gone(snapshot: Facts, most: int) -> str | None:
 
 
 def owners(snapshot: Facts, most: int) -> list[tuple[str, int, float, float]]:
-    """Each owner with the number of calls and the value at risk, on the list and in all; the last ones as one."""
-    found = [it for it in (snapshot.get("money") or {}).get("owners", ()) if it["owner"] is not None]
-    calls, listed = Counter[str](), Counter[str]()
-    for call in snapshot["call_list"]:
+    """Each owner with the number of calls and the value at risk, on the list and in all; the last ones as one.
+
+    Controls are not to be called, and so not counted; the clients of nobody stand together, beside those of owners.
+    """
+    found = (snapshot.get("money") or {}).get("owners", ())
+    calls, listed = Counter[str | None](), Counter[str | None]()
+    for call in (it for it in snapshot["call_list"] if not it.get("control")):
         calls[call["owner"]] += 1
         listed[call["owner"]] += call.get("value_at_risk") or 0
-    rows = [(it["owner"], calls[it["owner"]], float(listed[it["owner"]]), it["at_risk"]) for it in found]
+    named = ((it["owner"], it["at_risk"]) for it in found)
+    rows = [(owner or NO_OWNER, calls[owner], float(listed[owner]), at_risk) for owner, at_risk in named]
     if len(rows) <= most:
         return rows
     rest = rows[most - 1 :]

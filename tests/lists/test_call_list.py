@@ -36,9 +36,14 @@ def test_value_at_risk_is_value_times_risk_of_those_whose_value_is_known() -> No
 
     assert money == {
         "currency": "€", "listed": 50.0, "everyone": 251.0,
-        "owners": [{"owner": "Bo", "at_risk": 200.0}, {"owner": "Ann", "at_risk": 50.0}],
+        "owners": [
+            {"owner": "Bo", "at_risk": 200.0}, {"owner": "Ann", "at_risk": 50.0}, {"owner": None, "at_risk": 1.0},
+        ],
     }  # fmt: skip
+    assert money is not None
+    assert sum(it["at_risk"] for it in money["owners"]) == money["everyone"]
     assert call_list.money(everyone.assign(value=None), [], schema) is None
+    assert (call_list.money(everyone.assign(owner=None), [], schema) or {})["owners"] == []
 
 
 def test_a_list_that_is_one_cell_is_told_in_the_csv() -> None:

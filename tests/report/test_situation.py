@@ -93,6 +93,21 @@ def test_the_smallest_owners_stand_together() -> None:
     assert rows == [("Team 0", 20, 200.0, 100.0), ("Team 1", 20, 200.0, 99.0), ("3 others", 0, 0.0, 291.0)]
 
 
+def test_the_parts_of_the_owners_add_up_to_what_is_to_be_called() -> None:
+    marks = ({"owner": "Ann"}, {"owner": "Ann", "control": True}, {"owner": "Bo"}, {"owner": None, "move": "new"})
+    calls = [{"value_at_risk": 10.0, "risk": 0.8, "client": f"c{at}"} | it for at, it in enumerate(marks)]
+    calls[1] |= {"move": "new"}
+    owners = [{"owner": "Ann", "at_risk": 50.0}, {"owner": "Bo", "at_risk": 40.0}, {"owner": None, "at_risk": 9.0}]
+    money = {"listed": 30.0, "everyone": 99.0, "currency": None, "owners": owners}
+    snapshot = make_snapshot(call_list=calls, money=money)
+
+    rows = situation.owners(snapshot, 3)
+
+    assert said_of(snapshot).startswith("3 to call this week, 1 new; 1 more is a control")  # the control is new, too
+    assert rows == [("Ann", 1, 10.0, 50.0), ("Bo", 1, 10.0, 40.0), ("no owner", 1, 10.0, 9.0)]
+    assert [sum(it) for it in zip(*(it[1:] for it in rows), strict=True)] == [3, money["listed"], money["everyone"]]
+
+
 def test_the_data_in_one_line_says_that_the_feed_is_late() -> None:
     late = "No new rows have come for 9 days; they are expected every 7 days."
     dataset = {"n_rows": 10, "n_clients": 4, "last_period": None, "sources": [{"state": "in"}, {"state": "held"}]}
