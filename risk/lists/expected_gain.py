@@ -80,16 +80,16 @@ def of_list(
     """What is told of a list by expected gain; None of one by risk.
 
     `listed` is what its calls are expected to gain, `n_losing` clients are not worth a call, and so many calls are left
-    over; `typical_value` stands for that of clients `without_value`.
+    over; `typical_value` stands for that of clients `without_value`. Where no client has a value neither sum is known.
     """
     if capacity.order == BY_RISK:
         return None
-    left = everyone[~everyone["client"].isin(off)]
+    left, is_known = everyone[~everyone["client"].isin(off)], bool(everyone["value"].notna().any())
     n_there = int(groups(left, capacity).value_counts().clip(upper=capacity.calls_per_week).sum())
     return {
-        "listed": sum(call["expected_gain"] or 0.0 for call in calls if not call["control"]),
+        "listed": sum(call["expected_gain"] for call in calls if not call["control"]) if is_known else None,
         "n_left_over": n_there - len(calls),
         "n_losing": len(losing(everyone, capacity) - set(off)),
         "n_without_value": int(everyone["value"].isna().sum()),
-        "typical_value": None if everyone["value"].isna().all() else float(everyone["value"].median()),
+        "typical_value": float(everyone["value"].median()) if is_known else None,
     }

@@ -137,7 +137,7 @@ def _row(call: Facts, columns: Sequence[_Column], most: int) -> _Row:
     move = situation.MOVES.get(call.get("move") or "", "")
     names = _broken(call["client"], "name", client.width, min(most, NAME_LINES), LONGEST_NAME)
     texts = [it for line, part in enumerate(names) for it in _placed(client, "name", line, part)]
-    cells = {"rank": ("quiet", number(call.get("gain_rank", call["rank"]))), "risk": ("plain", percent(call["risk"])),
+    cells = {"rank": ("quiet", number(call.get("gain_rank") or call["rank"])), "risk": ("plain", percent(call["risk"])),
              "move": (call.get("move") or "quiet", move), "value": ("plain", _worth(call))}  # fmt: skip
     texts += [it for key, cell in cells.items() if key in by_key for it in _placed(by_key[key], cell[0], 0, cell[1])]
     if most > 1:

@@ -83,8 +83,9 @@ def _alerts(snapshot: Snapshot, longest: int) -> list[Flowable]:
 def _money(snapshot: Snapshot, n_owners: int) -> list[Flowable]:
     """The value at risk, that of owners, and what the order of the list gains; a full page has the first alone."""
     money = snapshot.get("money")
-    if not money:
-        return []
+    if not money:  # no client has a value, which a list by expected gain says
+        order = money_words.of_list(snapshot)
+        return [Spacer(0, 6), text(order, "cell", title="Money")] if order and snapshot["call_list"] else []
     currency = money["currency"]
     sums = [amount(money[name], currency) for name in ("listed", "everyone")]
     found = situation.owners(snapshot, n_owners) if n_owners else []

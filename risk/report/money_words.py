@@ -14,9 +14,11 @@ NAMES = {"risk": "by risk", "expected gain": "by expected gain"}
 
 
 def gain(to_call: Sequence[Facts], money: Facts | None) -> str:
-    """What some calls are expected to gain together."""
-    total = sum(call["expected_gain"] or 0.0 for call in to_call)
-    return f"the calls are expected to gain {amount(total, (money or {}).get('currency'))}"
+    """What some calls are expected to gain together, where any client has a value."""
+    gains = [call["expected_gain"] for call in to_call]
+    if None in gains:
+        return "what the calls gain is not known, for no client has a value"
+    return f"the calls are expected to gain {amount(sum(gains), (money or {}).get('currency'))}"
 
 
 def left_over(n: int) -> str:
@@ -29,15 +31,21 @@ def of_list(snapshot: Facts) -> str | None:
     by_gain, capacity = (snapshot.get("list") or {}).get("expected_gain"), snapshot["capacity"]
     if by_gain is None:
         return None
-    currency = snapshot["schema"].get("currency")
+    n_without, typical, currency = (
+        by_gain["n_without_value"],
+        by_gain["typical_value"],
+        snapshot["schema"].get("currency"),
+    )
+    if typical is None:
+        nobody = f"none of the {counted(n_without, 'client')} has a value: it goes by risk"
+        return f"The list is to be in the order of expected gain, but {nobody}." if n_without else None
     each = f"{percent(capacity['acceptance'], 0)} of value × risk less {_cost(capacity['call_cost'], currency)} a call"
     said = [f"The list is in the order of expected gain ({each}): {amount(by_gain['listed'], currency)} in all."]
     if n_losing := by_gain["n_losing"]:
         over = f"; {counted(n, 'call is', 'calls are')} left over" if (n := by_gain["n_left_over"]) else ""
         said.append(f"{counted(n_losing, 'other client is', 'other clients are')} not worth a call{over}.")
-    if n_without := by_gain["n_without_value"]:
-        typical = by_gain["typical_value"]
-        stands = "all go by risk" if typical is None else f"the middle one, {amount(typical, currency)}, stands for it"
+    if n_without:
+        stands = f"the middle one, {amount(typical, currency)}, stands for it"
         said.append(f"{counted(n_without, 'client has', 'clients have')} no value; {stands}.")
     return " ".join(said)
 

@@ -61,7 +61,7 @@ def test_where_no_value_is_known_the_list_is_by_risk() -> None:
 
     assert listed(everyone, IN_ORDER) == "0 1"
     assert expected_gain.of_calls(everyone[:1], everyone, IN_ORDER) == [{"expected_gain": None, "gain_rank": None}]
-    assert told == {"listed": 0, "n_left_over": 0, "n_losing": 0, "n_without_value": 5, "typical_value": None}
+    assert told == {"listed": None, "n_left_over": 0, "n_losing": 0, "n_without_value": 5, "typical_value": None}
 
 
 def test_equal_gains_go_by_risk_then_by_name_and_share_a_rank() -> None:

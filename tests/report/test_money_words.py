@@ -47,6 +47,25 @@ def test_where_nobody_is_worth_a_call_the_situation_says_so() -> None:
     assert situation.situation(by_gain(0), []) == situation.NOT_WORTH
 
 
+def of_nobody() -> dict[str, Any]:
+    """Return a list in the order of expected gain of clients of whom none has a value."""
+    snapshot = by_gain(listed=None, n_left_over=0, n_losing=0, n_without_value=2501, typical_value=None)
+    gone = {"value": None, "value_at_risk": None, "expected_gain": None, "gain_rank": None}
+    return snapshot | {"money": None, "call_list": [call | gone for call in snapshot["call_list"]]}
+
+
+def test_where_no_client_has_a_value_the_gain_is_not_known_and_the_list_goes_by_risk() -> None:
+    snapshot = of_nobody()
+
+    assert situation.situation(snapshot, snapshot["call_list"]) == (
+        "40 to call this week. About 34 of them are expected to leave without a call (90 % interval: 30 to 38); what "
+        "the calls gain is not known, for no client has a value."
+    )
+    assert money_words.of_list(snapshot) == (
+        "The list is to be in the order of expected gain, but none of the 2,501 clients has a value: it goes by risk."
+    )
+
+
 def test_the_details_name_the_rule_and_who_is_left_out() -> None:
     assert money_words.of_list(by_gain()) == (
         "The list is in the order of expected gain (30 % of value × risk less 12.5 € a call): 2,481 € in all. "

@@ -250,6 +250,22 @@ def test_the_first_page_says_beside_the_situation_what_such_lists_brought() -> N
     assert "18,400 € are at risk. On the newest outcomes such a list held 50 at risk by the same reckoning" in text
 
 
+def test_a_list_by_gain_of_clients_without_a_value_has_ranks_by_risk_and_says_how_many_these_are() -> None:
+    week = make_week(3)
+    gone = {"value": None, "value_at_risk": None, "expected_gain": None, "gain_rank": None}
+    calls = [call | gone for call in week["call_list"]]
+    by_gain = {"listed": None, "n_left_over": 0, "n_losing": 0, "n_without_value": 2200, "typical_value": None}
+    capacity = make_snapshot()["capacity"] | {"order": "expected gain", "acceptance": 0.3, "call_cost": 0.0}
+    about = week["list"] | {"expected_gain": by_gain}
+
+    made = pdf.report(make_snapshot(**week | {"call_list": calls, "money": None, "list": about}, capacity=capacity), {})
+    text = first_page(made)
+
+    assert "what the calls gain is not known, for no client has a value." in text
+    assert "Money The list is to be in the order of expected gain, but none of the 2,200 clients has a value" in text
+    assert re.findall(r"(\d) very high", text) == ["1", "2", "3"]
+
+
 def test_a_currency_may_say_the_period_of_the_sums() -> None:
     week, monthly = make_week(3), "€ a month"
     schema = {**make_snapshot()["schema"], "currency": monthly}

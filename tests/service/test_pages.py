@@ -534,6 +534,18 @@ def test_a_list_by_expected_gain_is_shown_and_downloaded_in_its_order(tmp_path: 
     assert "expected gain of a call" in shown.get("/clients/acme%2C%20inc.", headers=BROWSER).text
 
 
+def test_the_ranks_of_a_list_by_gain_without_any_value_are_those_by_risk(tmp_path: Path) -> None:
+    gone = {"value": None, "value_at_risk": None, "expected_gain": None, "gain_rank": None}
+    capacity = {"calls_per_week": 9, "per": "all", "order": "expected gain", "acceptance": 0.5, "call_cost": 2.0}
+    told = {"listed": None, "n_left_over": 0, "n_losing": 0, "n_without_value": 3, "typical_value": None}
+    changes = {"capacity": capacity, "list": {"expected_gain": told, "previous": None}}
+
+    found = client_of(tmp_path, call_list=[it | gone for it in CALLS], **changes).get("/", headers=BROWSER).text
+
+    assert re.findall(r'class="number rank">([^<]*)<', found) == ["1", "2", "3"]
+    assert "none of the 3 clients has a value: it goes by risk." in found
+
+
 def test_the_list_begins_with_the_next_renewal_and_ends_with_past_ones_told_as_past(tmp_path: Path) -> None:
     days = {"past": -40, "lately": -1, "today": 0, "soon": 9, "unknown": None}
     calls = [
