@@ -28,7 +28,7 @@ from risk.decision.verdict import Verdict
 from risk.disk import files, journal, paths
 from risk.drift.season import Forecast
 from risk.engine.cluster import on_this_machine
-from risk.lists import both_orders, call_list, list_history, track_record
+from risk.lists import both_orders, call_list, expected_gain, list_history, track_record
 from risk.lists.call_list import Past
 from risk.lists.kept_lists import KeptLists
 from risk.lists.list_files import ListFacts
@@ -64,18 +64,22 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     steps = next_steps.read(settings.next_steps, settings.schema.kinds, settings.size_cap).steps
     past = lists.past(subject.model, subject.called, steps)
     shown, everyone = _gather(settings, run, outcome, subject, past)
+    level, made, is_again = shown["expected_leavers"] or {}, [], False
+    if subject.model and not run.is_preview:
+        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
+                          newest_period=shown["dataset"]["last_period"],
+                          level=level.get("level"), deviation=level.get("deviation"))  # fmt: skip
+        made, is_again = [(facts, list_history.rows_of(everyone, shown["call_list"]))], lists.replaces(facts)
+    if is_again:  # the record has this list, and no more the one that it replaces
+        lists.keep(*made)
     record = track_record.record(lists.folder, subject.rows, lists.noted, run.day)
     shown["outcomes"]["control"] = record.pop("control")
     shown["track_record"] = record
     # after a preview of another day the next tick makes the list of today
     run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
     contents = _make(shown, everyone) | {paths.CLIENT_ROWS: lambda path: former_rows.write(subject.rows, path)}
-    if subject.model and not run.is_preview:
-        level = shown["expected_leavers"] or {}
-        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
-                          newest_period=shown["dataset"]["last_period"],
-                          level=level.get("level"), deviation=level.get("deviation"))  # fmt: skip
-        lists.keep((facts, list_history.rows_of(everyone, shown["call_list"])))
+    if made and not is_again:
+        lists.keep(*made)
     folder = _publish(settings, contents, int(current.name) + 1 if current else 1)
     log.info(event("report", set=folder.name, clients=shown["clients"], calls=len(shown["call_list"])))
     return folder
@@ -156,7 +160,8 @@ def _gather(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
         ),
     }
-    warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings]
+    negative = expected_gain.warnings(everyone, settings.schema.currency)
+    warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings, *negative]
     return shown | {"warnings": list(dict.fromkeys(warnings))}, everyone
 
 

@@ -122,7 +122,7 @@ def money(everyone: pd.DataFrame, calls: Sequence[Facts], schema: Schema) -> dic
 
     Clients whose value is missing are left out; the owner of those who have none is None.
     """
-    at_risk = everyone["value"].astype("float64") * everyone["risk"]
+    at_risk = everyone["value"].astype("float64").clip(lower=0) * everyone["risk"]
     if at_risk.isna().all():
         return None
     named = everyone["owner"].astype(object)
@@ -166,7 +166,7 @@ def to_call(
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in chosen[names].itertuples(index=False, name=None)]
     return [
         row
-        | {"value_at_risk": None if row["value"] is None else round(row["value"] * row["risk"], 2)}
+        | {"value_at_risk": (worth := expected_gain.value_at_risk(row["value"], row["risk"])) and round(worth, 2)}
         | {"renews_in_days": _days_to(row["renewal"], past.day)}
         | {name: getattr(it, name) for name in ("reasons", "context", "changed", "drivers")}
         | {"next_step": next_step(past.steps, *it.leading, columns) if it.leading else None}

@@ -15,6 +15,7 @@ import pandas as pd
 
 from risk.modeling.metrics import Floats
 from risk.settings.capacity import BY_RISK, Capacity
+from risk.text import amount, counted
 
 DIGITS = 9  # of a gain: what differs by less is equal, and as good as nothing
 
@@ -26,9 +27,27 @@ def gains(everyone: pd.DataFrame, capacity: Capacity) -> Floats:
 
 
 def values(everyone: pd.DataFrame) -> Floats:
-    """The value of each client; where it is not known, the middle one of those that are."""
-    known = everyone["value"].astype("float64")
+    """The value of each client, a negative one as 0; where it is not known, the middle one of those that are."""
+    known = everyone["value"].astype("float64").clip(lower=0)
     return np.asarray(known.fillna(known.median()), dtype=np.float64)
+
+
+def value_at_risk(value: float | None, risk: float) -> float | None:
+    """Value × risk; of a negative value there is nothing to be saved."""
+    return None if value is None else max(value, 0.0) * risk
+
+
+def warnings(everyone: pd.DataFrame, currency: str | None) -> list[str]:
+    """How many clients have a negative value, and what is done with it."""
+    known = everyone["value"].astype("float64")
+    if not (known < 0).any():
+        return []
+    who = counted(int((known < 0).sum()), "client has", "clients have")
+    counts = "It counts as 0 in values at risk and expected gains, for there is nothing to be saved."
+    lowest = amount(known.min(), currency)
+    return [
+        f"{who} a negative value, the lowest of {lowest}. {counts} Where that is not meant, correct it in the file."
+    ]
 
 
 def in_order(everyone: pd.DataFrame, capacity: Capacity) -> pd.DataFrame:
@@ -91,5 +110,5 @@ def of_list(
         "n_left_over": n_there - len(calls),
         "n_losing": len(losing(everyone, capacity) - set(off)),
         "n_without_value": int(everyone["value"].isna().sum()),
-        "typical_value": float(everyone["value"].median()) if is_known else None,
+        "typical_value": float(everyone["value"].clip(lower=0).median()) if is_known else None,
     }

@@ -66,6 +66,12 @@ class KeptLists:
         if others := [it.noted for it in kept if it.noted not in real[-1:]]:
             self.run.note(lists=[*self.run.record.get("lists", []), *others])
 
+    def replaces(self, facts: ListFacts) -> bool:
+        """Whether a list counts that this one takes the place of: of its day, by the same newest period."""
+        counted, _ = list_history.counted(list_history.on_disk(self.folder), self.noted)
+        place = facts.as_of, facts.newest_period
+        return any((it.facts.as_of, it.facts.newest_period) == place for it in counted)
+
     def replay(self, rows: Dataset, capacity: Capacity) -> None:
         """Make the lists of past periods, where there is no list yet."""
         before = list_history.on_disk(self.folder)

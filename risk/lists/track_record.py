@@ -165,6 +165,8 @@ def simple_share(numbers: Floats, left: Floats, k: int) -> float | None:
     """The share of leavers among the k clients with the lowest number; one without comes last, equals share places."""
     if not left.sum() or np.isnan(numbers).all():
         return None
+    if not k:  # nobody was listed, or of those listed nothing is known yet
+        return 0.0
     return float(highest(np.where(np.isnan(numbers), -np.inf, -numbers), k) @ left / left.sum())
 
 

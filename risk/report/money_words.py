@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,14 +62,18 @@ def both_orders(snapshot: Facts) -> str | None:
     lists = ", ".join(
         f"the {number(it['n_listed'])} first {NAMES[it['order']]} hold {counted(it['n_left'], 'leaver')} "
         f"worth {amount(it['value_left'], currency)}"
+        if it["n_listed"]
+        else f"{NAMES[it['order']]} nobody is worth a call"
         for it in found["orders"]
     )
     saved = " and ".join(amount(it["saved"], currency) for it in found["orders"])
     kept, cost, difference = percent(found["acceptance"], 0), _cost(found["call_cost"], currency), found["difference"]
-    way = f"{amount(abs(difference), currency)} {'more' if difference >= 0 else 'less'}"
+    way = f"{amount(abs(difference), currency)} {'more' if difference > 0 else 'less'}" if difference else "as much"
+    is_certain = found["low"] == found["high"]  # both lists hold the same clients, or no leaver is kept
+    bounds = "" if is_certain else f" (95 %: {number(found['low'])} to {number(found['high'])})"
     return (
         f"By the newest outcomes{when} ({of}) {lists}. If calls keep {kept} of these and one costs {cost}, the calls "
-        f"bring {saved}: by expected gain {way} (95 %: {number(found['low'])} to {number(found['high'])})."
+        f"bring {saved}: by expected gain {way}{bounds}."
     )
 
 
@@ -113,7 +118,8 @@ def table(found: Facts, currency: str | None) -> Table:
     """Both orders side by side."""
     unit = f" ({currency})" if currency else ""
     columns = [TableColumn("Order of the list", 110, is_strong=True)]
-    titles = ("Clients", "Left", f"Value of these{unit}", f"Cost{unit}", f"Saved{unit}")
+    cost = unit if _of_cost(currency) else ""
+    titles = ("Clients", "Left", f"Value of these{unit}", f"Cost{cost}", f"Saved{unit}")
     columns += [TableColumn(title, 80, is_number=True) for title in titles]
     rows = [
         [
@@ -128,5 +134,9 @@ def table(found: Facts, currency: str | None) -> Table:
 
 
 def _cost(cost: float, currency: str | None) -> str:
-    shown = f"{cost:,.10g}"
-    return f"{shown} {currency}" if currency else shown
+    return " ".join(filter(None, [f"{cost:,.10g}", _of_cost(currency)]))
+
+
+def _of_cost(currency: str | None) -> str | None:
+    """The currency of a call's cost, a plain sum: none where that of the values may say what period they are of."""
+    return currency if currency and not re.search(r"\s|/", currency) else None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk.lists import both_orders, expected_gain, moves
+from risk.lists import both_orders, call_list, expected_gain, moves
 from risk.lists.moves import FormerList
 from risk.registry.out_of_fold import NewestRows, RatedRows
 from risk.settings.capacity import BY_GAIN, Capacity
@@ -52,6 +52,26 @@ def test_the_middle_value_stands_for_one_that_is_not_known() -> None:
 
     assert expected_gain.values(everyone).tolist() == [100.0, 100.0, 400.0, 40.0, 100.0]
     assert listed(everyone, replace(IN_ORDER, calls_per_week=9)) == "2 0 1"
+
+
+def test_a_negative_value_is_warned_of_and_counts_as_nothing_to_be_saved() -> None:
+    everyone = clients((0.9, -500.0, "A"), (0.8, 100.0, "A"), (0.7, None, "B"), (0.2, -20.0, "B"))
+    schema = Schema(owner="owner", value="value", currency="€")
+
+    money = call_list.money(everyone, [{"value_at_risk": 80.0}], schema)
+    told = expected_gain.of_list([{"expected_gain": 30.0, "control": False}], everyone, set(), IN_ORDER)
+
+    assert expected_gain.values(everyone).tolist() == [0.0, 100.0, 0.0, 0.0]
+    assert (told or {})["typical_value"] == 0.0
+    assert listed(everyone, replace(IN_ORDER, call_cost=0.0)) == "1"
+    assert [expected_gain.value_at_risk(it, 0.5) for it in (-500.0, 100.0, None)] == [0.0, 50.0, None]
+    assert money is not None
+    assert (money["everyone"], [it["at_risk"] for it in money["owners"]]) == (80.0, [80.0, 0.0])
+    assert expected_gain.warnings(everyone, "€") == [
+        "2 clients have a negative value, the lowest of -500 €. It counts as 0 in values at risk and expected gains, "
+        "for there is nothing to be saved. Where that is not meant, correct it in the file."
+    ]
+    assert expected_gain.warnings(EVERYONE, None) == expected_gain.warnings(everyone.assign(value=None), None) == []
 
 
 def test_where_no_value_is_known_the_list_is_by_risk() -> None:

@@ -75,7 +75,13 @@ def test_outcomes_that_are_not_known_yet_count_for_nobody() -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "k", "share"),
-    [([1.0, 2.0, 3.0], 1, 1.0), ([3.0, 2.0, 1.0], 1, 0.0), ([1.0, 1.0, 3.0], 1, 0.5), ([UNKNOWN, 2.0, 3.0], 2, 0.0)],
+    [
+        ([1.0, 2.0, 3.0], 1, 1.0),
+        ([3.0, 2.0, 1.0], 1, 0.0),
+        ([1.0, 1.0, 3.0], 1, 0.5),
+        ([UNKNOWN, 2.0, 3.0], 2, 0.0),
+        ([1.0] * 3, 0, 0.0),
+    ],
 )
 def test_the_simple_rule_takes_the_lowest_first_and_equals_share_places(
     numbers: list[float], k: int, share: float

@@ -88,6 +88,35 @@ def test_both_orders_are_told_with_leavers_money_and_interval() -> None:
     ]
 
 
+def test_a_cost_has_no_currency_that_says_more_than_its_sign() -> None:
+    monthly = by_gain() | {"schema": {"currency": "€ a month"}}
+
+    said, both = (
+        money_words.of_list(monthly),
+        money_words.both_orders({"orders": ORDERS} | {"schema": monthly["schema"]}),
+    )
+    table = money_words.table(ORDERS, "€ a month")
+
+    assert "(30 % of value × risk less 12.5 a call)" in str(said)
+    assert "and one costs 60, the calls bring" in str(both)
+    assert [it.title for it in table.columns][3:5] == ["Value of these (€ a month)", "Cost"]
+
+
+def test_a_list_of_nobody_and_a_difference_that_is_certain_are_told_plainly() -> None:
+    nobody = ORDERS["orders"][1] | {"n_listed": 0, "n_left": 0, "value_left": 0.0, "saved": 0.0}
+    orders = ORDERS | {"orders": [ORDERS["orders"][0] | {"saved": -4000.0}, nobody], "acceptance": 0.0}
+    certain = {"difference": 4000.0, "low": 4000.0, "high": 4000.0}
+
+    said = money_words.both_orders({"orders": orders | certain, "schema": {"currency": "€"}})
+    same = money_words.both_orders({"orders": ORDERS | dict.fromkeys(certain, 0.0), "schema": {}})
+
+    assert str(said).endswith(
+        "hold 29 leavers worth 6,023 €, by expected gain nobody is worth a call. If calls keep 0 % of these and one "
+        "costs 60 €, the calls bring -4,000 € and 0 €: by expected gain 4,000 € more."
+    )
+    assert str(same).endswith("bring -593 and 12,351: by expected gain as much.")
+
+
 def of_past(expected: float, half: float, came: float, order: str = "expected gain", **schema: Any) -> str | None:
     """Return what is said of lists of past clients whose leavers were to be worth so much, and were worth what came."""
     bounds = {"value_expected": expected, "value_low": expected - half, "value_high": expected + half}

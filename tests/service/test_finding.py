@@ -98,6 +98,20 @@ def test_clients_with_values_and_renewals_are_sorted_by_them(tmp_path: Path) -> 
             assert client.get(f"/clients?{query}").status_code == 200
 
 
+def test_nothing_of_a_negative_value_is_at_risk(tmp_path: Path) -> None:
+    capacity = {"calls_per_week": 9, "per": "all", "order": "expected gain", "acceptance": 0.5, "call_cost": 20}
+    money = {"currency": None, "listed": 0.0, "everyone": 0.0, "owners": []}
+    for client in client_of(tmp_path, "{},{},0.5,1,{},-7000,", capacity=capacity, money=money):
+        everyone, one = (
+            client.get(path, headers=BROWSER).text for path in ("/clients?sort=value_at_risk", "/clients/acme")
+        )
+
+        assert "-7,000" in everyone
+        assert "-7,000" in one
+        assert "-3,500" not in everyone + one
+        assert "<dd>-20</dd>" in one  # a call costs and gains nothing
+
+
 def test_only_orders_and_filters_that_the_report_holds_are_described(client: FlaskClient, tmp_path: Path) -> None:
     def described(found: FlaskClient) -> list[list[str]]:
         told = found.get("/openapi.json").json["paths"]["/clients"]["get"]["parameters"]

@@ -75,3 +75,24 @@ def test_a_setting_changed_to_expected_gain_makes_a_new_list_without_training(ma
     assert shown["call_list"] == []
     told = shown["list"]["expected_gain"]
     assert (told["n_losing"], told["n_left_over"]) == (400, 30)
+    newest = shown["track_record"]["lists"][-1]  # in place of the list that was made before it on this day
+    assert (newest["as_of"], newest["n_listed"], newest["n_clients"]) == (shown["as_of"], 0, 400)
+    assert [it["as_of"] for it in shown["track_record"]["lists"]].count(shown["as_of"]) == 1
+    words = made.run("diagnostics", "--track-record").out
+    assert "by expected gain nobody is worth a call" in words
+
+
+@pytest.mark.slow
+def test_an_empty_list_is_graded_as_one_that_held_no_leaver(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    made.configure(schema=SCHEMA, capacity=CAPACITY | {"acceptance": 0})
+    made.run("fullprocess")
+    made.drop("sourcedata/2026-03.csv", month(3))
+    monkeypatch.setattr("risk.command.today", lambda: "2099-01-01")
+
+    assert made.run("fullprocess").code == 0
+
+    record = made.json("models/snapshot.json")["track_record"]
+    empty = next(it for it in record["lists"] if it["newest_period"] == "2026-03")
+    assert (empty["n_listed"], empty["listed_left"], empty["share_caught"], empty["complete"]) == (0, 0, 0.0, True)
+    assert empty["n_left"] > 0
+    assert "Of the 0" not in record["sentence"]
