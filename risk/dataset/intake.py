@@ -240,7 +240,7 @@ def follow(entry: Entry, content: Content, keeps: bool, run: int, fault: str | N
         return taken
     kept = tuple(it for it in entry.contents if it.digest != content.digest) if keeps else ()
     before = entry.former if any(it.released for it in kept) else ()
-    return replace(taken, contents=(*kept, content), judged_run=run, former=before)
+    return replace(taken, contents=(*kept, replace(content, run=run)), judged_run=run, former=before)
 
 
 def with_digests(manifest: Manifest, parts: Path) -> Manifest:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from risk.dataset._watermark import Watermark
+from risk.dataset.earlier import GoneContent
 from risk.dataset.inbox import natural
 from risk.disk import files, paths
 from risk.errors import DataError
@@ -23,7 +24,7 @@ Periods = tuple[str, str]  # the first and the last
 class Entry:
     """One source: its state, the contents that are in (oldest first), and the last one that is not: refused or held.
 
-    `former`: the contents before one was released; they come back if that is withdrawn. `derived`: made of others.
+    `former`: those before one was released, back if that is withdrawn; `earlier`: those gone; `derived`: from others.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Entry:
     watermark: Watermark | None = None
     former: tuple[Content, ...] = ()
     derived: bool = False
+    earlier: tuple[GoneContent, ...] = ()
 
     @property
     def shown(self) -> tuple[Content, ...]:
@@ -175,10 +177,8 @@ def read(folder: Path) -> Manifest | None:
         fields["told"] = tuple(fields.get("told", ()))
         return _usable(Manifest(**fields))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path}: it is damaged, no manifest of this program ({type(error).__name__}). "
-            "Nothing was changed; restore it from a backup"
-        ) from error
+        said = f"{path}: it is damaged, no manifest of this program ({type(error).__name__})"
+        raise DataError(f"{said}. Nothing was changed; restore it from a backup") from error
 
 
 def _usable(manifest: Manifest) -> Manifest:
@@ -236,11 +236,11 @@ def overlaps(content: Content, periods: Periods | None) -> bool:
 
 
 def _entry(fields: dict[str, Any]) -> Entry:
-    contents, former = (tuple(_content(content) for content in fields.pop(name, ())) for name in ("contents", "former"))
-    refused, watermark = fields.pop("refused"), fields.pop("watermark")
-    marked = Watermark(**watermark) if watermark else None
-    last = _content(refused) if refused else None
-    return Entry(**fields, contents=contents, former=former, refused=last, watermark=marked)
+    contents, former = (tuple(_content(it) for it in fields.pop(name, ())) for name in ("contents", "former"))
+    fields["earlier"] = tuple(GoneContent(**it) for it in fields.get("earlier", ()))
+    fields["watermark"] = Watermark(**fields["watermark"]) if fields["watermark"] else None
+    fields["refused"] = _content(fields["refused"]) if fields["refused"] else None
+    return Entry(**fields, contents=contents, former=former)
 
 
 def _content(fields: dict[str, Any]) -> Content:

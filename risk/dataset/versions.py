@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from risk.dataset import derived, intake, manifest
+from risk.dataset.arrivals import remembered
 from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Manifest
 from risk.disk import files, paths
@@ -50,6 +51,7 @@ class Versions:
         """Count, drop contents that others replaced whole, write, turn the link. Raises: DiskError."""
         after = replace(after, number=after.number + 1)
         after = derived.with_counts(before, after, self.schema, self.parts, self.folder / paths.FINGERPRINTS)
+        after = remembered(before, after, self.schema, self.parts)
         n_labelled = after.counts["n_labelled"]
         written: dict[str, files.Content] = {
             paths.MANIFEST: after.as_json(),

@@ -43,7 +43,7 @@ class Content:
     `n_given` is how many rows of the set come from it; only a published manifest knows. `judged` is the day on which a
     run judged it first. Where rows lie in the future of that day, `limit` is the last day that does not, `n_future` the
     number of such rows, and `last_present` the last period of the others. `released` is why it was held, where a person
-    took it in all the same. `odd` are the first ids that are not written as they are seen.
+    took it in all the same. `odd` are the first ids that are not written as they are seen. `run` took it in.
     """
 
     digest: str
@@ -67,6 +67,7 @@ class Content:
     released: str | None = None
     dotted: dict[str, bool] = field(default_factory=dict)
     odd: tuple[str, ...] = ()
+    run: int = 0
 
     @property
     def newest_period(self) -> str | None:
