@@ -66,15 +66,13 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     shown, everyone = _gather(settings, run, outcome, subject, past)
     level, made, is_again = shown["expected_leavers"] or {}, [], False
     if subject.model and not run.is_preview:
-        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name,
-                          newest_period=shown["dataset"]["last_period"],
-                          level=level.get("level"), deviation=level.get("deviation"))  # fmt: skip
+        facts = ListFacts(run.day, run.number, subject.model.card.n_rows, subject.model.name, level=level.get("level"),
+                          deviation=level.get("deviation"), newest_period=shown["dataset"]["last_period"])  # fmt: skip
         made, is_again = [(facts, list_history.rows_of(everyone, shown["call_list"]))], lists.replaces(facts)
     if is_again:  # the record has this list, and no more the one that it replaces
         lists.keep(*made)
-    record = track_record.record(lists.folder, subject.rows, lists.noted, run.day)
+    shown["track_record"] = record = track_record.record(lists.folder, subject.rows, lists.noted, run.day)
     shown["outcomes"]["control"] = record.pop("control")
-    shown["track_record"] = record
     # after a preview of another day the next tick makes the list of today
     run.note(as_of=run.day, next_change=command.today() if run.is_preview else shown["list"]["next_change"])
     contents = _make(shown, everyone) | {paths.CLIENT_ROWS: lambda path: former_rows.write(subject.rows, path)}
@@ -120,8 +118,7 @@ def _gather(
     rows, manifest, model = subject.rows, subject.rows.manifest, subject.model
     made = call_list.listed(rows, model, subject.folder, settings.capacity, past)
     everyone, listed = made.everyone, made.calls
-    unknown = unknown_levels.sentences(model, everyone) if model else {}
-    unknown_levels.warn(run, unknown)
+    unknown = unknown_levels.warn(run, unknown_levels.sentences(model, everyone) if model else {})
     to_be_called = [call for call in listed if not call["control"]]
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
@@ -217,8 +214,7 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         run.day, run.is_preview = asked.as_of or run.day, asked.as_of not in (None, run.day)
         folder = report(settings, run, RESTED)
         shown = files.read_json(folder / paths.SNAPSHOT)
-        n_calls = sum(not call["control"] for call in shown["call_list"])
-        ranked = f"{shown['clients']} clients, {n_calls} to call"
+        ranked = f"{shown['clients']} clients, {sum(not it['control'] for it in shown['call_list'])} to call"
         line = ranked if shown["release"] else "no model is deployed, so nobody is ranked"
         return Answer(f"{RESTED}: {line}; {settings.models / paths.REPORT}", {"outcome": RESTED, "folder": str(folder)})
 

@@ -13,6 +13,8 @@ from risk.modeling.reference import Reference
 from risk.settings.decision_rules import Drift
 from risk.text import counted, number, percent
 
+NOT_CLEAR = "it is not clear yet whether the reasons for leaving have changed"
+
 
 def sentence(scan: Scan, reference: Reference, n_news: int, rule: Drift) -> str:
     """The sentence for people on a scan in which no window gave an alert."""
@@ -31,10 +33,9 @@ def sentence(scan: Scan, reference: Reference, n_news: int, rule: Drift) -> str:
             "these clients have come, and the reasons for leaving have not changed."
         )
     chance = f"by chance {_often(clearest.p)}, and an alert takes less than {_often(limit)}"
-    first = "It is not clear yet whether the reasons for leaving have changed."
     n_before = reference.n_rows + scan.windows[-1].n_rows - clearest.n_rows
     end = _settled(clearest, n_before, limit)
-    return f"{first} {_errors(clearest)} have a pattern that comes {chance}. {end}"
+    return f"{NOT_CLEAR.capitalize()}. {_errors(clearest)} have a pattern that comes {chance}. {end}"
 
 
 def _errors(window: WindowResult) -> str:

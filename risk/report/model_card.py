@@ -33,8 +33,7 @@ def text(card: Facts, verdict: Verdict, dataset: Facts, predict: Predict) -> byt
     `card` is trainedmodel.json, `dataset` is what `snapshot.of_dataset` tells of the manifest, with the sentences
     `derived`; `predict` is the model itself (a frame of features to risks), asked for what each feature does.
     """
-    family, same = _family(card), base_rate_words.is_base_rate(card)
-    own = Scores.from_dict(card.get("scores") or {})
+    family, same, own = _family(card), base_rate_words.is_base_rate(card), Scores.from_dict(card.get("scores") or {})
     parts = {
         f"# Model card of {markdown(str(card.get('sha256'))[:12])}": _standing(card, verdict),
         "## What it is for": _use(card),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from risk.decision import no_alert
 from risk.decision.gate import Gate
 from risk.drift.finding import Scan
 from risk.modeling.families import NO_FEATURE
@@ -30,6 +31,11 @@ class RunDecision(Stored):
     def measured(self) -> Gate | None:
         """The figures of the gate; None where they are of the base rate beside itself: what these say is chance."""
         return None if self.gate and self.gate.sentence.startswith(NO_FEATURE) else self.gate
+
+    @property
+    def because(self) -> str:
+        """The reason, without the finding that it may begin with."""
+        return (self.reason or "").removeprefix(f"{no_alert.NOT_CLEAR.capitalize()}.").strip()
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> RunDecision:

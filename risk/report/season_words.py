@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from risk.decision.seasons import HOLDS, NOT_CLEAR
+from risk.decision import no_alert, seasons
 from risk.drift.finding import Scan, WindowResult
 from risk.text import counted, number, one_line
 
@@ -19,20 +19,19 @@ FINDINGS = {
     "richer family": "a richer kind of model might describe better why clients leave",  # of programs up to 1.5
 }
 EXPLAINED = "more or fewer left than stated, which a level explains"
-UNCLEAR = "it is not clear yet whether the reasons for leaving have changed"
 
 
 def meaning(verdict: str, scan: Scan | None) -> str | None:
     """What a verdict of the drift check means; None for one that nobody knows."""
     if scan and scan.is_explained:
-        return f"{EXPLAINED}: {NOT_CLEAR if scan.unclear else HOLDS}"
-    return UNCLEAR if scan and scan.unclear else FINDINGS.get(verdict)
+        return f"{EXPLAINED}: {seasons.NOT_CLEAR if scan.unclear else seasons.HOLDS}"
+    return no_alert.NOT_CLEAR if scan and scan.unclear else FINDINGS.get(verdict)
 
 
 def verdict(scan: Scan) -> str:
     """The verdict of a check with what it means; what is not clear yet is said alone."""
     means = meaning(scan.verdict, scan) or "as recorded"
-    return means if means == UNCLEAR else f"{scan.verdict} ({means})"
+    return means if means == no_alert.NOT_CLEAR else f"{scan.verdict} ({means})"
 
 
 def alarm(scan: Scan, window: WindowResult) -> str:

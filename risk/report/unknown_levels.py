@@ -41,9 +41,10 @@ def sentences(model: Model, everyone: pd.DataFrame) -> dict[str, str]:
     return told
 
 
-def warn(run: Run, told: Mapping[str, str]) -> None:
+def warn(run: Run, told: Mapping[str, str]) -> Mapping[str, str]:
     """Warn of them in a run and in its log."""
     run.private.update(placed(dict(told), run.settings.places))
     run.warn(*told)
     for sentence in told:
         log.warning(event("unknown level", warning=sentence))
+    return told

@@ -50,11 +50,6 @@ def finding(decision: RunDecision) -> str | None:
     return None if verdict is None else _sentence(meaning(verdict, decision.scan) or f"verdict: {verdict}")
 
 
-def because(snapshot: Facts) -> str:
-    """Why the run decided so, without the finding, which stands before it."""
-    return str(snapshot["reason"] or "").removeprefix(finding(RunDecision.of(snapshot)) or "").strip()
-
-
 def banner(release: Facts | None, capacity: Facts | None = None) -> tuple[str, str] | None:
     """Title and text of what must be known first about the live release; None where all is well."""
     if release is None:

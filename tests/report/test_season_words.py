@@ -73,8 +73,13 @@ def test_what_is_not_clear_yet_is_nowhere_called_no_change() -> None:
     told = a_run("no drift", rings=False) | {"reason": reason}
     told["scan"] |= {"moved": None, "unclear": True}
     shown = told | {"decision": {"reason_to_train": None, "scan": told["scan"], "gate": None, "sentence": None}}
-    everywhere = [words.headline(shown), str(words.finding(RunDecision.of(shown))), words.because(shown), *of_run(told)]
+    everywhere = [
+        words.headline(shown),
+        str(words.finding(RunDecision.of(shown))),
+        RunDecision.of(shown).because,
+        *of_run(told),
+    ]
 
     assert words.finding(RunDecision.of(shown)) == "It is not clear yet whether the reasons for leaving have changed."
-    assert words.because(shown) == "The errors have a pattern."
+    assert RunDecision.of(shown).because == "The errors have a pattern."
     assert not [it for it in everywhere if "no change" in it.lower()]
