@@ -55,7 +55,7 @@ def report(settings: Settings, run: Run, outcome: str) -> Path:
     stands = snapshot.identity(published) == identity
     if current and stands:
         run.note(as_of=published["as_of"], next_change=published["list"]["next_change"])
-        unknown_levels.warn(run, published["unknown_levels"])
+        unknown_levels.warn(run, published.get("unknown_levels", {}))
         lists.keep()
         return current
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
