@@ -110,7 +110,8 @@ def judge(
         sentence = f"{found}; at least {minimum} of each are needed to tell two models apart."
         return Gate(**vars(figures), outcome="not enough evidence", sentence=sentence)
     objections = _objections(figures, z, minimum_gain, steady_gain, follows_change)
-    end = f"it is refused, for {' and '.join(objections)}." if objections else "it is deployed."
+    why = " and ".join(filter(None, [", ".join(objections[:-1]), *objections[-1:]]))
+    end = f"it is refused, for {why}." if objections else "it is deployed."
     return Gate(
         **vars(figures), outcome="refuse" if objections else "deploy", sentence=f"{_finding(figures, against)}: {end}"
     )
@@ -153,13 +154,13 @@ def _objections(
 def _finding(figures: Comparison, against: str) -> str:
     way = "better" if figures.gain > 0 else "worse"
     shares = (f"{100 * it:.1f} %" for it in (figures.challenger_capture, figures.champion_capture))
-    caught, forward = " of the leavers instead of ".join(shares), "not judged forward"
+    caught, forward = " of the leavers instead of ".join(shares), " (not judged forward)"
     if figures.forward_z is not None:
-        forward = f"forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
+        forward = f"; forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
         f"{100 * abs(figures.gain):.1f} % {way} than that of {against} (z {figures.z:.2f}), "
-        f"its list of {figures.capture_k:,} catches {caught}; {forward}"
+        f"its list of {figures.capture_k:,} catches {caught}{forward}"
     )
 
 

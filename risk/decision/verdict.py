@@ -29,7 +29,7 @@ from risk.settings.decision_rules import GateRule
 
 NOT_JUDGED = "not judged"
 ROLLED_BACK_HERE = "This very model was rolled back on this dataset; it is not proposed again."
-UNPROVEN = "Nothing is proven for these columns, so it is deployed as provisional: do not rely on it."
+UNPROVEN = "Nothing is proven for these columns, so it is deployed all the same, as provisional: do not rely on it."
 ALIKE = "So it is deployed as provisional, until one tells more."
 SPOILED = 1.1  # times the out-of-fold log-loss: on rows that it was trained on a model answers better than that
 
