@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COMPLETE = 0.95  # of the outcomes
+FEWEST_LATE = 2  # periods from which on a lag is no single correction
 ENOUGH = 3  # later periods that are as full: then that is the usual number
 STEP = 1 << 20  # from one period to the next, as runs are counted within one
 
@@ -129,7 +130,8 @@ class LaggedRows(DatasetCounts):
     def _lag(self, least: int) -> Lag:
         """The lag, of so many steps at the least."""
         came = moments(it for entry in self.manifest.entries for it in showings(entry))
-        if not self.schema.period or not self.schema.holds_outcome or not (least or self._may_lag(came)):
+        can_lag = self.schema.period and self.schema.holds_outcome and self._places
+        if not can_lag or not (least or self._may_lag(came)):
             return Lag()
         now = max(moment for moment, _ in came.values())
         period, past = self._rows.period, f"{self._rows.period} <= {literal(now[0])}"
@@ -195,7 +197,7 @@ def _measured(periods: Mapping[str, Filling], latest: Mapping[int, int], now: in
     for steps in sorted({least, *(it for both in took.values() for it in both if it > least)}):
         old = [took[period] for period in took if ages[period] > steps][-MOST_PERIODS // 2 :]
         longer, within = sum(low > steps for low, _ in old), sum(high <= steps for _, high in old)
-        if not longer or longer < within:
+        if longer < (FEWEST_LATE if steps == least else 1) or longer < within:
             break
     filled = _filled([periods[period].share for period in took])
     whole = [period for place, period in enumerate(took) if ages[period] >= steps and place < filled]

@@ -90,6 +90,19 @@ def test_months_wait_until_their_outcomes_are_complete(monthly: Project, way: st
             assert max(frame["month"]) == found.lag.until
 
 
+def test_one_month_whose_outcomes_came_in_two_parts_is_no_lag(monthly: Project) -> None:
+    known = [row(month, client, str(int(client % 4 == 0))) for month in range(1, 5) for client in range(N)]
+    monthly.drop("sourcedata/m4.csv", months(*known[: 3 * N + 5], *(row(4, client, "") for client in range(5, N))))
+    monthly.run("ingestion")
+    monthly.drop("sourcedata/m5.csv", months(*(row(5, client, "") for client in range(N))))
+    monthly.run("ingestion")
+    monthly.drop("sourcedata/m4.csv", months(*known))
+    monthly.drop("sourcedata/m6.csv", months(*(row(6, client, str(int(client % 4 == 0))) for client in range(N))))
+    monthly.run("ingestion")
+
+    assert rows_of(monthly).lag.open == ()
+
+
 @pytest.mark.parametrize("way", WAYS[3:])
 def test_months_with_many_blanks_wait_also_where_all_is_read_at_once(monthly: Project, way: str) -> None:
     for now in range(FIRST, FIRST + 5):
