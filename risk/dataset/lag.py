@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import sqrt
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 COMPLETE = 0.95  # of the outcomes
 FEWEST_LATE = 2  # periods from which on a lag is no single correction
+CHANCE = 3.0  # standard errors
 ENOUGH = 3  # later periods that are as full: then that is the usual number
 STEP = 1 << 20  # from one period to the next, as runs are counted within one
 
@@ -199,17 +201,21 @@ def _measured(periods: Mapping[str, Filling], latest: Mapping[int, int], now: in
         longer, within = sum(low > steps for low, _ in old), sum(high <= steps for _, high in old)
         if longer < (FEWEST_LATE if steps == least else 1) or longer < within:
             break
-    filled = _filled([periods[period].share for period in took])
+    filled = _filled([periods[period].share for period in took], [periods[period].n_clients for period in took])
     whole = [period for place, period in enumerate(took) if ages[period] >= steps and place < filled]
     waiting = tuple(period for period in took if period not in whole)
     return Lag(steps, whole[-1], waiting) if waiting and whole else Lag(steps)
 
 
-def _filled(shares: Sequence[float]) -> int:
-    """How many of the periods are as full as those before them, or have several after them that are no fuller."""
+def _filled(shares: Sequence[float], n_clients: Sequence[int]) -> int:
+    """How many of the periods are as full as those before them, or have several after them that are no fuller.
+
+    Where outcomes are known of some clients by chance, a period may have as much fewer as chance makes of its clients.
+    """
     for place in reversed(range(1, len(shares))):
         usual, later = median(shares[max(0, place - MOST_PERIODS // 2) : place]), shares[place + 1 :][:ENOUGH]
-        if shares[place] >= COMPLETE * usual or sum(it >= COMPLETE * shares[place] for it in later) == ENOUGH:
+        least = COMPLETE * usual - CHANCE * sqrt(usual * (1 - usual) / n_clients[place])
+        if shares[place] >= least or sum(it >= COMPLETE * shares[place] for it in later) == ENOUGH:
             return place + 1
     return min(len(shares), 1)
 

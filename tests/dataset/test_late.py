@@ -103,6 +103,16 @@ def test_one_month_whose_outcomes_came_in_two_parts_is_no_lag(monthly: Project) 
     assert rows_of(monthly).lag.open == ()
 
 
+def test_a_month_that_has_a_few_outcomes_less_by_chance_does_not_wait(monthly: Project) -> None:
+    lines = []
+    for month, n_known in zip(range(1, 7), (40, 41, 39, 42, 40, 34), strict=True):
+        lines += [row(month, client, str(int(client % 4 == 0)) if client < n_known else "") for client in range(N)]
+    monthly.drop("sourcedata/all.csv", months(*lines))
+    ingest(monthly)
+
+    assert rows_of(monthly).lag.open == ()
+
+
 @pytest.mark.parametrize("way", WAYS[3:])
 def test_months_with_many_blanks_wait_also_where_all_is_read_at_once(monthly: Project, way: str) -> None:
     for now in range(FIRST, FIRST + 5):
