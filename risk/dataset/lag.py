@@ -104,7 +104,7 @@ class LaggedRows(DatasetCounts):
     def _open_then(self) -> tuple[str, ...]:
         """The periods of which the known manifest had only some outcomes: these are news once all are known.
 
-        None where it is of another schema: no model of these columns has learned from it.
+        None where it is of another schema: no model of these columns was trained on it.
         """
         is_ours = self.known and self.known.schema == self.schema.identity
         return (

@@ -125,11 +125,8 @@ def _first(calls: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _caveat(shown: Shown) -> list[str]:
-    return (
-        [_in_text(". ".join(banner), 2 * LONGEST_LINE)]
-        if (banner := words.banner(shown["release"], shown.get("capacity")))
-        else []
-    )
+    banner = words.banner(shown["release"], shown.get("capacity"))
+    return [_in_text(". ".join(banner), 2 * LONGEST_LINE)] if banner else []
 
 
 def _in_text(text: str, longest: int = LONGEST_LINE) -> str:
