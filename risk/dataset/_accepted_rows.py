@@ -20,6 +20,7 @@ from risk.reading.sql import EXACT_INTEGER, connect, literal, pattern, quoted
 from risk.settings.schema import Schema
 
 SPAN = 1 << 40  # positions of one source
+BUCKET = 1024  # rows of a part, by which its slices are found: of thousands of small files one part holds all
 SPILL = f"{UNFINISHED}spill"  # beside the parts; tidied away
 
 # a number as plain decimal text: whole ones without «.0», small ones without an exponent
@@ -162,10 +163,13 @@ class AcceptedRows:
         if self._slices:
             columns = [list(column) for column in zip(*self._slices, strict=True)]
             connection.execute(f"insert into slices select {', '.join(['unnest(?)'] * len(columns))}", columns)
+        buckets = f"unnest(range(first // {BUCKET}, (last - 1) // {BUCKET} + 1)) as bucket"
+        connection.execute(f"create temp table stretches as select *, {buckets} from slices where last > first")
         connection.execute(
             f"""create temp view accepted as
                 select {", ".join(self.names.values())}, known, place + nth - first as position
-                from ({self._parts_sql(connection)}) join slices on file = part and nth >= first and nth < last"""
+                from ({self._parts_sql(connection)}) join stretches
+                on file = part and nth // {BUCKET} = bucket and nth >= first and nth < last"""
         )
         return connection
 
