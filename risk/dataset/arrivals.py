@@ -64,14 +64,14 @@ def remembered(before: Manifest, after: Manifest, schema: Schema, parts: Path) -
 
 
 def _outcomes(contents: Iterable[Content], schema: Schema, parts: Path) -> list[dict[str, list[int]]]:
-    """How many rows of each period stayed and left, of each content."""
+    """How many rows of each period stayed and left, and how many there were, of each content."""
     alone = tuple(Entry("", contents=(it,)) for it in contents)
     counts = DatasetCounts(Manifest("", schema.identity, entries=alone), schema, parts)
     rows = counts._rows
-    n_rows = ", ".join(f"count(*) filter ({rows.target} = {outcome})" for outcome in (0, 1))
+    n_rows = ", ".join([*(f"count(*) filter ({rows.target} = {outcome})" for outcome in (0, 1)), "count(*)"])
     past = f"from accepted where not ({counts._in_future()})"
     found: list[dict[str, list[int]]] = [{} for _ in alone]
     query = f"select position // {SPAN}, {rows.period}, {n_rows} {past} group by all"
-    for place, period, stayed, left in rows.run(query).fetchall():
-        found[place][period] = [stayed, left]
+    for place, period, *counted in rows.run(query).fetchall():
+        found[place][period] = counted
     return found

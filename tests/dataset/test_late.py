@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 from ingesting import current, ingest, months, rows_of
 
 from risk.dataset import manifest
+from risk.dataset.lag import LaggedRows
 from tests.conftest import Project
 
 N = 80  # clients, of whom every fourth leaves
@@ -154,6 +156,63 @@ def test_a_later_delivery_within_the_month_counts_where_outcomes_come_so(monthly
     assert rows_of(monthly).lag.open == ()
 
 
+def test_a_month_whose_rows_come_week_by_week_with_their_outcomes_waits_for_nothing(monthly: Project) -> None:
+    for now in range(1, 6):
+        for week in range(4):
+            lines = whole(now, 99)[week::4] if now % 2 else whole(now, 99)[20 * week : 20 * week + 20]
+            monthly.drop(f"sourcedata/{now:02d}_{week}.csv", months(*lines))
+            monthly.run("ingestion")
+
+            assert rows_of(monthly).lag.open == ()
+
+
+def test_a_month_that_grows_day_by_day_in_one_file_waits_for_nothing(monthly: Project) -> None:
+    for now in range(1, 6):
+        for day in range(1, 9):
+            former = [line for month in range(1, now) for line in whole(month, 99)]
+            monthly.drop("sourcedata/clients.csv", months(*former, *whole(now, 99)[: 10 * day]))
+            monthly.run("ingestion")
+
+            assert rows_of(monthly).lag.open == ()
+
+
+def test_a_month_that_grows_while_its_outcomes_are_late_waits_for_these(monthly: Project) -> None:
+    for now in range(1, 8):
+        for week in range(4):
+            lines = [line for month in range(max(1, now - 4), now) for line in whole(month, now, True)]
+            monthly.drop(f"sourcedata/{now:02d}.csv", months(*lines, *whole(now, now, True)[: 20 * week + 20]))
+            monthly.run("ingestion")
+
+    assert rows_of(monthly).lag.open == ("2026-05", "2026-06")
+
+
+@pytest.mark.parametrize("n_days", [100, 45])
+def test_days_of_which_leavers_alone_are_known_wait_until_all_are(monthly: Project, n_days: int) -> None:
+    first, lines = date(2026, 1, 1), []
+    for day in range(n_days):
+        for client in range(40):
+            age, leaves = n_days - 1 - day, client % 4 == 0
+            is_known = age >= (client * 7 + day) % 31 if leaves else age >= 31
+            outcome = str(int(leaves)) if is_known else ""
+            lines.append(f"c{client},{first + timedelta(day)},{client},{day},5,{outcome}")
+    monthly.drop("sourcedata/all.csv", months(*lines))
+    ingest(monthly)
+
+    found = rows_of(monthly)
+
+    assert found.labelled()["exited"].mean() == pytest.approx(0.25, abs=0.02)
+    assert found.lag.until is not None
+    assert date(2026, 1, 1) + timedelta(n_days - 45) < date.fromisoformat(found.lag.until)
+
+
+def test_what_was_measured_once_is_not_measured_again(monthly: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    live(monthly, "blank", FIRST + 2)
+    first = rows_of(monthly).lag
+    monkeypatch.setattr(LaggedRows, "_measured", lambda *_: pytest.fail("measured again"))
+
+    assert rows_of(monthly).lag == first
+
+
 def test_months_in_which_ever_fewer_outcomes_are_known_are_taken_once_that_is_usual(monthly: Project) -> None:
     for now in range(1, 11):
         lines = whole(now, 99) if now < 5 else [row(now, c, o if c % 2 else "") for c, o in outcomes(now, 99, False)]
@@ -172,7 +231,7 @@ def test_what_is_gone_is_kept_as_numbers_alone(monthly: Project) -> None:
 
     assert found is not None
     assert len(found.contents) == 1
-    assert [it.outcomes[f"2026-{FIRST - 1:02d}"] for it in found.earlier] == [[70, 10], [64, 16]]
+    assert [it.outcomes[f"2026-{FIRST - 1:02d}"] for it in found.earlier] == [[70, 10, 80], [64, 16, 80]]
     assert monthly.run("ingestion", "--verify").code == 0
 
 
