@@ -92,7 +92,7 @@ Judge = Callable[[Array, Array, Array, Array, int], Gate]
 def judge(
     labels: Array, champion_risks: Array, challenger_risks: Array, clients: Array, capture_k: int, *,
     minimum: int = 30, z: float = 2.33, minimum_gain: float = 0.005, steady_gain: float | None = None,
-    follows_change: bool = False, against: str = "the champion", newest: Forward | None = None,
+    follows_change: bool = False, against: str = "the champion", newest: Forward | None = None, same_list: bool = False,
 ) -> Gate:  # fmt: skip
     """Return whether to deploy the challenger.
 
@@ -103,8 +103,10 @@ def judge(
     still (`steady_gain` is given) it must win more than that share, or catch significantly more leavers, and by that
     share; 1 % with z 3 is enough where the champion `follows_change`. It is refused where it is worse on the `newest`
     rows at one-sided 1 %: what relies on time shows there alone. Of fewer than `minimum` of each nothing is concluded.
+    One with the `same_list` keeps the champion's order; only its out-of-fold risks, each fold by a curve of its own, do
+    not.
     """
-    figures = compare(labels, champion_risks, challenger_risks, clients, capture_k, newest)
+    figures = compare(labels, champion_risks, challenger_risks, clients, capture_k, newest, same_list=same_list)
     if min(figures.leavers, figures.stayers) < minimum:
         found = f"{figures.leavers:,} leavers and {figures.stayers:,} stayers could be judged"
         sentence = f"{found}; at least {minimum} of each are needed to tell two models apart."
@@ -113,7 +115,9 @@ def judge(
     why = " and ".join(filter(None, [", ".join(objections[:-1]), *objections[-1:]]))
     end = f"it is refused, for {why}." if objections else "it is deployed."
     return Gate(
-        **vars(figures), outcome="refuse" if objections else "deploy", sentence=f"{_finding(figures, against)}: {end}"
+        **vars(figures),
+        outcome="refuse" if objections else "deploy",
+        sentence=f"{_finding(figures, against, same_list)}: {end}",
     )
 
 
@@ -135,6 +139,8 @@ def _objections(
     objections, steady = [], steady_gain or 0.0
     clear = follows_change and figures.z > CLEAR_Z and figures.gain > CLEAR_GAIN
     lists_more = figures.capture_lower > 0 and figures.capture_difference > steady * figures.champion_capture
+    if figures.z < -ONE_SIDED_99:
+        return ["it is worse"]
     if not figures.z > z:
         objections.append(f"this may be chance (more than z {z} is needed)")
     if not figures.gain > minimum_gain:
@@ -151,16 +157,17 @@ def _objections(
     return objections
 
 
-def _finding(figures: Comparison, against: str) -> str:
+def _finding(figures: Comparison, against: str, same_list: bool) -> str:
     way = "better" if figures.gain > 0 else "worse"
     shares = (f"{100 * it:.1f} %" for it in (figures.challenger_capture, figures.champion_capture))
-    caught, forward = " of the leavers instead of ".join(shares), " (not judged forward)"
+    forward, its_list = " (not judged forward)", f"its list of {figures.capture_k:,}"
+    caught = "is the same" if same_list else f"catches {' of the leavers instead of '.join(shares)}"
     if figures.forward_z is not None:
         forward = f"; forward, on the newest {figures.forward_rows:,} rows, z {figures.forward_z:.2f}"
     return (
         f"On {figures.n_rows:,} rows with {figures.leavers:,} leavers the challenger's log-loss is "
         f"{100 * abs(figures.gain):.1f} % {way} than that of {against} (z {figures.z:.2f}), "
-        f"its list of {figures.capture_k:,} catches {caught}{forward}"
+        f"{its_list} {caught}{forward}"
     )
 
 
@@ -176,15 +183,16 @@ def _copies(labels: Array, risks: Floats) -> dict[str, Floats]:
 
 
 def compare(
-    labels: Array, champion: Array, challenger: Array, clients: Array, capture_k: int, newest: Forward | None = None
-) -> Comparison:
+    labels: Array, champion: Array, challenger: Array, clients: Array, capture_k: int, newest: Forward | None = None, *,
+    same_list: bool = False,
+) -> Comparison:  # fmt: skip
     """Return the figures of the challenger against the champion on the same rows, one entry of each array per row."""
     left = np.asarray(labels, dtype=np.float64)
     losses = log_losses(left, champion), log_losses(left, challenger)
     scale = mean(losses[0]) or 1.0
     gain, z = _gain(left, champion, challenger, clients)
     forward = (None, None) if newest is None else _gain(*vars(newest).values())
-    lists = highest(champion, capture_k), highest(challenger, capture_k)
+    lists = highest(champion, capture_k), highest(champion if same_list else challenger, capture_k)
     capture, capture_error = _capture_difference(left, lists[1] - lists[0], clients)
     pulls = _pulls(left, champion), _pulls(left, challenger)
     twice_worse, calibration_error = per_client(pulls[1] - pulls[0], clients)

@@ -190,14 +190,15 @@ def window(rows: pd.DataFrame, risks: Floats, names: Names, clients: Any, conten
 
 def judged(
     left: Floats, against: Floats, risks: Floats, clients: Any, rule: GateRule, reason: str | None = None, *,
-    by_base_rate: bool = False, forward: Floats | None = None, scan: Scan | None = None,
+    by_base_rate: bool = False, forward: Floats | None = None, scan: Scan | None = None, same_list: bool = False,
 ) -> Gate:  # fmt: skip
     """Return the gate's verdict on a challenger's nested out-of-fold risks against the champion's, or the base rate's.
 
     `reason` is the one it was trained for, `scan` what was found then: where nothing has changed more is asked of it,
     unless disjoint checks speak against that, and of who leaves, not of how many; where the champion was made for a
     change, less. `forward` holds the risks of the newest rows by its recipe without them, and NaN elsewhere; the base
-    rate is that of the others then. Raises: GateError when the gate fails its own test.
+    rate is that of the others then. One with the `same_list` orders the clients as the champion does.
+    Raises: GateError when the gate fails its own test.
     """
     k, clients, newest = list_length(rule.top_share, len(left)), pd.factorize(np.asarray(clients))[0], None
     if forward is not None and (told := ~np.isnan(forward)).any():
@@ -211,7 +212,7 @@ def judged(
         found = gate.judge(
             left, against, risks, clients, k, minimum=rule.minimum, z=rule.z, minimum_gain=rule.minimum_gain,
             steady_gain=rule.steady_gain if steady else None, follows_change=bool(scan and scan.follows_change),
-            against=whom, newest=newest,
+            against=whom, newest=newest, same_list=same_list and not by_base_rate,
         )  # fmt: skip
         if found.outcome != NOT_ENOUGH:
             gate.self_test(left, risks, clients, k)

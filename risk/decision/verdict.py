@@ -19,7 +19,9 @@ from risk.errors import ModelError, NotFavouredError
 from risk.modeling import fitting, leakage
 from risk.modeling.families import BASE_RATE as BASE_SIZE
 from risk.modeling.families import NO_FEATURE
+from risk.modeling.fitting import is_flat
 from risk.modeling.metrics import Floats, log_losses
+from risk.modeling.selection import RECALIBRATED
 from risk.registry import out_of_fold
 from risk.registry.judgement import HoldoutScores, Judgement
 from risk.registry.model import Model
@@ -97,7 +99,10 @@ def evidence(
     beside = champion.risks(judged) if champion else fitting.base_rate(left, clients)
     risk, nested, forward = (stated[name].to_numpy(np.float64) for name in ("risk", "nested", "forward"))
     bare = champion is None
-    gate = policy.judged(left, beside, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=why.scan)
+    gate = policy.judged(
+        left, beside, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=why.scan,
+        same_list=challenger.card.learned == RECALIBRATED and not is_flat(challenger.taught),
+    )  # fmt: skip
     gate = replace(gate, against=BASE_RATE if bare or not live else live.name)
     return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)))
 

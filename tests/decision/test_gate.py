@@ -119,6 +119,28 @@ def test_a_challenger_that_lists_significantly_fewer_leavers_is_refused() -> Non
     assert "catches fewer leavers" in gate.sentence
 
 
+def test_a_challenger_that_keeps_the_order_is_not_judged_by_a_list_of_its_folds() -> None:
+    labels, logit, _ = stream(4_000, 5)
+    champion = logistic(logit - 1.2)
+    folds = logistic(logit + 0.4 * np.arange(4_000) % 5 - 0.8)
+    judged = [judge(labels, champion, folds, np.arange(4_000), 200, same_list=it) for it in (False, True)]
+
+    assert judged[0].challenger_capture != judged[0].champion_capture
+    assert judged[1].challenger_capture == judged[1].champion_capture
+    assert (judged[1].capture_lower, judged[1].capture_upper)[0] < 0 < judged[1].capture_upper
+    assert "its list of 200 is the same; " in judged[1].sentence or "is the same (not judged" in judged[1].sentence
+
+
+def test_a_challenger_that_is_surely_worse_is_not_called_chance() -> None:
+    labels, logit, _ = stream(4_000, 6)
+
+    gate = judge(labels, logistic(logit), logistic(-logit), np.arange(4_000), 400, steady_gain=0.05)
+
+    assert gate.z < -5
+    assert gate.sentence.endswith("it is refused, for it is worse.")
+    assert "chance" not in gate.sentence
+
+
 @pytest.mark.parametrize(("lost", "won"), [(0, 0), (3, 0), (0, 10)])
 def test_a_list_that_loses_a_few_leavers_by_chance_is_no_reason_to_refuse(lost: int, won: int) -> None:
     gate = listed(lost, won)
