@@ -11,7 +11,8 @@ from risk.drift import _rao
 from risk.drift._rao import SMALLEST_EIGENVALUE, Residuals
 from risk.drift.finding import Verdict
 from risk.drift.window import Window
-from risk.modeling.metrics import Array, Marks
+from risk.modeling.fitting import fitted_sigmoid
+from risk.modeling.metrics import Array, Marks, log_odds
 from risk.modeling.reference import Reference
 from risk.text import counted, one_line
 
@@ -52,11 +53,19 @@ def moved(window: Window, found: Residuals, reference: Reference, minimum_gain: 
     terms = [0, *range(2, len(steps))] if carried else [0, 1]
     named = sorted(terms, key=lambda term: -abs(steps[term]))[:MOST_NAMED]
     words = _words(window, steps, reference)
-    total, variance = _rao.without_first(found.total, found.variance / (1 + found.n_rows / reference.n_rows))
-    if not carried and variance[0, 0] > 0 and 1 + total[0] / variance[0, 0] <= 0:  # refitted, it has no positive slope
-        return "retrain", "the order of the risks has turned round: those at a high risk leave no sooner than others"
+    if not carried and fitted_sigmoid(log_odds(window.risks), window.labels).slope == 0:
+        return "retrain", _without_order(window)
     moved = [words[term] for term in named if abs(steps[term]) > MOVED] or [words[named[0]]]
     return "retrain" if carried else "recalibrate", "; ".join(moved)
+
+
+def _without_order(window: Window) -> str:
+    """What to say of risks that a new sigmoid would reverse or make one: those of leavers are no higher."""
+    odds, left = log_odds(window.risks), window.labels == 1
+    error = np.sqrt(odds[left].var() / left.sum() + odds[~left].var() / (~left).sum())
+    if odds[left].mean() - odds[~left].mean() < -MOVED * error:
+        return "the order of the risks has turned round: those at a high risk leave more rarely than others"
+    return "the risks no longer tell who leaves: those at a high risk leave no sooner than others"
 
 
 def _steps(found: Residuals) -> list[float]:
@@ -87,10 +96,19 @@ def _words(window: Window, steps: Sequence[float], reference: Reference) -> list
 
 
 def _new_clients(window: Window, reference: Reference) -> list[str]:
-    """Of each feature whose levels are known, how many clients are of others, and how they leave."""
-    features = [it for it in reference.features if it.known]
-    marked = [(it.name, window.features[it.name], it.unseen(window.features[it.name])) for it in features]
-    return [_of_unseen(window, name, values[unseen], unseen) if unseen.any() else "" for name, values, unseen in marked]
+    """Of each feature how many clients are of levels that nobody was of, or without a value, and how they leave."""
+    words = []
+    for feature, blank in reference.new:
+        values = window.features[feature.name]
+        marked = feature.blank(values) if blank else feature.unseen(values)
+        of = _without if blank else _of_unseen
+        words.append(of(window, feature.name, values[marked], marked) if marked.any() else "")
+    return words
+
+
+def _without(window: Window, name: str, values: Array, blank: Marks) -> str:
+    who = counted(len(set(window.clients[blank].tolist())), "client")
+    return f"{who} with a missing {name}, a kind {UNKNOWN} but for a few: {_left(window, blank)}"
 
 
 def _of_unseen(window: Window, name: str, values: Array, unseen: Marks) -> str:
@@ -98,5 +116,9 @@ def _of_unseen(window: Window, name: str, values: Array, unseen: Marks) -> str:
     named = " or ".join(f"{name} = {level}" for level, _ in levels[:MOST_NAMED])
     more = f" or {len(levels) - MOST_NAMED} more" if len(levels) > MOST_NAMED else ""
     who = f"{counted(len(set(window.clients[unseen].tolist())), 'client')} of {named}{more}"
-    left, stated = (f"{100 * float(it[unseen].mean()):.1f} %" for it in (window.labels, window.risks))
-    return f"{who}, {'a level' if len(levels) == 1 else 'levels'} {UNKNOWN}: {left} of them left, {stated} were stated"
+    return f"{who}, {'a level' if len(levels) == 1 else 'levels'} {UNKNOWN}: {_left(window, unseen)}"
+
+
+def _left(window: Window, rows: Marks) -> str:
+    left, stated = (f"{100 * float(it[rows].mean()):.1f} %" for it in (window.labels, window.risks))
+    return f"{left} of them left, {stated} were stated"

@@ -29,6 +29,7 @@ from risk.modeling.reference import Reference
 N_WINDOWS = 5  # share alpha, also while there are fewer of them
 DOUBTFUL_P = 0.05  # the tail p from which a check speaks against a steady world
 UNCLEAR_P = 0.01  # the tail p below which "no change" is not said
+FEWEST_EXPECTED = 5.0  # leavers and stayers among the clients of a new kind, for their χ² to be nearly right
 
 
 def scan(
@@ -45,7 +46,7 @@ def scan(
     windows = [window for window in windows if window.n_rows]
     limits, widest = Limits(alpha / N_WINDOWS, minimum_gain), windows[-1] if windows else None
     design = _design(widest, reference) if widest else np.empty((0, 0))
-    bare = [_residuals(window, design[len(design) - window.n_rows :]) for window in windows]
+    bare = [_residuals(window, _told(design[len(design) - window.n_rows :], window, reference)) for window in windows]
     then = [before(it, bare[-1], reference) for it in bare]
     found = [centred(*pair) for pair in zip(bare, then, strict=True)]
     results = tuple(_result(*pair, limits) for pair in zip(windows, found, strict=True))
@@ -74,6 +75,21 @@ def telling(results: Sequence[WindowResult], minimum_gain: float) -> WindowResul
 
 def _design(window: Window, reference: Reference) -> Floats:
     return reference.design(window.features, window.risks)
+
+
+def _told(design: Floats, window: Window, reference: Reference) -> Floats:
+    """The design with the columns of what is new blank where too few of such clients came."""
+    few = _new(design, reference).T
+    enough = np.minimum(few @ window.risks, few @ (1 - window.risks)) >= FEWEST_EXPECTED
+    return (
+        design
+        if enough.all()
+        else np.column_stack([design[:, : design.shape[1] - len(few)], (few * enough[:, None]).T])
+    )
+
+
+def _new(design: Floats, reference: Reference) -> Floats:
+    return design[:, design.shape[1] - len(reference.new) :]
 
 
 def _residuals(window: Window, design: Floats) -> Residuals:
@@ -115,7 +131,9 @@ def _beside(
 
     Where a model is wrong for some clients it always was, and more of them come, the mix has changed and no reason.
     """
-    known = _residuals(learned, _design(learned, reference))
+    asked = np.ones(bare.design.shape[1], dtype=bool)
+    asked[len(asked) - len(reference.new) :] = _new(bare.design, reference).any(axis=0)
+    known = _residuals(learned, _design(learned, reference) * asked)
     old, new = (np.column_stack([it.design[:, 1:], it.design[:, 1:] ** 2]) for it in (known, bare))
     weights = balanced(old, new.mean(axis=0))
     scores = known.design * (weights * (learned.labels - known.risks))[:, None]

@@ -27,6 +27,7 @@ class ReferenceFeature:
     Numeric: `mean` and `deviation` standardise it, after log1p where `log`; `missing` gives an indicator of its own.
     Categorical: one indicator for each of `levels`; a missing value is the level "". `known` are all levels of the
     reference rows, unless they are very many. `low` and `high` are the least and the greatest number, where known.
+    `blanks` says that some rows, but too few for an indicator beside the others, may have no value: more may come.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ReferenceFeature:
     known: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
+    blanks: bool = False
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -65,6 +67,10 @@ class ReferenceFeature:
         known = set(self.known)
         return np.array([_level(value) not in known for value in distinct.tolist()], dtype=bool)[places]
 
+    def blank(self, values: Array) -> Array:
+        """Which values are missing."""
+        return np.isnan(values) if self.kind == "numeric" else np.asarray(pd.isna(values))
+
 
 @dataclass(frozen=True)
 class Reference(Stored):
@@ -77,11 +83,17 @@ class Reference(Stored):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What the columns of the design after the first two are called, but for those of levels never seen."""
+        """What the columns of the design after the first two are called, but for the `new` ones."""
         return tuple(words for feature in self.features for words in feature.words)
 
+    @property
+    def new(self) -> tuple[tuple[ReferenceFeature, bool], ...]:
+        """The features of which the last columns mark levels that no reference row has (False), or blanks (True)."""
+        levels = [(it, False) for it in self.features if it.known]
+        return (*levels, *((it, True) for it in self.features if it.blanks))
+
     def design(self, features: Mapping[str, Array], risks: Floats) -> Floats:
-        """Return g, one row per client row: 1, logit p, the columns of the features, their unseen levels."""
+        """Return g, one row per client row: 1, logit p, the columns of the features, and what is new of them."""
         return _design(self.features, features, risks)
 
 
@@ -98,17 +110,19 @@ def reference(features: Mapping[str, Array], kinds: Mapping[str, Kind], labels: 
 
 def _described(name: str, kind: Kind, values: Array) -> ReferenceFeature:
     if kind == "categorical":
-        levels = _frequent(values)[1:]  # the most frequent level is the base line
+        frequent = _frequent(values)  # the most frequent level is the base line
         every = tuple(sorted({_level(value) for value in pd.unique(values)}))
-        return ReferenceFeature(name, kind, levels=levels, known=every if len(every) <= MOST_KNOWN else ())
+        few = every if len(every) <= MOST_KNOWN else ()
+        blanks = "" not in frequent and (not few or "" in few)
+        return ReferenceFeature(name, kind, levels=frequent[1:], known=few, blanks=blanks)
     missing = np.isnan(values)
     known = values[~missing]
     low, high = (float(known.min()), float(known.max())) if len(known) else (None, None)
     log = bool(np.all(known >= 0))
     known = np.log1p(known) if log else known
     mean, deviation = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
-    return ReferenceFeature(name, kind, log, mean, deviation or 1.0, bool(missing.mean() > MISSING_SHARE),
-                            low=low, high=high)  # fmt: skip
+    many = bool(missing.mean() > MISSING_SHARE)
+    return ReferenceFeature(name, kind, log, mean, deviation or 1.0, many, low=low, high=high, blanks=not many)
 
 
 def _frequent(values: Array) -> tuple[str, ...]:
@@ -126,4 +140,5 @@ def _level(value: object) -> str:
 def _design(described: tuple[ReferenceFeature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:
     columns = [column for feature in described for column in feature.columns(features[feature.name])]
     unseen = [1.0 * feature.unseen(features[feature.name]) for feature in described if feature.known]
-    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns, *unseen])
+    blank = [1.0 * feature.blank(features[feature.name]) for feature in described if feature.blanks]
+    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns, *unseen, *blank])

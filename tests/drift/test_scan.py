@@ -197,6 +197,60 @@ def test_the_effect_of_a_level_is_named() -> None:
     assert found.moved.startswith("the effect of plan = gold fell")
 
 
+@pytest.mark.parametrize("name", ["activity", "plan"])
+def test_clients_whose_figure_is_blank_since_and_who_leave_otherwise_are_found(name: str) -> None:
+    generator, champion = np.random.default_rng(4), trained(4)
+    features = clients(generator, 2_000)
+    labels, blank = outcome(generator, features), generator.random(2_000) < 0.5
+    labels[blank] = generator.random(blank.sum()) < 0.5
+    window = champion.window(features, labels)
+    features[name] = np.where(blank, None if name == "plan" else np.nan, features[name])
+
+    found = scan([window], champion.reference, learned=lambda: champion.learned)
+
+    assert found.verdict == "retrain"
+    told = "clients of plan = missing" if name == "plan" else "clients with a missing activity"
+    assert told in str(found.moved)
+
+
+def test_blanks_by_chance_are_no_change(champions: list[Champion]) -> None:
+    generator, rang = np.random.default_rng(8), 0
+    for champion in champions:
+        for share in (0.002, 0.01, 0.1, 0.5):
+            features = clients(generator, 500)
+            window = champion.window(features, outcome(generator, features))
+            for name in NUMERIC:
+                features[name] = np.where(generator.random(500) < share, np.nan, features[name])
+            rang += scan([window], champion.reference, learned=lambda it=champion: it.learned).windows[0].rings
+
+    assert rang == 0
+
+
+def test_three_clients_of_a_new_kind_who_all_leave_are_no_change(champions: list[Champion]) -> None:
+    generator, rang = np.random.default_rng(9), 0
+    for champion in champions:
+        features = clients(generator, 500)
+        labels = outcome(generator, features)
+        stay = np.flatnonzero(champion.window(features, labels).risks < 0.1)[:3]
+        labels[stay], features["plan"] = 1, features["plan"].copy()
+        window = champion.window(features, labels)
+        features["plan"][stay] = "new"
+        rang += scan([window], champion.reference, learned=lambda it=champion: it.learned).windows[0].rings
+
+    assert rang == 0
+
+
+def test_more_leavers_of_every_kind_are_no_turn_of_the_order(champions: list[Champion]) -> None:
+    generator, found = np.random.default_rng(10), []
+    for champion in champions:
+        features = clients(generator, 2_000)
+        labels = np.maximum(outcome(generator, features), generator.random(2_000) < 0.25)
+        found.append(scan([champion.window(features, labels)], champion.reference))
+
+    assert not any("turned round" in str(one.moved) or "no longer" in str(one.moved) for one in found)
+    assert sum(one.verdict == "recalibrate" for one in found) >= 36
+
+
 def newcomers(champion: Champion, share: float | None) -> Scan:
     """150 of 2,000 clients have a plan that nobody had; of these so many leave, else as many as the model states."""
     generator = np.random.default_rng(7)

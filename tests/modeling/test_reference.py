@@ -57,7 +57,8 @@ def test_missing_values_get_a_column_from_more_than_five_percent(n_missing: int,
     known = made(size=values)
 
     assert known.words == words
-    assert known.design({"size": values}, np.full(1_000, 0.5)).shape == (1_000, 2 + len(words))
+    assert [blank for _, blank in known.new] == [True] * (n_missing == 50)
+    assert known.design({"size": values}, np.full(1_000, 0.5)).shape == (1_000, 2 + len(words) + len(known.new))
 
 
 def test_frequent_levels_but_the_most_frequent_get_a_column() -> None:
