@@ -37,6 +37,7 @@ from risk.modeling.tuning import Labelled
 __all__ = ["ALL_ROWS", "FORMER", "RECALIBRATED", "RECENT_ROWS", "Challenger", "Incumbent", "Labelled", "teach"]
 
 FEWEST_FORWARD = 30  # leavers and stayers, among the newest rows and those before, to judge a recipe forward
+HARDLY_ANY = 0.01  # of the rows before: from so few nothing is known of blanks
 
 
 @dataclass(frozen=True)
@@ -180,12 +181,30 @@ def _nested(rows: Labelled, found: Sequence[Candidate], risks: Sequence[Floats],
 
 
 def _forward(best: Candidate, when: Array, judged: Marks) -> Floats:
-    """Return the risks of the newest judged rows by the recipe without them, where both sides have enough rows."""
+    """Return the risks of the newest judged rows by the recipe without them, where both sides have enough rows.
+
+    Newest rows of a new kind are left out: no recipe can know of them what they alone show.
+    """
     left, risks = best.labelled.left, np.full(len(when), np.nan)
     newest = judged & (when == when[judged].max())
-    if all(min(left[rows].sum(), (1 - left[rows]).sum()) >= FEWEST_FORWARD for rows in (newest, best.rows & ~newest)):
-        risks[newest] = best.forward(newest)
+    before, told = best.rows & ~newest, newest
+    if before.any():
+        told = newest & _of_known_kinds(best.labelled, before)
+    if all(min(left[rows].sum(), (1 - left[rows]).sum()) >= FEWEST_FORWARD for rows in (told, before)):
+        risks[told] = best.forward(newest)[told[newest]]
     return risks
+
+
+def _of_known_kinds(rows: Labelled, before: Marks) -> Marks:
+    """Mark the rows of which these others can tell: of levels that some of them are of, blank only where some are."""
+    known = rows.everyone.copy()
+    for name, kind in rows.kinds.items():
+        values, blank = rows.x[name], rows.x[name].isna().to_numpy()
+        if blank[before].mean() < HARDLY_ANY:
+            known &= ~blank
+        if kind == "categorical":
+            known &= blank | values.isin(values[before].unique()).to_numpy()
+    return known
 
 
 def choose(candidates: Sequence[tuple[str, Array]], labels: Array, clients: Array) -> Choice:

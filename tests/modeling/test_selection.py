@@ -319,6 +319,20 @@ def test_the_newest_rows_are_rated_by_the_recipe_without_them(family: str) -> No
 
 
 @pytest.mark.slow
+def test_newest_rows_of_a_kind_that_came_with_them_are_not_judged_forward() -> None:
+    x, left = world(1_200)
+    nobody, none, when = np.arange(1_200).astype(str), np.zeros(1_200, dtype=bool), np.arange(1_200) // 400
+    number, level = (next(name for name in KINDS if KINDS[name] == kind) for kind in ("numeric", "categorical"))
+    blank, new = (when == 2) & (np.arange(1_200) % 4 == 0), (when == 2) & (np.arange(1_200) % 4 == 1)
+    x = x.assign(**{number: x[number].mask(blank), level: x[level].mask(new, "new")})
+
+    taught = selection.teach(x, left, nobody, when, none, KINDS, "logistic")
+
+    assert np.isnan(taught.forward[blank | new | (when < 2)]).all()
+    assert np.isfinite(taught.forward[(when == 2) & ~blank & ~new]).all()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [np.zeros(1_200), 1.0 * (np.arange(1_200) >= 1_190)], ids=["one moment", "few rows"])
 def test_where_nothing_is_older_or_few_rows_are_new_nothing_is_judged_forward(when: Floats) -> None:
     x, left = world(1_200)
