@@ -25,7 +25,7 @@ from risk.lists.control import is_control
 from risk.lists.moves import FormerList
 from risk.lists.reason_words import explained
 from risk.modeling import families, fitting
-from risk.registry import out_of_fold
+from risk.registry import known_levels, out_of_fold
 from risk.registry.model import Model
 from risk.settings.capacity import BY_GAIN, BY_RISK, Capacity
 from risk.settings.schema import Schema
@@ -159,9 +159,9 @@ def to_call(
 ) -> list[dict[str, Any]]:
     """The chosen clients, each with its reasons; `before` holds the row of each before its newest one."""
     adds_up = model.card.family == families.KNOWN[0].name  # the logistic one: a sum of terms
-    before = before[list(schema.features)].set_axis(chosen.index)
-    features = features_of(everyone)
-    why = explained(model.risks, features.loc[chosen.index], before, features, schema, adds_up=adds_up)
+    before, features = before[list(schema.features)].set_axis(chosen.index), features_of(everyone)
+    known = known_levels.of(model)
+    why = explained(model.risks, features.loc[chosen.index], before, features, schema, adds_up=adds_up, known=known)
     names = [*LIST_COLUMNS, "renewal"]
     rows = [dict(zip(names, map(_plain, row), strict=True)) for row in chosen[names].itertuples(index=False, name=None)]
     return [

@@ -6,7 +6,7 @@ that the settings mark as context.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ FEWEST_SIMILAR = 20  # clients; with fewer a figure is compared with that of all
 FIFTHS = (0.2, 0.4, 0.6, 0.8)
 CLEAR, MOST_CHANGES, MOST_TIMES = 1.1, 2, 10.0  # times the risk; changes; times the risk that are said
 MOST_DRIVERS = 8
-UNKNOWN = "unknown"
+UNKNOWN, NEW = "unknown", "the model was not trained on such clients"
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Why:
 
 def explained(
     predict: Predict, frame: pd.DataFrame, before: pd.DataFrame, everyone: pd.DataFrame, schema: Schema, *,
-    adds_up: bool = False,
+    adds_up: bool = False, known: Mapping[str, Collection[str]] | None = None,
 ) -> list[Why]:  # fmt: skip
     """Return why the risk of each row is high.
 
     `before` holds the row of the same client before each, missing where there is none; `everyone` the rows of all
     clients in the order of risk, of whom those in `frame` need not be. `adds_up` says that the log-odds are a sum of
-    one term per feature.
+    one term per feature. Of levels other than the `known` ones of a feature no model knows how often clients leave.
     """
     if frame.empty:
         return []
@@ -66,7 +66,7 @@ def explained(
     times = times_the_risk(predict, frame, instead, levels)
     shown = []
     for place, index in enumerate(frame.index):
-        of = _Client(schema, frame.loc[index], before.loc[index], usual, index)
+        of = _Client(schema, frame.loc[index], before.loc[index], usual, index, known or {})
         ratios = {name: (instead[name].iloc[place], float(times[name][place])) for name in levels}
         shown.append(_why(of, {name: float(it[place]) for name, it in found.items()}, since, ratios, place))
     return shown
@@ -103,6 +103,7 @@ class _Client:
     before: pd.Series
     usual: _Usual
     index: Any
+    known: Mapping[str, Collection[str]]
 
     def has_changed(self, name: str) -> bool:
         return _plain(self.row[name]) != _plain(self.before[name])
@@ -116,6 +117,8 @@ class _Client:
     def reason(self, name: str, ratio: tuple[Any, float] | None) -> str:
         """The figure beside the usual one, and the one before; a level beside another one."""
         value = self.row[name]
+        if ratio and name in self.known and ("" if pd.isna(value) else value) not in self.known[name]:
+            return f"{self._figure(name)} ({NEW})"
         if ratio:
             other, times = ratio
             told = f"{MOST_TIMES:g} × or more" if times >= MOST_TIMES else f"{times:.1f} ×"

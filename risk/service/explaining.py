@@ -13,6 +13,7 @@ import pandas as pd
 from risk.disk import paths
 from risk.modeling import families
 from risk.modeling.metrics import Kinds
+from risk.registry import known_levels
 from risk.service.predictions import LiveState, Shown
 from risk.service.problems import Problem
 from risk.service.requests import Ids, RequestedRows
@@ -77,8 +78,8 @@ def _explained(now: LiveState, schema: Schema, frame: pd.DataFrame) -> list[Why]
         return None
     from risk.lists.reason_words import explained  # the service needs what makes lists for nothing else
 
-    adds_up = model.card.family == families.KNOWN[0].name
-    return explained(model.risks, frame, frame.where(frame.isna()), everyone, schema, adds_up=adds_up)
+    adds_up, known = model.card.family == families.KNOWN[0].name, known_levels.of(model)
+    return explained(model.risks, frame, frame.where(frame.isna()), everyone, schema, adds_up=adds_up, known=known)
 
 
 def _listed(now: LiveState) -> dict[str, list[str]]:

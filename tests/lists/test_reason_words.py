@@ -47,6 +47,22 @@ def test_a_level_is_told_by_how_much_more_often_such_a_client_leaves() -> None:
     assert why[0].leading == ("plan", "")
 
 
+@pytest.mark.parametrize("level", ["b", None])
+def test_of_a_level_that_no_row_had_nothing_is_claimed(level: str | None) -> None:
+    schema, frame = Schema(features={"plan": Feature("categorical")}), clients(plan=[level, *"aaaa"])[["plan"]]
+
+    def predicted(rows: pd.DataFrame) -> np.ndarray:
+        return np.asarray(np.where(rows["plan"] == "a", 0.2, 0.4))
+
+    told = [
+        explained(predicted, frame, frame, frame, schema, known={"plan": some})[0].reasons[0]
+        for some in ({"a", "c"}, {"a", level or ""})
+    ]
+
+    assert told[0] == f"plan {level or 'unknown'} (the model was not trained on such clients)"
+    assert told[1] == f"plan {level or 'unknown'} (leaves 2.0 × as often as with a)"
+
+
 def test_a_level_with_which_hardly_more_leave_is_told_without_a_bracket() -> None:
     schema, frame = Schema(features={"plan": Feature("categorical")}), clients(plan=["b", "a", "a", "a", "a"])[["plan"]]
 
