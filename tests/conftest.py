@@ -24,8 +24,11 @@ from risk.settings import settings
 from tests.once import remember_fits
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # one worker a core: more threads wait for each other, at full load
-# The same draws each time, so that a suite that passed passes again; new ones: pytest --hypothesis-profile=default
-hypothesis.settings.register_profile("same draws", derandomize=True)
+# The same draws each time, and as long as a busy machine takes, so that a suite that passed passes again; new ones:
+# pytest --hypothesis-profile=default
+hypothesis.settings.register_profile(
+    "same draws", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("same draws")
 
 FIVE_KEYS = {
