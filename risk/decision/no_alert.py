@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from risk.drift.finding import Scan, WindowResult
-from risk.drift.scan import N_WINDOWS, UNCLEAR_P, telling
+from risk.drift.finding import UNCLEAR_P, Scan, WindowResult
+from risk.drift.scan import N_WINDOWS, telling
 from risk.modeling.reference import Reference
 from risk.settings.decision_rules import Drift
 from risk.text import counted, number, percent
@@ -20,21 +20,26 @@ def sentence(scan: Scan, reference: Reference, n_news: int, rule: Drift) -> str:
     """The sentence for people on a scan in which no window gave an alert."""
     strange = sorted((it for it in scan.windows if it.p < UNCLEAR_P), key=lambda it: it.p)
     if not strange:
-        return f"The live model's errors on {n_news} new labelled rows show no change in why clients leave."
+        return f"The live model's errors on {counted(n_news, 'new labelled row')} show no change in why clients leave."
     clearest = telling(scan.windows, rule.minimum_gain)
     if not clearest:
         won = f"a new model would win about {percent(max(strange[0].relative_gain, 0.0))} of the error"
         least = percent(rule.minimum_gain)
         return f"{_errors(strange[0])} show a change too small to matter: {won}, and an alert takes more than {least}."
     limit = rule.alpha / N_WINDOWS
-    if clearest.balanced_p is not None:
+    if clearest.is_explained:
         return (
             f"{_errors(clearest)} have a pattern that those on training rows of such clients have as well: more of "
             "these clients have come, and the reasons for leaving have not changed."
         )
-    chance = f"by chance {_often(clearest.p)}, and an alert takes less than {_often(limit)}"
     n_before = reference.n_rows + scan.windows[-1].n_rows - clearest.n_rows
-    end = _settled(clearest, n_before, limit)
+    often, end = _often(clearest.p), _settled(clearest, n_before, limit)
+    if clearest.balanced_p is not None:  # more of such clients have come, but that is not all of it
+        if clearest.balanced_p < limit:
+            return f"{_errors(clearest)} show a change too small to matter beside training rows of such clients."
+        often = f"{_often(clearest.balanced_p)} beside training rows of such clients"
+        end = "More rows with outcomes will settle it."
+    chance = f"by chance {often}, and an alert takes less than {_often(limit)}"
     return f"{NOT_CLEAR.capitalize()}. {_errors(clearest)} have a pattern that comes {chance}. {end}"
 
 

@@ -23,6 +23,7 @@ from risk.modeling.metrics import Floats, Marks, list_length
 from risk.modeling.reference import Reference
 from risk.modeling.stored import Stored
 from risk.settings.decision_rules import Drift, GateRule
+from risk.text import counted, number
 
 NO_DRIFT, NOT_ENOUGH = "no drift", "not enough evidence"  # outcomes of a run; the others:
 DEPLOYED, ROLLED_BACK, REJECTED = "deployed", "rolled back", "challenger rejected"
@@ -135,7 +136,8 @@ def reason(news: pd.DataFrame, risks: Floats, names: Names, champion: Champion, 
         sentence = "The labelled rows that a model could be trained on have doubled since one was trained last."
         return train(DOUBLED, sentence, verdict, found)
     if verdict == NOT_ENOUGH:
-        sentence = f"{len(news)} new labelled rows are too few to decide; about {found.rows_needed} more are needed."
+        sentence = f"{counted(len(news), 'new labelled row')} {'is' if len(news) == 1 else 'are'} too few to decide; "
+        sentence += f"about {number(found.rows_needed or 0)} more are needed."
         return Reason(False, None, NOT_ENOUGH, NOT_ENOUGH, sentence, found)
     return Reason(False, None, NO_DRIFT, NO_DRIFT, no_alert.sentence(found, champion.reference, len(news), rule), found)
 

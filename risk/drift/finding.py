@@ -8,6 +8,7 @@ from typing import Literal
 from risk.drift._rao import ScoreTest
 from risk.modeling.stored import Stored
 
+UNCLEAR_P = 0.01  # the tail p below which "no change" is not said
 Verdict = Literal["no drift", "not enough evidence", "recalibrate", "retrain"]
 
 
@@ -20,6 +21,11 @@ class WindowResult(ScoreTest):
     leavers: int
     stayers: int
     balanced_p: float | None = None
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether what looked like an alert is likely by chance beside training rows of such clients."""
+        return self.balanced_p is not None and not self.rings and self.balanced_p >= UNCLEAR_P
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from risk.drift import _rao
 from risk.drift._balance import balanced
 from risk.drift._centring import before, centred
 from risk.drift._rao import Limits, Residuals
-from risk.drift.finding import Scan, WindowResult
+from risk.drift.finding import UNCLEAR_P, Scan, WindowResult
 from risk.drift.moved import moved
 from risk.drift.window import Window
 from risk.modeling.metrics import Floats, client_sums
@@ -28,7 +28,6 @@ from risk.modeling.reference import Reference
 
 N_WINDOWS = 5  # share alpha, also while there are fewer of them
 DOUBTFUL_P = 0.05  # the tail p from which a check speaks against a steady world
-UNCLEAR_P = 0.01  # the tail p below which "no change" is not said
 FEWEST_EXPECTED = 5.0  # leavers and stayers among the clients of a new kind, for their χ² to be nearly right
 
 
@@ -59,8 +58,8 @@ def scan(
         return Scan("not enough evidence", results, rows_needed=_rows_needed(widest, reference, minimum))
     doubts = _doubts(windows, bare, reference, minimum)
     if not (ringing := [index for index, result in enumerate(results) if result.rings]):
-        clearest_yet = telling(results, minimum_gain)
-        unclear = bool(clearest_yet and clearest_yet.balanced_p is None)
+        yet = telling(results, minimum_gain)
+        unclear = bool(yet and not yet.is_explained and (yet.balanced_p is None or yet.balanced_p >= limits.alpha))
         return Scan("no drift", results, doubts=doubts, unclear=unclear)
     clearest = min(ringing, key=lambda index: (results[index].p, -results[index].chi2))
     verdict, words = moved(windows[clearest], found[clearest], then[clearest], minimum_gain)

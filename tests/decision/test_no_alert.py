@@ -55,6 +55,23 @@ def test_what_would_win_next_to_nothing_is_too_small_to_matter(p: float) -> None
     assert "too small to matter: a new model would win about 0.4 % of the error" in sentence
 
 
+@pytest.mark.parametrize(("balanced_p", "words"), [
+    (3e-4, "comes by chance 3 times in 10,000 beside training rows of such clients, and an alert takes less than once"),
+    (1e-9, "show a change too small to matter beside training rows of such clients."),
+])  # fmt: skip
+def test_what_such_clients_explain_in_part_is_not_called_explained(balanced_p: float, words: str) -> None:
+    sentence = told(replace(NEAR, p=1e-8, balanced_p=balanced_p))
+
+    assert words in sentence
+    assert "have not changed" not in sentence
+
+
+def test_numbers_have_separators() -> None:
+    found = no_alert.sentence(Scan("no drift", (QUIET,)), Reference((), (), 2_000, 0.2), 12_345, Drift())
+
+    assert "12,345 new labelled rows" in found
+
+
 def test_an_alert_that_training_rows_of_such_clients_explain_speaks_of_the_clients() -> None:
     sentence = told(replace(NEAR, p=1e-6, balanced_p=0.3))
 
