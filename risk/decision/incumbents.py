@@ -18,6 +18,7 @@ from risk.drift import season
 from risk.drift.season import Forecast, History
 from risk.drift.window import Window
 from risk.errors import DataError, ModelError
+from risk.modeling.metrics import Floats
 from risk.modeling.selection import Incumbent
 from risk.registry import erased_releases, out_of_fold, proven, releases
 from risk.registry.model import Model
@@ -80,13 +81,12 @@ def learned_rows(release: Release, schema: Schema, parts: Path, names: Names) ->
 
 def past(rows: Dataset, model: Model, folder: Path) -> History | None:
     """The labelled rows by period with honest risks of a released model, at most so many; None without periods."""
-    period, client = rows.schema.period, rows.schema.client
+    period = rows.schema.period
     if period is None or not model.fits(rows.schema):
         return None
     frame = rows.labelled(MOST_ROWS)
-    risks = pd.Series(model.risks(frame), index=frame.index)
-    honest = out_of_fold.replace_learned(risks, frame[client], frame["row"], folder)
-    return History(frame[period].to_numpy(str), frame[rows.schema.target].to_numpy(np.float64), honest.to_numpy())
+    honest = honest_risks(model, folder, frame, rows.schema)
+    return History(frame[period].to_numpy(str), frame[rows.schema.target].to_numpy(np.float64), honest)
 
 
 def level_ahead(rows: Dataset, model: Model, folder: Path) -> Forecast:
@@ -97,13 +97,17 @@ def level_ahead(rows: Dataset, model: Model, folder: Path) -> Forecast:
     return season.forecast(known, max(1, ahead)) if known and last else Forecast()
 
 
+def honest_risks(model: Model, folder: Path, frame: pd.DataFrame, schema: Schema) -> Floats:
+    """The risks of labelled rows by a released model; news may hold rows of its training, if outcomes came late."""
+    risks = pd.Series(model.risks(frame), index=frame.index)
+    return out_of_fold.replace_learned(risks, frame[schema.client], frame["row"], folder).to_numpy()
+
+
 def _incumbent(model: Model, release: Release, labelled: pd.DataFrame, schema: Schema) -> Incumbent | None:
     if not model.fits(schema):
         return None
     if release.name in erased_releases.trained_on_erased(release.folder.parents[1]):
         log.info(event("trained on a client who is erased since, so it does not compete", release=release.name))
         return None
-    risks = pd.Series(model.risks(labelled), index=labelled.index)
-    honest = out_of_fold.replace_learned(risks, labelled[schema.client], labelled["row"], release.folder)
-    card = model.card
-    return Incumbent(release.name, card.family, model.taught, card.threshold, honest.to_numpy(), card.encoding)
+    card, risks = model.card, honest_risks(model, release.folder, labelled, schema)
+    return Incumbent(release.name, card.family, model.taught, card.threshold, risks, card.encoding)

@@ -60,7 +60,7 @@ def reason(
     if settled := _settled(desk or champion.card, live, schema.kinds, trusted):
         return settled
     known = _known(rows, champion, live, desk, choice.family)
-    checked = check(rows, champion, known, before, rule, run)
+    checked = check(rows, live, known, before, rule, run)
     n_labelled = rows.manifest.counts["n_labelled"]
     return policy.by_family(checked, known, choice.family, left.to_numpy(np.float64), n_labelled)
 
@@ -79,17 +79,18 @@ def _settled(last: Card, live: Release, kinds: Mapping[str, str], trusted: Seque
 
 
 def check(
-    rows: Dataset, champion: Model, known: policy.Champion, before: Mapping[str, Any] | None, rule: Drift, run: Run
+    rows: Dataset, live: LiveRelease, known: policy.Champion, before: Mapping[str, Any] | None, rule: Drift, run: Run
 ) -> Reason:
     """Return the reason to train that new labels give, or why they give none; what else they tell the run notes."""
     if before and before["evidence"] == rows.manifest.evidence:
-        return _nothing_new(run, before, rows, champion)
+        return _nothing_new(run, before, rows, live.model)
     if before and (late := _late(rows, before["run"])):
         return _told_late(run, late)
     news = rows.news()
     run.warn(*rows.words(news, "in the drift check"))
     n_labelled = rows.manifest.counts["n_labelled"]
-    return policy.reason(news, champion.risks(news), _names(rows), known, n_labelled, rule)
+    risks = incumbents.honest_risks(live.model, live.folder, news, rows.schema)
+    return policy.reason(news, risks, _names(rows), known, n_labelled, rule)
 
 
 def _known(rows: Dataset, champion: Model, live: Release, tried: Card | None, choice: str) -> policy.Champion:

@@ -96,7 +96,9 @@ def evidence(
     judged = judged[judged["position"].isin(stated.index)]  # of very many rows only a sample was compared
     stated = stated.loc[judged["position"]]
     left, clients = judged[schema.target].to_numpy(np.float64), judged[schema.client].to_numpy()
-    beside = champion.risks(judged) if champion else fitting.base_rate(left, clients)
+    beside = fitting.base_rate(left, clients)
+    if champion and live:
+        beside = incumbents.honest_risks(champion, live.folder, judged, schema)
     risk, nested, forward = (stated[name].to_numpy(np.float64) for name in ("risk", "nested", "forward"))
     bare = champion is None
     gate = policy.judged(

@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingesting import months
+from ingesting import months, rows_of
 
+from risk import command
 from risk.dataset import manifest
 from risk.dataset.manifest import Entry
+from risk.decision import incumbents, policy, reasons_to_train
 from risk.decision.reasons_to_train import late_by_name, late_by_period, reached
 from risk.disk import journal
 from risk.reading.reader import Content
-from risk.registry import releases
+from risk.registry import proven, releases
 from tests.conftest import HEADER, Installations, Project, table
 
 
@@ -149,6 +151,21 @@ def test_a_model_whose_dataset_is_not_kept_is_not_deployed(live: Project) -> Non
     assert said.code == 1
     assert "python training.py" in said.err
     assert releases.name_of(live.settings.production) == before
+
+
+@pytest.mark.slow
+def test_rows_of_the_training_that_are_news_again_are_checked_by_out_of_fold_risks(live: Project) -> None:
+    settings, rule = live.settings, live.settings.drift
+    champion, rows = proven.live(settings.production), rows_of(live)  # nothing is known: all rows are news
+    assert champion is not None
+    news, names = rows.news(), reasons_to_train._names(rows)
+    known = reasons_to_train._known(rows, champion.model, champion, None, "auto")
+    out_of_fold = incumbents.honest_risks(champion.model, champion.folder, news, rows.schema)
+
+    found = reasons_to_train.check(rows, champion, known, None, rule, command.Run(settings, "fullprocess", 2))
+
+    assert found == policy.reason(news, out_of_fold, names, known, len(news), rule)
+    assert found != policy.reason(news, champion.model.risks(news), names, known, len(news), rule)
 
 
 @pytest.mark.slow
