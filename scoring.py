@@ -58,7 +58,6 @@ def judge(settings: Settings, run: Run) -> Verdict:
             run.number,
             evidence,
             leaks,
-            live,
             scores,
             comes_back=bool(card.release),
             rolled_back=back,

@@ -55,13 +55,15 @@ def train(settings: Settings, run: Run, why: Reason | None = None) -> Card:
     rows = rows.apart(
         outcomes.read(settings.outcomes, settings.size_cap, erased.read(settings.production)), settings.fewest
     )
-    labelled, recent = _labelled(settings, rows, live is not None, why)
+    reason = str(why.name) if why else policy.BY_HAND
+    rival = incumbents.competing(live, schema, reason)
+    labelled, recent = _labelled(settings, rows, rival is not None, why)
     left, clients = labelled[schema.target].to_numpy(np.float64), labelled[schema.client].to_numpy()
     _check(settings, run, manifest, left)
     run.warn(*rows.words(labelled, "in training"))
-    reason, x = str(why.name) if why else policy.BY_HAND, fitting.features(labelled, schema.kinds)
-    champion = incumbents.champion(live, labelled, schema, reason)
-    former = incumbents.former(live, labelled, schema, manifest.name) if live and champion else None
+    x = fitting.features(labelled, schema.kinds)
+    champion = incumbents.champion(rival, labelled, schema, reason)
+    former = incumbents.former(rival, labelled, schema, manifest.name) if rival and champion else None
     given = x, left, clients, rows.when(labelled), recent, schema.kinds, settings.model.family
     teach = partial(selection.teach, *given, order_holds=why is None or why.order_holds)
     packed = challenger_file.of(teach, x, left, settings.own, schema.kinds, live, (champion, former))
@@ -94,15 +96,16 @@ def _tell(run: Run, faults: Sequence[FamilyError]) -> None:
     run.warn(*map(str, faults))
 
 
-def _labelled(settings: Settings, rows: Dataset, has_live: bool, why: Reason | None) -> tuple[pd.DataFrame, Marks]:
+def _labelled(settings: Settings, rows: Dataset, has_rival: bool, why: Reason | None) -> tuple[pd.DataFrame, Marks]:
     """Return the rows to train on and mark those that are recent: new to the live model, after drift in the window.
 
+    Where that one is no rival, for it is of other columns, none is recent: the challenger is judged on all of them.
     Of more rows than `model.max_training_rows` a sample is taken; as many recent rows are all kept, for the decision
     rests on them.
     """
     most = settings.model.max_training_rows
     labelled = rows.labelled(most)
-    recent = rows.recent(why.recent if why else None) if has_live else labelled.iloc[:0]
+    recent = rows.recent(why.recent if why else None) if has_rival else labelled.iloc[:0]
     more = recent[~recent["position"].isin(labelled["position"])]
     if 0 < len(more) <= len(recent) <= most:
         order = ["row", settings.schema.target, "position"]

@@ -41,6 +41,12 @@ def opened(live: LiveRelease | None, reason: str) -> Model | None:
         return None
 
 
+def competing(live: LiveRelease | None, schema: Schema, reason: str) -> LiveRelease | None:
+    """The live release where its model was made for these columns and can be opened."""
+    model = opened(live, reason)
+    return live if model and model.fits(schema) else None
+
+
 def champion(live: LiveRelease | None, labelled: pd.DataFrame, schema: Schema, reason: str) -> Incumbent | None:
     """The live model as a candidate; None where it was made for other columns or is not `opened`."""
     model = opened(live, reason)

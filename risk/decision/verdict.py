@@ -55,10 +55,14 @@ class Verdict(Judgement):
 
 @dataclass(frozen=True)
 class Evidence:
-    """The gate's figures on rows that neither model has seen, and what bars the challenger whatever they say."""
+    """The gate's figures on rows that neither model has seen, and what bars the challenger whatever they say.
+
+    `proven` says whether what is live is proven for these columns.
+    """
 
     gate: Gate
     objection: str | None
+    proven: bool
 
 
 def resumed(
@@ -88,7 +92,8 @@ def evidence(
     """
     reason, schema = challenger.card.reason, rows.schema
     champion = incumbents.opened(live, reason)
-    if champion and live and not (champion.fits(schema) and (leaks or not live.provisional or not champion.card.leaks)):
+    is_of_others, is_proven = champion is not None and not champion.fits(schema), live and not live.provisional
+    if champion and (is_of_others or not (leaks or is_proven or not champion.card.leaks)):
         champion = None
     why = Reason.from_dict(challenger.card.why or {})
     judged = rows.recent(why.recent) if champion else rows.labelled(most)
@@ -106,7 +111,7 @@ def evidence(
         same_list=challenger.card.learned == RECALIBRATED and not is_flat(challenger.taught),
     )  # fmt: skip
     gate = replace(gate, against=BASE_RATE if bare or not live else live.name)
-    return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)))
+    return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)), bool(is_proven) and not is_of_others)
 
 
 def _out_of_fold(desk: Path, challenger: Model) -> pd.DataFrame:
@@ -128,7 +133,7 @@ def _spoiled(left: Floats, stated: Floats, answered: Floats) -> str | None:
 
 
 def conclude(
-    covered: Mapping[str, Any], run: int, evidence: Evidence, leaks: Sequence[Mapping[str, Any]], live: Release | None,
+    covered: Mapping[str, Any], run: int, evidence: Evidence, leaks: Sequence[Mapping[str, Any]],
     scores: HoldoutScores, *, comes_back: bool, rolled_back: bool, size: str = "",
 ) -> Verdict:  # fmt: skip
     """What follows from the evidence. `leaks` are those that nobody has settled; a challenger that was `rolled_back`
@@ -136,8 +141,8 @@ def conclude(
     on this dataset is refused. Of one whose `size` is the base rate no figures say that it is worse than that.
     """
     ruling = policy.decide(
-        evidence.gate, compared=evidence.gate.against != BASE_RATE, proven=live is not None and not live.provisional,
-        comes_back=comes_back, leaks=bool(leaks),
+        evidence.gate, compared=evidence.gate.against != BASE_RATE, proven=evidence.proven, comes_back=comes_back,
+        leaks=bool(leaks),
         objection=ROLLED_BACK_HERE if rolled_back else evidence.objection,
     )  # fmt: skip
     sentence = finding = ruling.objection or evidence.gate.sentence

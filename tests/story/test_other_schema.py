@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from risk.modeling.selection import ALL_ROWS
+from risk.registry.releases import BASE_RATE
 from tests.conftest import Installations, Project
 
 HEADER = "corporation,period,owner,site,activity,worth,exited"
@@ -106,6 +108,33 @@ def test_where_a_column_is_called_otherwise_all_sources_are_read_again(plain: Pr
 
     assert (answer.code, answer.json["outcome"]) == (0, "deployed"), answer.err
     assert plain.json("models/snapshot.json")["dataset"]["n_rows"] == 500
+
+
+@pytest.mark.slow
+def test_a_proven_model_of_other_columns_does_not_keep_a_first_model_from_making_the_list(whole: Project) -> None:
+    whole.configure(schema=ALL | {"features": {"worth": "numeric"}, "value": None})  # it tells nothing
+
+    answer = whole.run("fullprocess", "--json")
+
+    shown = whole.json("models/snapshot.json")
+    assert (answer.code, answer.json["outcome"], len(shown["call_list"])) == (0, "deployed", 50), answer.out
+    assert shown["release"]["provisional"]
+
+
+@pytest.mark.slow
+def test_a_model_for_another_meaning_of_leaving_is_trained_on_the_rows_it_is_judged_on(plain: Project) -> None:
+    header, *lines = clients(3).splitlines()
+    draw = np.random.default_rng(5)
+    ended = [f"{line[:-1]}{2 if draw.random() < 0.4 else 0}" for line in lines]  # among all rows few are
+    plain.drop("sourcedata/2026-03.csv", "\n".join([header, *ended]) + "\n")
+    plain.configure(schema=PLAIN | {"target_values": {"stayed": ["0", "1"], "left": ["2"]}})
+
+    answer = plain.run("fullprocess", "--json")
+
+    card, gate = plain.json("models/trainedmodel.json"), plain.json("models/verdict.json")["gate"]
+    assert answer.json["outcome"] == "deployed", answer.json
+    assert (card["learned"], gate["against"]) == (ALL_ROWS, BASE_RATE)
+    assert gate["challenger_log_loss"] < 1.02 * gate["champion_log_loss"]
 
 
 def test_before_they_are_read_again_everything_that_needs_them_says_so(plain: Project) -> None:
