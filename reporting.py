@@ -35,6 +35,7 @@ from risk.lists.list_files import ListFacts
 from risk.modeling import leakage
 from risk.registry import out_of_fold, proven, releases
 from risk.report import calls, evidence, explain, figures, pdf, plots, snapshot, spreadsheet, status, unknown_levels
+from risk.report import missing_list as missing
 from risk.report import subject as subjects
 from risk.report.subject import Subject
 from risk.service import live
@@ -48,6 +49,7 @@ OTHERS = "This is a report of other data or of another model: nothing was decide
 def report(settings: Settings, run: Run, outcome: str) -> Path:
     """Publish the report set of what is live now; one that this run has published already stands."""
     subject, home = subjects.live(settings), settings.models / paths.REPORTS
+    missing.tell(run, subject.unfit)
     current, live_name = files.resolve(home / paths.CURRENT), subject.model.name if subject.model else None
     identity = (run.number, run.day, outcome, subject.rows.manifest.name, live_name, settings.identity)
     lists = KeptLists(settings.models / paths.LISTS, settings.production, run, settings.own)
@@ -157,9 +159,8 @@ def _gather(
             subject.called, rows, model, subject.folder, everyone, newest, (subject.scores, subject.with_called)
         ),
     }
-    negative = expected_gain.warnings(everyone, settings.schema.currency)
-    warnings = [*leakage.words(leaks), *shown["warnings"], *subject.warnings, *negative]
-    return shown | {"warnings": list(dict.fromkeys(warnings))}, everyone
+    warnings = dict.fromkeys([*leakage.words(leaks), *shown["warnings"], *subject.warnings])
+    return shown | {"warnings": [*warnings, *expected_gain.warnings(everyone, settings.schema.currency)]}, everyone
 
 
 def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
@@ -214,9 +215,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
         run.day, run.is_preview = asked.as_of or run.day, asked.as_of not in (None, run.day)
         folder = report(settings, run, RESTED)
         shown = files.read_json(folder / paths.SNAPSHOT)
-        ranked = f"{shown['clients']} clients, {sum(not it['control'] for it in shown['call_list'])} to call"
-        line = ranked if shown["release"] else "no model is deployed, so nobody is ranked"
-        return Answer(f"{RESTED}: {line}; {settings.models / paths.REPORT}", {"outcome": RESTED, "folder": str(folder)})
+        line = f"{RESTED}: {missing.ranked(shown)}; {settings.models / paths.REPORT}"
+        return Answer(line, {"outcome": RESTED, "folder": str(folder)})
 
     return command.alone(settings, "reporting", by_hand)
 

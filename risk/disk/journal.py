@@ -25,7 +25,7 @@ ERASE = "erase"  # the kind of the lines of an erasure; one of them says by `rep
 TIMED = ("ingestion", "training", "scoring")
 
 # the kinds of what needs a person
-REJECTED, HELD, NO_ROWS, PASSED_OVER = "rejected", "held", "no rows", "passed over"
+REJECTED, HELD, NO_ROWS, PASSED_OVER, NO_LIST = "rejected", "held", "no rows", "passed over", "no list"
 STOPPED, RECORD, LEAK, CALLS, APPROVAL = "stopped feed", "record", "leak", "refused calls", "approval"
 OF_SOURCES = (REJECTED, HELD, NO_ROWS)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import CondPageBreak, Flowable, Spacer
 
-from risk.report import money_words, situation, words
+from risk.report import missing_list, money_words, situation, words
 from risk.report._pdf_calls import calls as list_of_calls
 from risk.report._pdf_layout import HEIGHT, WIDTH, height, in_columns, more, panel, section, text
 from risk.text import amount, counted, day, moment, number
@@ -71,6 +71,7 @@ def _alerts(snapshot: Snapshot, longest: int) -> list[Flowable]:
     """What must be known before the list is used: a failed run, a release that is not proven, what needs attention."""
     found = [("The run failed", snapshot["reason"])] if snapshot["outcome"] == "failed" else []
     waits = snapshot["release"] is None and snapshot.get("waiting")  # that needs attention, and says what to do
+    waits = waits or missing_list.of(snapshot)
     found += [banner] if (banner := words.banner(snapshot["release"], snapshot.get("capacity"))) and not waits else []
     found += [("Needs attention", it["sentence"]) for it in snapshot.get("attention", ())]
     n_more = len(found) - ALERTS

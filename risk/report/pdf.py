@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable, Spacer
 
-from risk.report import list_words, model_card, money_words, situation, tables, words
+from risk.report import list_words, missing_list, model_card, money_words, situation, tables, words
 from risk.report._pdf_document import document
 from risk.report._pdf_first_page import first_page, rest_of_the_list
 from risk.report._pdf_layout import (
@@ -47,7 +47,7 @@ def report(snapshot: Snapshot, pictures: Mapping[str, bytes]) -> bytes:
     `pictures` holds PNG by name, those of `figures.drawn`; one that is missing is left out.
     """
     run, release = snapshot["run"], snapshot["release"]
-    name = f"release {release['name']}" if release else "no release yet"
+    name = missing_list.release_name(snapshot)
     story = [
         *first_page(snapshot, f"{name} ({release['family']})" if release else name),
         *rest_of_the_list(snapshot),

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from risk.modeling.metrics import Floats
-from risk.report import money_words
-from risk.report.words import NO_LIST, NOBODY, TROUBLED, other_warnings
+from risk.report import missing_list, money_words
+from risk.report.words import NOBODY, TROUBLED, other_warnings
 from risk.text import amount, counted, day, number
 
 Facts = Mapping[str, Any]
@@ -30,7 +30,7 @@ def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None)
     by_gain = (snapshot.get("list") or {}).get("expected_gain")
     if snapshot["release"] is None or not snapshot["call_list"]:
         nobody = NOT_WORTH if by_gain and by_gain["n_losing"] else NOBODY
-        return NO_LIST if snapshot["release"] is None else nobody
+        return missing_list.lead(snapshot) if snapshot["release"] is None else nobody
     expected, money = snapshot["expected_leavers"], snapshot.get("money")
     to_call = [it for it in calls if not it.get("control")]
     n_new, n_control = sum(it.get("move") == "new" for it in to_call), len(calls) - len(to_call)

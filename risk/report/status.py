@@ -70,12 +70,18 @@ def status(settings: Settings) -> Answer:
         "other_versions": releases.other_versions(made_with),
         "damaged": damaged,
         "undelivered": deliver.waiting(settings.deliver, settings.production),
-        "attention": [it for it in journal.attention(path) if it["kind"] not in OF_NOW] if sound else [],
+        "attention": [it for it in journal.attention(path) if _is_open(it, live)] if sound else [],
         "waiting": waiting(settings) if sound else None,
         "bytes": {name: sum(it.lstat().st_size for it in found if it.is_file()) for name, found in files.items()},
     }
     is_ill = not sound or misplaced or damaged or failed
     return Answer("\n".join(_lines(fields)), fields, exit_code=1 if is_ill else 0)
+
+
+def _is_open(thing: dict[str, Any], live: releases.Release | None) -> bool:
+    """Whether this needs a person still, as far as the record tells: a list that is missing is of what was live."""
+    settled = thing["kind"] == journal.NO_LIST and (live is None or live.name != thing["subject"])
+    return thing["kind"] not in OF_NOW and not settled
 
 
 def _damaged(settings: Settings, unproven: Sequence[str], unread: str | None, sound: bool) -> list[str]:

@@ -19,6 +19,7 @@ from risk.reading import erased
 from risk.registry import model as models
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
+from risk.report import missing_list
 from risk.settings.settings import Settings
 from risk.text import event, log
 
@@ -27,7 +28,8 @@ from risk.text import event, log
 class Subject:
     """The rows and the model of a report, the model's folder, and its scores on the test data.
 
-    The rows keep those of `called` clients apart; `with_called` are the scores with these.
+    The rows keep those of `called` clients apart; `with_called` are the scores with these. `unfit` are the live release
+    and why it is not the model, where it does not fit the schema.
     """
 
     rows: Dataset
@@ -40,6 +42,7 @@ class Subject:
     warnings: tuple[str, ...] = ()
     called: Outcomes = field(default_factory=Outcomes)
     with_called: dict[str, Any] | None = None
+    unfit: tuple[str, str] | None = None
 
 
 def live(settings: Settings) -> Subject:
@@ -55,7 +58,9 @@ def live(settings: Settings) -> Subject:
     model = proven.opened(settings.production, release, settings.own)
     if model.card.schema != settings.schema.identity:
         log.warning(event("the live model was made for other columns: no list can be made", release=release.name))
-        return Subject(rows, leaks=leaks, called=called)
+        is_other = model.card.features != settings.schema.kinds
+        why = missing_list.OTHER_FEATURES if is_other else missing_list.OTHER_MEANING
+        return Subject(rows, leaks=leaks, called=called, unfit=(release.name, why))
     measured, warnings = scores(settings, rows, model, release.folder)
     warnings += (model.warning,) if model.warning else ()
     leaks = (*model.card.leaks, *leaks)

@@ -32,7 +32,6 @@ OUTCOMES = {
     "withdrawn": "a person took out a source that had been taken in by hand",
     "live already": "the model was live already; nothing was changed",
 }
-NO_LIST = "There is no call list yet: ranking clients takes a deployed model."
 NOBODY = "There is nobody to call: no current client was found in the data."
 NO_SCORES = "There are no scores yet: no deployed model has been measured on test data."
 NO_SCAN = "The last run did not look for a change: that takes a deployed model, and outcomes that came since."

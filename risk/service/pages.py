@@ -17,7 +17,7 @@ from jinja2 import UndefinedError
 
 from risk.disk import paths
 from risk.lists.track_record_words import of_day
-from risk.report import call_words, list_words, money_words, situation
+from risk.report import call_words, list_words, missing_list, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
 from risk.service import clients, finding, responses
@@ -60,7 +60,8 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING, figure="{:,.10g}".format)
     app.jinja_env.globals.update(list_words=list_words, call_words=call_words, money_words=money_words, list_day=of_day)
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), situation=situation.situation, soon=finding.SOON)
+    app.jinja_env.globals.update(situation=situation.situation)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), soon=finding.SOON, missing_list=missing_list)
 
 
 @pages.get("/")

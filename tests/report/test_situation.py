@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from risk.report import situation
-from risk.report.words import NO_LIST, NOBODY
+from risk.report import missing_list, situation
+from risk.report.words import NOBODY
 
 EXPECTED = {"mean": 33.99, "low": 30, "high": 38}
 
@@ -54,7 +54,7 @@ def test_the_situation_of_a_provisional_release_expects_nothing() -> None:
 
 
 def test_without_a_list_the_situation_says_why() -> None:
-    assert said_of(make_snapshot(release=None)) == NO_LIST
+    assert said_of(make_snapshot(release=None)) == missing_list.NONE_YET
     assert said_of(make_snapshot(0)) == NOBODY
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pypdf import PdfReader
 
+from app import create_app
 from risk.modeling.selection import ALL_ROWS
 from risk.registry.releases import BASE_RATE
 from tests.conftest import Installations, Project
@@ -135,6 +137,39 @@ def test_a_model_for_another_meaning_of_leaving_is_trained_on_the_rows_it_is_jud
     assert answer.json["outcome"] == "deployed", answer.json
     assert (card["learned"], gate["against"]) == (ALL_ROWS, BASE_RATE)
     assert gate["challenger_log_loss"] < 1.02 * gate["champion_log_loss"]
+
+
+def test_where_no_model_fits_the_schema_everybody_reads_that_there_is_no_list_and_what_to_do(plain: Project) -> None:
+    live = plain.json("models/snapshot.json")["release"]["name"]
+    plain.configure(schema=PLAIN | {"target_values": {"stayed": ["0", "1"], "left": ["2"]}})  # nobody has left
+
+    first, second = plain.run("fullprocess", whole=True), plain.run("fullprocess")
+
+    told = f"There is no call list: release {live} was trained for another meaning of the columns"
+    status, app = plain.run("fullprocess", "--status"), create_app(plain.settings)
+    page, health = (app.test_client().get(it, headers={"Accept": "text/html"}).text for it in ("/", "/health"))
+    app.extensions["rooms"].watch.stop()
+    printed = " ".join(" ".join(it.extract_text() for it in PdfReader(plain.root / "models/report.pdf").pages).split())
+    assert (first.code, second.out) == (4, "no new data\n")
+    assert all(told in it for it in (first.out, status.out, page, health, printed))
+    assert "no model can be trained on them. Send outcomes." in status.out
+    for text in (page, printed):
+        assert not any(it in text for it in ("the next run updates", "no release yet", "No model is deployed"))
+
+
+@pytest.mark.slow
+def test_a_new_model_that_was_refused_is_named_beside_the_list_that_is_missing(plain: Project) -> None:
+    plain.configure(schema=PLAIN | {"value": "worth"})
+    plain.run("fullprocess")
+    plain.run("deployment", "--rollback")
+
+    refused = plain.run("fullprocess")
+    forced, later = plain.run("deployment", "--force", "we want a list"), plain.run("fullprocess")
+
+    assert (refused.code, forced.code, later.code) == (4, 0, 0)
+    assert "The new one was refused: This very model was rolled back on this dataset" in refused.out
+    shown = plain.json("models/snapshot.json")
+    assert (shown["attention"], len(shown["call_list"])) == ([], 50)
 
 
 def test_before_they_are_read_again_everything_that_needs_them_says_so(plain: Project) -> None:
