@@ -22,7 +22,8 @@ from risk import command
 from risk.command import Answer, Run
 from risk.dataset import check, database, dataset, derived, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
-from risk.dataset.manifest import Manifest
+from risk.dataset.lost_rows import of_versions
+from risk.dataset.manifest import Manifest, read_all
 from risk.dataset.source_warnings import passed_over, sentences
 from risk.disk import files, journal, paths
 from risk.engine.cluster import on_this_machine
@@ -59,6 +60,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     shelf = shelf_of(settings)
     shelf.tidy()
     files.make_folder(shelf.parts, 0o700)
+    kept = [*read_all(folder / paths.VERSIONS).values()]
     before, current = _current(settings).manifest, shelf.current
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read again", former=current.name))
@@ -76,6 +78,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     after = shelf.follow(before, derived.with_derived(before, pulled.manifest, schema, shelf.parts, run.number))
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
     run.attend([journal.PASSED_OVER], passed_over(settings.input, box))
+    run.attend([journal.LOST], lost := of_versions(kept, after))
     changed = current is None or after.name != current.name
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []
@@ -83,7 +86,8 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     steps = next_steps.read(settings.next_steps, settings.schema.features, settings.size_cap)
     run.attend([journal.CALLS], intake.unread_calls(called))
     of_calls = dict(called.warnings) | dict(steps.warnings)
-    warnings = (*sentences(box, taken.unsettled, after), *pulled.warnings, *in_all, *of_calls)
+    told = [it.sentence for it in lost]
+    warnings = (*told, *sentences(box, taken.unsettled, after), *pulled.warnings, *in_all, *of_calls)
     ingested = Ingested(after, changed, taken.seen, warnings)
     run.private.update(placed(intake.warnings_in_journal(after) | of_calls, settings.places))
     run.note(**({"outcomes": called.facts} if called.contacts or called.rejected else {}))

@@ -27,6 +27,7 @@ TIMED = ("ingestion", "training", "scoring")
 # the kinds of what needs a person
 REJECTED, HELD, NO_ROWS, PASSED_OVER, NO_LIST = "rejected", "held", "no rows", "passed over", "no list"
 STOPPED, RECORD, LEAK, CALLS, APPROVAL = "stopped feed", "record", "leak", "refused calls", "approval"
+LOST = "lost rows"
 OF_SOURCES = (REJECTED, HELD, NO_ROWS)
 
 
