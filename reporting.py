@@ -28,7 +28,7 @@ from risk.decision.verdict import Verdict
 from risk.disk import files, journal, paths
 from risk.drift.season import Forecast
 from risk.engine.cluster import on_this_machine
-from risk.lists import both_orders, call_list, expected_gain, list_history, track_record
+from risk.lists import both_orders, call_list, expected_gain, list_history, silent_clients, track_record
 from risk.lists.call_list import Past
 from risk.lists.kept_lists import KeptLists
 from risk.lists.list_files import ListFacts
@@ -121,6 +121,7 @@ def _gather(
     made = call_list.listed(rows, model, subject.folder, settings.capacity, past)
     everyone, listed = made.everyone, made.calls
     unknown = unknown_levels.warn(run, unknown_levels.sentences(model, everyone) if model else {})
+    run.warn(*silent_clients.sentences(everyone, listed, rows))
     to_be_called = [call for call in listed if not call["control"]]
     rated = model if not subject.provisional else None
     limits = settings.gate.top_share, settings.model.max_training_rows
@@ -214,9 +215,8 @@ def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     def by_hand(run: Run) -> Answer:
         run.day, run.is_preview = asked.as_of or run.day, asked.as_of not in (None, run.day)
         folder = report(settings, run, RESTED)
-        shown = files.read_json(folder / paths.SNAPSHOT)
-        line = f"{RESTED}: {missing.ranked(shown)}; {settings.models / paths.REPORT}"
-        return Answer(line, {"outcome": RESTED, "folder": str(folder)})
+        line = missing.ranked(files.read_json(folder / paths.SNAPSHOT))
+        return Answer(f"{RESTED}: {line}; {settings.models / paths.REPORT}", {"outcome": RESTED, "folder": str(folder)})
 
     return command.alone(settings, "reporting", by_hand)
 
