@@ -10,7 +10,7 @@ from risk.dataset.dataset import ADDED
 from risk.dataset.inbox import Inbox, InboxFile
 from risk.dataset.manifest import Entry, Manifest
 from risk.dataset.outcomes import Outcomes
-from risk.dataset.quarantine import Feeds, all_judged, judged
+from risk.dataset.quarantine import Feeds, all_judged, judged, of_one_form
 from risk.disk import files, journal, paths
 from risk.disk.journal import Attention
 from risk.engine import engines
@@ -68,7 +68,7 @@ def take_in(
             unsettled.append(source.name)
             continue
         digests[source.name] = content.digest
-        content = judged(content, periods, schema, parts)
+        content = judged(of_one_form(content, periods, schema), periods, schema, parts)
         fault = feeds.fault_of(content, source.name)
         if warning := feeds.outvoted.get(content.digest):
             content = replace(content, warnings=(*content.warnings, warning))

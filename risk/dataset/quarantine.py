@@ -21,7 +21,8 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.manifest import Entry, Manifest, content_order
 from risk.disk.journal import HELD, NO_ROWS, REJECTED, Attention
 from risk.modeling.metrics import Floats
-from risk.reading.reader import Content, Slice
+from risk.reading.reader import Content, Refusal, Slice
+from risk.reading.values import PERIOD_FORMS
 from risk.settings.schema import Schema
 from risk.text import counted
 
@@ -35,6 +36,7 @@ THOUSANDS = {
 SEVERAL = 5  # contents that are left out of the reference, one at a time
 LEEWAY = 31  # days that a period may begin after the day: clocks, and months that are sent ahead
 SPARE = 1.1  # times the usual step from one period to the next, where that is longer
+AS_BEFORE = "as in all files before (convert it, or begin a new installation of files that are all in the other form)"
 MOST = 50_000  # rows of a file, and of the newest contents, that are looked at
 
 
@@ -154,6 +156,17 @@ def _last(content: Content, most: int) -> Content:
         most -= rows
         kept += [Slice(piece.part, piece.first + piece.rows - rows, rows)] if rows else []
     return replace(content, slices=tuple(reversed(kept)))
+
+
+def of_one_form(content: Content, known: set[str], schema: Schema) -> Content:
+    """A content that was just read; refused whole where its periods are dates and all `known` ones months, or so."""
+    forms, form = {len(it) for it in known}, len(content.last_period or "")
+    if schema.holds_events or not form or len(forms) != 1 or form in forms:
+        return content
+    expected = f"{PERIOD_FORMS[min(forms)]} {AS_BEFORE}"
+    fault = Refusal(None, schema.period, content.last_period, f"is {PERIOD_FORMS[form]}", expected)
+    nothing = replace(content, n_accepted=0, n_refused=content.n_read, n_labelled=0, slices=(), refusals=None)
+    return replace(nothing, first_period=None, last_period=None, warnings=(), odd=(), dotted={}, fault=fault)
 
 
 # --- rows of the future: taken in and named, but nobody's newest row, and no reason to call other files late ----------

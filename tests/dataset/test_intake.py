@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ingesting import entry, ingest, look_again, of
+from ingesting import current, entry, ingest, look_again, months, of
 
 from risk.dataset import inbox, intake
 from risk.dataset.manifest import Manifest
@@ -188,3 +188,46 @@ def test_a_gone_source_is_told_once_and_stays_gone(project: Project) -> None:
     assert (second.changed, third.changed) == (True, False)
     assert [it.state for it in third.manifest.entries] == ["gone"]
     assert replace(third.manifest, number=0).name == replace(second.manifest, number=0).name
+
+
+FORMS = {"months": ("2026-01", "2026-02"), "dates": ("2026-01-05", "2026-02-02")}
+
+
+@pytest.mark.parametrize(("form", "other"), [("months", "dates"), ("dates", "months")])
+def test_a_file_whose_periods_are_of_another_form_than_all_before_is_refused_whole(
+    project: Project, form: str, other: str
+) -> None:
+    project.configure(schema={"period": "month"})
+    project.drop("sourcedata/a.csv", months(f"acme,{FORMS[form][0]},1,2,3,0"))
+    project.run("ingestion")
+    project.drop("sourcedata/b.csv", months(f"acme,{FORMS[other][1]},1,2,3,0", "globex,x,1,2,3,0"))
+
+    first, again, listed = project.run("ingestion"), project.run("ingestion"), project.run("ingestion", "--rejected")
+
+    assert (first.code, again.code, entry(project, "b.csv").state) == (4, 0, "refused")
+    assert "as in all files before (convert it, or begin a new installation" in first.out
+    assert f"b.csv: month ('{FORMS[other][1]}') is a" in listed.out
+    assert current(project).n_refused == 2
+    assert current(project).counts["n_rows"] == 1
+    assert project.run("ingestion", "--verify").out.startswith("sound")
+
+
+def test_files_of_two_forms_that_came_together_are_told_apart_too(project: Project) -> None:
+    project.configure(schema={"period": "month"})
+    project.drop("sourcedata/a.csv", months("acme,2026-01,1,2,3,0"))
+    project.drop("sourcedata/b.csv", months("acme,2026-02-02,1,2,3,0"))
+
+    assert project.run("ingestion").code == 4
+    assert [it.state for it in current(project).entries] == ["in", "refused"]
+
+
+def test_a_file_in_the_form_of_the_others_takes_the_place_of_the_one_that_was_refused(project: Project) -> None:
+    project.configure(schema={"period": "month"})
+    project.drop("sourcedata/a.csv", months("acme,2026-01,1,2,3,0"))
+    project.drop("sourcedata/b.csv", months("acme,2026-02-02,1,2,3,0"))
+    ingest(project)
+
+    project.drop("sourcedata/b.csv", months("acme,2026-02,1,2,3,0"))
+    ingest(project)
+
+    assert current(project).counts["n_rows"] == 2
