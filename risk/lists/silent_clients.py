@@ -13,9 +13,7 @@ from risk.text import counted
 FEWEST, LEAST_SHARE, MOST_SHARE = 10, 0.01, 0.5  # of the current clients; where more are silent files hold a part each
 BEHIND = 2  # periods
 
-ADVICE = (
-    "Send their outcome where they have left, or say in schema.target (absent_for) after how long absent ones have."
-)
+ADVICE = "Send the outcome of those who have left, or say in schema.target who has: absent_for."
 
 
 def sentences(everyone: pd.DataFrame, calls: Sequence[Mapping[str, Any]], rows: Dataset) -> list[str]:
@@ -34,7 +32,8 @@ def sentences(everyone: pd.DataFrame, calls: Sequence[Mapping[str, Any]], rows: 
         return []
     names, since = set(silent["client"]), silent["period"].max()
     n_called = sum(it["client"] in names and not it["control"] for it in calls)
+    who = f"{len(silent):,} of {counted(len(everyone), 'current client')}"
     return [
-        f"{len(silent):,} of {counted(len(everyone), 'current client')} are in no file since {since}, the newest rows "
-        f"are of {newest}: they are ranked all the same, and {n_called:,} of them are to be called. {ADVICE}"
+        f"{who} have had no row since {since}, while the newest rows are of {newest}. They are ranked all the same, "
+        f"and {n_called:,} of them are to be called. {ADVICE}"
     ]

@@ -33,7 +33,7 @@ def silent(installations: Installations, tmp_path: Path) -> Project:
 
 def told(project: Project) -> list[str]:
     assert project.run("fullprocess").code == 0
-    return [it for it in project.json("models/snapshot.json")["warnings"] if "in no file since" in it]
+    return [it for it in project.json("models/snapshot.json")["warnings"] if "have had no row since" in it]
 
 
 def test_clients_who_are_in_no_file_for_periods_are_counted_and_said(silent: Project) -> None:
@@ -41,8 +41,8 @@ def test_clients_who_are_in_no_file_for_periods_are_counted_and_said(silent: Pro
 
     calls = silent.json("models/snapshot.json")["call_list"]
     assert sentence.startswith(
-        "30 of 430 current clients are in no file since 2026-02, the newest rows are of 2026-04: they are ranked all "
-        f"the same, and {sum(it['period'] == '2026-02' for it in calls)} of them are to be called."
+        "30 of 430 current clients have had no row since 2026-02, while the newest rows are of 2026-04. They are "
+        f"ranked all the same, and {sum(it['period'] == '2026-02' for it in calls)} of them are to be called."
     )
     assert sentence in silent.run("fullprocess", "--status").out
 
