@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from risk.drift import season
+from risk.drift.season import History
 from risk.lists import call_list, expected_gain, moves
 from risk.modeling.metrics import Floats
 from risk.registry import out_of_fold
@@ -30,8 +32,8 @@ class Saved:
     """The lists of one order: who of them left, and what calls would have saved.
 
     `saved` is acceptance × value of the listed leavers - cost of the calls; for a leaver without a value the middle one
-    of its period stands. By the risks leavers worth `value_expected` were to come, with 95 % certainty `value_low` to
-    `value_high`, where lists and values are as they are and who leaves is drawn by the risks.
+    of its period stands. By the risks, with the level of each list set right, leavers worth `value_expected` were to
+    come, with 95 % certainty `value_low` to `value_high`, where who leaves is drawn by these risks.
     """
 
     order: str
@@ -69,11 +71,12 @@ def compared(past: Sequence[pd.DataFrame], capacity: Capacity) -> dict[str, Any]
     lists = {order: _listed(past, replace(capacity, order=order)) for order in (BY_RISK, BY_GAIN)}
     worth = np.concatenate([expected_gain.values(it) for it in past])
     risk, left = (np.concatenate([it[name].to_numpy(np.float64) for it in past]) for name in ("risk", "left"))
-    found = []
+    place, found = np.repeat(np.arange(len(past)), [len(it) for it in past]), []
+    levelled = season.levelled(History(place, left, risk))
     for order, places in lists.items():
         value_left, cost = float((worth * left)[places].sum()), capacity.call_cost * len(places)
         saved = capacity.acceptance * value_left - cost
-        value, half = float((worth * risk)[places].sum()), _half(worth[places], risk[places])
+        value, half = float((worth * levelled)[places].sum()), _half_levelled(worth, levelled, place, places)
         found.append(
             Saved(order, len(places), int(left[places].sum()), value_left, saved, value, value - half, value + half)
         )
@@ -96,6 +99,17 @@ def compared(past: Sequence[pd.DataFrame], capacity: Capacity) -> dict[str, Any]
 def _half(worth: Floats, risk: Floats) -> float:
     """Half the 95 % interval of the value of those who leave, where each leaves as its risk says."""
     return TWO_SIDED_95 * math.sqrt(float(np.sum(worth**2 * risk * (1 - risk))))
+
+
+def _half_levelled(worth: Floats, risk: Floats, place: Places, listed: Places) -> float:
+    """As `_half` of those listed, less what is known of them by the number of leavers in each `place`, a list's own.
+
+    Source: the variance of an efficient score, Rao, Proceedings of the Cambridge Philosophical Society 44 (1948).
+    """
+    spread = risk * (1 - risk)
+    of_list = np.bincount(place[listed], (worth * spread)[listed], minlength=int(place.max(initial=-1)) + 1)
+    known = np.sum(of_list**2 / np.maximum(np.bincount(place, spread), np.finfo(float).tiny))
+    return TWO_SIDED_95 * math.sqrt(max(float(np.sum((worth**2 * spread)[listed]) - known), 0.0))
 
 
 def _listed(past: Sequence[pd.DataFrame], capacity: Capacity) -> Places:

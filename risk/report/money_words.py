@@ -11,6 +11,7 @@ from risk.text import amount, counted, number, percent
 
 Facts = Mapping[str, Any]
 
+RECKONED = "by the same reckoning, for as many leavers as there were"
 NAMES = {"risk": "by risk", "expected gain": "by expected gain"}
 
 
@@ -78,7 +79,10 @@ def both_orders(snapshot: Facts) -> str | None:
 
 
 def kept_promise(snapshot: Facts) -> str | None:
-    """Where lists of the newest outcomes brought clearly less or more than risk × value had promised: both figures."""
+    """Where lists of the newest outcomes brought clearly less or more than risk × value had promised: both figures.
+
+    Not where the number of leavers alone explains it: that is said of levels, and no feature mends it.
+    """
     found = snapshot.get("orders")
     if not found or not snapshot.get("money") or not snapshot["call_list"]:
         return None
@@ -91,11 +95,11 @@ def kept_promise(snapshot: Facts) -> str | None:
         return None
     if order == "risk":
         sums = [amount(it, schema.get("currency")) for it in (value, came)]
-        said = f"held {sums[0]} at risk by the same reckoning, and clients worth {sums[1]} left"
+        said = f"held {sums[0]} at risk {RECKONED}, and clients worth {sums[1]} left"
     else:
         promised = past["saved"] + found["acceptance"] * (value - came)
         sums = [amount(it, schema.get("currency")) for it in (promised, past["saved"])]
-        said = f"was to gain {sums[0]} by the same reckoning and would have gained {sums[1]}"
+        said = f"was to gain {sums[0]} {RECKONED}, and would have gained {sums[1]}"
     advice = f"name '{schema['value']}' in schema.features too, so that the risks know what a client is worth"
     if schema["value"] in schema["features"]:
         advice = "count on the second figure rather than on the first"

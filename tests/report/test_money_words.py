@@ -128,16 +128,17 @@ def of_past(expected: float, half: float, came: float, order: str = "expected ga
 
 def test_where_the_newest_outcomes_brought_less_or_more_than_the_risks_promised_both_figures_are_told() -> None:
     assert of_past(238_873.7, 108_118, 98_622) == (
-        "On the newest outcomes such a list was to gain 69,262 € by the same reckoning and would have gained 27,187 €, "
-        "clearly less: name 'revenue' in schema.features too, so that the risks know what a client is worth."
+        "On the newest outcomes such a list was to gain 69,262 € by the same reckoning, for as many leavers as there "
+        "were, and would have gained 27,187 €, clearly less: name 'revenue' in schema.features too, so that the "
+        "risks know what a client is worth."
     )
     assert of_past(90_000.0, 1000, 98_622, features={"revenue": "numeric"}) == (
-        "On the newest outcomes such a list was to gain 24,600 € by the same reckoning and would have gained 27,187 €, "
-        "clearly more: count on the second figure rather than on the first."
+        "On the newest outcomes such a list was to gain 24,600 € by the same reckoning, for as many leavers as there "
+        "were, and would have gained 27,187 €, clearly more: count on the second figure rather than on the first."
     )
     assert of_past(90_000.0, 1000, 98_622, "risk", value="worth", features={"worth": "numeric"}) == (
-        "On the newest outcomes such a list held 90,000 € at risk by the same reckoning, and clients worth 98,622 € "
-        "left, clearly more: count on the second figure rather than on the first."
+        "On the newest outcomes such a list held 90,000 € at risk by the same reckoning, for as many leavers as there "
+        "were, and clients worth 98,622 € left, clearly more: count on the second figure rather than on the first."
     )
 
 
