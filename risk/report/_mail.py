@@ -54,7 +54,6 @@ def of_owner(shown: Shown, owner: str) -> EmailMessage:
     if any("expected_gain" in it for it in calls):
         gain = money_words.gain(calls, shown.get("money"))
         told.append(f"{gain[:1].upper()}{gain[1:]}.")
-    told += filter(None, [money_words.kept_promise(shown)])
     attached = _list_file(listed, (shown.get("schema") or {}).get("currency"))
     text = [" ".join(told), *_first(calls), f"All of them, with the reasons: {', '.join(attached)}."]
     return _message(shown, len(calls), "\n\n".join([*text, *_caveat(shown)]), attached)

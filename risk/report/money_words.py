@@ -90,7 +90,7 @@ def kept_promise(snapshot: Facts) -> str | None:
     past = next(it for it in found["orders"] if it["order"] == order)
     if "value_expected" not in past:  # of an older program
         return None
-    value, came = past["value_expected"], past["value_left"]
+    value, came, n_lists = past["value_expected"], past["value_left"], found.get("n_lists", 1)
     if past["value_low"] <= came <= past["value_high"]:  # within chance
         return None
     if order == "risk":
@@ -99,12 +99,13 @@ def kept_promise(snapshot: Facts) -> str | None:
     else:
         promised = past["saved"] + found["acceptance"] * (value - came)
         sums = [amount(it, schema.get("currency")) for it in (promised, past["saved"])]
-        said = f"was to gain {sums[0]} {RECKONED}, and would have gained {sums[1]}"
+        was = "were" if n_lists > 1 else "was"
+        said = f"{was} to gain {sums[0]} {RECKONED}, and would have gained {sums[1]}"
     advice = f"name '{schema['value']}' in schema.features too, so that the risks know what a client is worth"
     if schema["value"] in schema["features"]:
         advice = "count on the second figure rather than on the first"
-    way = "less" if came < value else "more"
-    return f"On the newest outcomes such a list {said}, clearly {way}: {advice}."
+    way, lists = "less" if came < value else "more", f"{number(n_lists)} such lists together"
+    return f"On the newest outcomes {lists if n_lists > 1 else 'such a list'} {said}, clearly {way}: {advice}."
 
 
 def measured(snapshot: Facts) -> str | None:

@@ -117,12 +117,18 @@ def test_a_list_of_nobody_and_a_difference_that_is_certain_are_told_plainly() ->
     assert str(same).endswith("bring -593 and 12,351: by expected gain as much.")
 
 
-def of_past(expected: float, half: float, came: float, order: str = "expected gain", **schema: Any) -> str | None:
+def of_past(
+    expected: float, half: float, came: float, order: str = "expected gain", n_lists: int = 1, **schema: Any
+) -> str | None:
     """Return what is said of lists of past clients whose leavers were to be worth so much, and were worth what came."""
     bounds = {"value_expected": expected, "value_low": expected - half, "value_high": expected + half}
     lists = [it | bounds | {"value_left": came, "saved": 0.3 * came - 2400} for it in ORDERS["orders"]]
     schema = {"currency": "€", "value": "revenue", "features": {"x": "numeric"}} | schema
-    changes = {"orders": ORDERS | {"orders": lists}, "schema": schema, "capacity": CAPACITY | {"order": order}}
+    changes = {
+        "orders": ORDERS | {"orders": lists, "n_lists": n_lists},
+        "schema": schema,
+        "capacity": CAPACITY | {"order": order},
+    }
     return money_words.kept_promise(by_gain() | changes)
 
 
@@ -140,6 +146,13 @@ def test_where_the_newest_outcomes_brought_less_or_more_than_the_risks_promised_
         "On the newest outcomes such a list held 90,000 € at risk by the same reckoning, for as many leavers as there "
         "were, and clients worth 98,622 € left, clearly more: count on the second figure rather than on the first."
     )
+
+
+def test_what_several_lists_promised_together_is_not_told_of_one() -> None:
+    by_gain, by_risk = (str(of_past(90_000.0, 1000, 98_622, order, 2)) for order in ("expected gain", "risk"))
+
+    assert by_gain.startswith("On the newest outcomes 2 such lists together were to gain 24,600 €")
+    assert by_risk.startswith("On the newest outcomes 2 such lists together held 90,000 € at risk")
 
 
 def test_a_promise_that_was_kept_or_of_which_nothing_is_known_is_not_told() -> None:

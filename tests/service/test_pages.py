@@ -428,6 +428,14 @@ def test_the_page_says_what_is_special(tmp_path: Path, changes: dict[str, object
 
 
 @pytest.mark.slow
+def test_the_page_of_an_owner_does_not_say_what_lists_of_everybody_brought(tmp_path: Path) -> None:
+    found = client_of(tmp_path, **BROKEN_PROMISE)
+
+    assert "On the newest outcomes" in page(found, "/").text
+    assert "On the newest outcomes" not in page(found, "/?owner=Bob").text
+
+
+@pytest.mark.slow
 def test_a_failed_run_is_said_on_every_page(tmp_path: Path) -> None:
     found = client_of(tmp_path)
     path = tmp_path / "production_deployment" / paths.JOURNAL
