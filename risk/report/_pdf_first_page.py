@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import CondPageBreak, Flowable, Spacer
 
-from risk.report import missing_list, money_words, situation, words
+from risk.report import missing_list, money_words, season_words, situation, words
 from risk.report._pdf_calls import calls as list_of_calls
 from risk.report._pdf_layout import HEIGHT, WIDTH, height, in_columns, more, panel, section, text
 from risk.text import amount, counted, day, moment, number
@@ -59,7 +59,8 @@ def _top(snapshot: Snapshot, name: str, n_gone: int) -> list[Flowable]:
     of = f" · list of {day(as_of)}" if as_of and snapshot["call_list"] else ""
     since, gone = situation.since_last_list(snapshot), situation.gone(snapshot, n_gone) if n_gone else None
     parts = [text(situation.situation(snapshot, snapshot["call_list"]), "lead")]
-    parts += [text(it, longest=500) for it in (money_words.kept_promise(snapshot), since, gone) if it]
+    level = season_words.of_level(snapshot["expected_leavers"] or {})
+    parts += [text(it, longest=500) for it in (level, money_words.kept_promise(snapshot), since, gone) if it]
     return [
         text("Clients at risk of leaving", "title"),
         text(f"Run {snapshot['run']} of {moment(snapshot['made_at'])}{of} · {name}", "small"),

@@ -15,7 +15,7 @@ import pypdfium2  # type: ignore[import-untyped]
 import pytest
 from PIL import Image
 
-from risk.report import _pdf_first_page, figures, pdf, tables
+from risk.report import _pdf_first_page, figures, pdf, season_words, tables
 from risk.report._pdf_document import document
 from risk.report._pdf_layout import table
 from risk.report.figures import in_reading_order, markup, shown
@@ -234,6 +234,16 @@ def test_the_first_page_says_how_things_stand_in_a_managers_words() -> None:
     assert "Money Value at risk (value × risk): 18,400 € on this list of 99,000 € among all 2,200 clients" in text
     assert "Owner 1 10 calls · 12,340 of 9,000 €" in text
     assert "1 held back · 8 rows refused · 1 warning · nothing needs attention." in text
+
+
+def test_the_first_page_says_that_a_level_is_counted_in() -> None:
+    expected = {"mean": 26.4, "low": 12, "high": 41, "stated": 11.9, "level": 1.0, "deviation": 0.3, "calendar": False}
+    shown = make_snapshot(**make_week(40) | {"expected_leavers": expected})
+
+    text = first_page(pdf.report(shown, {}))
+
+    assert "About 26 of these are" in text
+    assert season_words.of_level(expected) in text
 
 
 BROKEN = {"order": "risk", "value_left": 90.0, "value_expected": 50.0, "value_low": 40.0, "value_high": 60.0}
