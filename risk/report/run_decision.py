@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from risk.decision import no_alert
 from risk.decision.gate import Gate
@@ -12,6 +12,8 @@ from risk.drift.finding import Scan
 from risk.modeling.families import NO_FEATURE
 from risk.modeling.stored import Stored
 from risk.registry.judgement import HoldoutScores
+
+NOT_CLEAR = f"{no_alert.NOT_CLEAR.capitalize()}."
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,16 @@ class RunDecision(Stored):
     @property
     def because(self) -> str:
         """The reason, without the finding that it may begin with."""
-        return (self.reason or "").removeprefix(f"{no_alert.NOT_CLEAR.capitalize()}.").strip()
+        return (self.reason or "").removeprefix(NOT_CLEAR).strip()
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """What a program stored; where it did not store that a check was not clear, its sentence tells."""
+        found = super().from_dict(stored)
+        says_so = any((it or "").startswith(NOT_CLEAR) for it in (found.reason, found.sentence))
+        if found.scan is None or not says_so or "unclear" in stored["scan"]:
+            return found
+        return replace(found, scan=replace(found.scan, unclear=True))
 
     @classmethod
     def of(cls, snapshot: Mapping[str, Any]) -> RunDecision:

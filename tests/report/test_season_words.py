@@ -68,10 +68,11 @@ def test_an_alarm_that_a_level_explains_is_told_as_explained(
     assert ("(more or fewer left than stated, which a level explains" in str(of_run(run))) == (word == "explained")
 
 
-def test_what_is_not_clear_yet_is_nowhere_called_no_change() -> None:
+@pytest.mark.parametrize("stored", [{"unclear": True}, {}])  # without: of a program that did not store it
+def test_what_is_not_clear_yet_is_nowhere_called_no_change(stored: dict[str, bool]) -> None:
     reason = "It is not clear yet whether the reasons for leaving have changed. The errors have a pattern."
     told = a_run("no drift", rings=False) | {"reason": reason}
-    told["scan"] |= {"moved": None, "unclear": True}
+    told["scan"] |= {"moved": None, **stored}
     shown = told | {"decision": {"reason_to_train": None, "scan": told["scan"], "gate": None, "sentence": None}}
     everywhere = [
         words.headline(shown),
