@@ -124,7 +124,7 @@ def _first(calls: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _caveat(shown: Shown) -> list[str]:
-    banner = words.banner(shown["release"], shown.get("capacity"))
+    banner = words.banner(shown)
     return [_in_text(". ".join(banner), 2 * LONGEST_LINE)] if banner else []
 
 

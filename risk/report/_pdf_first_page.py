@@ -73,7 +73,7 @@ def _alerts(snapshot: Snapshot, longest: int) -> list[Flowable]:
     found = [("The run failed", snapshot["reason"])] if snapshot["outcome"] == "failed" else []
     waits = snapshot["release"] is None and snapshot.get("waiting")  # that needs attention, and says what to do
     waits = waits or missing_list.of(snapshot)
-    found += [banner] if (banner := words.banner(snapshot["release"], snapshot.get("capacity"))) and not waits else []
+    found += [banner] if (banner := words.banner(snapshot)) and not waits else []
     found += [("Needs attention", it["sentence"]) for it in snapshot.get("attention", ())]
     n_more = len(found) - ALERTS
     parts = [text(why, longest=longest, title=title) for title, why in found[:ALERTS]]

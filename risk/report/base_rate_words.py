@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from risk.modeling.families import BASE_RATE, NO_FEATURE
-from risk.settings.capacity import BY_GAIN
 from risk.text import percent
 
 Facts = Mapping[str, Any]
@@ -24,9 +23,10 @@ def clients(release: Facts) -> str:
     return "clients, ranked by their risk" if release and not is_base_rate(release) else "clients"
 
 
-def all_alike(release: Facts, capacity: Facts | None) -> tuple[str, str]:
-    """Title and text of what must be known first about such a release."""
-    order = "expected gain, by which their values part them" if (capacity or {}).get("order") == BY_GAIN else "name"
+def all_alike(release: Facts, about: Facts | None) -> tuple[str, str]:
+    """Title and text of what must be known first about such a release; `about` is what is told of its list."""
+    has_values = ((about or {}).get("expected_gain") or {}).get("typical_value") is not None
+    order = "expected gain, by which their values part them" if has_values else "name"
     share = f"It is {percent(release['base_rate'])}; the list is in no order of risk, and its clients stand by {order}."
     return "All clients have the same risk", f"{NO_FEATURE} {share}"
 

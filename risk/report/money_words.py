@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from risk.report.base_rate_words import is_base_rate
 from risk.report.tables import Table, TableColumn
 from risk.text import amount, counted, number, percent
 
@@ -39,7 +40,8 @@ def of_list(snapshot: Facts) -> str | None:
         snapshot["schema"].get("currency"),
     )
     if typical is None:
-        nobody = f"none of the {counted(n_without, 'client')} has a value: it goes by risk"
+        way = "name" if is_base_rate(snapshot["release"]) else "risk"
+        nobody = f"none of the {counted(n_without, 'client')} has a value: it goes by {way}"
         return f"The list is to be in the order of expected gain, but {nobody}." if n_without else None
     each = f"{percent(capacity['acceptance'], 0)} of value × risk less {_cost(capacity['call_cost'], currency)} a call"
     said = [f"The list is in the order of expected gain ({each}): {amount(by_gain['listed'], currency)} in all."]

@@ -49,8 +49,9 @@ def finding(decision: RunDecision) -> str | None:
     return None if verdict is None else _sentence(meaning(verdict, decision.scan) or f"verdict: {verdict}")
 
 
-def banner(release: Facts | None, capacity: Facts | None = None) -> tuple[str, str] | None:
+def banner(snapshot: Facts) -> tuple[str, str] | None:
     """Title and text of what must be known first about the live release; None where all is well."""
+    release: Facts | None = snapshot["release"]
     if release is None:
         why = "No model is deployed, so no risks can be stated. Run fullprocess.py when there is data to train on."
         return "No release yet", why
@@ -58,7 +59,7 @@ def banner(release: Facts | None, capacity: Facts | None = None) -> tuple[str, s
         why = f"The verdict did not favour it; the reason that was given: {release['forced']}"
         return "A person deployed this release", f"{why}. {NO_FEATURE}" if is_base_rate(release) else why
     if is_base_rate(release):
-        return all_alike(release, capacity)
+        return all_alike(release, snapshot.get("list"))
     if not release["provisional"]:
         return None
     why = f"It was trained on {counted(release['n_rows'], 'row')} and has not been proven better than the average risk"
