@@ -144,9 +144,7 @@ def _client(name: str) -> Response:
         rows = [it | {"values": list(it["values"].values())} for it in told["rows"]]
         found = {"told": told, "call": call, "why": why, "rows": rows, "form": form}
         features = _features(shown, name)
-        levels = now.trained.levels if (now := _places().watch.live).model else {}
-        new = {it: value for it, value in features.items() if value and value not in levels.get(it, {value})}
-        return found | {"features": features, "new_levels": new}
+        return found | {"features": features, "new_levels": _new_levels(features, shown)}
 
     return _page("client.html", facts)
 
@@ -236,6 +234,15 @@ def _features(shown: Shown, name: str) -> dict[str, Any]:
     return {
         it: int(value) if isinstance(value, float) and value.is_integer() else value for it, (value,) in columns.items()
     }
+
+
+def _new_levels(features: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
+    """The client's levels that no training row had; none where all have one risk, or another model is live by now."""
+    now = _places().watch.live
+    if now.model is None or now.model.same_risk is not None or now.model.name != shown.release:
+        return {}
+    known = now.trained.levels
+    return {name: value for name, value in features.items() if value and value not in known.get(name, {value})}
 
 
 def _clip(text: object, longest: int = LONGEST) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from app import create_app
+from risk.modeling import families
 from tests.conftest import HEADER, Installations, Project, table
+from tests.story.test_base_rate_story import noise
 
 FEATURES = dict.fromkeys(HEADER.split(",")[1:-1], "numeric") | {"site": "categorical"}
 TOLD = "20 clients of site = Site 99, a level the model was not trained on: their risk is that of an unknown level."
@@ -71,3 +74,32 @@ def test_page_client_and_predictions_tell_of_it(later: Project) -> None:
     assert "Please note" in pages[0]
     assert TOLD in pages[0]
     assert [HINT in page for page in pages[1:]] == [True, False, False]
+
+
+def page_of(project: Project, name: str) -> str:
+    app = create_app(project.settings)
+    page = app.test_client().get(f"/clients/{name}", headers={"Accept": "text/html"}).text
+    app.extensions["rooms"].watch.stop()
+    return page
+
+
+def test_the_page_of_a_client_tells_nothing_of_levels_beside_a_risk_of_another_release(later: Project) -> None:
+    later.run("fullprocess")
+    path = (later.root / "models/snapshot.json").resolve()
+    shown = json.loads(path.read_bytes())
+
+    path.write_text(json.dumps(shown | {"release": shown["release"] | {"name": "0-other"}}))
+
+    assert "The list is of another release" in (page := page_of(later, "c07000"))
+    assert HINT not in page
+
+
+def test_a_level_that_is_new_changes_nothing_where_all_clients_have_one_risk(project: Project) -> None:
+    project.configure(schema={"features": FEATURES})
+    project.drop("sourcedata/clients.csv", at_sites(noise(), ["Site 1", "Site 2"]))
+    project.drop("sourcedata/later.csv", at_sites(table(20, first=7_000, labels=False), ["Site 99"]))
+
+    project.run("fullprocess")
+
+    assert families.NO_FEATURE in (page := page_of(project, "c07000"))
+    assert HINT not in page
