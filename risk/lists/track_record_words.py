@@ -15,7 +15,7 @@ REPLAYED = "replayed: made afterwards from what was known then"
 
 def sentence(record: Facts, horizon: str) -> str:
     """The newest list whose outcomes are known, in a manager's words; the newest with any where none is complete."""
-    graded = [it for it in record["lists"] if it["listed_known"] and it["n_left"]]
+    graded = [it for it in record["lists"] if left(it) != NOTHING and it["n_left"]]
     chosen = next(iter([it for it in graded if it["complete"]][-1:] or graded[-1:]), None)
     return NONE_YET if chosen is None else of_list(chosen, horizon)
 
@@ -24,6 +24,9 @@ def of_list(grade: Facts, horizon: str) -> str:
     """One graded list in words."""
     when = f"{'' if horizon.startswith(('in ', 'within ')) else 'in '}{horizon}"
     whose = f"the list of {day(grade['as_of'])}{f' ({REPLAYED})' if grade['replayed'] else ''}"
+    if not grade["n_listed"]:
+        known = f"Of the {counted(grade['n_known'], 'client')} whose outcome is known, {number(grade['n_left'])}"
+        return f"Nobody stood on {whose}. {known} left {when}; the list had named none of them."
     n_left, n_known = number(grade["listed_left"]), number(grade["listed_known"])
     if grade["listed_known"] < grade["n_listed"]:
         said = f"Of the {number(grade['n_listed'])} on {whose}, what came of {n_known} is known: {n_left} left {when}"
@@ -40,6 +43,12 @@ def of_list(grade: Facts, horizon: str) -> str:
         parts.append(f"{number(called)} of them were called; of the other {number(others)}, "
                      f"{number(grade['untreated_left'])} left: {share} of all who left without a call.")  # fmt: skip
     return " ".join([*parts, f"The list said {number(grade['expected_low'])} to {number(grade['expected_high'])}."])
+
+
+def left(grade: Facts) -> str:
+    """How many of those listed left: of nobody 0, once any outcome is known; a dash where none is."""
+    n_known = grade.get("listed_known", grade["n_listed"]) if grade["n_listed"] else grade.get("n_known")
+    return number(grade["listed_left"]) if n_known else NOTHING
 
 
 def of_leavers(record: Facts) -> str:
@@ -70,10 +79,9 @@ def page(record: Facts, horizon: str) -> str:
     lines.append(f"{'list of':<12} {heads}")
     for it in record["lists"]:
         said = f"{number(it['expected_low'])}-{number(it['expected_high'])}" if it["listed_known"] else NOTHING
-        left = number(it["listed_left"]) if it["listed_known"] else NOTHING
         shares = " ".join(f"{percent(it[name], 0):>7}" for name in ("share_caught", "random_share", "simple_share"))
         marks = f"{'  replayed' if it['replayed'] else ''}{'' if it['complete'] else '  not all known'}"
-        counts = f"{number(it['n_clients']):>8} {number(it['n_listed']):>7} {left:>6}"
+        counts = f"{number(it['n_clients']):>8} {number(it['n_listed']):>7} {left(it):>6}"
         lines.append(f"{of_day(it, record['lists']):<12} {counts} {said:>9} {shares}{marks}")
     if record["lists"]:
         what = "said: the 90 % interval of the list; caught: share of all who left"

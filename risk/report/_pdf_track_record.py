@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
-from risk.lists.track_record_words import of_day
+from risk.lists.track_record_words import left, of_day
 from risk.report import call_words
 from risk.report._pdf_layout import WIDTH, alert, more, picture, section, text, titled_table
 from risk.report.tables import Table, TableColumn
@@ -55,8 +55,7 @@ def _lists(record: Facts) -> Table:
         shares = (percent(it[name], 0) for name in ("share_caught", "simple_share", "random_share"))
         state = "replayed" if it["replayed"] else "as shown then"
         state += "" if it["complete"] else ", outcomes still arrive"
-        left = number(it["listed_left"]) if known else NOTHING
-        rows.append([of_day(it, record["lists"]), number(it["n_listed"]), said, left, *shares, state])
+        rows.append([of_day(it, record["lists"]), number(it["n_listed"]), said, left(it), *shares, state])
     titles = ("Listed", "Said to leave", "Left", "Of all leavers", "Simple rule", "Random")
     columns = [TableColumn("List of", 62, is_strong=True)]
     columns += [*(TableColumn(title, 58, is_number=True) for title in titles), TableColumn("State", 100)]

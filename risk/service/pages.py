@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from jinja2 import UndefinedError
 
 from risk.disk import paths
-from risk.lists.track_record_words import of_day
+from risk.lists import track_record_words
 from risk.report import call_words, list_words, missing_list, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
@@ -59,9 +59,10 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING, figure="{:,.10g}".format)
-    app.jinja_env.globals.update(list_words=list_words, call_words=call_words, money_words=money_words, list_day=of_day)
-    app.jinja_env.globals.update(situation=situation.situation)
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), soon=finding.SOON, missing_list=missing_list)
+    app.jinja_env.globals.update(list_words=list_words, call_words=call_words, money_words=money_words)
+    app.jinja_env.globals.update(list_day=track_record_words.of_day, list_left=track_record_words.left)
+    app.jinja_env.globals.update(situation=situation.situation, missing_list=missing_list)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), soon=finding.SOON)
 
 
 @pages.get("/")

@@ -140,6 +140,21 @@ def test_a_list_whose_outcomes_are_not_all_known_says_so() -> None:
     assert track_record_words.sentence({"lists": []}, "") == track_record_words.NONE_YET
 
 
+def test_a_list_of_nobody_is_graded_in_words_and_in_every_table() -> None:
+    told = said({"a": (1, False, 9.0), "b": (0, False, 1.0), "c": (UNKNOWN, False, 2.0)})
+    grade = asdict(track_record.graded(told)[0]) | {"simple_rule": None}
+
+    sentence = track_record_words.sentence({"lists": [grade]}, "the next month")
+
+    assert sentence == (
+        "Nobody stood on the list of 1 January 2026. "
+        "Of the 2 clients whose outcome is known, 1 left in the next month; the list had named none of them."
+    )
+    assert track_record_words.left(grade) == "0"
+    assert track_record_words.left(grade | {"n_known": 0}) == "–"
+    assert track_record_words.left(GRADE | {"listed_known": 0}) == "–"
+
+
 def test_the_console_page_names_lists_leavers_and_what_is_broken() -> None:
     leaver = {"client": "acme", "period": "2026-07", "said": [], "warned": False}
     record = {"lists": [GRADE | {"n_clients": 2000}], "leavers": [leaver], "n_leavers": 3, "n_unwarned": 1}
