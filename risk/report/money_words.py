@@ -46,8 +46,9 @@ def of_list(snapshot: Facts) -> str | None:
     each = f"{percent(capacity['acceptance'], 0)} of value × risk less {_cost(capacity['call_cost'], currency)} a call"
     said = [f"The list is in the order of expected gain ({each}): {amount(by_gain['listed'], currency)} in all."]
     if n_losing := by_gain["n_losing"]:
+        other = "other " if snapshot["call_list"] else ""
         over = f"; {counted(n, 'call is', 'calls are')} left over" if (n := by_gain["n_left_over"]) else ""
-        said.append(f"{counted(n_losing, 'other client is', 'other clients are')} not worth a call{over}.")
+        said.append(f"{counted(n_losing, f'{other}client is', f'{other}clients are')} not worth a call{over}.")
     if n_without:
         stands = f"the middle one, {amount(typical, currency)}, stands for it"
         said.append(f"{counted(n_without, 'client has', 'clients have')} no value; {stands}.")

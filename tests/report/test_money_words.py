@@ -45,6 +45,7 @@ def test_a_provisional_release_expects_no_gain() -> None:
 
 def test_where_nobody_is_worth_a_call_the_situation_says_so() -> None:
     assert situation.situation(by_gain(0), []) == situation.NOT_WORTH
+    assert "in all. 1,000 clients are not worth a call; 31 calls" in str(money_words.of_list(by_gain(0, n_losing=1000)))
 
 
 def of_nobody() -> dict[str, Any]:
