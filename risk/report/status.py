@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 ASKED = "check dependencies"  # the act of asking the package index
 LAST_RUN = ("run", "at", "outcome", "sentence", "error")
 OF_NOW = (journal.RECORD, journal.STOPPED, journal.APPROVAL)  # these are looked at when they are asked for
+OTHER = "none of this schema and input folder yet; the next run reads all sources"
 UNREAD = "Files that came since the last ingestion are not counted in."  # beside what waits
 
 
@@ -58,7 +59,7 @@ def status(settings: Settings) -> Answer:
         "release": live.name if live else None,
         "provisional": live.provisional if live and is_proven else None,
         "last_run": {name: last.get(name) for name in LAST_RUN} if last else None,
-        "dataset": current.name if current.number else None,
+        "dataset": current.name if current.counts else None,
         **current.counts,
         **lag,
         "held": current.held,
@@ -75,7 +76,9 @@ def status(settings: Settings) -> Answer:
         "bytes": {name: sum(it.lstat().st_size for it in found if it.is_file()) for name, found in files.items()},
     }
     is_ill = not sound or misplaced or damaged or failed
-    return Answer("\n".join(_lines(fields)), fields, exit_code=1 if is_ill else 0)
+    return Answer(
+        "\n".join(_lines(fields, OTHER if current.number else "none yet")), fields, exit_code=1 if is_ill else 0
+    )
 
 
 def _is_open(thing: dict[str, Any], live: releases.Release | None) -> bool:
@@ -130,7 +133,7 @@ def due(settings: Settings) -> float | None:
     return min([*times, *([datetime.fromisoformat(changes).timestamp()] if changes else [])], default=None)
 
 
-def _lines(fields: dict[str, Any]) -> list[str]:
+def _lines(fields: dict[str, Any], no_dataset: str) -> list[str]:
     last = fields["last_run"]
     kind = " (provisional)" if fields["provisional"] else ""
     ended = f"run {last['run']} at {last['at']}: {last['outcome']}." if last else "none yet"
@@ -139,7 +142,7 @@ def _lines(fields: dict[str, Any]) -> list[str]:
     return [
         f"release:  {fields['release'] or 'none yet; run python fullprocess.py'}{kind}",
         f"last run: {ended} {why}".rstrip(),
-        f"dataset:  {fields['dataset'] or 'none yet'}  {rows}".rstrip(),
+        f"dataset:  {fields['dataset'] or no_dataset}  {rows}".rstrip(),
         *(f"lag:      {it}" for it in [season_words.of_lag(fields)] if it),
         *([f"late:     {fields['late']}"] if fields["late"] else []),
         f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",

@@ -67,6 +67,17 @@ def test_a_journal_that_is_missing_is_not_called_sound(project: Project) -> None
     assert "the journal is missing, but " in said.out
 
 
+def test_after_the_schema_was_changed_no_dataset_is_named_that_exists_nowhere(project: Project) -> None:
+    project.drop("sourcedata/a.csv", table(20))
+    project.run("ingestion")
+    project.configure(schema={"owner": "manager"})
+
+    said = project.run("fullprocess", "--status")
+
+    assert "dataset:  none of this schema and input folder yet; the next run reads all sources\n" in said.out
+    assert json.loads(project.run("fullprocess", "--status", "--json").out)["dataset"] is None
+
+
 @pytest.mark.slow
 def test_a_feed_is_late_only_after_it_was_due(deployed: Project) -> None:
     expected = status.expectation(deployed.settings)
