@@ -132,7 +132,7 @@ def sources(snapshot: Facts, most: int) -> Table:
     sound = [it for it in by_age if it["state"] not in TROUBLED]
     columns = [
         TableColumn("Source", 160, longest=110, is_strong=True), _number("Read", 50), _number("Accepted", 54),
-        _number("Refused", 48), _number("Already in", 54), TableColumn("State", 150, longest=180),
+        _number("Refused", 48), _number("Already in or replaced", 54), TableColumn("State", 150, longest=180),
     ]  # fmt: skip
     rows = []
     for source in [*troubled, *sound[::-1]][:most]:

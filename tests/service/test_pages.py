@@ -270,7 +270,7 @@ def test_columns_are_told_by_label_and_by_what_they_are_taken_for(euros: FlaskCl
     assert told.count("Columns of the 30 rows with a known outcome") == 2  # the heading, and the name of its table
     assert "worth Value (€) numeric 100.0" in told
     assert "activity Activity (hours) numeric 100.0" in told
-    assert "Already in" in told
+    assert "Already in or replaced" in told
     assert "Known" not in told
 
 
