@@ -104,7 +104,8 @@ def _lines(it: Certificate, place: str, root: Path, holdout: Path, numbers: Mapp
         lines.append(f"  a model file holds no client's name; for one that never saw these rows: {RETRAIN[place]}")
     for name, n_levels in it.levels.items():
         values = counted(n_levels, "value")
-        lines.append(f"  {name}: {values} of it only rows of theirs had; cards and model files may still hold it")
+        kept = "gone from report sets; cards, model files and logs may still hold it"
+        lines.append(f"  {name}: {values} of it only rows of theirs had, {kept}")
     if it.ambiguous:
         which = ", ".join(map(str, sorted(numbers.get(digest, 0) for digest in it.ambiguous)))
         told = "is a number or a word of other things too: looked for where a client is meant, and in quotes"

@@ -1,4 +1,4 @@
-"""Report sets without some clients: lists, rows and words of theirs go; sums, scores and the ranks of others stay."""
+"""Report sets without some clients: lists, rows, words and levels of theirs go; sums, scores, ranks of others stay."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from risk.disk.redaction import CLIENT, ClientNames
 from risk.disk.staging import Rewrite
 from risk.reading.sql import connect, literal, pattern
 from risk.registry.releases import object_in
-from risk.report import figures, pdf, spreadsheet
+from risk.report import erased_levels, figures, pdf, spreadsheet
+from risk.report.erased_levels import Levels
 from risk.text import event, log
 
 COLUMNS = (CLIENT,)
 
 
-def rewrites(reports: Path, names: ClientNames) -> Iterator[Rewrite]:
-    """Yield what changes in each report set. Raises: DiskError."""
+def rewrites(reports: Path, names: ClientNames, levels: Levels) -> Iterator[Rewrite]:
+    """Yield what changes in each report set; `levels` are those that no row of other clients has. Raises: DiskError."""
     for folder in sorted(reports.glob("[0-9]*")):
         if folder.is_dir() and not folder.is_symlink():
-            yield from _of_set(folder, names)
+            yield from _of_set(folder, names, levels)
 
 
-def _of_set(folder: Path, names: ClientNames) -> Iterator[Rewrite]:
+def _of_set(folder: Path, names: ClientNames, levels: Levels) -> Iterator[Rewrite]:
     places = _places(folder / paths.CLIENT_RISKS, names)
     before = object_in(folder / paths.SNAPSHOT)
-    after = names.cut(_without_places(before, places))
+    after = erased_levels.cut(names.cut(_without_places(before, places)), levels)
+    plots = list(erased_levels.redrawn(folder, before, after))
     if after != before:
         yield Rewrite(folder / paths.SNAPSHOT, files.as_json(after))
         yield from _shown(folder, before, after)
-    for name in (paths.CALL_LIST, paths.CLIENT_RISKS, *(path.name for path in sorted(folder.glob("[!.]*.svg")))):
+    yield from plots
+    others = sorted({*folder.glob("[!.]*.svg")} - {it.path for it in plots})
+    for name in (paths.CALL_LIST, paths.CLIENT_RISKS, *(path.name for path in others)):
         if (path := folder / name).is_file():
             text = path.read_text(encoding="utf-8")
             cut = without_rows(text, COLUMNS, names) if name.endswith(".csv") else names.in_text(text)

@@ -30,6 +30,7 @@ from risk.registry.erased_releases import TrainedModels
 from risk.registry.releases import object_in
 from risk.report import certificate, erased_reports, named_clients, occurrences
 from risk.report.certificate import DONE, INTENT, REPLACED, Certificate
+from risk.report.erased_levels import Levels
 from risk.report.named_clients import Home
 
 UNCHANGED = "Nothing was changed."
@@ -148,22 +149,25 @@ def _staged(home: Home, names: ClientNames) -> tuple[StagingPlan, dict[str, Any]
     rows = Erasure(home.ingested, home.schema, names)
     kinds = home.schema.kinds
     found = rows.of_clients.levels(name for name, kind in kinds.items() if kind == "categorical")
-    levels = {name: len(values) for name, values in found.items()}
     rows.rewrite_parts()
     models = TrainedModels(home.production, home.models, home.ingested / paths.VERSIONS, names)
     trained = models.trained_on_them()
-    plan = staging.stage(_rewrites(home, names, rows, models))
+    plan = staging.stage(_rewrites(home, names, rows, models, found))
     written = home.journal.read_text(encoding="utf-8") if home.journal.is_file() else ""
     named = {was: now for was, now in plan.replaced.items() if was != now and was in written}
     n_rows = sum(len(part.rows) for part in rows.parts.values())
-    return replace(plan, replaced=named), {"n_rows": n_rows, "trained": trained, "levels": levels}
+    return replace(plan, replaced=named), {"n_rows": n_rows, "trained": trained} | {
+        "levels": {name: len(values) for name, values in found.items()}
+    }
 
 
-def _rewrites(home: Home, names: ClientNames, rows: Erasure, models: TrainedModels) -> Iterator[Rewrite]:
+def _rewrites(
+    home: Home, names: ClientNames, rows: Erasure, models: TrainedModels, levels: Levels
+) -> Iterator[Rewrite]:
     yield from models.rewrites(rows.moved)
     yield from rows.rewrites(home.production)
     yield from erased_lists.rewrites(home.models / paths.LISTS, names.names)
-    yield from erased_reports.rewrites(home.models / paths.REPORTS, names)
+    yield from erased_reports.rewrites(home.models / paths.REPORTS, names, levels)
     delivery = home.production / paths.DELIVERY
     if (cut := names.cut(before := object_in(delivery))) != before:
         yield Rewrite(delivery, files.as_json(cut))

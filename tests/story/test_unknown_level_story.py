@@ -10,6 +10,7 @@ import pytest
 from app import create_app
 from risk.modeling import families
 from tests.conftest import HEADER, Installations, Project, table
+from tests.kept_texts import holding
 from tests.story.test_base_rate_story import noise
 
 FEATURES = dict.fromkeys(HEADER.split(",")[1:-1], "numeric") | {"site": "categorical"}
@@ -92,6 +93,20 @@ def test_the_page_of_a_client_tells_nothing_of_levels_beside_a_risk_of_another_r
 
     assert "The list is of another release" in (page := page_of(later, "c07000"))
     assert HINT not in page
+
+
+def test_a_level_that_only_an_erased_client_had_leaves_the_report_sets(later: Project) -> None:
+    later.drop("sourcedata/dataset3.csv", at_sites(table(1, first=8_000, labels=False), ["Zebra9"]))
+    later.run("fullprocess", whole=True)
+    held = [path for path in holding(later.root, "Zebra9") if path.startswith("models/reports/")]
+    assert {Path(path).name for path in held} >= {"snapshot.json", "report.pdf", "factors.svg"}
+
+    said = later.run("ingestion", "--erase", "c08000", "--reason", "request 7")
+
+    assert "site: 1 value of it only rows of theirs had, gone from report sets" in said.out
+    assert not holding(later.root, "Zebra9")
+    warnings = later.json("models/snapshot.json")["warnings"]
+    assert [it for it in warnings if "site = Site 99 or site = [erased], levels the model was not trained on" in it]
 
 
 def test_a_level_that_is_new_changes_nothing_where_all_clients_have_one_risk(project: Project) -> None:
