@@ -67,6 +67,6 @@ def only_a_level(
         told += f". The model was trained for an alert lately: {NOT_AGAIN}"
     else:
         when = before.first if before.first == before.last else f"{before.first} to {before.last}"
-        told += f", as in {when} ({100 * before.share:.1f} %): {SEASON}"
+        told += f", as in {when} ({100 * before.share:.1f} % where it states {100 * before.stated:.1f} %): {SEASON}"
     unclear = scan.telling([then for _, then in pairs], minimum_gain) is not None
     return replace(found, verdict="no drift", moved=f"{told}; {NOT_CLEAR if unclear else HOLDS}", unclear=unclear)

@@ -40,13 +40,14 @@ class History:
 
 @dataclass(frozen=True)
 class Level:
-    """The level of some periods, from `first` to `last`, its variance, and the share who left."""
+    """The level of some periods, from `first` to `last`, its variance, the share who left, and the one stated."""
 
     first: str
     last: str
     offset: float
     variance: float
     share: float
+    stated: float
 
     def above(self, other: Level) -> float:
         """By how many standard errors it lies above another."""
@@ -61,7 +62,8 @@ def levels(history: History, width: int = 1) -> list[Level]:
         inside = history.among(np.isin(place, told[start : start + width]))
         (offset,), (variance,) = _offsets(inside, np.zeros(len(inside.labels), dtype=np.int64))
         first, last = (str(names[told[it]]) for it in (start, start + width - 1))
-        found.append(Level(first, last, offset, variance, float(inside.labels.mean())))
+        shares = (float(it.mean()) for it in (inside.labels, inside.risks))
+        found.append(Level(first, last, offset, variance, *shares))
     return found
 
 

@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from jinja2 import UndefinedError
 
 from risk.disk import paths
-from risk.lists import track_record_words
+from risk.lists.track_record_words import left, of_day
 from risk.report import call_words, list_words, missing_list, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
@@ -60,9 +60,8 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.filters.update(clip=_clip, client_url=lambda name: f"/clients/{quote(name, safe='')}")
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING, figure="{:,.10g}".format)
     app.jinja_env.globals.update(list_words=list_words, call_words=call_words, money_words=money_words)
-    app.jinja_env.globals.update(list_day=track_record_words.of_day, list_left=track_record_words.left)
-    app.jinja_env.globals.update(situation=situation.situation, missing_list=missing_list)
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), soon=finding.SOON)
+    app.jinja_env.globals.update(situation=situation.situation, missing_list=missing_list, soon=finding.SOON)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), list_day=of_day, list_left=left)
 
 
 @pages.get("/")
