@@ -22,8 +22,8 @@ from risk import command
 from risk.command import Answer, Run
 from risk.dataset import check, database, dataset, derived, inbox, intake, next_steps, outcomes, quarantine, versions
 from risk.dataset.dataset import Dataset
-from risk.dataset.lost_rows import of_versions
-from risk.dataset.manifest import Manifest, read_all
+from risk.dataset.lost_rows import before_changes, of_versions
+from risk.dataset.manifest import Manifest
 from risk.dataset.source_warnings import passed_over, sentences
 from risk.disk import files, journal, paths
 from risk.engine.cluster import on_this_machine
@@ -60,7 +60,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     shelf = shelf_of(settings)
     shelf.tidy()
     files.make_folder(shelf.parts, 0o700)
-    kept = [*read_all(folder / paths.VERSIONS).values()]
+    former = before_changes(folder / paths.VERSIONS, settings.schema.identity)
     before, current = _current(settings).manifest, shelf.current
     if current and not before.counts:
         log.warning(event("another input folder or schema: the sources are read again", former=current.name))
@@ -78,7 +78,7 @@ def ingest(settings: Settings, run: Run) -> Ingested:
     after = shelf.follow(before, derived.with_derived(before, pulled.manifest, schema, shelf.parts, run.number))
     run.attend(journal.OF_SOURCES, quarantine.attention(after))
     run.attend([journal.PASSED_OVER], passed_over(settings.input, box))
-    run.attend([journal.LOST], lost := of_versions(kept, after))
+    run.attend([journal.LOST], lost := of_versions(former, after))
     changed = current is None or after.name != current.name
     alike = Dataset(after, settings.schema, shelf.parts).alike()
     in_all = [f"in all files together, {alike}"] if alike else []

@@ -6,14 +6,18 @@ they are said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from pathlib import Path
 
-from risk.dataset.manifest import Entry, Manifest, overlaps
+from risk.dataset.manifest import Entry, Manifest, overlaps, read_whole
+from risk.disk import paths
 from risk.disk.journal import LOST, Attention
 from risk.reading.reader import Content
 from risk.text import counted
+
+SCHEMA, HEAD = re.compile(rb'"schema": "([^"]+)"'), 1 << 14  # bytes
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,31 @@ class LostRows:
     n_labelled: int
 
 
-def of_versions(kept: Iterable[Manifest | None], now: Manifest) -> list[Attention]:
-    """What a person is told of the rows that kept versions had before the schema changed, and `now` has not."""
-    before = (it for it in kept if it and it.input_folder == now.input_folder)
-    ordered = [*sorted(before, key=lambda it: it.number), now]
-    last = [it for it, after in pairwise(ordered) if it.schema != after.schema and it.number + 1 == after.number]
-    return [_told(version, found) for version in last if (found := [*_lost(version, now)])]
+def before_changes(shelf: Path, schema: str) -> list[Manifest]:
+    """The manifests of kept versions after which the schema changed; `schema` is the one of the next version.
+
+    Those of large datasets are large, so of the others only the schema is read.
+    """
+    folders = {paths.number_of(it.name): it for it in shelf.glob("[0-9]*-*")}
+    schemas = {number: _schema(folder) for number, folder in folders.items()} | {max(folders, default=0) + 1: schema}
+    last = [it for it in sorted(folders) if schemas.get(it + 1, schemas[it]) != schemas[it]]
+    return [found for it in last if (found := read_whole(folders[it]))]
+
+
+def _schema(folder: Path) -> str:
+    """The schema of a version; blank where its manifest has none near its beginning."""
+    try:
+        with (folder / paths.MANIFEST).open("rb") as file:
+            found = SCHEMA.search(file.read(HEAD))
+    except OSError:
+        return ""
+    return found[1].decode() if found else ""
+
+
+def of_versions(kept: Iterable[Manifest], now: Manifest) -> list[Attention]:
+    """What a person is told of the rows that versions had before the schema changed, and `now` has not."""
+    here = (it for it in kept if it.input_folder == now.input_folder)
+    return [_told(version, found) for version in here if (found := [*_lost(version, now)])]
 
 
 def _told(version: Manifest, found: list[LostRows]) -> Attention:
