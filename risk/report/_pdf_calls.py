@@ -137,11 +137,11 @@ def _row(call: Facts, columns: Sequence[_Column], most: int) -> _Row:
     move = situation.MOVES.get(call.get("move") or "", "")
     names = _broken(call["client"], "name", client.width, min(most, NAME_LINES), LONGEST_NAME)
     texts = [it for line, part in enumerate(names) for it in _placed(client, "name", line, part)]
-    cells = {"rank": ("quiet", number(call.get("gain_rank") or call["rank"])), "risk": ("plain", percent(call["risk"])),
-             "move": (call.get("move") or "quiet", move), "value": ("plain", _worth(call))}  # fmt: skip
+    cells = {"rank": ("quiet", number(call.get("gain_rank") or call["rank"])), "value": ("plain", _worth(call)),
+             "risk": ("plain", percent(call["risk"], 0)), "move": (call.get("move") or "quiet", move)}  # fmt: skip
     texts += [it for key, cell in cells.items() if key in by_key for it in _placed(by_key[key], cell[0], 0, cell[1])]
     if most > 1:
-        texts += _placed(by_key["risk"], "quiet", 1, situation.level(call["risk"], 1))
+        texts += _placed(by_key["risk"], "quiet", 1, situation.level(call["risk"]))
         texts += _small(call, client, why.left - GAP - client.left, len(names), most)
     texts += _why(call, why, most)
     leading, above, below = TIGHT if most < MOST_SPACED else SPACED

@@ -138,9 +138,9 @@ def changes(call: Facts) -> str:
     return "; ".join(filter(None, [moved, *call.get("changed", ()), f"note: {note}" if note else ""]))
 
 
-def level(risk: float, digits: int = 0) -> str:
-    """A risk in a word: that of the percentage with these decimals, which is what people see beside it."""
-    shown = float(f"{risk * 100:.{digits}f}")
+def level(risk: float) -> str:
+    """A risk in a word: that of the whole percentage, which is what people see beside it."""
+    shown = float(f"{risk * 100:.0f}")
     return next((word for least, word in LEVELS if shown >= 100 * least), LEVELS[-1][1])
 
 

@@ -288,6 +288,16 @@ def test_a_currency_may_say_the_period_of_the_sums() -> None:
     assert "18,400 € a month on this list of 99,000 € a month among all" in text
 
 
+def test_a_risk_has_the_figure_and_the_word_of_the_page() -> None:
+    week = make_week(3)
+    calls = [call | {"risk": risk} for call, risk in zip(week["call_list"], (0.496, 0.494, 0.2), strict=True)]
+
+    text = first_page(pdf.report(make_snapshot(**week | {"call_list": calls}), {}))
+
+    assert re.findall(r"(\d\d %) 1,234", text) == ["50 %", "49 %", "20 %"]
+    assert re.findall(r"[123] (high|raised|moderate) ", text) == ["high", "raised", "moderate"]
+
+
 def test_a_call_shows_all_that_is_known_of_it_on_a_few_lines() -> None:
     text = first_page(pdf.report(make_snapshot(**make_week(3)), {}))
 
