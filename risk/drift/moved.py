@@ -53,7 +53,8 @@ def moved(window: Window, found: Residuals, reference: Reference, minimum_gain: 
     terms = [0, *range(2, len(steps))] if carried else [0, 1]
     named = sorted(terms, key=lambda term: -abs(steps[term]))[:MOST_NAMED]
     words = _words(window, steps, reference)
-    if not carried and fitted_sigmoid(log_odds(window.risks), window.labels).slope == 0:
+    has_order = bool(np.ptp(window.risks) > 0)  # a base rate has none that could be lost
+    if has_order and not carried and fitted_sigmoid(log_odds(window.risks), window.labels).slope == 0:
         return "retrain", _without_order(window)
     moved = [words[term] for term in named if abs(steps[term]) > MOVED] or [words[named[0]]]
     return "retrain" if carried else "recalibrate", "; ".join(moved)
