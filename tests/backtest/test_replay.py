@@ -83,6 +83,25 @@ def test_a_replayed_training_is_told_whether_the_order_of_the_risks_holds(monkey
 
 
 @pytest.mark.slow
+def test_a_replayed_gate_is_told_whether_the_list_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame, draw, told, judged = contents(4, turns=9), np.random.default_rng(2), list[tuple[str, bool]](), policy.judged
+    more = (frame["content"] == 3) & (draw.random(len(frame)) < 0.35)  # of all kinds of clients
+    frame["left"] = np.maximum(frame["left"], more)
+
+    def noted(*given: Any, same_list: bool = False, **named: Any) -> Any:
+        found = judged(*given, same_list=same_list, **named)
+        told.append((found.sentence, same_list))
+        return found
+
+    monkeypatch.setattr(policy, "judged", noted)
+
+    replay.replay(rows_of(frame, truth=False), RULES, {policies.OURS: policies.ours})
+
+    assert [same_list for _, same_list in told][:2] == [False, True]  # the first model; the recalibrated one
+    assert "its list of 40 is the same" in told[1][0]
+
+
+@pytest.mark.slow
 def test_never_retrain_keeps_its_first_model_and_always_retrain_none(turned: Replay) -> None:
     never, always = turned.story(policies.NEVER), turned.story(policies.ALWAYS)
 

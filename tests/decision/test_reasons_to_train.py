@@ -13,11 +13,13 @@ from ingesting import months, rows_of
 from risk import command
 from risk.dataset import manifest
 from risk.dataset.manifest import Entry
-from risk.decision import incumbents, policy, reasons_to_train
+from risk.decision import incumbents, policy, reasons_to_train, verdict
 from risk.decision.reasons_to_train import late_by_name, late_by_period, reached
 from risk.disk import journal
+from risk.modeling.metrics import log_losses
+from risk.modeling.selection import RECALIBRATED
 from risk.reading.reader import Content
-from risk.registry import proven, releases
+from risk.registry import model, proven, releases
 from tests.conftest import HEADER, Installations, Project, table
 
 
@@ -166,6 +168,36 @@ def test_rows_of_the_training_that_are_news_again_are_checked_by_out_of_fold_ris
 
     assert found == policy.reason(news, out_of_fold, names, known, len(news), rule)
     assert found != policy.reason(news, champion.model.risks(news), names, known, len(news), rule)
+
+
+@pytest.mark.slow
+def test_the_gate_judges_the_live_model_by_out_of_fold_risks_where_it_was_trained(live: Project) -> None:
+    live.run("training")
+    settings, rows, champion = live.settings, rows_of(live), proven.live(live.settings.production)
+    assert champion is not None
+    news = rows.news()
+    honest = incumbents.honest_risks(champion.model, champion.folder, news, rows.schema)
+    expected, flattered = (log_losses(news["exited"], it).mean() for it in (honest, champion.model.risks(news)))
+
+    found = verdict.evidence(rows, settings.models, model.load(settings.models), champion, False, settings.gate, 10_000)
+
+    assert found.gate.champion_log_loss == pytest.approx(expected)
+    assert found.gate.champion_log_loss != pytest.approx(flattered)
+
+
+@pytest.mark.slow
+def test_where_more_of_all_clients_leave_a_recalibrated_model_is_judged_by_the_list_that_it_keeps(
+    live: Project,
+) -> None:
+    head, *rows = table(1_800, seed=3, first=2_000).splitlines()
+    more = [row for place, row in enumerate(rows) if row.endswith("1") or place % 2 == 0]  # the odds are doubled
+    live.drop("sourcedata/dataset6.csv", "\n".join([head, *more]) + "\n")
+
+    said, judged = live.run("fullprocess", "--json"), live.json("models/verdict.json")
+
+    assert (said.json["outcome"], live.json("models/trainedmodel.json")["learned"]) == ("deployed", RECALIBRATED)
+    assert judged["gate"]["challenger_capture"] == judged["gate"]["champion_capture"]
+    assert " is the same" in judged["sentence"]
 
 
 @pytest.mark.slow

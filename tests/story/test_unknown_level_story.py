@@ -77,6 +77,23 @@ def test_page_client_and_predictions_tell_of_it(later: Project) -> None:
     assert [HINT in page for page in pages[1:]] == [True, False, False]
 
 
+def test_reasons_on_the_list_and_of_predictions_claim_nothing_of_it(project: Project) -> None:
+    project.configure(schema={"features": FEATURES}, capacity={"calls_per_week": 60})
+    rows = at_sites(table(900), [*["Site 1"] * 4, "Site 2"]).splitlines()
+    risky = [f"{row[:-1]}1" if "Site 2" in row and place % 3 else row for place, row in enumerate(rows)]
+    project.drop("sourcedata/dataset1.csv", "\n".join(risky) + "\n")
+    project.drop("sourcedata/dataset2.csv", at_sites(table(60, seed=3, first=7_000, labels=False), ["Site 99"]))
+
+    project.run("fullprocess")
+
+    calls = [it for it in project.json("models/snapshot.json")["call_list"] if it["client"] >= "c07"]
+    app = create_app(project.settings)
+    predicted = app.test_client().post("/prediction?reasons=5", json={"ids": ["c07000", "c07001"]}).json["reasons"]
+    app.extensions["rooms"].watch.stop()
+    told = {reason for it in (*(call["reasons"] for call in calls), *predicted) for reason in it if "Site 99" in reason}
+    assert told == {"site Site 99 (the model was not trained on such clients)"}
+
+
 def page_of(project: Project, name: str) -> str:
     app = create_app(project.settings)
     page = app.test_client().get(f"/clients/{name}", headers={"Accept": "text/html"}).text
