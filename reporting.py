@@ -124,9 +124,8 @@ def _gather(
     run.warn(*silent_clients.sentences(everyone, listed, rows))
     to_be_called = [call for call in listed if not call["control"]]
     rated = model if not subject.provisional else None
-    limits = settings.gate.top_share, settings.model.max_training_rows
-    newest_rows = calls.newest(rows, subject.called, model, subject.folder, limits[1])
-    newest = calls.scores(newest_rows, model, rows.schema, limits[0])
+    newest_rows = calls.newest(rows, subject.called, model, subject.folder, settings.model.max_training_rows)
+    newest = calls.scores(newest_rows, model, rows.schema, settings.gate.top_share)
     folder, summary = subject.folder, asdict(rows.summary())
     level = incumbents.level_ahead(rows, rated, folder) if rated and folder else Forecast()
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
@@ -141,9 +140,6 @@ def _gather(
         "backtest": snapshot.of_backtest(releases.object_in(settings.models / paths.BACKTEST), manifest),
         "statistics": {name: summary[name] for name in ("n_rows", "columns")},
         "missing_percent": summary["missing_percent"],
-        "seconds": diagnostics.timings(settings, run),
-        "steps": run.steps,
-        "dependencies": status.packages(settings.production / paths.JOURNAL),
         "leaks": leaks,
         "unknown_levels": unknown,
         "clients": len(everyone),
@@ -185,6 +181,9 @@ def _of_run(settings: Settings, run: Run, outcome: str) -> dict[str, Any]:
         "warnings": [*([late] if late else []), *run.record.get("warnings", [])],
         "attention": run.record.get("attention", journal.attention(path)),
         "waiting": status.waiting(settings, run),
+        "seconds": diagnostics.timings(settings, run),
+        "steps": run.steps,
+        "dependencies": status.packages(path),
         "expected": expected,
         "history": snapshot.of_history([*journal.runs(path), run.as_line(outcome)]),
         "explained": explain.last_runs([*journal.read(path), run.as_line(outcome)], snapshot.MOST_RUNS),

@@ -178,7 +178,7 @@ def ours(view: View, production: Production) -> Decided:
     judged = policy.judged(
         view.left[recent], live.risks[:end][recent], taught.nested[recent], view.clients[recent], rules.gate, why.name,
         forward=taught.forward[recent], scan=why.scan,
-        same_list=taught.learned == selection.RECALIBRATED and not fitting.is_flat(taught.estimator),
+        same_list=selection.keeps_list(taught.learned, taught.estimator),
     )  # fmt: skip
     ruling = policy.decide(judged, compared=True, proven=not live.provisional, comes_back=bool(taught.release))
     if not ruling.deploy:

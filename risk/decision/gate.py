@@ -15,6 +15,7 @@ import numpy as np
 
 from risk.errors import GateError
 from risk.modeling.metrics import (
+    FLATTEST_LOGIT,
     LARGEST_LOGIT,
     Array,
     Floats,
@@ -32,7 +33,6 @@ Outcome = Literal["deploy", "refuse", "not enough evidence"]
 
 ONE_SIDED_95, ONE_SIDED_99 = 1.645, 2.326
 CLEAR_Z, CLEAR_GAIN = 3.0, 0.01  # what a challenger must exceed where the champion was made for a change
-FLATTEST_LOGIT = 1e-4  # the variance of logit p below which a model has no slope to judge
 
 
 @dataclass(frozen=True)

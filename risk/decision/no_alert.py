@@ -27,7 +27,7 @@ def sentence(scan: Scan, reference: Reference, n_news: int, rule: Drift) -> str:
         least = percent(rule.minimum_gain)
         return f"{_errors(strange[0])} show a change too small to matter: {won}, and an alert takes more than {least}."
     limit = rule.alpha / N_WINDOWS
-    if clearest.is_explained:
+    if clearest.is_of_clients:
         return (
             f"{_errors(clearest)} have a pattern that those on training rows of such clients have as well: more of "
             "these clients have come, and the reasons for leaving have not changed."

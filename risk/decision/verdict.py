@@ -16,12 +16,10 @@ from risk.decision.gate import Gate
 from risk.decision.policy import Reason
 from risk.disk import files, paths
 from risk.errors import ModelError, NotFavouredError
-from risk.modeling import fitting, leakage
+from risk.modeling import fitting, leakage, selection
 from risk.modeling.families import BASE_RATE as BASE_SIZE
 from risk.modeling.families import NO_FEATURE
-from risk.modeling.fitting import is_flat
 from risk.modeling.metrics import Floats, log_losses
-from risk.modeling.selection import RECALIBRATED
 from risk.registry import out_of_fold
 from risk.registry.judgement import HoldoutScores, Judgement
 from risk.registry.model import Model
@@ -108,7 +106,7 @@ def evidence(
     bare = champion is None
     gate = policy.judged(
         left, beside, nested, clients, rule, reason, by_base_rate=bare, forward=forward, scan=why.scan,
-        same_list=challenger.card.learned == RECALIBRATED and not is_flat(challenger.taught),
+        same_list=selection.keeps_list(challenger.card.learned, challenger.taught),
     )  # fmt: skip
     gate = replace(gate, against=BASE_RATE if bare or not live else live.name)
     return Evidence(gate, _spoiled(left, risk, challenger.risks(judged)), bool(is_proven) and not is_of_others)

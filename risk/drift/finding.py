@@ -23,7 +23,7 @@ class WindowResult(ScoreTest):
     balanced_p: float | None = None
 
     @property
-    def is_explained(self) -> bool:
+    def is_of_clients(self) -> bool:
         """Whether what looked like an alert is likely by chance beside training rows of such clients."""
         return self.balanced_p is not None and not self.rings and self.balanced_p >= UNCLEAR_P
 

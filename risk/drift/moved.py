@@ -12,7 +12,7 @@ from risk.drift._rao import SMALLEST_EIGENVALUE, Residuals
 from risk.drift.finding import Verdict
 from risk.drift.window import Window
 from risk.modeling.fitting import fitted_sigmoid
-from risk.modeling.metrics import Array, Marks, log_odds
+from risk.modeling.metrics import FLATTEST_LOGIT, LARGEST_LOGIT, Array, Marks, log_odds
 from risk.modeling.reference import Reference
 from risk.text import counted, one_line
 
@@ -53,8 +53,9 @@ def moved(window: Window, found: Residuals, reference: Reference, minimum_gain: 
     terms = [0, *range(2, len(steps))] if carried else [0, 1]
     named = sorted(terms, key=lambda term: -abs(steps[term]))[:MOST_NAMED]
     words = _words(window, steps, reference)
-    has_order = bool(np.ptp(window.risks) > 0)  # a base rate has none that could be lost
-    if has_order and not carried and fitted_sigmoid(log_odds(window.risks), window.labels).slope == 0:
+    odds = log_odds(window.risks, LARGEST_LOGIT)
+    had_order = odds.var() > FLATTEST_LOGIT  # a base rate has none that could be lost
+    if had_order and not carried and fitted_sigmoid(odds, window.labels).slope == 0:
         return "retrain", _without_order(window)
     moved = [words[term] for term in named if abs(steps[term]) > MOVED] or [words[named[0]]]
     return "retrain" if carried else "recalibrate", "; ".join(moved)
@@ -100,9 +101,8 @@ def _new_clients(window: Window, reference: Reference) -> list[str]:
     """Of each feature how many clients are of levels that nobody was of, or without a value, and how they leave."""
     words = []
     for feature, blank in reference.new:
-        values = window.features[feature.name]
-        marked = feature.blank(values) if blank else feature.unseen(values)
-        of = _without if blank else _of_unseen
+        values, of = window.features[feature.name], _without if blank else _of_unseen
+        marked = feature.marked(values, blank)
         words.append(of(window, feature.name, values[marked], marked) if marked.any() else "")
     return words
 

@@ -59,7 +59,7 @@ def scan(
     doubts = _doubts(windows, bare, reference, minimum)
     if not (ringing := [index for index, result in enumerate(results) if result.rings]):
         yet = telling(results, minimum_gain)
-        unclear = bool(yet and not yet.is_explained and (yet.balanced_p is None or yet.balanced_p >= limits.alpha))
+        unclear = bool(yet and not yet.is_of_clients and (yet.balanced_p is None or yet.balanced_p >= limits.alpha))
         return Scan("no drift", results, doubts=doubts, unclear=unclear)
     clearest = min(ringing, key=lambda index: (results[index].p, -results[index].chi2))
     verdict, words = moved(windows[clearest], found[clearest], then[clearest], minimum_gain)
@@ -78,13 +78,9 @@ def _design(window: Window, reference: Reference) -> Floats:
 
 def _told(design: Floats, window: Window, reference: Reference) -> Floats:
     """The design with the columns of what is new blank where too few of such clients came."""
-    few = _new(design, reference).T
-    enough = np.minimum(few @ window.risks, few @ (1 - window.risks)) >= FEWEST_EXPECTED
-    return (
-        design
-        if enough.all()
-        else np.column_stack([design[:, : design.shape[1] - len(few)], (few * enough[:, None]).T])
-    )
+    new, asked = _new(design, reference), np.ones(design.shape[1])
+    asked[len(asked) - new.shape[1] :] = np.minimum(window.risks @ new, (1 - window.risks) @ new) >= FEWEST_EXPECTED
+    return design * asked
 
 
 def _new(design: Floats, reference: Reference) -> Floats:
@@ -130,7 +126,7 @@ def _beside(
 
     Where a model is wrong for some clients it always was, and more of them come, the mix has changed and no reason.
     """
-    asked = np.ones(bare.design.shape[1], dtype=bool)
+    asked = np.ones(bare.design.shape[1])
     asked[len(asked) - len(reference.new) :] = _new(bare.design, reference).any(axis=0)
     known = _residuals(learned, _design(learned, reference) * asked)
     old, new = (np.column_stack([it.design[:, 1:], it.design[:, 1:] ** 2]) for it in (known, bare))

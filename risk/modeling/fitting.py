@@ -160,11 +160,6 @@ def parts(estimator: Any) -> tuple[Any, Sigmoid]:
     return inner.estimator, Sigmoid(inner.calibrators[0].a_, inner.calibrators[0].b_)
 
 
-def is_flat(estimator: Any) -> bool:
-    """Whether its sigmoid makes one risk of all: no order is left."""
-    return parts(estimator)[1].slope == 0
-
-
 @dataclass(frozen=True)
 class Expected:
     """How many clients are expected to leave by their risks: the mean, and the 90 % interval, both ends in it."""

@@ -18,12 +18,12 @@ Marks = NDArray[np.bool_]
 Kinds = Mapping[str, str]  # of the features: numeric or categorical
 Interval = tuple[float, float]
 
+FLATTEST_LOGIT = 1e-4  # the variance of log-odds below which a model has no slope to judge
 LARGEST_LOGIT = 6.0  # where log-odds are a column of a test: one extreme risk must not decide it
 SMALLEST_RISK = 1e-6  # a risk of exactly 0 or 1 would make one surprise cost infinitely much
 F1_DRAWS = 2_000
 MOST_DRAWS, FEWEST_DRAWS = 1_000, 100
-DRAWN_CELLS = 5_000_000  # draws times rows: what bounds the time
-CHUNK_CELLS = 1_000_000  # draws times rows held at once: what bounds the memory
+DRAWN_CELLS, CHUNK_CELLS = 5_000_000, 1_000_000  # draws times rows: in all, for the time; at once, for the memory
 
 
 @dataclass(frozen=True)

@@ -61,15 +61,13 @@ class ReferenceFeature:
         standardised = np.clip((plain - self.mean) / self.deviation, -LARGEST_VALUE, LARGEST_VALUE)
         return [np.where(missing, 0.0, standardised), *([1.0 * missing] if self.missing else [])]
 
-    def unseen(self, values: Array) -> Array:
-        """Which values are of a level that no reference row has."""
+    def marked(self, values: Array, blank: bool) -> Array:
+        """Which values are missing, or of a level that no reference row has."""
+        if blank:
+            return np.isnan(values) if self.kind == "numeric" else np.asarray(pd.isna(values))
         places, distinct = pd.factorize(values, use_na_sentinel=False)
         known = set(self.known)
         return np.array([_level(value) not in known for value in distinct.tolist()], dtype=bool)[places]
-
-    def blank(self, values: Array) -> Array:
-        """Which values are missing."""
-        return np.isnan(values) if self.kind == "numeric" else np.asarray(pd.isna(values))
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,7 @@ class Reference(Stored):
     @property
     def new(self) -> tuple[tuple[ReferenceFeature, bool], ...]:
         """The features of which the last columns mark levels that no reference row has (False), or blanks (True)."""
-        levels = [(it, False) for it in self.features if it.known]
-        return (*levels, *((it, True) for it in self.features if it.blanks))
+        return _new(self.features)
 
     def design(self, features: Mapping[str, Array], risks: Floats) -> Floats:
         """Return g, one row per client row: 1, logit p, the columns of the features, and what is new of them."""
@@ -137,8 +134,11 @@ def _level(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _new(described: tuple[ReferenceFeature, ...]) -> tuple[tuple[ReferenceFeature, bool], ...]:
+    return (*((it, False) for it in described if it.known), *((it, True) for it in described if it.blanks))
+
+
 def _design(described: tuple[ReferenceFeature, ...], features: Mapping[str, Array], risks: Floats) -> Floats:
     columns = [column for feature in described for column in feature.columns(features[feature.name])]
-    unseen = [1.0 * feature.unseen(features[feature.name]) for feature in described if feature.known]
-    blank = [1.0 * feature.blank(features[feature.name]) for feature in described if feature.blanks]
-    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns, *unseen, *blank])
+    new = [1.0 * feature.marked(features[feature.name], blank) for feature, blank in _new(described)]
+    return np.column_stack([np.ones(len(risks)), log_odds(risks, LARGEST_LOGIT), *columns, *new])

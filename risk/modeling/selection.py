@@ -17,6 +17,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from risk.errors import FamilyError
+from risk.modeling import fitting
 from risk.modeling.candidates import (
     ALL_ROWS,
     FORMER,
@@ -85,6 +86,11 @@ class Challenger:
     @property
     def n_rows(self) -> int:
         return int(self.rows.sum())
+
+
+def keeps_list(learned: str, estimator: Any) -> bool:
+    """Whether a challenger lists whom the champion lists: a new sigmoid keeps the order, unless it makes one risk."""
+    return learned == RECALIBRATED and fitting.parts(estimator)[1].slope != 0
 
 
 def teach(
