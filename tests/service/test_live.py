@@ -156,6 +156,7 @@ def test_reports_that_cannot_be_looked_at_are_a_fault(settings: Settings, watch:
 def test_a_swap_walks_over_nothing_old_and_lets_the_former_release_go(
     settings: Settings, watch: live.Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live, "PAUSE", 3_600.0)  # else the thread may look between the release and its report
     deploy(settings, "1-aa")
     report(settings, "1", "1-aa")
     watch.poll()
