@@ -159,7 +159,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 def _work(settings: Settings, asked: argparse.Namespace) -> Answer:
     if asked.check:
-        return check.answer(asked.check, settings.schema, settings.outcomes, settings.size_cap)
+        known = _current(settings).manifest.periods
+        return check.answer(asked.check, settings.schema, known, settings.outcomes, settings.size_cap)
     if asked.propose is not None:
         return _propose(settings, asked)
     if asked.write or asked.database or asked.table:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from risk.command import Answer
 from risk.dataset import intake, outcomes
+from risk.dataset.quarantine import of_one_form
 from risk.reading import reader
 from risk.settings.schema import Schema
 from risk.text import counted
@@ -15,8 +16,11 @@ from risk.text import counted
 ABSENT = reader.Refusal(None, None, None, "is not there, or changes", "a file at rest")
 
 
-def answer(names: Iterable[str], schema: Schema, outcomes_folder: Path, size_cap: int) -> Answer:
-    """Read files into a folder that is thrown away, and say what would be refused; exit code 1 where anything is."""
+def answer(names: Iterable[str], schema: Schema, known: set[str], outcomes_folder: Path, size_cap: int) -> Answer:
+    """Read files into a folder that is thrown away, and say what would be refused; exit code 1 where anything is.
+
+    `known`: the periods that the dataset holds, whose form those of the files have to have.
+    """
     lines, total, warned = [], 0, 0
     for name in names:
         if Path(name).resolve().parent == outcomes_folder.resolve():
@@ -27,8 +31,9 @@ def answer(names: Iterable[str], schema: Schema, outcomes_folder: Path, size_cap
             total += len(called.rejected)
             continue
         with tempfile.TemporaryDirectory() as scratch:
-            source, parts = reader.Source(name, Path(name)), Path(scratch)
-            ((_, content),) = reader.read([source], schema.files or schema, parts, size_cap=1 << 62)
+            source, parts, rows = reader.Source(name, Path(name)), Path(scratch), schema.files or schema
+            ((_, content),) = reader.read([source], rows, parts, size_cap=1 << 62)
+            content = content and of_one_form(content, known, rows)
             refusals = intake.refusals_of(content, parts) if content else [ABSENT]
         n_read, n_accepted, warnings = (content.n_read, content.n_accepted, content.warnings) if content else (0, 0, ())
         refused = max(n_read - n_accepted, int(bool(refusals)))

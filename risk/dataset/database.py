@@ -19,7 +19,7 @@ from risk.dataset._accepted_rows import SPAN, AcceptedRows, Place
 from risk.dataset._watermark import Watermark, begin, end_of, kind_of, lies_after, tail
 from risk.dataset.intake import follow, sentence, with_digests
 from risk.dataset.manifest import Entry, Manifest
-from risk.dataset.quarantine import Feeds, judged
+from risk.dataset.quarantine import Feeds, judged, of_one_form
 from risk.disk import files
 from risk.errors import ConfigError
 from risk.reading.erased import NOBODY, Erased
@@ -198,6 +198,8 @@ def pull_in(
     if content is None:
         note = f"{called}: what was pulled changed while it was read; it is left for the next run"
         return Pulled(before, (*notes, note))
+    others = before.with_entries(it for it in before.entries if it.path != called)
+    content = of_one_form(content, (others if pulled.anew else before).periods, schema)
     if content.fault:
         after = replace(entry, state="refused", reason=sentence(called, content.fault), refused=content)
         return Pulled(_with(before, after), tuple(notes))

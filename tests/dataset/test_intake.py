@@ -212,6 +212,20 @@ def test_a_file_whose_periods_are_of_another_form_than_all_before_is_refused_who
     assert project.run("ingestion", "--verify").out.startswith("sound")
 
 
+def test_a_check_before_arrival_knows_the_form_of_the_periods_too(project: Project) -> None:
+    project.configure(schema={"period": "month"})
+    bad = project.drop("b.csv", months("acme,2026-02-02,1,2,3,0"))
+    alone = project.run("ingestion", "--check", str(bad))
+    project.drop("sourcedata/a.csv", months("acme,2026-01,1,2,3,0"))
+    project.run("ingestion")
+
+    said = project.run("ingestion", "--check", str(bad))
+
+    assert (alone.code, said.code) == (0, 1)
+    assert "as in all files before" in said.out
+    assert said.out.rstrip().endswith("0 rows would be accepted, 1 refusal of 1 row")
+
+
 def test_files_of_two_forms_that_came_together_are_told_apart_too(project: Project) -> None:
     project.configure(schema={"period": "month"})
     project.drop("sourcedata/a.csv", months("acme,2026-01,1,2,3,0"))

@@ -173,3 +173,43 @@ def test_a_later_row_of_a_client_and_period_corrects_the_outcome(project: Projec
         "c5,2026-09,1,2,3,1",
     ]
     assert project.run("ingestion", "--verify").code == 0
+
+
+def serve_months(project: Project, name: str, *months: str) -> None:
+    """Make a database in which one client has these months, and the source of it."""
+    asked = {"kind": "database", "url": f"sqlite:///{name}", "table": "clients", "watermark": "at"}
+    project.configure(schema={"period": "month"}, source=asked)
+    with sqlite3.connect(project.root / name) as connection:
+        connection.execute(f"create table clients ({', '.join(COLUMNS)}, month, at)")
+        lines = [("acme", 1, 2, 3, 0, month, at) for at, month in enumerate(months)]
+        connection.executemany("insert into clients values (?, ?, ?, ?, ?, ?, ?)", lines)
+    connection.close()
+
+
+@pytest.mark.slow
+def test_a_pull_whose_periods_are_of_another_form_than_those_of_the_files_is_refused_whole(project: Project) -> None:
+    project.drop("sourcedata/a.csv", f"{','.join(COLUMNS)},month\nglobex,1,2,3,0,2026-01\n")
+    serve_months(project, "clients.db", "2026-02-02")
+
+    said = project.run("ingestion")
+
+    entry = next(it for it in project.json("ingesteddata/current/manifest.json")["entries"] if "database" in it["path"])
+    assert (said.code, entry["state"]) == (4, "refused")
+    assert "database/clients: " in said.out
+    assert "as in all files before" in said.out
+    assert rows(project) == 1
+
+
+@pytest.mark.slow
+def test_a_table_that_is_read_anew_may_be_of_another_form_than_it_was(project: Project) -> None:
+    serve_months(project, "clients.db", "2026-01", "2026-02")
+    assert project.run("ingestion").code == 0
+    serve_months(project, "dates.db", "2026-01-31", "2026-02-28")
+
+    said = project.run("ingestion")
+
+    assert said.code == 0
+    assert [line.split(",")[1] for line in project.text("ingesteddata/finaldata.csv").splitlines()[1:]] == [
+        "2026-01-31",
+        "2026-02-28",
+    ]
