@@ -122,7 +122,7 @@ def money(everyone: pd.DataFrame, calls: Sequence[Facts], schema: Schema) -> dic
 
     Clients whose value is missing are left out; the owner of those who have none is None.
     """
-    at_risk = everyone["value"].astype("float64").clip(lower=0) * everyone["risk"]
+    at_risk = expected_gain.known_values(everyone) * everyone["risk"]
     if at_risk.isna().all():
         return None
     named = everyone["owner"].astype(object)

@@ -26,9 +26,14 @@ def gains(everyone: pd.DataFrame, capacity: Capacity) -> Floats:
     return np.round(capacity.acceptance * values(everyone) * risk - capacity.call_cost, DIGITS)
 
 
+def known_values(everyone: pd.DataFrame) -> pd.Series[float]:
+    """The value of each client, a negative one as 0; NaN where it is not known."""
+    return everyone["value"].astype("float64").clip(lower=0)
+
+
 def values(everyone: pd.DataFrame) -> Floats:
-    """The value of each client, a negative one as 0; where it is not known, the middle one of those that are."""
-    known = everyone["value"].astype("float64").clip(lower=0)
+    """The value of each client; where it is not known, the middle one of those that are."""
+    known = known_values(everyone)
     return np.asarray(known.fillna(known.median()), dtype=np.float64)
 
 
@@ -110,5 +115,5 @@ def of_list(
         "n_left_over": n_there - len(calls),
         "n_losing": len(losing(everyone, capacity) - set(off)),
         "n_without_value": int(everyone["value"].isna().sum()),
-        "typical_value": float(everyone["value"].clip(lower=0).median()) if is_known else None,
+        "typical_value": float(known_values(everyone).median()) if is_known else None,
     }

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from risk.lists import expected_gain
+from risk.lists.expected_gain import value_at_risk
 from risk.service.predictions import Clients
 from risk.service.problems import Problem
 from risk.settings import capacity
@@ -129,7 +129,7 @@ def _sorted(clients: Clients, asked: Asked, day: str) -> Sequence[int]:
     if asked.show:
         places = [place for place in places if FILTERS[asked.show](_renewal(clients, place, day))]
     keys: dict[str, Callable[[int], Any]] = {
-        "value_at_risk": lambda place: -max(float(clients.cells[place][5] or 0), 0.0) * clients.risks[place],
+        "value_at_risk": lambda place: -(value_at_risk(float(clients.cells[place][5] or 0), clients.risks[place]) or 0),
         "renewal": lambda place: _next(_renewal(clients, place, day)["renews_in_days"]),
         "client": lambda place: _plain(clients.names[place]),
     }
@@ -151,7 +151,7 @@ def among_clients(clients: Clients, asked: Asked, day: str) -> Page:
     """A page of the current clients who are asked for, each with its value at risk and its renewal."""
     page = places_of(clients, asked, day)
     rows = [clients.row(place) | _renewal(clients, place, day) for place in page.rows]
-    rows = [it | {"value_at_risk": expected_gain.value_at_risk(it["value"], it["risk"])} for it in rows]
+    rows = [it | {"value_at_risk": value_at_risk(it["value"], it["risk"])} for it in rows]
     return replace(page, rows=rows)
 
 

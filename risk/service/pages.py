@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, current_app, render_template, requ
 from jinja2 import UndefinedError
 
 from risk.disk import paths
-from risk.lists.track_record_words import left, of_day
+from risk.lists import expected_gain, track_record_words
 from risk.report import call_words, list_words, missing_list, money_words, situation
 from risk.report import snapshot as snapshots
 from risk.report.card_blocks import blocks
@@ -61,7 +61,7 @@ def furnish(app: Flask, places: Places) -> None:
     app.jinja_env.filters.update(level=situation.level, owner=lambda name: name or NOTHING, figure="{:,.10g}".format)
     app.jinja_env.globals.update(list_words=list_words, call_words=call_words, money_words=money_words)
     app.jinja_env.globals.update(situation=situation.situation, missing_list=missing_list, soon=finding.SOON)
-    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), list_day=of_day, list_left=left)
+    app.jinja_env.globals.update(filters=tuple(finding.FILTERS), track_record_words=track_record_words)
 
 
 @pages.get("/")
@@ -142,8 +142,8 @@ def _client(name: str) -> Response:
         form = any(str(rule) == "/outcomes" for rule in current_app.url_map.iter_rules())
         why = told | {"drivers": [(it["feature"], it["log_odds"]) for it in told["drivers"]]}
         rows = [it | {"values": list(it["values"].values())} for it in told["rows"]]
-        found = {"told": told, "call": call, "why": why, "rows": rows, "form": form}
-        features = _features(shown, name)
+        at_risk, features = expected_gain.value_at_risk(told["value"], told["risk"]), _features(shown, name)
+        found = {"told": told, "call": call, "why": why, "rows": rows, "form": form, "at_risk": at_risk}
         return found | {"features": features, "new_levels": _new_levels(features, shown)}
 
     return _page("client.html", facts)
