@@ -102,9 +102,9 @@ def judge(
     better first models, for any fitted model is a little less calibrated than the base rate). Where the world stands
     still (`steady_gain` is given) it must win more than that share, or catch significantly more leavers, and by that
     share; 1 % with z 3 is enough where the champion `follows_change`. It is refused where it is worse on the `newest`
-    rows at one-sided 1 %: what relies on time shows there alone. Of fewer than `minimum` of each nothing is concluded.
-    One with the `same_list` keeps the champion's order; only its out-of-fold risks, each fold by a curve of its own, do
-    not.
+    rows at one-sided 1 % and by more than `minimum_gain`: what relies on time shows there alone. Of fewer than
+    `minimum` of each nothing is concluded. One with the `same_list` keeps the champion's order; only its out-of-fold
+    risks, each fold by a curve of its own, do not.
     """
     figures = compare(labels, champion_risks, challenger_risks, clients, capture_k, newest, same_list=same_list)
     if min(figures.leavers, figures.stayers) < minimum:
@@ -152,7 +152,8 @@ def _objections(
         objections.append("its call list catches fewer leavers")
     if figures.calibration_lower > 0 and figures.calibration_difference > max(figures.gain / 2, minimum_gain):
         objections.append("its risks are less true: it loses too much of its gain by calibration")
-    if figures.forward_z is not None and figures.forward_z < -ONE_SIDED_99:
+    # Of many rows another penalty, by chance of the folds, is enough to be surely worse: it has to be by what matters.
+    if (figures.forward_z or 0.0) < -ONE_SIDED_99 and (figures.forward_gain or 0.0) < -minimum_gain:
         objections.append(f"trained without the newest {figures.forward_rows:,} rows, it is worse on these")
     return objections
 

@@ -301,6 +301,14 @@ def test_a_challenger_that_is_as_good_forward_is_deployed() -> None:
     assert gate.forward_z == pytest.approx(0, abs=2.3)
 
 
+def test_a_challenger_that_is_hardly_worse_forward_is_deployed_however_sure_that_is() -> None:
+    gate = forward(0.33, n_rows=100_000)
+
+    assert gate.forward_gain is not None
+    assert gate.forward_z is not None
+    assert (gate.outcome, gate.forward_z < -2.326, -0.005 < gate.forward_gain < 0) == ("deploy", True, True)
+
+
 def test_without_newest_rows_the_sentence_says_that_nothing_was_judged_forward() -> None:
     gate = judged(2_000, 1, 0.8, 0.1)
 
