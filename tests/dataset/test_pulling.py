@@ -201,7 +201,7 @@ def test_a_pull_whose_periods_are_of_another_form_than_those_of_the_files_is_ref
 
 
 @pytest.mark.slow
-def test_a_table_that_is_read_anew_may_be_of_another_form_than_it_was(project: Project) -> None:
+def test_a_table_that_is_read_as_a_whole_again_may_be_of_another_form_than_it_was(project: Project) -> None:
     serve_months(project, "clients.db", "2026-01", "2026-02")
     assert project.run("ingestion").code == 0
     serve_months(project, "dates.db", "2026-01-31", "2026-02-28")
