@@ -75,11 +75,16 @@ class Filling:
 
         Those that came at once may have been known before. `latest` is the last step of the run of each.
         """
-        whole = max(_reached(counts) for outcome, counts in self.known.items() if outcome != SHOWN)
+        whole = self.whole
         if whole > self.first:
             return self.age(whole), self.age(whole)
         alone = sum(latest[it] == latest[whole] for it in self.shown) == 1
         return 0, self.age(latest[whole] if alone else whole)
+
+    @property
+    def whole(self) -> int:
+        """The step at which the outcomes were complete."""
+        return max(_reached(counts) for outcome, counts in self.known.items() if outcome != SHOWN)
 
     @property
     def n_known(self) -> int:
@@ -91,10 +96,12 @@ def measured(periods: Mapping[str, Filling], latest: Mapping[int, int], now: int
     """Return the lag at a step, of so many steps at the least; `latest` is the last step of the run of each."""
     took = {period: it.took(latest) for period, it in sorted(periods.items())}
     ages = {period: periods[period].age(now) for period in took}
+    shows = _evidence({period: periods[period] for period in took})
     steps = least
     for steps in sorted({least, *(it for both in took.values() for it in both if it > least)}):
-        old = [took[period] for period in took if ages[period] > steps][-LAST:]
-        longer, within = sum(low > steps for low, _ in old), sum(high <= steps for _, high in old)
+        old = [period for period in took if ages[period] > steps][-LAST:]
+        longer = len({shows[period] for period in old if took[period][0] > steps})
+        within = sum(took[period][1] <= steps for period in old)
         if longer < (FEWEST_LATE if steps == least else 1) or longer < within:
             break
     fillings = [periods[it] for it in took]
@@ -102,6 +109,20 @@ def measured(periods: Mapping[str, Filling], latest: Mapping[int, int], now: int
     whole = [period for place, period in enumerate(took) if ages[period] >= steps and place < filled]
     waiting = tuple(period for period in took if period not in whole)
     return Lag(steps, whole[-1], waiting) if waiting and whole else Lag(steps)
+
+
+def _evidence(periods: Mapping[str, Filling]) -> dict[str, str | int]:
+    """By what each period shows a lag: itself, or the period that was the newest one when its history was mended.
+
+    Rows that had not been there before are of another team, say; and where the outcomes of the oldest period change as
+    well, a history was sent again. Either counts once, of however many periods it is: what comes then was not found out
+    then.
+    """
+    mended = next((it.whole // STEP for it in periods.values()), None)
+    return {
+        period: came if (came := it.whole // STEP) == mended or _reached(it.known[SHOWN]) == it.whole else period
+        for period, it in periods.items()
+    }
 
 
 def _filled(periods: Sequence[str], n_known: Sequence[int], n_clients: Sequence[int]) -> int:
@@ -113,7 +134,7 @@ def _filled(periods: Sequence[str], n_known: Sequence[int], n_clients: Sequence[
     step = usual_step(date.fromisoformat(it) for it in periods if len(it) > len("2026-11")) or MONTH
     size = max(1, round(TOGETHER / step))
     ends = list(range(len(periods), 0, -size))[::-1]
-    starts = [0, *ends[:-1]]
+    starts = [0, *ends][: len(ends)]
     clients = [sum(n_clients[a:b]) for a, b in zip(starts, ends, strict=True)]
     shares = [sum(n_known[a:b]) / n for a, b, n in zip(starts, ends, clients, strict=True)]
     enough = max(3, round(ENOUGH / step / size))

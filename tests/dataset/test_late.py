@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -90,6 +91,59 @@ def test_months_wait_until_their_outcomes_are_complete(monthly: Project, way: st
         for frame in (found.labelled(), found.news()):
             assert frame.groupby("month")["exited"].mean().tolist() == [0.25] * frame["month"].nunique()
             assert max(frame["month"]) == found.lag.until
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("many", [range(1, 3), range(3, 7), range(1, 9)])
+def test_what_is_loaded_later_of_another_team_is_no_lag(monthly: Project, many: range, at_once: bool) -> None:
+    for month in range(1, 9):
+        monthly.drop(f"sourcedata/{month:02d}.csv", months(*whole(month, 99)))
+    monthly.run("ingestion")
+    for month in many:
+        lines = (row(month, N + client, str(int(client % 2 == 0))) for client in range(N // 2))
+        monthly.drop(f"sourcedata/others_{month:02d}.csv", months(*lines))
+        if not at_once:
+            monthly.run("ingestion")
+    monthly.run("ingestion")
+
+    found = rows_of(monthly)
+
+    assert found.lag.open == ()
+    assert len(found.labelled()) == 8 * N + len(many) * N // 2
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_history_that_is_sent_again_with_other_outcomes_is_no_lag(monthly: Project, watched: bool) -> None:
+    for month in range(1, 9):
+        monthly.drop(f"sourcedata/{month:02d}.csv", months(*whole(month, 99)))
+        if watched:
+            monthly.run("ingestion")
+    monthly.run("ingestion")
+    for month in range(1, 8):
+        monthly.drop(f"sourcedata/{month:02d}.csv", months(*(row(month, c, str(int(c % 3 == 0))) for c in range(N))))
+        monthly.run("ingestion")
+
+    assert rows_of(monthly).lag.open == ()
+
+
+def test_rows_that_come_only_once_their_outcome_is_known_show_a_lag(monthly: Project) -> None:
+    for now in range(1, 8):
+        stayers = [line for place, line in enumerate(whole(max(1, now - 2), 99)) if place % 4]
+        monthly.drop(f"sourcedata/{now:02d}.csv", months(*whole(now, 99)[::4], *(stayers if now > 2 else ())))
+        monthly.run("ingestion")
+
+    assert rows_of(monthly).lag.open == ("2026-06", "2026-07")
+
+
+def test_rows_beside_a_dataset_without_any_outcome_are_all_news(monthly: Project) -> None:
+    live(monthly, "blank", FIRST + 3)
+    rows = rows_of(monthly)
+    entries = [it for it in rows.manifest.entries if not any(content.n_labelled for content in it.contents)]
+
+    news = rows_of(monthly, known=replace(rows.manifest, entries=tuple(entries))).news()
+
+    assert entries
+    assert len(news) == len(rows.labelled()) > 0
 
 
 def test_one_month_whose_outcomes_came_in_two_parts_is_no_lag(monthly: Project) -> None:
