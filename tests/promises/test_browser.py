@@ -129,6 +129,21 @@ def test_every_table_lies_whole_within_a_phone_and_its_cells_say_what_they_are(b
             assert max(heights, default=0) < 200, path  # pixels: no column is squeezed to a word a line
 
 
+def test_a_cell_without_a_label_has_nothing_before_it_on_a_phone(browser: Browser, site: str) -> None:
+    with opened(browser, site, 390) as page:
+        page.goto("/trackrecord", wait_until="networkidle")
+        cells = (f'<th class="{name}"></th><td class="{name}"></td>' for name in ("", "when", "long", "number"))
+        table = f'<table class="stacks"><tbody><tr>{"".join(cells)}</tr></tbody></table>'
+        page.locator("main").evaluate("(it, table) => it.insertAdjacentHTML('beforeend', table)", table)
+        said = (
+            page.locator("main > table")
+            .locator("th, td")
+            .evaluate_all("them => them.map(it => getComputedStyle(it, '::before').content)")
+        )
+
+        assert said == ["none"] * 8
+
+
 def test_the_rows_of_a_client_are_headed_by_labels_and_counted_in_words(browser: Browser, site: str) -> None:
     with opened(browser, site) as page:
         page.goto("/clients")
