@@ -50,7 +50,8 @@ def of_newest(rated: out_of_fold.RatedRows | None, schema: Schema, capacity: Cap
     """Both orders on the newest outcomes; None without values, or where too few outcomes are known."""
     if rated is None or not schema.value:
         return None
-    frame, risks, key = rated.rows.frame, pd.Series(rated.risks), schema.period or "content"
+    frame, key = rated.rows.frame, schema.period or "content"
+    risks = pd.Series(rated.risks, index=frame.index)
     frame = frame[frame.groupby(key)[schema.value].transform("count") > 0]  # those of which a value was known
     if rated.rows.sampled or frame.empty:  # the list of a sample is none
         return None

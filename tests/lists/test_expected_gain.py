@@ -222,7 +222,10 @@ def test_a_past_period_in_which_no_value_was_known_is_not_counted() -> None:
     rated = RatedRows(NewestRows(rows, {}, sampled=False), rows["risk"].to_numpy(), 0)
 
     found = both_orders.of_newest(rated, schema, IN_ORDER)
+    newest = NewestRows(rows[5:], {}, sampled=False)  # as they are found among rows of more periods
+    among = both_orders.of_newest(RatedRows(newest, rated.risks[5:], 0), schema, IN_ORDER)
 
     assert found is not None
+    assert found == among
     assert (found["n_lists"], found["n_rows"], found["first_period"]) == (1, 5, "2026-02")
     assert found["orders"][0]["saved"] == pytest.approx(0.5 * 10 - 20)
