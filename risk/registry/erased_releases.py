@@ -70,13 +70,26 @@ class TrainedModels:
 
         A challenger that was trained on them is trained again by the next run, where one would go on with it.
         """
-        for release in releases.all_of(self.production):
-            yield from self._papers(release.folder, manifests.read_whole(release.folder), moved)
-        dataset = object_in(self.desk / paths.CARD).get("dataset")
-        version = manifests.read_whole(self.versions / dataset) if isinstance(dataset, str) else None
-        yield from self._papers(self.desk, version, moved)
+        for folder, manifest in self._datasets():
+            yield from self._papers(folder, manifest, moved)
         if self._is_under_way and ON_DESK in self.trained_on_them():
             yield Rewrite(self.desk / paths.CARD, None)
+
+    def _datasets(self) -> list[tuple[Path, Manifest | None]]:
+        """The folder of each model with the dataset that it was trained on; one for all copies of the same risks.
+
+        Copies must stay equal, for the journal names one digest for both.
+        """
+        found = [(it.folder, manifests.read_whole(it.folder)) for it in releases.all_of(self.production)]
+        dataset = object_in(self.desk / paths.CARD).get("dataset")
+        found.append((self.desk, manifests.read_whole(self.versions / dataset) if isinstance(dataset, str) else None))
+        risks = [it / paths.LEARNED_RISKS for it, _ in found]
+        digests = [files.digest_file(it) if it.is_file() else str(it) for it in risks]
+        first = dict[str, Manifest]()
+        for digest, (_, manifest) in zip(digests, found, strict=True):
+            if manifest is not None:
+                first.setdefault(digest, manifest)
+        return [(folder, first.get(digest)) for digest, (folder, _) in zip(digests, found, strict=True)]
 
     def _papers(self, folder: Path, manifest: Manifest | None, moved: Moved) -> Iterator[Rewrite]:
         digests: dict[str, str] = {}

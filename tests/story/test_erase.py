@@ -120,6 +120,21 @@ def test_everything_verifies_after_an_erasure_and_the_next_run_goes_on(kept: Pro
 
 
 @pytest.mark.slow
+def test_the_live_model_stays_as_the_journal_names_it_where_its_dataset_is_kept_no_more(project: Project) -> None:
+    project.configure(schema={"period": "period"}, keep={"versions": 1})
+    project.drop("sourcedata/2026-01.csv", month(1))
+    assert project.run("fullprocess").code == 0
+    for number in range(2, 4):
+        project.drop(f"sourcedata/2026-{number:02d}.csv", month(number, labels=False))
+        assert project.run("ingestion").code == 0
+
+    assert erase(project, month(1).splitlines()[1].split(",")[0]).code == 0
+
+    verified = project.run("diagnostics", "--verify")
+    assert verified.code == 0, verified.err
+    assert project.run("fullprocess").code == 0
+
+
 def test_nothing_changes_for_other_clients(kept: Project) -> None:
     names = ("ingesteddata/finaldata.csv", "models/clientrisks.csv", "models/calllist.csv")
     before = {name: kept.text(name) for name in names}
