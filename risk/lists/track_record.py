@@ -40,6 +40,7 @@ NamesAt = Callable[[Sequence[int]], list[tuple[str, str | None]]]
 class Grade:
     """One list beside what came of it; shares are of all who left, and None where nobody did or none can be had.
 
+    Of `n_open` clients the outcome was not known when the list was made: with periods the others grade nothing.
     Of `listed_treated` clients a call may have changed the outcome; the `untreated` counts and share leave them out.
     """
 
@@ -62,6 +63,7 @@ class Grade:
     expected_high: int
     complete: bool
     newest_period: str | None = None
+    n_open: int | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
     untreated_left, all_untreated_left = (int((left[who & ~treated] == 1).sum()) for who in (listed, known))
     counted_in = season.moved(rows["risk"][known & listed], facts.level or 0.0)
     expected = expected_leavers(counted_in, n_known, facts.n_trained, facts.deviation or 0.0)
-    asked = rows["open"].sum() if by_period else len(left)
+    n_open = int(rows["open"].sum()) if by_period else len(left)
     return Grade(
         facts.as_of, facts.replayed, int(listed.sum()), len(left), n_known, n_left, listed_known, listed_left,
         int((treated & listed).sum()), untreated_left,
@@ -157,7 +159,7 @@ def _grade(facts: ListFacts, rows: Rows, by_period: bool) -> Grade:
         random_share=listed_known / n_known if n_known else None,
         simple_share=simple_share(rows["number"][known], left[known], listed_known),
         expected=expected.mean, expected_low=expected.low, expected_high=expected.high,
-        complete=bool(n_known and n_known >= COMPLETE * asked), newest_period=facts.newest_period,
+        complete=bool(n_known and n_known >= COMPLETE * n_open), newest_period=facts.newest_period, n_open=n_open,
     )  # fmt: skip
 
 
@@ -206,11 +208,17 @@ def _leaver(told: Said, rows: Rows, places: Sequence[int] | range) -> Leaver:
 
 
 def with_strangers(found: Leavers, told: Said, known: KnownLabels, names_at: NamesAt) -> Leavers:
-    """The leavers with those who are on no list though one of their period was kept; of other periods none counts."""
-    covered = np.unique(told.rows["period"][told.rows["period"] >= 0])
-    left = np.flatnonzero((known.left == 1) & np.isin(known.period, told.period_keys[covered]))
-    left = left[list_outcomes.codes(told.client_keys, known.client[left]) < 0]
+    """The leavers with those who are on no list though one of their period was kept; of other periods none counts.
+
+    Nor do those whose outcome was there when the first list of their period was made: they were no clients any more.
+    """
+    rows, runs = told.rows, np.array([it.facts.run for it in told.lists], dtype=np.int64)
+    made = np.full(len(told.period_keys) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(made, rows["period"], runs[rows["list"]])
+    left = np.flatnonzero((known.left == 1) & (list_outcomes.codes(told.client_keys, known.client) < 0))
     period = list_outcomes.codes(told.period_keys, known.period[left])
+    later = (period >= 0) & (known.run[left] > made[period])
+    left, period = left[later], period[later]
     newest = left[np.lexsort((known.position[left], -period))][:MOST_LEAVERS]
     strangers = [Leaver(client, period, (), False) for client, period in names_at(known.position[newest].tolist())]
     ordered = sorted([*found.leavers, *strangers], key=lambda it: it.period or "", reverse=True)

@@ -10,6 +10,10 @@ from risk.text import NOTHING, counted, day, number, percent
 Facts = Mapping[str, Any]
 
 NONE_YET = "No list has been graded yet: no outcome is known of a client on an earlier list."
+NEVER = (
+    "No list can be graded: every outcome was known when its list was made. Send the rows of a period as soon as they "
+    "are known, without outcomes, and again with them."
+)
 REPLAYED = "replayed: made afterwards from what was known then"
 
 
@@ -17,7 +21,10 @@ def sentence(record: Facts, horizon: str) -> str:
     """The newest list whose outcomes are known, in a manager's words; the newest with any where none is complete."""
     graded = [it for it in record["lists"] if left(it) != NOTHING and it["n_left"]]
     chosen = next(iter([it for it in graded if it["complete"]][-1:] or graded[-1:]), None)
-    return NONE_YET if chosen is None else of_list(chosen, horizon)
+    if chosen is None:
+        closed = [it for it in record["lists"] if it.get("n_clients")]
+        return NEVER if closed and all(it.get("n_open") == 0 for it in closed) else NONE_YET
+    return of_list(chosen, horizon)
 
 
 def of_list(grade: Facts, horizon: str) -> str:
@@ -45,6 +52,14 @@ def of_list(grade: Facts, horizon: str) -> str:
     return " ".join([*parts, f"The list said {number(grade['expected_low'])} to {number(grade['expected_high'])}."])
 
 
+def state(grade: Facts) -> str:
+    """Whether a list was replayed, and what is known of its outcomes."""
+    shown = "replayed" if grade["replayed"] else "as shown then"
+    if grade.get("n_open") == 0 and grade.get("n_clients"):
+        return f"{shown}, outcomes were known before"
+    return shown if grade["complete"] else f"{shown}, outcomes still arrive"
+
+
 def left(grade: Facts) -> str:
     """How many of those listed left: of nobody 0, once any outcome is known; a dash where none is."""
     n_known = grade.get("listed_known", grade["n_listed"]) if grade["n_listed"] else grade.get("n_known")
@@ -58,8 +73,8 @@ def of_leavers(record: Facts) -> str:
         return "Nobody who stood on a list is known to have left."
     warned = f"of {number(n_leavers - n_unwarned)} the lists before had warned, of {number(n_unwarned)} they had not"
     said, days = f"{counted(n_leavers, 'client')} left since the first list: {warned}.", record["lead_days_median"]
-    lead = f" They stood on a list {counted(round(days or 0), 'day')} before they were gone (median)."
-    return said + ("" if days is None else lead)
+    lead = f" From their first place on a list to the first list without them: {counted(round(days or 0), 'day')}"
+    return said + ("" if days is None else f"{lead} (median).")
 
 
 def of_broken(record: Facts) -> str | None:
@@ -80,7 +95,8 @@ def page(record: Facts, horizon: str) -> str:
     for it in record["lists"]:
         said = f"{number(it['expected_low'])}-{number(it['expected_high'])}" if it["listed_known"] else NOTHING
         shares = " ".join(f"{percent(it[name], 0):>7}" for name in ("share_caught", "random_share", "simple_share"))
-        marks = f"{'  replayed' if it['replayed'] else ''}{'' if it['complete'] else '  not all known'}"
+        known = "" if it["complete"] else "  known before" if it.get("n_open") == 0 else "  not all known"
+        marks = f"{'  replayed' if it['replayed'] else ''}{known}"
         counts = f"{number(it['n_clients']):>8} {number(it['n_listed']):>7} {left(it):>6}"
         lines.append(f"{of_day(it, record['lists']):<12} {counts} {said:>9} {shares}{marks}")
     if record["lists"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reportlab.platypus import Flowable
 
-from risk.lists.track_record_words import left, of_day
+from risk.lists.track_record_words import left, of_day, state
 from risk.report import call_words
 from risk.report._pdf_layout import WIDTH, alert, more, picture, section, text, titled_table
 from risk.report.tables import Table, TableColumn
@@ -25,6 +25,7 @@ def track_record(record: Facts | None, drawn: bytes | None) -> list[Flowable]:
     shown, missed = _lists(record), _unwarned(record)
     n_leavers, n_unwarned = record["n_leavers"], record["n_unwarned"]
     of = f"{counted(n_leavers, 'client')} left since the first list; {number(n_unwarned)} of them without a warning."
+    of_whom = f"which names the {number(len(record['leavers']))} who left last"
     broken = f"Not as the journal recorded them, and not graded: the lists of {', '.join(record['broken'])}."
     return section(
         "The track record",
@@ -33,7 +34,7 @@ def track_record(record: Facts | None, drawn: bytes | None) -> list[Flowable]:
         *([picture(drawn, WIDTH)] if drawn else []),
         *([*titled_table(shown), *more(shown.n_more, "in snapshot.json")] if shown.rows else []),
         *([text(of)] if n_leavers else []),
-        *([*titled_table(missed), *more(missed.n_more, "in snapshot.json")] if missed.rows else []),
+        *([*titled_table(missed), *more(missed.n_more, f"in snapshot.json, {of_whom}")] if missed.rows else []),
     )
 
 
@@ -53,9 +54,7 @@ def _lists(record: Facts) -> Table:
         known = it.get("listed_known", it["n_listed"])
         said = f"{number(it['expected_low'])} to {number(it['expected_high'])}" if known else NOTHING
         shares = (percent(it[name], 0) for name in ("share_caught", "simple_share", "random_share"))
-        state = "replayed" if it["replayed"] else "as shown then"
-        state += "" if it["complete"] else ", outcomes still arrive"
-        rows.append([of_day(it, record["lists"]), number(it["n_listed"]), said, left(it), *shares, state])
+        rows.append([of_day(it, record["lists"]), number(it["n_listed"]), said, left(it), *shares, state(it)])
     titles = ("Listed", "Said to leave", "Left", "Of all leavers", "Simple rule", "Random")
     columns = [TableColumn("List of", 62, is_strong=True)]
     columns += [*(TableColumn(title, 58, is_number=True) for title in titles), TableColumn("State", 100)]
@@ -70,4 +69,5 @@ def _unwarned(record: Facts) -> Table:
         said = [f"{was['as_of']}: rank {number(was['rank'])}, {percent(was['risk'])}" for was in it["said"]]
         rows.append([it["client"], it["period"] or NOTHING, "; ".join(said) or "on no list"])
     columns.append(TableColumn("The lists before said", 290))
-    return Table("Who left without a warning", columns, rows, record["n_unwarned"] - len(rows))
+    n_named = sum(not it["warned"] for it in record["leavers"])
+    return Table("Who left without a warning", columns, rows, n_named - len(rows))

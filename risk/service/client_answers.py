@@ -169,6 +169,7 @@ class ListGrade(msgspec.Struct, forbid_unknown_fields=True):
     complete: bool
     simple_rule: str | None
     newest_period: Kept = UNSET
+    n_open: Count | UnsetType = UNSET
 
 
 class SaidBefore(msgspec.Struct, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from risk.disk import paths
-from risk.lists import list_history
+from risk.lists import list_history, track_record_words
 from tests.conftest import HEADER, Installations, Project, table
 
 SCHEMA = {"period": "period"}
@@ -170,3 +170,19 @@ def test_the_list_says_what_changed_since_that_of_an_earlier_week(begun: Project
     assert {call["move"] for call in shown["call_list"]} <= {"new", "risen", "fallen", "same"}
     assert all(call["moved_by"] in (None, "the client changed") for call in shown["call_list"])
     assert begun.json("models/reports/1/snapshot.json")["list"]["previous"] is None  # a replayed list is no former one
+
+
+@pytest.mark.slow
+def test_whose_outcome_came_with_the_row_nobody_could_have_been_warned_of(project: Project) -> None:
+    project.configure(schema=SCHEMA, model={"family": "logistic"}, capacity={"calls_per_week": 20})
+    for number in range(1, 4):
+        lines = month(number).replace("\nc", f"\nof_{number}_") if number > 1 else month(number)
+        project.drop(f"sourcedata/2026-{number:02d}.csv", lines)
+        run_of_day(project, f"2026-{number + 1:02d}-02")
+
+    found = record(project)
+
+    assert (found["n_leavers"], found["n_unwarned"], found["leavers"]) == (0, 0, [])
+    assert [it["n_open"] for it in found["lists"]] == [0] * len(found["lists"])
+    assert found["sentence"].startswith("No list can be graded: every outcome was known when its list was made.")
+    assert "outcomes were known before" in track_record_words.state(found["lists"][0])
