@@ -73,11 +73,16 @@ if (tools) {
 const whatIf = document.querySelector("form[data-what-if]");
 if (whatIf) {
   const said = whatIf.querySelector(".answer");
+  const labelOf = (name) => whatIf.elements.namedItem(name).labels[0].querySelector("bdi").textContent;
   let latest = 0, waiting;
   const ask = async () => {
     const mine = ++latest, client = {};
     for (const field of whatIf.querySelectorAll("input")) {
       const numeric = field.dataset.kind === "numeric";
+      if (field.validity.badInput || (numeric && !Number.isFinite(Number(field.value)))) {
+        said.textContent = `${labelOf(field.name)}: expected a number.`;
+        return;
+      }
       client[field.name] = field.value.trim() === "" ? null : numeric ? Number(field.value) : field.value;
     }
     let answer, told;
@@ -90,15 +95,18 @@ if (whatIf) {
     if (mine !== latest) return;
     said.textContent = "";
     if (!answer.ok) {  // people know a figure by its label, and there is but one client
-      const field = told.field && whatIf.elements.namedItem(told.field);
-      const fault = `row 0: ${told.field}: `, label = field && field.labels[0].querySelector("bdi").textContent;
+      const fault = `row 0: ${told.field}: `, label = told.field && whatIf.elements.namedItem(told.field) && labelOf(told.field);
       said.textContent = label && told.detail.startsWith(fault) ? `${label}: ${told.detail.slice(fault.length)}` : told.detail;
       return;
     }
     const strong = document.createElement("strong");
     strong.textContent = `${Math.round(told.risks[0] * 100)} %`;
-    const rank = told.ranks[0] === null ? "" : `, rank ${told.ranks[0].toLocaleString()}`;
+    const own = Number(whatIf.dataset.rank), found = told.ranks[0];  // the client as it is does not stand before itself
+    const rank = found === null ? "" : `, rank ${(found > own ? found - 1 : found).toLocaleString()}`;
     said.append("The model would state ", strong, `${rank}.`);
+    for (const it of told.warnings.filter((it) => it.row === 0)) {
+      said.append(document.createElement("br"), `${labelOf(it.field)}${it.message.slice(it.field.length)}.`);
+    }
   };
   whatIf.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(ask, 150); });
   whatIf.addEventListener("submit", (event) => { event.preventDefault(); ask(); });

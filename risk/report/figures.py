@@ -38,6 +38,7 @@ HIGHEST = 0xFFFF  # characters above it are beyond what the layout of PDF pages 
 
 INCHES = (4.2, 3.6)
 DOTS_PER_INCH = 200
+WIDEST = 38  # characters of a line of a title
 HAPPENED = ("stayed", "left")
 LOOK: Any = {
     "text.parse_math": False,  # a column may be called $\alpha$
@@ -70,14 +71,13 @@ def drawn(
     found = {"backtest": backtest(replayed["policies"])} if replayed else {}
     if record and len(graded := [it for it in record["lists"] if it["share_caught"] is not None]) > 1:
         found["track record"] = track_record(graded)
-    if scores is None:
-        return found
-    where, bins = f"({tested(scores)})", scores["calibration"]
-    found["confusion matrix"] = confusion_matrix(scores["confusion"], f"Predicted, and what happened {where}")
-    return found | ({"calibration": calibration(bins, f"Stated risk, and what happened {where}")} if bins else {})
+    if scores is not None:
+        found["confusion matrix"] = confusion_matrix(scores["confusion"], tested(scores))
+        found |= {"calibration": calibration(bins, tested(scores))} if (bins := scores["calibration"]) else {}
+    return found
 
 
-def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predicted, and what happened") -> bytes:
+def confusion_matrix(confusion: Mapping[str, int], where: str = "") -> bytes:
     """The picture of the four counts (`tp`, `fp`, `fn`, `tn`), each with its share of the row."""
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -97,12 +97,12 @@ def confusion_matrix(confusion: Mapping[str, int], title: str = "What was predic
         for count, share in zip(list(axes.texts), shares, strict=True):
             x, y = count.get_position()
             axes.text(x, y + 0.23, "nobody" if share is None else percent(share), ha="center", va="center")
-        axes.set(xlabel="predicted", ylabel="happened", title=shown(title, 60))
+        axes.set(xlabel="predicted", ylabel="happened", title=f"Predicted, and what happened\n{shown(where, WIDEST)}")
         axes.tick_params(axis="y", rotation=0)
         return _png(figure)
 
 
-def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, and what happened") -> bytes:
+def calibration(bins: Sequence[Mapping[str, float]], where: str = "") -> bytes:
     """The picture of bins (`risk`, `share`, `n_rows`): stated risk against the share who left."""
     risks, shares, sizes = ([bin[name] for bin in bins] for name in ("risk", "share", "n_rows"))
     end, largest = min(1.0, 1.12 * max([*risks, *shares, 0.1])), max(sizes, default=1)
@@ -113,7 +113,8 @@ def calibration(bins: Sequence[Mapping[str, float]], title: str = "Stated risk, 
         above.plot(risks, shares, "o-", **look)
         dashed = {"transform": above.transAxes, "ha": "right", "fontsize": 7.5, "color": QUIET}
         above.text(0.98, 0.04, "dashed: stated = happened", **dashed)
-        above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=shown(title, 60))
+        title = f"Stated risk, and what happened\n{shown(where, WIDEST)}"
+        above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=title)
         above.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
         above.grid(color=LINE, linewidth=0.5)
         below.vlines(risks, 0, sizes, color=ACCENT, linewidth=4)

@@ -167,7 +167,8 @@ def _history(snapshot: Snapshot) -> list[Flowable]:
     journal = snapshot.get("journal")
     lines = counted((journal or {}).get("lines") or 0, "line")
     kept = f"Before this run the journal had {lines}; SHA-256 of the last: {journal['sha256']}" if journal else ""
-    return [table(tables.history(snapshot)), *([text(kept)] if kept else [])]
+    until = text("Of the newest run the seconds are those until this report.", "small")
+    return [table(tables.history(snapshot)), until, *([text(kept)] if kept else [])]
 
 
 def _card(snapshot: Snapshot) -> list[Flowable]:

@@ -82,18 +82,20 @@ def of_history(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "reason": it.get("error") or it.get("sentence") or it.get("reason"),
             "f1": (it.get("scores") or {}).get("f1"),
             "steps": {step["name"]: step["seconds"] for step in it.get("steps") or ()},
-            "scan": _widest(Scan.from_dict(it.get("scan") or {})),
+            "scan": _clearest(Scan.from_dict(it.get("scan") or {})),
         }
         for it in records[::-1][:MOST_RUNS]
     ]
 
 
-def _widest(scan: Scan) -> dict[str, Any] | None:
-    """Of the scan of a run its widest window, and whether any of them gave an alarm that no level explains."""
+def _clearest(scan: Scan) -> dict[str, Any] | None:
+    """Of the scan of a run the clearest window with an alarm, else the widest; and whether no level explains it."""
     if not scan.windows:
         return None
-    widest = {name: scan.windows[-1].as_dict()[name] for name in ("contents", "n_rows", "p", "gain")}
-    return widest | {"rings": not scan.is_explained and any(it.rings for it in scan.windows)}
+    rang = [it for it in scan.windows if it.rings]
+    clearest = min(rang, key=lambda it: (it.p, -it.gain), default=scan.windows[-1])
+    told = {name: clearest.as_dict()[name] for name in ("contents", "n_rows", "p", "gain")}
+    return told | {"rings": bool(rang) and not scan.is_explained}
 
 
 def of_schema(schema: Schema) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def filled(clients: Sequence[Facts], names: Sequence[str] = OPTIONAL) -> list[st
 
 def scan(found: Scan) -> Table:
     """The windows of the drift check."""
-    titles = ("Newest files", "Rows", "Leavers", "χ²", "df", "p", "p among such", "Gain", "Alarm")
+    titles = ("Newest files", "Rows", "Leavers", "χ²", "df", "p", "p among such", "Gain per client", "Alarm")
     rows = [
         [
             number(it.contents), number(it.n_rows), number(it.leavers), number(it.chi2, 1), number(it.df),
@@ -94,13 +94,18 @@ def gate(found: Gate) -> Table:
     """What the gate measured."""
     columns = [
         TableColumn("Outcome", 90, is_strong=True), TableColumn("Against", 110), _number("Rows", 50),
-        _number("Leavers", 55), _number("Gain in log-loss", 75), _number("z", 40), _number("Change in capture", 85),
+        _number("Leavers", 55), _number("Log-loss lower by", 75), _number("z", 40), _number("Leavers caught", 85),
     ]  # fmt: skip
     row = [
-        found.outcome, found.against, number(found.n_rows), number(found.leavers), number(found.gain, 4),
-        number(found.z, 2), number(found.capture_difference, 3),
+        found.outcome, found.against, number(found.n_rows), number(found.leavers), percent(found.gain),
+        number(found.z, 2), _points(found.capture_difference),
     ]  # fmt: skip
     return Table("Is the new model better than what was deployed?", columns, [row])
+
+
+def _points(difference: float | None) -> str:
+    """The difference of two shares in percentage points."""
+    return NOTHING if difference is None else f"{'+' if difference >= 0 else ''}{number(100 * difference, 1)} points"
 
 
 def statistics(snapshot: Facts, most: int | None = None) -> Table:

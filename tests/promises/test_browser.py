@@ -271,6 +271,21 @@ def test_a_client_is_opened_and_asked_what_if(browser: Browser, site: str) -> No
         expect(answer).to_have_text("")
 
 
+def test_a_what_if_says_what_no_trained_row_has_and_ranks_among_the_clients(browser: Browser, site: str) -> None:
+    with opened(browser, site) as page:
+        page.goto("/")
+        page.locator("th a").first.click()
+        among = int(re.sub("[^0-9]", "", page.locator("dt", has_text="rank among").inner_text()))
+        answer, field = page.locator(".what-if .answer"), page.get_by_label("Activity last month")
+        field.fill("1000000")
+        expect(answer).to_contain_text("Activity last month is 1,000,000, outside the trained range of ")
+        rank = int(re.sub("[^0-9]", "", answer.inner_text().split("rank")[1].split(".")[0]))
+
+        assert rank == among
+        field.fill("1e400")
+        expect(answer).to_have_text("Activity last month: expected a number.")
+
+
 def test_a_wrong_figure_of_a_what_if_is_named_by_its_label(browser: Browser, site: str) -> None:
     wrong = {"clients": [{"lastmonth_activity": -1, "number_of_employees": 3}]}
     with opened(browser, site) as page:

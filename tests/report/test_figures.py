@@ -84,8 +84,33 @@ def test_titles_from_data_are_never_read_as_formulas(written: list[str]) -> None
     plain = figures.confusion_matrix(CONFUSION, "$\\alpha$ 漢 \U0001f600")
     figures.calibration(BINS, "$\\broken{$")
 
-    assert {"$\\alpha$ [U+6F22] [U+1F600]", "$\\broken{$"} <= set(written)
+    assert {"$\\alpha$ [U+6F22] [U+1F600]", "$\\broken{$"} <= {it.split("\n")[-1] for it in written}
     assert plain != figures.confusion_matrix(CONFUSION, "α [U+6F22] [U+1F600]")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "scored_on",
+    [
+        "seen clients",
+        "held-out clients (20 % of all, by hash; testdata/ is empty)",
+        "clients_of_the_north_2026-11.csv" * 3,
+    ],
+)
+def test_titles_lie_within_their_pictures(monkeypatch: pytest.MonkeyPatch, scored_on: str) -> None:
+    ends: list[float] = []
+
+    def measure(figure: Figure) -> bytes:
+        figure.draw_without_rendering()
+        ends.append(figure.axes[0]._left_title.get_window_extent().x1 / figure.bbox.x1)
+        return b""
+
+    monkeypatch.setattr(figures, "_png", measure)
+
+    figures.drawn({"scored_on": scored_on, "confusion": CONFUSION, "calibration": BINS}, None)
+
+    assert len(ends) == 2
+    assert max(ends) <= 1
 
 
 @pytest.mark.slow

@@ -373,8 +373,19 @@ def test_report_shows_the_track_record_and_who_left_without_a_warning() -> None:
     assert "2026-07-01 40 15 to 21 17 31 % 22 % 10 % as shown then, outcomes still arrive" in text
     assert "List of Listed Said to leave Left Of all leavers Simple rule Random State" in text
     assert "9 clients left since the first list; 4 of them without a warning." in text
-    assert "<b>Unwarned</b> 2026-07 2026-06-01: rank 812, 2.1 % 3 more in snapshot.json." in text
+    assert "<b>Unwarned</b> 2026-07 2026-06-01: rank 812, 2.1 %" in text
     assert "Warned 2026-07" not in text.replace("Unwarned", "")
+    assert "more in snapshot.json" not in text  # the snapshot names no others
+
+
+@pytest.mark.slow
+def test_report_counts_those_without_a_warning_whom_only_the_snapshot_names() -> None:
+    record = make_record()
+    unwarned = [it | {"client": f"Unwarned {n}"} for n in range(15) for it in record["leavers"][1:]]
+
+    text = report({}, track_record=record | {"leavers": unwarned, "n_unwarned": 40}, call_list=[make_client(1)])
+
+    assert "3 more in snapshot.json, which names the 15 who left last." in text
     assert "The track record" not in report()
 
 
@@ -462,7 +473,7 @@ def test_report_shows_decision_data_files_and_system(typical: bytes) -> None:
     text = read_text(typical)
 
     assert "2 3,998 809 38.2 5 < 0.0001 – 0.0042 no" in text
-    assert "deploy 2-77aa01bc44d0 3,998 809 0.0192 4.81 0.021" in text
+    assert "deploy 2-77aa01bc44d0 3,998 809 1.9 % 4.81 +2.1 points" in text
     assert "lastyear_activity numeric 1,422 1,180 1,010 0.4 %" in text
     assert "is not a number; expected a number of at least 0" in text
     assert "ingestion 0.51 0.44 training 2.20 2.04 scoring – –" in text
