@@ -131,7 +131,7 @@ def _gather(
     leaks = leakage.still(subject.leaks, settings.schema.kinds, settings.schema.trusted)
     shown = _of_run(settings, run, outcome) | {
         "dataset": snapshot.of_dataset(manifest) | {"n_clients": rows.n_clients()} | rows.lag.told,
-        "release": snapshot.of_release(model, subject.provisional, subject.forced),
+        "release": snapshot.of_release(model, subject.provisional, subject.forced, subject.behind),
         "scores": subject.scores,
         "newest": newest[0],
         "rejected_rows": manifest.n_refused,

@@ -101,6 +101,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return f"{number(share * 100, digits)} %" if _is_finite(share) else NOTHING  # type: ignore[operator]
 
 
+def p_value(p: float | None) -> str:
+    """A p-value in print."""
+    return "< 0.0001" if p is not None and p < 0.0001 else number(p, 4)
+
+
 def interval(bounds: tuple[float, float] | None, digits: int = 3, *, share: bool = False) -> str:
     """Return the two bounds of an interval; a dash where it could not be had."""
     if bounds is None:

@@ -15,8 +15,8 @@ from risk.registry.judgement import HoldoutScores
 from risk.registry.releases import BASE_RATE
 from risk.report.run_decision import RunDecision
 from risk.report.season_words import alarm, verdict
-from risk.report.words import OUTCOMES, STATES, TROUBLED, p_value
-from risk.text import counted, interval, moment, number, one_line, percent
+from risk.report.words import OUTCOMES, STATES, TROUBLED
+from risk.text import counted, interval, moment, number, one_line, p_value, percent
 
 Record = Mapping[str, Any]
 

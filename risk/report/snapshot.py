@@ -56,14 +56,19 @@ def _source(entry: Entry) -> dict[str, Any]:
     }
 
 
-def of_release(model: Model | None, provisional: bool, forced: str | None = None) -> dict[str, Any] | None:
-    """Return what is shown of the live release; `forced` is the reason of a person who overruled its verdict."""
+def of_release(
+    model: Model | None, provisional: bool, forced: str | None = None, behind: str | None = None
+) -> dict[str, Any] | None:
+    """Return what is shown of the live release; `forced` is the reason of a person who overruled its verdict.
+
+    `behind` is the release made for a change since, where a person went back.
+    """
     if model is None:
         return None
     card = model.card
     shown = ("family", "threshold", "dataset", "n_rows", "base_rate", "size", "features", "run")
     told = {name: getattr(card, name) for name in shown}
-    told |= {"leaks": [leak["column"] for leak in card.leaks], "forced": forced}
+    told |= {"leaks": [leak["column"] for leak in card.leaks], "forced": forced, "behind": behind}
     return {"name": model.name, "digest": model.digest, "provisional": provisional, **told}
 
 

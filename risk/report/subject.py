@@ -13,12 +13,14 @@ from risk.dataset.dataset import Dataset
 from risk.dataset.outcomes import Outcomes
 from risk.decision import holdout, policy
 from risk.decision.holdout import Holdout
+from risk.disk import journal, paths
 from risk.errors import DataError
 from risk.modeling.metrics import gains
 from risk.reading import erased
 from risk.registry import model as models
 from risk.registry import out_of_fold, proven, releases
 from risk.registry.model import Model
+from risk.registry.releases import object_in
 from risk.report import missing_list
 from risk.settings.settings import Settings
 from risk.text import event, log
@@ -29,7 +31,8 @@ class Subject:
     """The rows and the model of a report, the model's folder, and its scores on the test data.
 
     The rows keep those of `called` clients apart; `with_called` are the scores with these. `unfit` are the live release
-    and why it is not the model, where it does not fit the schema.
+    and why it is not the model, where it does not fit the schema. `behind` is the release that was made for a change
+    after the live one, where a person went back.
     """
 
     rows: Dataset
@@ -43,6 +46,7 @@ class Subject:
     called: Outcomes = field(default_factory=Outcomes)
     with_called: dict[str, Any] | None = None
     unfit: tuple[str, str] | None = None
+    behind: str | None = None
 
 
 def live(settings: Settings) -> Subject:
@@ -66,7 +70,25 @@ def live(settings: Settings) -> Subject:
     leaks = (*model.card.leaks, *leaks)
     with_called = scores(settings, everyone, model, release.folder)[0] if called.contacts else measured
     proof = release.provisional, release.forced
-    return Subject(rows, model, release.folder, *proof, measured, leaks, warnings, called, with_called)
+    behind = _behind(settings.production)
+    return Subject(rows, model, release.folder, *proof, measured, leaks, warnings, called, with_called, behind=behind)
+
+
+def _behind(production: Path) -> str | None:
+    """The release made for a change since the live one was trained, where a person went back behind it.
+
+    None once a check of newer outcomes has found no change: then it had passed, or had been a fault of the data.
+    """
+    records = journal.read(production / paths.JOURNAL)
+    turned = [place for place, it in enumerate(records) if it.get("kind") == releases.INTENT]
+    last = records[turned[-1]] if turned else {}
+    if last.get("action") != releases.ROLLBACK or last.get("reason"):
+        return None
+    if any(it.get("verdict") == "no drift" for it in records[turned[-1] :]):
+        return None
+    later = [it for it in releases.all_of(production) if paths.number_of(it.name) > paths.number_of(last["release"])]
+    made = [it.name for it in later if object_in(it.folder / paths.CARD).get("reason") == policy.DRIFT]
+    return made[-1] if made else None
 
 
 def scores(

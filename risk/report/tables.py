@@ -11,8 +11,8 @@ from risk.decision.gate import Gate
 from risk.drift.finding import Scan
 from risk.modeling.metrics import Scores
 from risk.report import list_words, season_words
-from risk.report.words import STATES, TROUBLED, p_value, score_rows
-from risk.text import MORE, NOTHING, counted, digits_for, moment, number, one_line, percent
+from risk.report.words import STATES, TROUBLED, score_rows
+from risk.text import MORE, NOTHING, counted, digits_for, moment, number, one_line, p_value, percent
 
 Facts = Mapping[str, Any]
 

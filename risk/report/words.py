@@ -58,6 +58,10 @@ def banner(snapshot: Facts) -> tuple[str, str] | None:
     if release.get("forced"):
         why = f"The verdict did not favour it; the reason that was given: {release['forced']}"
         return "A person deployed this release", f"{why}. {NO_FEATURE}" if is_base_rate(release) else why
+    if behind := release.get("behind"):
+        why = f"{behind} was made because the reasons for leaving had changed, and a person went back behind it"
+        what = f"Risks and order are of the time before. Forward again: python deployment.py --rollback {behind}"
+        return "This release is of the time before a change", f"{why}. {what}."
     if is_base_rate(release):
         return all_alike(release, snapshot.get("list"))
     if not release["provisional"]:
@@ -133,11 +137,6 @@ def newest_versions(dependencies: Facts) -> str:
     """When the package index was asked last, or how to ask it."""
     of = f" as of {dependencies['checked_on']}." if dependencies["checked_on"] else ""
     return f"Newest versions{of or ': not checked; run diagnostics.py --check-dependencies.'}"
-
-
-def p_value(p: float | None) -> str:
-    """A p-value in print."""
-    return "< 0.0001" if p is not None and p < 0.0001 else number(p, 4)
 
 
 def _sentence(clause: str) -> str:

@@ -170,6 +170,7 @@ class ReleaseTold(msgspec.Struct, forbid_unknown_fields=True):
     size: str | UnsetType = UNSET
     leaks: list[str] | UnsetType = UNSET
     forced: Kept = UNSET
+    behind: Kept = UNSET
 
 
 class ReleasesAnswer(msgspec.Struct, forbid_unknown_fields=True):

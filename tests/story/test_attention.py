@@ -6,11 +6,14 @@ import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from risk.disk import journal, paths
 from risk.registry import releases
+from risk.report import subject
+from risk.report.words import banner
 from tests.conftest import HEADER, Installations, Project, Said, deploy, table
 
 
@@ -156,6 +159,29 @@ def test_a_missing_live_release_can_be_left_by_a_rollback(deployed: Project) -> 
     assert back.code == 0
     assert releases.name_of(deployed.settings.production) == first.name
     assert deployed.run("fullprocess").code == 0
+
+
+@pytest.mark.slow
+def test_who_goes_back_behind_a_change_is_told_until_a_check_finds_none(deployed: Project) -> None:
+    deployed.drop("sourcedata/dataset2.csv", table(900, seed=2, turned=True, first=5_000))
+    assert deployed.run("fullprocess", "--json").json["reason_to_train"] == "drift"
+    later = releases.name_of(deployed.settings.production)
+
+    def behind() -> Any:
+        assert deployed.run("fullprocess").code == 0
+        return deployed.json("models/snapshot.json")["release"]["behind"]
+
+    assert deployed.run("deployment", "--rollback").code == 0
+    assert behind() == later
+    title, why = banner(deployed.json("models/snapshot.json")) or ("", "")
+    assert title == "This release is of the time before a change"
+    assert f"python deployment.py --rollback {later}." in why
+    assert deployed.run("deployment", "--rollback", str(later)).code == 0
+    assert behind() is None
+    assert deployed.run("deployment", "--rollback").code == 0
+    assert behind() == later
+    journal.append(deployed.settings.production / paths.JOURNAL, {"kind": "run", "verdict": "no drift"})
+    assert subject._behind(deployed.settings.production) is None
 
 
 def test_practice_needs_a_person_too(project: Project) -> None:
