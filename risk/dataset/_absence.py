@@ -41,8 +41,8 @@ class Windows:
         for period, (n_clients, usual) in list(self.incomplete.items())[-NAMED:]:
             found.append(
                 f"{period} has {counted(n_clients, 'client')}, where about {usual:g} are usual: taken for incomplete, "
-                "so nobody is absent by it and labels wait, until it is whole or three more are as low. Send the rest, "
-                "or lower schema.target.smallest_share"
+                "so labels that need it wait, until it is whole or three more are as low. Send the rest, or lower "
+                "schema.target.smallest_share"
             )
         if self.missing:
             named = ", ".join(self.missing[-NAMED:])
@@ -75,7 +75,9 @@ def windows(n_clients: Mapping[str, int], rule: Target) -> Windows:
     newest = whole[-1] if whole else ""
     passed = [it for it in sorted(n_clients) if reach[it] <= newest]
     tell = [it for it in passed if any(it < at <= reach[it] and _is_end(at, reach[it], step) for at in whole)]
-    return Windows(reach, frozenset(tell), incomplete, _missing(whole) if by_month else (), max(passed, default=""))
+    return Windows(
+        reach, frozenset(tell), incomplete, _missing(sorted(n_clients)) if by_month else (), max(passed, default="")
+    )
 
 
 def _is_end(period: str, reach: str, step: str) -> bool:

@@ -28,6 +28,7 @@ from risk.modeling.metrics import (
     per_client,
 )
 from risk.modeling.stored import Stored
+from risk.text import counted
 
 Outcome = Literal["deploy", "refuse", "not enough evidence"]
 
@@ -108,7 +109,7 @@ def judge(
     """
     figures = compare(labels, champion_risks, challenger_risks, clients, capture_k, newest, same_list=same_list)
     if min(figures.leavers, figures.stayers) < minimum:
-        found = f"{figures.leavers:,} leavers and {figures.stayers:,} stayers could be judged"
+        found = f"{counted(figures.leavers, 'leaver')} and {counted(figures.stayers, 'stayer')} could be judged"
         sentence = f"{found}; at least {minimum} of each are needed to tell two models apart."
         return Gate(**vars(figures), outcome="not enough evidence", sentence=sentence)
     objections = _objections(figures, z, minimum_gain, steady_gain, follows_change)

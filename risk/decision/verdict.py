@@ -147,7 +147,7 @@ def conclude(
     if alike := ruling.deploy and size == BASE_SIZE:
         sentence = finding = NO_FEATURE if evidence.gate.outcome == "refuse" else f"{sentence} {NO_FEATURE}"
     if ruling.deploy and evidence.gate.outcome != "deploy":
-        sentence += f" {ALIKE if alike else UNPROVEN}"
+        sentence = f"{sentence.replace('it is refused, for', 'it is not proven, for')} {ALIKE if alike else UNPROVEN}"
     elif ruling.deploy and leaks:
         sentence += " It is only provisional, for a column seems to know the answer."
     return Verdict(

@@ -11,8 +11,8 @@ from risk.text import counted, number
 
 Facts = Mapping[str, Any]
 
-RESULTS = {"reached": "reached", "not reached": "not reached", "stays": "says to stay", "undecided": "undecided",
-           "leaving": "says to leave"}  # fmt: skip
+RESULTS = {"reached": "reached", "not reached": "not reached", "stays": "wants to stay", "undecided": "undecided",
+           "leaving": "wants to leave"}  # fmt: skip
 OPINIONS = {"stays": "will stay", "leaves": "will leave", "unsure": "unsure"}
 MOVES = {"new": "new", "risen": "risen", "fallen": "fallen"}
 SHOWN = {"new": "New", "risen": "Risen", "renews": "Renews soon", "uncalled": "Not yet called"}

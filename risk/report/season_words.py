@@ -44,10 +44,10 @@ def of_level(expected: Facts) -> str:
     stated = expected.get("stated")
     if not stated:
         return ""
-    when = "In this month of former years" if expected["calendar"] else "Of late"
+    by = "By the yearly cycle of former periods" if expected["calendar"] else "By the share of late"
     times = number(expected["mean"] / stated, 1)
     many = "as many" if times == "1.0" else f"{times} times as many"
-    return f"{when} {many} left as the risks alone state, and the share swings from period to period: it is counted in."
+    return f"{by} {many} will leave as the risks alone state, and it swings from period to period: that is counted in."
 
 
 def of_lag(dataset: Facts) -> str:

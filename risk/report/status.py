@@ -23,7 +23,7 @@ from risk.reading import erased
 from risk.registry import audit, proven, releases
 from risk.report import deliver, season_words, snapshot
 from risk.settings.settings import Settings
-from risk.text import hours_of
+from risk.text import counted, hours_of
 
 ROOT = Path(__file__).parents[2]
 ASKED = "check dependencies"  # the act of asking the package index
@@ -145,7 +145,7 @@ def _lines(fields: dict[str, Any], no_dataset: str) -> list[str]:
         f"dataset:  {fields['dataset'] or no_dataset}  {rows}".rstrip(),
         *(f"lag:      {it}" for it in [season_words.of_lag(fields)] if it),
         *([f"late:     {fields['late']}"] if fields["late"] else []),
-        f"refused:  {fields['rejected_rows']} rows; held sources: {', '.join(fields['held']) or 'none'}",
+        f"refused:  {counted(fields['rejected_rows'], 'row')}; held sources: {', '.join(fields['held']) or 'none'}",
         *(f"warning:  {warning}" for warning in fields["warnings"]),
         f"journal:  {fields['journal']}",
         *(f"warning:  {fields[name]}" for name in ("misplaced", "other_versions") if fields[name]),

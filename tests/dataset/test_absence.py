@@ -68,6 +68,16 @@ def test_by_a_period_with_far_fewer_clients_nobody_is_absent() -> None:
     assert found.sentences()[0].startswith("2024-03 has 49 clients, where about 100 are usual: taken for incomplete")
 
 
+def test_an_incomplete_month_is_not_missing() -> None:
+    found = windows(even("2024-01", "2024-02", "2024-05") | {"2024-03": 12}, Target(absent_for="30 days"))
+
+    assert found.missing == ("2024-04",)
+    assert [it.split(":")[0] for it in found.sentences()] == [
+        "2024-03 has 12 clients, where about 100 are usual",
+        "no row of 2024-04",
+    ]
+
+
 def test_clients_may_become_far_fewer_where_that_is_said() -> None:
     clients = even("2024-01", "2024-02") | {"2024-03": 49}
 

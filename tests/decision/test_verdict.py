@@ -49,6 +49,18 @@ def test_a_ruling_follows_from_the_gate_and_what_is_live(outcome: str, facts: An
     assert (made.deploy, made.provisional, made.outcome) == ruling
 
 
+def test_what_is_deployed_all_the_same_is_not_called_refused() -> None:
+    blank = Verdict.from_dict({})
+    covered = {name: getattr(blank, name) for name in ("model", "champion", "dataset", "holdout", "reason")}
+    evidence = verdict.Evidence(replace(gate("refuse"), against=BASE_RATE), None, proven=False)
+
+    made = verdict.conclude(covered, 1, evidence, [], blank.scores, comes_back=False, rolled_back=False)
+
+    assert (made.deploy, made.provisional) == (True, True)
+    assert "refused" not in made.sentence
+    assert ": it is not proven, for " in made.sentence
+
+
 def test_a_verdict_opens_whatever_else_its_file_says() -> None:
     facts = {"model": "m", "champion": LIVE.name, "deploy": True, "sentence": "It is better.", "run": 2}
     stored = replace(Verdict.from_dict(facts), gate=gate("deploy"))

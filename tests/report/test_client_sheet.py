@@ -89,7 +89,7 @@ def test_the_page_is_in_words_of_people_with_units_and_counts_things(project: Pr
     page = project.text("sheet.html")
     heads = re.findall(r"<th [^>]*><bdi>([^<]*)", page)
     assert {"Client", "Hours used (h)", "Value (€)", "Owner"} <= set(heads)
-    assert "<bdi>says to stay</bdi>" in page
+    assert "<bdi>wants to stay</bdi>" in page
     assert re.search(r"as of <time [^>]*>\d{4}-\d\d-\d\d \d\d:\d\d UTC</time>", page)
     assert "On the newest call list (1" not in page
 

@@ -17,9 +17,9 @@ LEVEL = PLAIN | {"stated": 25.0, "level": 0.4, "deviation": 0.2, "calendar": Fal
 @pytest.mark.parametrize(
     ("expected", "begins"),
     [
-        (LEVEL, "Of late 1.4 times as many left as the risks alone state"),
-        (LEVEL | {"calendar": True}, "In this month of former years 1.4 times as many left"),
-        (LEVEL | {"mean": 25.2}, "Of late as many left as the risks alone state"),
+        (LEVEL, "By the share of late 1.4 times as many will leave as the risks alone state"),
+        (LEVEL | {"calendar": True}, "By the yearly cycle of former periods 1.4 times as many will leave"),
+        (LEVEL | {"mean": 25.2}, "By the share of late as many will leave as the risks alone state"),
     ],
 )
 def test_a_level_that_is_counted_in_is_told(expected: dict[str, float], begins: str) -> None:
