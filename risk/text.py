@@ -101,6 +101,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return f"{number(share * 100, digits)} %" if _is_finite(share) else NOTHING  # type: ignore[operator]
 
 
+def short_percent(share: float) -> str:
+    """Return a share as a percentage, with a digit only where it is no whole number."""
+    return percent(share, 0 if abs(share - round(share, 2)) < 1e-9 else 1)
+
+
 def p_value(p: float | None) -> str:
     """A p-value in print."""
     return "< 0.0001" if p is not None and p < 0.0001 else number(p, 4)

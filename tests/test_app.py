@@ -606,15 +606,16 @@ def test_what_needs_a_person_is_told_in_health_and_on_the_page(tmp_path: Path) -
     settings = lay_out(tmp_path)
     deploy(settings, "1-aa")
     folder = report(settings, "1", "1-aa")
-    told = {"kind": "rejected", "subject": "a<b>.csv", "sentence": "a<b>.csv: refused whole."}
+    told = {"kind": "held", "subject": "a<b>.csv", "sentence": "a<b>.csv: refused whole."}
     snapshot = json.loads((folder / paths.SNAPSHOT).read_text())
-    (folder / paths.SNAPSHOT).write_text(json.dumps(snapshot | {"attention": [told]}))
+    (folder / paths.SNAPSHOT).write_text(json.dumps(snapshot | {"attention": [told], "held": ["a<b>.csv"]}))
 
     with contextmanager(client_of)(settings) as client:
         health, page = client.get("/health"), client.get("/")
 
     assert (health.status_code, health.json["status"], health.json["attention"]) == (200, "ok", [told])
     assert "a&lt;b&gt;.csv: refused whole." in page.text
+    assert "1 thing needs attention" in page.text
 
 
 @pytest.mark.slow

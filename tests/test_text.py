@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from risk.text import as_csv, markdown, one_line
+from risk.text import as_csv, markdown, one_line, short_percent
 
 HOSTILE = [
     "<script>alert(1)</script>", "[x](javascript:alert(1))", "a|b", "`code`", "*bold* _it_ ~~no~~", "# head", "1. one",
@@ -84,3 +84,10 @@ def test_a_table_is_read_back_as_it_was_written(rows: list[tuple[str, str]]) -> 
     assert [tuple(text.removeprefix("'") for text in row) for row in found[1:]] == [
         tuple(text.removeprefix("'") for text in row) for row in rows
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(0.0, "0 %"), (0.07, "7 %"), (0.29, "29 %"), (0.025, "2.5 %"), (0.005, "0.5 %")]
+)
+def test_a_share_in_short_has_a_digit_only_where_it_is_no_whole_number(share: float, told: str) -> None:
+    assert short_percent(share) == told

@@ -18,7 +18,7 @@ WHOLE_LIST, FIRST_CALLS = 25, 15  # a list of up to so many stands on the page w
 TRIES = ((4, 8, 8, 600), (4, 8, 8, 240), (3, 8, 8, 240), (2, 8, 8, 240), (2, 4, 8, 160), (2, 0, 8, 100), (2, 0, 0, 100))
 MOST_LINES, IN_DETAIL, CALLS_PRINTED = 4, 500, 10_000
 ROOM_FOR_THE_REST = 130  # points: a few calls
-IN_A_ROW = 4
+IN_A_ROW, LONGEST_SUM = 4, 32  # owners, and characters of what is said of one
 ALERTS = 2
 
 
@@ -93,14 +93,10 @@ def _money(snapshot: Snapshot, n_owners: int) -> list[Flowable]:
     found = situation.owners(snapshot, n_owners) if n_owners else []
     said = f"Value at risk (value × risk): {sums[0]} on this list of {sums[1]} among all {number(snapshot['clients'])}"
     line = text(f"{said} clients{'; of each owner likewise:' if found else '.'}", "cell", title="Money")
-    cells = [
-        [
-            text(owner, "strong", 60),
-            text(f"{counted(n, 'call')} · {number(on_list)} of {amount(total, currency)}", "tiny"),
-        ]
-        for owner, n, on_list, total in found
-    ]
-    told = (money_words.of_list, money_words.both_orders, money_words.measured)
-    orders = " ".join(it for words_of in told if (it := words_of(snapshot))) if n_owners else ""
+    told = [f"{counted(n, 'call')} · {number(on_list)} of {amount(total, currency)}" for _, n, on_list, total in found]
+    cells = [[text(owner, "strong", 60), text(it, "tiny")] for (owner, *_), it in zip(found, told, strict=True)]
+    in_a_row = IN_A_ROW if max(map(len, told), default=0) <= LONGEST_SUM else IN_A_ROW // 2
+    of_orders = (money_words.of_list, money_words.both_orders, money_words.measured)
+    orders = " ".join(it for words_of in of_orders if (it := words_of(snapshot))) if n_owners else ""
     below = [Spacer(0, 4), text(orders, "cell", 900)] if orders else []
-    return [Spacer(0, 6), line, *([in_columns(cells, IN_A_ROW)] if cells else []), *below]
+    return [Spacer(0, 6), line, *([in_columns(cells, in_a_row)] if cells else []), *below]

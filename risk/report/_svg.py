@@ -9,7 +9,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, cast
 
 from risk.report.figures import ACCENT, ALERT, INK, LINE, LOOK, QUIET, SOFT
-from risk.text import percent
+from risk.text import short_percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ def show_percentages(axes: Axes, *which: str) -> None:
     for name in which:
         axis = getattr(axes, f"{name}axis")
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-        axis.set_major_formatter(lambda share, _: percent(share, 0))
+        axis.set_major_formatter(lambda share, _: short_percent(share))
     axes.grid(color=LINE, linewidth=0.5)
     axes.set_axisbelow(True)
 

@@ -188,7 +188,7 @@ def lines(sheet: Mapping[str, Any], parts: Sequence[SheetPart]) -> str:
     """The sheet for a terminal."""
     told = [f"Client {one_line(sheet['client'])}: {'everything that is kept' if sheet['kept'] else NONE_KEPT}"]
     for part in (it for it in parts if it.rows):
-        told += ["", f"{part.title} ({len(part.rows)})"]
+        told += ["", part.title]
         told += [f"  {one_line(' | '.join(row))}" for row in (part.columns, *part.rows)]
     return "\n".join(told)
 

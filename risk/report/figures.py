@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from risk.report.words import tested
-from risk.text import MORE, NOTHING, counted, number, percent
+from risk.text import MORE, NOTHING, counted, number, percent, short_percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,12 +115,12 @@ def calibration(bins: Sequence[Mapping[str, float]], where: str = "") -> bytes:
         above.text(0.98, 0.04, "dashed: stated = happened", **dashed)
         title = f"Stated risk, and what happened\n{shown(where, WIDEST)}"
         above.set(xlim=(0, end), ylim=(0, end), ylabel="share who left", title=title)
-        above.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
+        above.yaxis.set_major_formatter(lambda share, _: short_percent(share))
         above.grid(color=LINE, linewidth=0.5)
         below.vlines(risks, 0, sizes, color=ACCENT, linewidth=4)
         below.set(ylim=(0, 1.25 * largest), yticks=[largest], yticklabels=[number(largest)], ylabel="rows")
         below.set_xlabel("stated risk")
-        below.xaxis.set_major_formatter(lambda risk, _: percent(risk, 0))
+        below.xaxis.set_major_formatter(lambda risk, _: short_percent(risk))
         return _png(figure)
 
 
@@ -161,7 +161,7 @@ def track_record(lists: Sequence[Mapping[str, Any]]) -> bytes:
         for name, colour, line, label in lines:
             axes.plot([it[name] for it in lists], line, color=colour, markersize=4, label=shown(label, 60))
         axes.set(ylim=(0, None), title="Leavers who were on the list")
-        axes.yaxis.set_major_formatter(lambda share, _: percent(share, 0))
+        axes.yaxis.set_major_formatter(lambda share, _: short_percent(share))
         axes.set_xticks(range(0, len(lists), step := 1 + len(lists) // 8), days[::step])
         axes.grid(color=LINE, linewidth=0.5)
         axes.legend(frameon=False, fontsize=7.5, ncols=3, loc="lower right", bbox_to_anchor=(1, 1))

@@ -20,7 +20,7 @@ Facts = Mapping[str, Any]
 MANY = 30  # risks, from which on numpy finds their words sooner
 LEVELS = ((0.75, "very high"), (0.5, "high"), (0.25, "raised"), (0.1, "moderate"), (0.0, "low"))
 MOVES = {"new": "new", "risen": "▲", "fallen": "▼"}
-FIRST_LIST = "This is the first list; from next week on, what has changed is said here."
+FIRST_LIST = "There is no list of an earlier week yet; from the next week on, what has changed is said here."
 OTHERS, NO_OWNER = "others", "no owner"
 NOT_WORTH = "There is nobody to call: no call is expected to gain more than it costs."
 

@@ -92,6 +92,8 @@ def test_the_page_is_in_words_of_people_with_units_and_counts_things(project: Pr
     assert "<bdi>wants to stay</bdi>" in page
     assert re.search(r"as of <time [^>]*>\d{4}-\d\d-\d\d \d\d:\d\d UTC</time>", page)
     assert "On the newest call list (1" not in page
+    told = project.run("diagnostics", "--client", "c00001").out
+    assert re.search(r"^Contacts \(1\)$", told, re.MULTILINE)
 
 
 def test_it_tells_of_nobody_else(company: Project) -> None:

@@ -288,6 +288,20 @@ def test_a_currency_may_say_the_period_of_the_sums() -> None:
     assert "18,400 € a month on this list of 99,000 € a month among all" in text
 
 
+def test_sums_of_owners_that_take_much_room_stand_two_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[int] = []
+    drawn = _pdf_first_page.in_columns
+    monkeypatch.setattr(_pdf_first_page, "in_columns", lambda cells, n: found.append(n) or drawn(cells, n))
+    week = make_week(3)
+    pdf.report(make_snapshot(**week), {})
+    short = set(found)
+    found.clear()
+    owners = [it | {"at_risk": 19_244_869.0} for it in week["money"]["owners"]]
+    pdf.report(make_snapshot(**week) | {"money": week["money"] | {"currency": "€ a year", "owners": owners}}, {})
+
+    assert (short, set(found)) == ({4}, {2})
+
+
 def test_a_risk_has_the_figure_and_the_word_of_the_page() -> None:
     week = make_week(3)
     calls = [call | {"risk": risk} for call, risk in zip(week["call_list"], (0.496, 0.494, 0.2), strict=True)]
