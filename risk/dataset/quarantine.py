@@ -209,7 +209,7 @@ def _with_future(content: Content, known: set[str], schema: Schema, parts: Path,
         return content
     warning = (
         f"{schema.period} lies in the future in {counted(n_rows, 'row')} (the last: {content.last_period}): taken in, "
-        "but nobody's newest row and no reason to call later files late; correct it in the file"
+        "but no client's newest row that has an earlier one, and no reason to call later files late; correct the file"
     )
     present = max((period for period in counts if period <= limit), default=None)
     warnings = (*content.warnings, warning)

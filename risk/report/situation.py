@@ -49,7 +49,7 @@ def situation(snapshot: Facts, calls: Sequence[Facts], owner: str | None = None)
         return f"{said} {worth}.{over}" if worth else f"{said}{over}"
     level = expected["mean"] / stated if (stated := expected.get("stated")) else 1.0
     n_leavers = round(sum(it["risk"] for it in to_call) * level if owner else expected["mean"])
-    about, of = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1", "these" if n_control else "them"
+    about, of = f"About {number(n_leavers)}" if n_leavers else "Fewer than 1", "those to call" if n_control else "them"
     bounds = "" if owner else f" (90 % interval: {number(expected['low'])} to {number(expected['high'])})"
     who = f"{about} of {of} {'is' if n_leavers <= 1 else 'are'}"
     return f"{said} {who} expected to leave without a call{bounds}{f'; {worth}' if worth else ''}.{over}"

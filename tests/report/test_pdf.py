@@ -227,7 +227,7 @@ def test_the_first_page_says_how_things_stand_in_a_managers_words() -> None:
     text = first_page(pdf.report(make_snapshot(**make_week(40)), {}))
 
     assert "Run 12 of 2026-11-21 09:41 UTC · list of 27 November 2026 · release" in text
-    assert "39 to call this week, 10 new; 1 more is a control, not to be called. About 30 of these" in text
+    assert "39 to call this week, 10 new; 1 more is a control, not to be called. About 30 of those to call" in text
     assert "expected to leave without a call (90 % interval: 22 to 38); 18,400 € are at risk." in text
     assert "Since the list of 20 November 2026: 6 new, 3 risen, 2 fallen, 3 gone (2 called, 1 left)." in text
     assert "Gone: Former 0 (called), Former 1 (left), Former 2 (called)." in text
@@ -242,7 +242,7 @@ def test_the_first_page_says_that_a_level_is_counted_in() -> None:
 
     text = first_page(pdf.report(shown, {}))
 
-    assert "About 26 of these are" in text
+    assert "About 26 of those to call are" in text
     assert season_words.of_level(expected) in text
 
 

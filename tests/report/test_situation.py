@@ -33,7 +33,7 @@ def test_the_situation_counts_the_new_and_leaves_out_the_controls() -> None:
     said = said_of(make_snapshot(call_list=calls, expected_leavers={"mean": 0.2, "low": 0, "high": 1}))
 
     assert said.startswith(
-        "2 to call this week, 1 new; 1 more is a control, not to be called. Fewer than 1 of these is"
+        "2 to call this week, 1 new; 1 more is a control, not to be called. Fewer than 1 of those to call is"
     )
 
 

@@ -99,7 +99,10 @@ def test_the_list_says_how_things_stand_and_why_to_call(tmp_path: Path) -> None:
     found = page(client_of(tmp_path, call_list=calls, expected_leavers={"mean": 2.3, "low": 1.0, "high": 3.0}))
 
     told = " ".join(found.text.split())
-    assert "3 to call this week, 1 new; 1 more is a control, not to be called. About 2 of these are expected to" in told
+    assert (
+        "3 to call this week, 1 new; 1 more is a control, not to be called. About 2 of those to call are expected to"
+        in told
+    )
     assert "leave without a call (90 % interval: 1 to 3); 17 € are at risk." in told
     for words in ("very high 90 %", "activity 3", "renews in 21 days", "▲ risen from 20 %", "control: do not call"):
         assert words in told
