@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, Any]
 
-SQUARE, WIDE = (4.4, 3.5), (6.4, 2.7)  # inches: no wider than a phone can show with legible words
+SQUARE, WIDE = (4.4, 3.5), (5.0, 2.6)  # inches: no wider than a phone can show with legible words
 COLUMNS, ROW_HEIGHT = 2, 2.1  # of the panels of features, and inches
+LONGEST_NAMES = 18  # characters of all names below a panel
 DASHED = (0, (4, 3))
 
 
@@ -136,8 +137,9 @@ def shift(found: Sequence[Facts]) -> bytes:
         for key, aside, colour in (("reference", -0.2, QUIET), ("recent", 0.2, ACCENT)):
             axes.bar([place + aside for place in range(len(bins))], [bin[key] for bin in bins], 0.4, color=colour)
         show_percentages(axes, "y")
-        every, longest = (-(-len(bins) // 4), 12) if it["kind"] == "numeric" else (-(-len(bins) // 3), 9)
-        axes.set_xticks(range(0, len(bins), every), [shown(bin["bin"], longest) for bin in bins[::every]])
+        names = [shown(bin["bin"], 12 if it["kind"] == "numeric" else 9) for bin in bins]
+        every = 1 if sum(map(len, names)) <= LONGEST_NAMES else -(-len(bins) // 3)
+        axes.set_xticks(range(0, len(bins), every), names[::every])
         axes.set_title(f"{shown(it['label'], 22)}: {percent(it['moved'], 0)}")
 
     return _panels(found, panel)
@@ -186,7 +188,8 @@ def seconds(runs: Sequence[Facts]) -> bytes:
         if any(rest):
             axes.bar(range(len(runs)), rest, 0.6, below, color=LINE, label="other steps")
         axes.set(ylabel="seconds", xlabel="run")
-        axes.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8.5)
+        look = {"fontsize": 8, "handlelength": 1, "handletextpad": 0.4, "columnspacing": 0.7}
+        axes.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), **look)
         name_ticks(axes, [number(it["run"]) for it in runs])
         return svg(figure)
 
@@ -203,5 +206,5 @@ def caught(lists: Sequence[Facts]) -> bytes:
         axes.set(ylabel="leavers who were listed", ylim=(0, None), xlabel="list of")
         axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8.5)
         show_percentages(axes, "y")
-        name_ticks(axes, [str(it["as_of"]) for it in lists], 6)
+        name_ticks(axes, [str(it["as_of"]) for it in lists], 4)
         return svg(figure)

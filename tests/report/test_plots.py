@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +59,24 @@ def test_every_plot_is_svg_whose_text_is_text(drawn: dict[str, bytes]) -> None:
     assert "leavers found" in texts["gain.svg"]
     for name in ("factors.svg", "shift.svg"):
         assert "$\\alpha$ <script>&[U+" in texts[name], name
+
+
+def test_words_are_legible_on_a_phone(drawn: dict[str, bytes]) -> None:
+    for name, content in drawn.items():
+        width = float(re.search(rb'viewBox="0 0 ([0-9.]+) ', content)[1])  # type: ignore[index]
+        sizes = [float(it) for it in re.findall(rb"font-size: ([0-9.]+)px", content)]
+
+        assert min(sizes) * 358 / width >= 7.5, name  # pixels, of a phone of 390
+
+
+def test_every_level_is_named_where_there_is_room() -> None:
+    bins = [{"bin": level, "reference": 0.25, "recent": 0.25} for level in ("gold", "new", "old", "red")]
+    shift = [{"name": "tier", "label": "Tier", "kind": "categorical", "moved": 0.2, "bins": bins}]
+    wide = [{**shift[0], "bins": [it | {"bin": it["bin"] * 3} for it in bins]}]
+
+    texts = ["".join(ElementTree.fromstring(plots.shift(it)).itertext()) for it in (shift, wide)]
+
+    assert [all(it["bin"] in text for it in bins) for text in texts] == [True, False]
 
 
 def test_a_plot_has_no_ground_no_date_and_follows_light_and_dark(drawn: dict[str, bytes]) -> None:
