@@ -229,7 +229,7 @@ def _of_json(body: bytes) -> Recording:
     try:
         given = msgspec.json.decode(body, type=Recording)
     except msgspec.ValidationError as error:
-        raise misfit(str(error)) from error
+        raise misfit(str(error), unknown="") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON in UTF-8 ({error}); send one object") from error
     check_names(body, 0)
@@ -247,4 +247,4 @@ def _of_form(body: bytes) -> Recording:
     try:
         return msgspec.convert(dict(pairs), Recording)
     except msgspec.ValidationError as error:
-        raise misfit(str(error)) from error
+        raise misfit(str(error), unknown="") from error

@@ -72,8 +72,11 @@ def check_names(body: bytes, n_names: int) -> None:
         json.loads(body, object_pairs_hook=once, parse_int=str, parse_float=str)
 
 
-def misfit(message: str) -> Problem:
-    """Turn the decoder's sentence into ours: which row, which field, what was found, what was expected."""
+def misfit(message: str, *, unknown: str = ", or null where it is unknown") -> Problem:
+    """Turn the decoder's sentence into ours: which row, which field, what was found, what was expected.
+
+    `unknown` says what to give for a missing value that nobody knows.
+    """
     fault, _, place = message.rpartition(" - at ")
     match = _PLACE.fullmatch(place)
     if not match:
@@ -82,7 +85,7 @@ def misfit(message: str) -> Problem:
     part, row, name = match.groups()
     if about := _OBJECT_FIELD.fullmatch(fault):
         name, is_missing = about[2][:MAX_NAME], about[1] == "missing required"
-        fault = "is missing; give a value, or null where it is unknown" if is_missing else "is not known"
+        fault = f"is missing; give a value{unknown}" if is_missing else "is not known"
     else:
         for word, plain in _WORDS.items():
             fault = fault.replace(word, plain)

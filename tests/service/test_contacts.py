@@ -176,6 +176,12 @@ def test_what_is_no_contact_is_refused_by_field_and_nothing_is_written(
     assert not (tmp_path / "root/outcomes").exists()
 
 
+def test_a_missing_field_is_asked_for_without_a_null_that_would_be_refused(client: FlaskClient) -> None:
+    told = client.post("/outcomes", json={"client": "acme, inc."})
+
+    assert (told.status_code, told.json["detail"]) == (422, "result: is missing; give a value")
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status"),
     [
