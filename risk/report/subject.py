@@ -84,7 +84,8 @@ def _behind(production: Path) -> str | None:
     last = records[turned[-1]] if turned else {}
     if last.get("action") != releases.ROLLBACK or last.get("reason"):
         return None
-    if any(it.get("verdict") == "no drift" for it in records[turned[-1] :]):
+    looks = [it for it in records[turned[-1] :] if (it.get("scan") or {}).get("windows")]
+    if any(it.get("verdict") == "no drift" for it in looks):
         return None
     later = [it for it in releases.all_of(production) if paths.number_of(it.name) > paths.number_of(last["release"])]
     made = [it.name for it in later if object_in(it.folder / paths.CARD).get("reason") == policy.DRIFT]

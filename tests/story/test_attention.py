@@ -171,6 +171,10 @@ def test_who_goes_back_behind_a_change_is_told_until_a_check_finds_none(deployed
         assert deployed.run("fullprocess").code == 0
         return deployed.json("models/snapshot.json")["release"]["behind"]
 
+    def remade() -> Any:
+        assert deployed.run("reporting").code == 0
+        return deployed.json("models/snapshot.json")["release"]["behind"]
+
     assert deployed.run("deployment", "--rollback").code == 0
     assert behind() == later
     title, why = banner(deployed.json("models/snapshot.json")) or ("", "")
@@ -179,8 +183,9 @@ def test_who_goes_back_behind_a_change_is_told_until_a_check_finds_none(deployed
     assert deployed.run("deployment", "--rollback", str(later)).code == 0
     assert behind() is None
     assert deployed.run("deployment", "--rollback").code == 0
-    assert behind() == later
-    journal.append(deployed.settings.production / paths.JOURNAL, {"kind": "run", "verdict": "no drift"})
+    assert [behind(), remade(), remade()] == [later] * 3
+    look = {"kind": "run", "verdict": "no drift", "scan": {"windows": [{}]}}
+    journal.append(deployed.settings.production / paths.JOURNAL, look)
     assert subject._behind(deployed.settings.production) is None
 
 
