@@ -84,10 +84,11 @@ def both_orders(snapshot: Facts) -> str | None:
 def kept_promise(snapshot: Facts) -> str | None:
     """Where lists of the newest outcomes brought clearly less or more than risk × value had promised: both figures.
 
-    Not where the number of leavers alone explains it: that is said of levels, and no feature mends it.
+    Not where the number of leavers alone explains it: that is said of levels, and no feature mends it. Nor where a
+    person went back behind a change, which explains it.
     """
-    found = snapshot.get("orders")
-    if not found or not snapshot.get("money") or not snapshot["call_list"]:
+    found, is_of_then = snapshot.get("orders"), (snapshot.get("release") or {}).get("behind")
+    if not found or is_of_then or not snapshot.get("money") or not snapshot["call_list"]:
         return None
     schema, order = snapshot["schema"], snapshot["capacity"]["order"]
     past = next(it for it in found["orders"] if it["order"] == order)

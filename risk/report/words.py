@@ -34,7 +34,7 @@ OUTCOMES = {
 }
 NOBODY = "There is nobody to call: no current client was found in the data."
 NO_SCORES = "There are no scores yet: no deployed model has been measured on test data."
-NO_SCAN = "The last run did not look for a change: that takes a deployed model, and outcomes that came since."
+NO_SCAN = "The last run did not look for a change: that takes a deployed model, and outcomes since the look before."
 NO_SOURCE, FIRST_RUN = "No source has been read yet.", "This is the first run."
 
 

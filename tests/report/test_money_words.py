@@ -119,8 +119,9 @@ def test_a_list_of_nobody_and_a_difference_that_is_certain_are_told_plainly() ->
 
 
 def of_past(
-    expected: float, half: float, came: float, order: str = "expected gain", n_lists: int = 1, **schema: Any
-) -> str | None:
+    expected: float, half: float, came: float, order: str = "expected gain", n_lists: int = 1,
+    behind: str | None = None, **schema: Any,
+) -> str | None:  # fmt: skip
     """Return what is said of lists of past clients whose leavers were to be worth so much, and were worth what came."""
     bounds = {"value_expected": expected, "value_low": expected - half, "value_high": expected + half}
     lists = [it | bounds | {"value_left": came, "saved": 0.3 * came - 2400} for it in ORDERS["orders"]]
@@ -129,6 +130,7 @@ def of_past(
         "orders": ORDERS | {"orders": lists, "n_lists": n_lists},
         "schema": schema,
         "capacity": CAPACITY | {"order": order},
+        "release": {"behind": behind},
     }
     return money_words.kept_promise(by_gain() | changes)
 
@@ -159,6 +161,7 @@ def test_what_several_lists_promised_together_is_not_told_of_one() -> None:
 def test_a_promise_that_was_kept_or_of_which_nothing_is_known_is_not_told() -> None:
     assert of_past(238_873.7, 150_000, 98_622) is None
     assert of_past(0.0, 0, 0) is None
+    assert of_past(238_873.7, 108_118, 98_622, behind="2-ab") is None
     assert money_words.kept_promise(by_gain()) is None
     assert money_words.kept_promise(by_gain() | {"orders": ORDERS}) is None  # of an older program
 
