@@ -33,6 +33,7 @@ ENOUGH_LONG = 20
 # how totals are named: Total, North Total, Zwischensumme, Total: North; read by RE2, too
 TOTAL_WORDS = "total", "totaal", "totale", "totals", "sum", "sums", "summe", "somme", "suma", "gesamt", "ergebnis"
 TOTAL = f"(?i)(?:.*[ :_-])?(?:sub|grand|sous|zwischen|gesamt)?-?(?:{'|'.join(TOTAL_WORDS)})(?:[ :(_-].*)?"
+FIGURES = b"0123456789,.-\n"  # no part of these words, and most of most files
 WHOLE = r"-?[0-9]+\.0+"
 DEFAULT_IGNORABLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
@@ -67,9 +68,9 @@ def may_be_odd(lines: bytes) -> bool:
 
 
 def may_be_totals(lines: bytes) -> bool:
-    """Whether an id in some lines may be named as totals are."""
-    lines = lines.lower()
-    return any(word.encode() in lines for word in TOTAL_WORDS)
+    """Whether an id in some lines may be named as totals are: looked for in what is left without figures."""
+    left = lines.translate(None, FIGURES).lower()
+    return any(word.encode() in left for word in TOTAL_WORDS)
 
 
 def may_be_cut(clients: Iterable[str]) -> bool:

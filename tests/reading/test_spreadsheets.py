@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from risk.reading._records import INVISIBLE as NOT_PLAIN
-from risk.reading.spreadsheets import INVISIBLE, SPACES, alike, odd_forms, seen
+from risk.reading.spreadsheets import INVISIBLE, SPACES, TOTAL_WORDS, alike, may_be_totals, odd_forms, seen
 
 SIGNS = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
 
@@ -52,3 +52,11 @@ def test_ids_that_look_alike_are_counted_and_not_named() -> None:
 
     assert said == "2 clients are told from another only by what cannot be seen (U+00A0) or by «.0» at the end"
     assert alike(odd, set()) is None
+
+
+@pytest.mark.parametrize("word", TOTAL_WORDS)
+def test_a_word_of_totals_is_found_among_figures(word: str) -> None:
+    figures = b"c000001,2026-01,-5.5,1200,0\n" * 50
+
+    assert may_be_totals(figures + f"Sub-{word.upper()} 2026,2026-01,1,2,0\n".encode() + figures)
+    assert not may_be_totals(figures)
