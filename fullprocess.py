@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
 from risk.disk import tick
 
+TYPE_CHECKING = False  # typing takes as long to import as all that an idle tick does
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
@@ -172,7 +172,7 @@ def _run(settings: Settings, asked: argparse.Namespace) -> Answer:
     return command.Answer(f"{answer.line}: {answer.fields['sentence']}", fields, answer.exit_code, answer.news)
 
 
-def _done(settings: Settings, observed: str) -> dict[str, Any] | None:
+def _done(settings: Settings, observed: str) -> dict[str, object] | None:
     """The answer of the last run where it left this very state, nothing was pruned, and no database has news."""
     from risk.disk import journal, paths
     from risk.registry.retention import PRUNED

@@ -172,6 +172,11 @@ def test_the_idle_tick_imports_nothing_heavy(rested: Project) -> None:
 
     assert said.stdout == "no new data\n0 []\n"
     assert said.stderr == ""
+    timed = [sys.executable, "-S", "-X", "importtime", str(script), "--config", str(rested.root / "config.json")]
+    told = subprocess.run(timed, capture_output=True, text=True, check=False)
+    assert told.stdout == "no new data\n"
+    assert " json" in told.stderr
+    assert " typing" not in told.stderr
 
 
 def test_settings_with_a_mark_before_them_let_a_tick_be_idle(project: Project) -> None:
